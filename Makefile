@@ -1,0 +1,56 @@
+# Everything that is done by hand more than once. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q
+
+# The environment belongs to this folder and this lock; a change of either makes it anew.
+STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock; }
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench env clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+setup: ## Create .venv from requirements.lock (Python 3.11 to 3.13)
+	@$(STAMP) | cmp -s - .venv/installed || $(MAKE) --no-print-directory .venv
+
+.PHONY: .venv
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian: apt-get install python3-venv)."; exit 1; }
+	@# Scripts in .venv know where they were made: a folder that moved needs new ones.
+	@! test -e .venv/installed || test "`head -n 1 .venv/installed`" = "$(CURDIR)" || rm -rf .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# The lock pins uv with its hashes; uv then installs the rest, trusting the certificates of this system.
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync -q --require-hashes --system-certs requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --system-certs --no-deps --no-build-isolation -e .
+	@$(STAMP) > .venv/installed
+
+demo: setup ## Live some simulated weeks through a real Airflow (DEMO_EXIT=1 stops everything at the end)
+	@$(BIN)/perennial demo
+
+check: setup ## Format, lint, types, layers and the fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy ml plugins
+	$(BIN)/lint-imports
+	$(PYTEST) tests/unit tests/docs
+
+test: check ## Everything, with real PostgreSQL, MLflow and Airflow
+	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
+
+bench: setup ## Run every benchmark; each measures ours and its peer in one run
+	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m ml.local $(BIN)/python "$$script" || exit 1; done
+
+env: ## Write .env for docker compose: .env.example with fresh secrets; never overwrites
+	@$(PYTHON) -I ml/local/dotenv.py .env.example .env
+
+clean: ## Stop the embedded stack, delete its state (var/) and every cache; .venv and .env stay
+	@if [ -x $(BIN)/perennial ] && [ -e var ]; then $(BIN)/perennial down; fi
+	rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

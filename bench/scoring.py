@@ -1,0 +1,181 @@
+"""Rows a second of publishing: ours (streaming binary COPY, checked, one transaction) against pandas read + predict + to_sql.
+
+    python bench/scoring.py [rows] [repeats]
+
+Both read 30 features of the same rows, score them with the same booster (XGBoost, 300 trees of depth 6, two threads) and
+write score, rank and decile into a table with a primary key, interleaved in one run on a throw-away PostgreSQL. Reasons
+are measured apart, on fewer rows: exact TreeSHAP costs hundreds of predictions. Memory is the peak of a fresh process.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost
+from sqlalchemy import create_engine
+
+from ml.config import ROOT, Declaration, Model
+from ml.local.ports import find_free_port
+from ml.local.postgres import THROWAWAY, Postgres
+from ml.predictor import Contract, Feature, Predictor, as_dmatrix, load_predictor, write_files
+from ml.records import Run, Version
+from ml.score import scoring_rules
+from ml.stores.sessions import Database, run_script
+from ml.stores.warehouse import ScoringJob, migrate, publish, sync
+
+FEATURES = tuple(Feature(name=f"f{place}") for place in range(30))
+NAMES = ", ".join(feature.name for feature in FEATURES)
+FULL, SMALL = date(2020, 1, 6), date(2020, 1, 13)
+SMALL_ROWS = 2000
+SOURCE = f"create table source.people (entity_id bigint, {', '.join(f'{feature.name} float8' for feature in FEATURES)})"
+FILL = f"""
+insert into features.bench (as_of, entity_id, {NAMES})
+select '{{as_of}}', n, {", ".join(f"sin(n * {place + 1})" for place in range(30))} from generate_series(1, {{rows}}) as n;
+insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, effective_at)
+values ('bench', '{{as_of}}', 'features', {{rows}}, 'c', 'q', 'c', 'valid', 'simulation', '2020-01-01');
+"""
+PEER_TABLE = """
+create table scores.peer (
+    as_of date, entity_id bigint, score float8, rank bigint, decile bigint, publication_id bigint, primary key (as_of, entity_id)
+)
+"""
+
+
+def declare(reasons: int) -> Declaration:
+    model = Model.model_validate(
+        {
+            "name": "bench",
+            "description": "A benchmark",
+            "owner": "bench@example.com",
+            "timezone": "UTC",
+            "entity": {"key": "person_id"},
+            "sources": {"people": {"times": "static"}},
+            "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
+            "label": {"horizon_days": 28},
+            "scoring": {"reasons": reasons, "publish_max_shift": 100.0},
+        }
+    )
+    sql = f"select entity_id, {NAMES} from people"
+    return Declaration(model=model, features_sql=sql, labels_sql="select 1", expectations=Path())
+
+
+def fit(folder: Path) -> dict[str, str]:
+    random = np.random.default_rng(7)
+    matrix = random.normal(size=(20_000, len(FEATURES)))
+    labels = (matrix[:, :5].sum(axis=1) + random.normal(size=len(matrix)) > 1).astype(np.float64)
+    parameters = {"objective": "binary:logistic", "max_depth": 6, "eta": 0.05, "nthread": 2}
+    booster = xgboost.train(parameters, as_dmatrix(matrix, FEATURES, labels=labels), num_boost_round=300)
+    contract = Contract(model="bench", algorithm="xgboost", features=FEATURES, rounds=300)
+    return write_files(folder, booster, contract, pd.DataFrame(matrix, columns=[feature.name for feature in FEATURES]))
+
+
+def fill(server: Postgres, rows: int) -> None:
+    migrate(server.url("warehouse", "owner"), ROOT)
+    with Database(server.url("warehouse", "loader")).transaction() as session:
+        session.exec_driver_sql(SOURCE)
+    with Database(server.url("warehouse", "pipeline")).transaction() as session:
+        sync(session, declare(0))
+        for as_of, count in ((FULL, rows), (SMALL, SMALL_ROWS)):
+            run_script(session, FILL.format(as_of=as_of, rows=count))
+        session.exec_driver_sql(PEER_TABLE)
+    server.run_sql("warehouse", "vacuum analyze features.bench;")
+
+
+def publish_ours(url: str, predictor: Predictor, as_of: date, reasons: int) -> None:
+    clock = datetime(2020, 1, 20, tzinfo=UTC)
+    version = Version("bench", 1, "xgboost", "m", {}, "d", (FULL,), (FULL,), FULL, clock)
+    declaration = declare(reasons)
+    rules = scoring_rules(declaration.model)
+    job = ScoringJob(declaration, predictor, version, rules, lambda _: (), "bench")
+    publish(Database(url), Run("bench", as_of, clock, "simulation"), job)
+
+
+def publish_peer(url: str, predictor: Predictor, as_of: date) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        query = f"select entity_id, {NAMES} from features.bench where as_of = '{as_of}' order by entity_id"
+        frame = pd.read_sql(query, connection, index_col="entity_id")
+        scores = pd.DataFrame({"as_of": as_of, "score": predictor.score(frame)}, index=frame.index)
+        scores["rank"] = scores["score"].rank(method="first", ascending=False).astype("int64")
+        scores["decile"] = (scores["rank"] - 1) * 10 // len(scores) + 1
+        scores["publication_id"] = 1
+        connection.exec_driver_sql(f"delete from scores.peer where as_of = '{as_of}'")
+        scores.to_sql("peer", connection, schema="scores", if_exists="append", chunksize=10_000)
+    engine.dispose()
+
+
+def time_call(call: Callable[..., object], *arguments: object) -> float:
+    begun = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - begun
+
+
+def measure_peak(url: str, folder: Path, who: str, as_of: date) -> float:
+    """Peak memory in MB of a fresh process that publishes once."""
+    program = [sys.executable, __file__, "--once", url, str(folder), who, as_of.isoformat()]
+    return float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+
+
+def run_once(url: str, folder: str, who: str, as_of: str) -> None:
+    predictor = open_files(Path(folder))
+    day = date.fromisoformat(as_of)
+    publish_ours(url, predictor, day, 0) if who == "ours" else publish_peer(url, predictor, day)
+    # Not getrusage: its maximum is inherited from the parent.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(int(peak.split()[1]) / 1024)
+
+
+def open_files(folder: Path) -> Predictor:
+    manifest = dict(line.split() for line in (folder.parent / "manifest").read_text().splitlines())
+    return load_predictor(folder, manifest)
+
+
+def compare(url: str, folder: Path, rows: int, repeats: int) -> None:
+    predictor = open_files(folder)
+    predict = time_call(predictor.score_matrix, np.zeros((rows, len(FEATURES))))
+    pairs = [
+        (time_call(publish_ours, url, predictor, FULL, 0), time_call(publish_peer, url, predictor, FULL)) for _ in range(repeats)
+    ]
+    ours, peer = (statistics.median(times) for times in zip(*pairs, strict=True))
+    with_reasons = time_call(publish_ours, url, predictor, SMALL, 3)
+    print(f"rows {rows}, features {len(FEATURES)}, repeats {repeats} (medians); predicting alone takes {predict:.2f} s")
+    print(f"ours            {ours:7.2f} s  {rows / ours:10,.0f} rows/s")
+    print(f"pandas, to_sql  {peer:7.2f} s  {rows / peer:10,.0f} rows/s")
+    print(f"ratio           {peer / ours:7.2f}     single pairs {', '.join(f'{b / a:.2f}' for a, b in pairs)}")
+    print(f"ours, 3 reasons {with_reasons:7.2f} s  {SMALL_ROWS / with_reasons:10,.0f} rows/s  ({SMALL_ROWS} rows)")
+    for who in ("ours", "peer"):
+        small, full = (measure_peak(url, folder, who, as_of) for as_of in (SMALL, FULL))
+        print(f"peak memory     {who}: {small:.0f} MB for {SMALL_ROWS} rows, {full:.0f} MB for {rows}")
+
+
+def main(rows: int, repeats: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="perennial-"))
+    server = Postgres(folder / "postgres", find_free_port(), passwords=folder / "passwords.json", options=THROWAWAY)
+    try:
+        server.start()
+        server.ensure_roles()
+        server.ensure_database("warehouse", "owner", guests=("loader", "pipeline", "analyst"))
+        manifest = fit(folder / "model")
+        (folder / "manifest").write_text("\n".join(f"{name} {digest}" for name, digest in manifest.items()))
+        fill(server, rows)
+        compare(server.url("warehouse", "pipeline"), folder / "model", rows, repeats)
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--once"]:
+        run_once(*sys.argv[2:])
+    else:
+        main(*(int(argument) for argument in (*sys.argv[1:], *("100000", "3")[len(sys.argv) - 1 :])))

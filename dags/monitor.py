@@ -1,0 +1,29 @@
+"""`<model>.monitor`: an Airflow DAG that measures drift and outcomes after every publication, and decides."""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from ml.config import Model
+from plugins.assets import asset
+from plugins.declared import declared_models, model_dag
+from plugins.stage import AskForTrainingOperator, MailOperator, StageOperator
+
+STORY = """\
+Compares what the champion sees now with what it was trained on, measures how good old scores turned out to be now that
+their labels have matured, and **decides**: TRAIN, SKIP or BLOCK, with the evidence. TRAIN wakes `retrain`. The owner gets
+a mail that says what moved, what the system did, and what is left for people to do."""
+
+
+def build(model: Model) -> DAG:
+    """The DAG of one model; woken by the asset of its scores, under the same key."""
+    schedule = PartitionedAssetTimetable(assets=asset("scores", model.name))
+    with model_dag(model, "monitor", schedule=schedule, story=STORY) as dag:
+        monitor = StageOperator(task_id="monitor", stages=("monitor", "decide"), model=model.name)
+        ask = AskForTrainingOperator(
+            task_id="ask_for_retraining", model=model.name, reason="drift", announces=asset("drift", model.name)
+        )
+        monitor >> ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
+    return dag
+
+
+for declared in declared_models():
+    globals()[f"{declared.name}_monitor"] = build(declared)

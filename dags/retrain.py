@@ -1,0 +1,46 @@
+"""`<model>.retrain_weekly` and `<model>.retrain`: Airflow DAGs that train a challenger every week, or when drift asks."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from ml.config import Model
+from plugins.assets import asset
+from plugins.declared import daily_at, declared_models, model_dag
+from plugins.stage import AskForTrainingOperator, AssembleOperator, MailOperator, StageOperator
+
+WEEKLY = """\
+Asks for a retraining every week; the work happens in `retrain`, which drift can wake as well."""
+STORY = """\
+Joins past snapshots with matured labels, tunes a **challenger**, and compares it with the champion on rows that neither has
+seen. Only a verdict PROMOTE moves the alias; REJECT and INCONCLUSIVE leave everything as it is. A second request for the
+same day and the same data ends without training."""
+GRACE = timedelta(minutes=25)
+
+
+def build_weekly(model: Model) -> DAG:
+    """The weekly tick of one model."""
+    with model_dag(model, "retrain_weekly", schedule=daily_at(model, model.schedule.retrain), story=WEEKLY) as dag:
+        ask = AskForTrainingOperator(
+            task_id="ask_for_retraining", model=model.name, reason="weekly", announces=asset("weekly", model.name)
+        )
+        ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
+    return dag
+
+
+def build(model: Model) -> DAG:
+    """The retraining of one model; woken by the weekly tick or by drift, under the same key."""
+    schedule = PartitionedAssetTimetable(assets=asset("drift", model.name) | asset("weekly", model.name))
+    limit = timedelta(minutes=model.training.timeout_minutes) + GRACE
+    with model_dag(model, "retrain", schedule=schedule, story=STORY, run_limit=3 * limit) as dag:
+        assemble = AssembleOperator(task_id="assemble", model=model.name)
+        train = StageOperator(task_id="train", stages=("train",), model=model.name, execution_timeout=limit)
+        compare = StageOperator(task_id="compare", stages=("compare",), model=model.name)
+        promote = StageOperator(task_id="promote", stages=("promote",), model=model.name, announces=asset("champion", model.name))
+        assemble >> train >> compare >> promote >> MailOperator(task_id="mail", model=model.name).as_teardown()
+    return dag
+
+
+for declared in declared_models():
+    globals()[f"{declared.name}_retrain_weekly"] = build_weekly(declared)
+    globals()[f"{declared.name}_retrain"] = build(declared)

@@ -1,0 +1,33 @@
+"""`<model>.score`: an Airflow DAG that publishes the champion's scores of every valid snapshot."""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule
+
+from ml.config import Model
+from plugins.assets import asset
+from plugins.declared import declared_models, model_dag
+from plugins.stage import AskForTrainingOperator, MailOperator, StageOperator
+
+STORY = """\
+Scores every entity of a valid snapshot with the **champion** and publishes the whole day in one transaction: analysts see
+the old day or the new one, never a part. If a check on the scores fails, nothing is published. Without a champion the task
+is skipped, and once enough as_ofs have matured a first training is asked for. A publication wakes `monitor`."""
+
+
+def build(model: Model) -> DAG:
+    """The DAG of one model; woken by the asset of its features, under the same key."""
+    schedule = PartitionedAssetTimetable(assets=asset("features", model.name))
+    with model_dag(model, "score", schedule=schedule, story=STORY) as dag:
+        score = StageOperator(task_id="score", stages=("score",), model=model.name, announces=asset("scores", model.name))
+        first = AskForTrainingOperator(
+            task_id="ask_for_first_training",
+            model=model.name,
+            reason="first",
+            trigger_rule=TriggerRule.ALL_SKIPPED,
+            announces=asset("drift", model.name),
+        )
+        score >> first >> MailOperator(task_id="mail", model=model.name).as_teardown()
+    return dag
+
+
+for declared in declared_models():
+    globals()[f"{declared.name}_score"] = build(declared)

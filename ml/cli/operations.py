@@ -1,0 +1,136 @@
+"""Commands over several days and for people: set-up, history, first champion, replay, rollback, lost days, mail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from ml.cli.edge import (
+    AsJson,
+    AsOf,
+    FirstDay,
+    LastDay,
+    ModelName,
+    Simulate,
+    app,
+    build_run,
+    find_settings,
+    open_stores,
+    read_today,
+    show,
+    show_table,
+)
+from ml.config import find_home, load_declaration, model_names
+from ml.errors import ConfigError
+
+PANEL = "Operations"
+
+
+@app.command(rich_help_panel=PANEL)
+def models(as_json: AsJson = False) -> None:
+    """List the declared models."""
+    home = find_home()
+    declared = [load_declaration(home, name).model for name in model_names(home)]
+    rows = [{"model": m.name, "description": m.description, "owner": m.owner, "refresh": m.schedule.refresh} for m in declared]
+    show_table(rows, as_json=as_json, empty="No file in models/.")
+
+
+@app.command(rich_help_panel=PANEL)
+def migrate(
+    sql: Annotated[bool, typer.Option("--sql", help="Print the migrations for a DBA instead of running them.")] = False,
+) -> None:
+    """Bring the tables that Perennial owns up to date; needs PERENNIAL_OWNER_URL and no superuser."""
+    from ml.stores import warehouse  # noqa: PLC0415 - keeps `perennial --help` quick
+
+    if sql:
+        typer.echo(warehouse.render_migrations(find_home()))
+        return
+    settings = find_settings()
+    if not settings.owner_url:
+        raise ConfigError("PERENNIAL_OWNER_URL is not set: migrations run as the role owner.")
+    applied = warehouse.migrate(settings.owner_url, settings.home)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "Everything is up to date.")
+
+
+@app.command(rich_help_panel=PANEL)
+def sync(model: ModelName) -> None:
+    """Make or alter the tables and views of a model."""
+    from ml import operate  # noqa: PLC0415 - keeps `perennial --help` quick
+
+    with open_stores() as stores:
+        typer.echo("\n".join(operate.sync(stores, model)) or "Everything is up to date.")
+
+
+@app.command(rich_help_panel=PANEL)
+def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
+    """Build and validate the past snapshots that training needs."""
+    from ml import operate, pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        for snapshot in operate.backfill(stores, model, first.date(), last.date()):
+            show(pipeline.describe(snapshot), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
+    """Make the first champion: backfill, train, compare with the baselines, promote."""
+    from ml import operate, pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+        for record in operate.bootstrap(stores, run):
+            show(pipeline.describe(record), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
+    """Live the weeks from one day to another in this process, without Airflow."""
+    from ml import operate  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        show_table([week.facts() for week in operate.replay(stores, model, first.date(), last.date())], as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def rollback(
+    model: ModelName,
+    to: Annotated[int | None, typer.Option("--to", help="A former champion's version; else the one before.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a former champion back; the next scoring uses it."""
+    from ml import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, read_today(stores.settings, model), simulate=False)
+        show(pipeline.describe(pipeline.rollback(stores, run, to=to)), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def reconcile(
+    model: ModelName,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The last day to look at; today.")
+    ] = None,
+    start: Annotated[bool, typer.Option(help="Run what is missing, in this process.")] = True,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the days that were lost between two DAGs, settle the alias, and start what is missing."""
+    from ml import operate  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        last = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, last, simulate=simulate)
+        rows = [lost.facts() for lost in operate.reconcile(stores, run, start=start)]
+        show_table(rows, as_json=as_json, empty="No day was lost.")
+
+
+@app.command(rich_help_panel=PANEL)
+def mail(as_json: AsJson = False) -> None:
+    """Send what the outbox holds."""
+    from ml import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        show(pipeline.drain_outbox(stores), as_json=as_json)

@@ -1,0 +1,53 @@
+"""One command for each stage: `perennial <stage> <model> --as-of D`, the same functions that Airflow runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ml.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, show
+
+PANEL = "Stages"
+PLAIN_STAGES = {
+    "refresh": "Photograph the source as of a day into a snapshot.",
+    "validate": "Put a snapshot before its Great Expectations suites.",
+    "train": "Tune and fit a challenger on matured snapshots.",
+    "compare": "Judge the challenger against the champion on rows that neither has seen.",
+    "score": "Score a snapshot with the champion and publish the day.",
+    "monitor": "Measure drift and matured outcomes.",
+    "decide": "Decide on a retraining: TRAIN, SKIP or BLOCK.",
+}
+"""Every stage that takes a day and nothing else, with its help."""
+
+
+def add_stage(stage: str, description: str) -> None:
+    """Make one function of `ml.pipeline` a command."""
+
+    @app.command(stage, help=description, rich_help_panel=PANEL)
+    def run_stage(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
+        from ml import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+
+        with open_stores() as stores:
+            run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+            show(pipeline.describe(pipeline.STAGES[stage](stores, run)), as_json=as_json)
+
+
+for name, text in PLAIN_STAGES.items():
+    add_stage(name, text)
+
+
+@app.command(rich_help_panel=PANEL)
+def promote(
+    model: ModelName,
+    as_of: AsOf,
+    approve: Annotated[bool, typer.Option("--approve", help='You approve it: needed when approval = "manual".')] = False,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger champion when its verdict says PROMOTE."""
+    from ml import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+        show(pipeline.describe(pipeline.promote(stores, run, is_approved=approve)), as_json=as_json)

@@ -1,0 +1,268 @@
+"""What a model file may say, and the calendar that follows from it.
+
+Grain of time: `as_of` is a local calendar day of the model's timezone; every instant is timezone-aware UTC.
+Worked example (lapse): as_of 2017-05-08 in New York starts at 2017-05-08 04:00 UTC; with settle_hours = 6
+its facts are those with event_at < 04:00 UTC and known_at <= 10:00 UTC of that day; with horizon_days = 28 and
+grace_days = 2 its labels cover [05-08, 06-05) and are matured from 06-07 on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+CRON_FIELDS = 5
+
+
+def _check_cron(value: str) -> str:
+    if len(value.split()) != CRON_FIELDS or not re.fullmatch(r"[0-9*/,\- ]+", value):
+        raise ValueError(f"'{value}' is not a cron expression of five numeric fields, such as '30 6 * * *'")
+    return value
+
+
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"'{value}' is not an IANA timezone, such as 'Europe/Berlin'") from error
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_check_cron)]
+TimezoneName = Annotated[str, AfterValidator(_check_timezone)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen table of the TOML file; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Entity(Section):
+    key: Identifier
+    type: Literal["bigint", "text"] = "bigint"
+
+
+class Source(Section):
+    """One source table. `times = "static"` acknowledges a table without dates; then the other keys stay empty.
+
+    Attributes:
+        key: columns that identify a fact; of several versions the newest within bounds counts. Empty: every row is a fact.
+        lookback_days: the longest window that the SQL looks back; bounds the view and refuses censored snapshots.
+        known_from: rows learned before this day were loaded in bulk: their known_at becomes event_at + typical delay.
+        acknowledged: `current_state` for a table that is updated in place, for features that accept it.
+    """
+
+    event_at: Identifier | None = None
+    known_at: Identifier | None = None
+    key: tuple[Identifier, ...] = Field(default=(), strict=False)
+    lookback_days: int | None = Field(default=None, ge=1)
+    known_from: date | None = None
+    typical_delay_minutes: int = Field(default=0, ge=0)
+    times: Literal["versioned", "static", "current_state"] = "versioned"
+
+    @model_validator(mode="after")
+    def _has_both_times_or_says_why_not(self) -> Source:
+        if self.times == "versioned" and not (self.event_at and self.known_at):
+            raise ValueError('give event_at and known_at, or acknowledge a table without dates with times = "static"')
+        if self.times != "versioned" and (self.event_at or self.known_at):
+            raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
+        return self
+
+
+class Schedule(Section):
+    refresh: Cron
+    retrain: Cron
+    snapshot_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    settle_hours: int = Field(default=6, ge=0, le=48)
+
+
+class Label(Section):
+    """`absence_of` names the source whose missing facts make the label; it must have delivered the whole horizon."""
+
+    horizon_days: int = Field(ge=1, le=730)
+    grace_days: int = Field(default=2, ge=0)
+    absence_of: Identifier | None = None
+    min_weekly_volume: Share = 0.5
+
+
+class NoDriftTrigger(Section):
+    columns: tuple[Identifier, ...] = Field(default=(), strict=False)
+
+
+class Features(Section):
+    freshness_hours: int = Field(default=26, ge=1)
+    segments: tuple[Identifier, ...] = Field(default=(), strict=False)
+    no_drift_trigger: NoDriftTrigger = NoDriftTrigger()
+
+
+class Quality(Section):
+    """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
+
+    max_quarantined_share: Share = 0.01
+    row_count_band: float = Field(default=0.5, gt=0, le=1)
+    history_snapshots: int = Field(default=8, ge=1)
+
+
+class Training(Section):
+    """`recency` names the feature of the single-feature baseline; without it, the one that ranks best alone."""
+
+    as_ofs: int = Field(default=26, ge=1)
+    min_as_ofs: int = Field(default=8, ge=2)
+    holdout_as_ofs: int = Field(default=4, ge=2)
+    folds: int = Field(default=5, ge=2)
+    trials: int = Field(default=50, ge=1)
+    timeout_minutes: float = Field(default=20, gt=0)
+    algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(default=("xgboost", "lightgbm"), min_length=1, strict=False)
+    metric: Literal["roc_auc"] = "roc_auc"
+    seed: int = 7
+    max_feature_auc: float = Field(default=0.80, gt=0.5, le=1)
+    recency: Identifier | None = None
+
+
+class Promotion(Section):
+    min_gain: float = Field(default=0.01, ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    segment_max_loss: float = Field(default=0.02, ge=0)
+    precision_at_recall: float = Field(default=0.80, gt=0, lt=1)
+    approval: Literal["auto", "manual", "never"] = "auto"
+
+
+class Scoring(Section):
+    threshold: Share = 0.5
+    reasons: int = Field(default=3, ge=0, le=3)
+    publish_max_shift: float = Field(default=0.50, gt=0)
+
+
+class Monitoring(Section):
+    feature_psi: float = Field(default=0.10, gt=0)
+    drifted_share: Share = 0.3
+    prediction_shift: float = Field(default=0.10, gt=0)
+    max_auc_loss: float = Field(default=0.03, gt=0)
+    max_champion_age_days: int = Field(default=180, ge=1)
+    persistence: tuple[int, int] = Field(default=(2, 3), strict=False)
+    cooldown_days: int = Field(default=7, ge=0)
+    max_retrains_per_30_days: int = Field(default=3, ge=0)
+
+    @model_validator(mode="after")
+    def _persistence_is_k_of_n(self) -> Monitoring:
+        needed, checks = self.persistence
+        if not 1 <= needed <= checks:
+            raise ValueError(f"persistence = [{needed}, {checks}] must read [k, n] with 1 <= k <= n")
+        return self
+
+
+class Model(Section):
+    """What `models/<name>.toml` declares, with the calendar that follows from it."""
+
+    name: ModelName
+    description: str = Field(min_length=1)
+    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    timezone: TimezoneName
+    entity: Entity
+    sources: dict[Identifier, Source] = Field(min_length=1)
+    schedule: Schedule
+    label: Label
+    features: Features = Features()
+    quality: Quality = Quality()
+    training: Training = Training()
+    promotion: Promotion = Promotion()
+    scoring: Scoring = Scoring()
+    monitoring: Monitoring = Monitoring()
+
+    @model_validator(mode="after")
+    def _label_names_a_source(self) -> Model:
+        absent = self.label.absence_of
+        if absent is not None and absent not in self.sources:
+            raise ValueError(f"label.absence_of = '{absent}' is none of the sources {sorted(self.sources)}")
+        return self
+
+    @model_validator(mode="after")
+    def _refresh_does_not_fire_before_settle(self) -> Model:
+        minute, hour, *_ = self.schedule.refresh.split()
+        if hour.isdigit() and minute.isdigit():
+            fires_at = int(hour) * 60 + int(minute)
+            if fires_at < self.schedule.settle_hours * 60:
+                raise ValueError(
+                    f"schedule.refresh = '{self.schedule.refresh}' fires at {int(hour):02}:{int(minute):02}, before "
+                    f"settle_hours = {self.schedule.settle_hours} have passed: refresh later or settle less"
+                )
+        return self
+
+    # The calendar
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def horizon(self) -> timedelta:
+        return timedelta(days=self.label.horizon_days)
+
+    @property
+    def embargo(self) -> timedelta:
+        """Smallest distance between a training as_of and a holdout as_of: the horizon."""
+        return self.horizon
+
+    @property
+    def longest_lookback_days(self) -> int:
+        return max((source.lookback_days or 0 for source in self.sources.values()), default=0)
+
+    def start(self, as_of: date) -> datetime:
+        """The instant at which `as_of` begins: local midnight, in UTC."""
+        return datetime.combine(as_of, time(), tzinfo=self.zone).astimezone(UTC)
+
+    def known_until(self, as_of: date) -> datetime:
+        """The last instant at which a fact of a snapshot may have been learned: start(as_of) + settle."""
+        return self.start(as_of) + timedelta(hours=self.schedule.settle_hours)
+
+    def label_end(self, as_of: date) -> datetime:
+        """First instant after the label period (exclusive)."""
+        return self.start(as_of + self.horizon)
+
+    def matured_at(self, as_of: date) -> datetime:
+        """From here on the labels of `as_of` may be used; no fact learned later counts for them."""
+        return self.label_end(as_of) + timedelta(days=self.label.grace_days)
+
+    def latest_matured(self, clock: datetime) -> date:
+        """The newest training as_of (a snapshot weekday) whose labels have matured at `clock`: the cutoff."""
+        newest = clock.astimezone(self.zone).date() - self.horizon - timedelta(days=self.label.grace_days)
+        newest -= timedelta(days=(newest.weekday() - WEEKDAYS.index(self.schedule.snapshot_weekday)) % 7)
+        return newest if self.matured_at(newest) <= clock else newest - timedelta(days=7)
+
+    def training_as_ofs(self, first: date, last: date) -> tuple[date, ...]:
+        """Every snapshot weekday in [first, last], oldest first."""
+        day = first + timedelta(days=(WEEKDAYS.index(self.schedule.snapshot_weekday) - first.weekday()) % 7)
+        return tuple(day + timedelta(days=7 * week) for week in range(max(0, (last - day).days // 7 + 1)))
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 over every key, defaults included; the same declaration gives the same hash."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class Declaration(BaseModel):
+    """A model with the files that belong to it: its SQL texts and the folder of its suites."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: Model
+    features_sql: str
+    labels_sql: str
+    expectations: Path
+
+    @property
+    def query_hash(self) -> str:
+        """SHA-256 over both queries."""
+        return hashlib.sha256(f"{self.features_sql}\0{self.labels_sql}".encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""Where things are: built once at the edge, from `PERENNIAL_*` by the CLI, from Airflow connections by the plugins."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from ml.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """The mail server; no user means no login. `sender` is the From address."""
+
+    host: str = "127.0.0.1"
+    port: int = 25
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sender: str = "perennial@example.com"
+    starttls: bool = False
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Addresses and folders of one installation.
+
+    Attributes:
+        warehouse_url: PostgreSQL as role pipeline, `postgresql+psycopg2://...`.
+        owner_url: the same database as role owner; only migrations use it.
+        mlflow_uri: the MLflow tracking server.
+        home: the folder that holds models/, sql/ and expectations/.
+        artifacts: a local cache of model files and reports; nothing in it is the only copy of something needed.
+        airflow_url: what links in mail point to; mlflow_public_url: likewise, where people reach MLflow elsewhere than we do.
+        trials: instead of every model's own number of Optuna trials, for demonstrations and tests.
+    """
+
+    warehouse_url: str = field(repr=False)
+    owner_url: str = field(repr=False)
+    mlflow_uri: str
+    smtp: Smtp = Smtp()
+    home: Path = ROOT
+    artifacts: Path = ROOT / "var" / "artifacts"
+    airflow_url: str = "http://127.0.0.1:8080"
+    mlflow_public_url: str | None = None
+    trials: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read `PERENNIAL_*`; raises ConfigError that names the missing variable."""
+        return cls(
+            warehouse_url=_require(environment, "PERENNIAL_WAREHOUSE_URL"),
+            owner_url=environment.get("PERENNIAL_OWNER_URL", ""),
+            mlflow_uri=_require(environment, "PERENNIAL_MLFLOW_URI"),
+            smtp=read_smtp(environment),
+            home=find_home(environment),
+            artifacts=Path(environment.get("PERENNIAL_ARTIFACTS", str(ROOT / "var" / "artifacts"))),
+            airflow_url=environment.get("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080"),
+            mlflow_public_url=environment.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
+            trials=read_trials(environment),
+        )
+
+
+def find_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """PERENNIAL_HOME, else the folder of this program: it holds models/, sql/ and expectations/."""
+    return Path(environment.get("PERENNIAL_HOME") or ROOT)
+
+
+def read_trials(environment: Mapping[str, str] = os.environ) -> int | None:
+    """PERENNIAL_TRIALS; None leaves it to the model files."""
+    value = environment.get("PERENNIAL_TRIALS", "")
+    if not value:
+        return None
+    if not value.isdigit() or int(value) < 1:
+        raise ConfigError(f"PERENNIAL_TRIALS is '{value}': give a number of trials such as 12, or unset it.")
+    return int(value)
+
+
+def _require(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise ConfigError(
+            f"{name} is not set: start the embedded stack with `perennial up`, or point {name} at your own server "
+            "(README, 'Operating it')."
+        )
+    if name.endswith("_URL") and not value.startswith("postgresql+psycopg2://"):
+        raise ConfigError(f"{name} must begin with postgresql+psycopg2:// (the bare form would pick another driver).")
+    return value
+
+
+def read_smtp(environment: Mapping[str, str] = os.environ) -> Smtp:
+    """PERENNIAL_SMTP_*; a host that is not named is this machine."""
+    port = environment.get("PERENNIAL_SMTP_PORT", "25")
+    if not port.isdigit():
+        raise ConfigError(f"PERENNIAL_SMTP_PORT is '{port}': give a number such as 587.")
+    return Smtp(
+        host=environment.get("PERENNIAL_SMTP_HOST", "127.0.0.1"),
+        port=int(port),
+        user=environment.get("PERENNIAL_SMTP_USER"),
+        password=environment.get("PERENNIAL_SMTP_PASSWORD"),
+        sender=environment.get("PERENNIAL_SMTP_SENDER", "perennial@example.com"),
+        starttls=environment.get("PERENNIAL_SMTP_STARTTLS", "") == "1",
+    )
+
+
+@cache
+def read_code_version() -> str:
+    """The release and a hash of every Python file of ml/: what a ledger row was written by, with or without git."""
+    sources = sorted((ROOT / "ml").rglob("*.py"))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
+    return f"{version('perennial')}+{digest[:12]}"

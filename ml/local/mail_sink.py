@@ -1,0 +1,48 @@
+"""A mail server that keeps every message as a file and sends none on: `python -m ml.local.mail_sink PORT FOLDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal
+import sys
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from ml.local.ports import HOST
+
+SIZE_LIMIT_BYTES = 50_000_000
+
+
+class Sink:
+    """Writes one `.eml` file per message, named by its number and the hash of its bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802 - aiosmtpd's name
+        """Keep the message before saying yes to it."""
+        content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
+        number = sum(1 for _ in self._folder.glob("*.eml")) + 1
+        draft = self._folder / f"{number:06}-{hashlib.sha256(content).hexdigest()[:12]}.part"
+        draft.write_bytes(content)
+        draft.rename(draft.with_suffix(".eml"))
+        return "250 OK"
+
+
+async def serve(port: int, folder: Path) -> None:
+    """Listen until TERM."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    sink = Sink(folder)
+    server = await loop.create_server(lambda: SMTP(sink, data_size_limit=SIZE_LIMIT_BYTES, hostname="localhost"), HOST, port)
+    await stopped.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

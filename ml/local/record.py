@@ -1,0 +1,76 @@
+"""What is known about a running stack: `var/stack.json`, written by its supervisor, read by everybody else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from ml.local.addresses import Addresses
+from ml.local.passwords import write_private
+from ml.local.processes import Identity
+
+State = Literal["starting", "ready", "stopping", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stack: who supervises it, where it listens, which processes it owns, and what has happened so far."""
+
+    supervisor: Identity
+    addresses: Addresses
+    state: State = "starting"
+    events: tuple[str, ...] = ()
+    servers: Mapping[str, Identity] = field(default_factory=dict)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.supervisor.is_alive
+
+
+_RECORDS = TypeAdapter(Record)
+_ADDRESSES = TypeAdapter(Addresses)
+
+
+def read_record(var: Path) -> Record | None:
+    """The record of the stack in this folder; None when there is none, or when it cannot be read as one."""
+    try:
+        return _RECORDS.validate_json((var / "stack.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def write_record(var: Path, record: Record) -> None:
+    """Replace the record as a whole; it may hold the password of a mail server, so only its owner reads it."""
+    write_private(var / "stack.json", _RECORDS.dump_json(record, indent=1).decode())
+
+
+def forget_record(var: Path) -> None:
+    """There is no stack any more."""
+    (var / "stack.json").unlink(missing_ok=True)
+
+
+def pack_addresses(addresses: Addresses) -> str:
+    """As text, for the environment of the supervisor."""
+    return _ADDRESSES.dump_json(addresses).decode()
+
+
+def unpack_addresses(text: str) -> Addresses:
+    """The reverse."""
+    return _ADDRESSES.validate_json(text)
+
+
+def try_lock(var: Path) -> int | None:
+    """Take the lock of the folder for as long as this process lives; None when another one has it."""
+    descriptor = os.open(var / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,39 @@
+"""How good scores are, and how sure we are of it: every figure comes clustered by entity.
+
+Grain: scores and labels are Series with one row per (as_of, entity_id). Rankings are judged within one as_of and
+averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
+entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
+
+Reading order: panel (alignment), clustered (intervals), auc, losses, selection, calibration, bootstrap.
+"""
+
+from ml.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
+from ml.metrics.bootstrap import paired_bootstrap_difference
+from ml.metrics.calibration import calibration_error, prepare_calibration_error
+from ml.metrics.losses import brier, log_loss, paired_loss_difference
+from ml.metrics.panel import check_same_rows
+from ml.metrics.selection import (
+    Metric,
+    average_precision,
+    precision_at_recall,
+    prepare_average_precision,
+    prepare_precision_at_recall,
+)
+
+__all__ = [
+    "Metric",
+    "auc_with_interval",
+    "average_precision",
+    "brier",
+    "calibration_error",
+    "check_same_rows",
+    "log_loss",
+    "mean_auc",
+    "paired_auc_difference",
+    "paired_bootstrap_difference",
+    "paired_loss_difference",
+    "precision_at_recall",
+    "prepare_average_precision",
+    "prepare_calibration_error",
+    "prepare_precision_at_recall",
+]

@@ -1,0 +1,59 @@
+"""THE STORY: one function for each stage, in data-flow order. The only place where stages meet stores.
+
+    source -> refresh -> validate -> score -> monitor -> decide -+
+                 |                     ^                         |
+                 +-> assemble -> train -> compare -> promote <---+
+
+Every function takes the open stores and one `Run`, does its stage for (model, as_of), and returns a record. What one
+stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
+it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
+
+Read `daily` first, then `learning`; `champion` loads what serves, `evidence` gathers what `decide` looks at.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ml.pipeline.champion import settle
+from ml.pipeline.daily import decide, monitor, refresh, score, validate
+from ml.pipeline.describing import describe, find_links
+from ml.pipeline.learning import ask_for_retraining, assemble, compare, promote, rollback, train
+from ml.pipeline.mailing import drain_outbox, mail
+from ml.pipeline.opening import Stores, open_stores
+from ml.records import Run
+
+Stage = Callable[[Stores, Run], Any]
+
+STAGES: Mapping[str, Stage] = {
+    "refresh": refresh,
+    "validate": validate,
+    "train": train,
+    "compare": compare,
+    "promote": promote,
+    "score": score,
+    "monitor": monitor,
+    "decide": decide,
+}
+
+__all__ = [
+    "STAGES",
+    "Stage",
+    "Stores",
+    "ask_for_retraining",
+    "assemble",
+    "compare",
+    "decide",
+    "describe",
+    "drain_outbox",
+    "find_links",
+    "mail",
+    "monitor",
+    "open_stores",
+    "promote",
+    "refresh",
+    "rollback",
+    "score",
+    "settle",
+    "train",
+    "validate",
+]

@@ -1,0 +1,224 @@
+"""Every day: refresh -> validate -> score -> monitor -> decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from ml import letters
+from ml.config import Declaration, read_code_version
+from ml.decide import decide as choose
+from ml.errors import NothingToDo, PublicationBlocked, ValidationFailed
+from ml.monitor import ScoredDay, measure_drift, realise, render_report
+from ml.pipeline.champion import load_version, score_rows, settle
+from ml.pipeline.evidence import find_champion, gather
+from ml.pipeline.opening import Stores, recorded
+from ml.records import (
+    Decision,
+    DriftCheck,
+    Publication,
+    Rejects,
+    RuleResult,
+    Run,
+    Snapshot,
+    Validation,
+    Version,
+)
+from ml.refresh import check_clock
+from ml.score import check_champion, check_freshness, scoring_rules
+from ml.stores import ledger, warehouse
+from ml.stores.sessions import Session, take_lock
+from ml.validate import Findings, SuiteName, check_bands, conclude, load_suite, run_suite
+
+SHOWN_OUTCOMES = 4
+
+
+@recorded
+def refresh(stores: Stores, run: Run) -> Snapshot:
+    """Photograph the source as of the day: one row per entity, made only of facts known before it began."""
+    declaration = stores.declaration(run.model)
+    check_clock(declaration.model, run)
+    with stores.warehouse.transaction() as session:
+        warehouse.sync(session, declaration)
+        return warehouse.build_snapshot(session, declaration, run)
+
+
+@recorded
+def validate(stores: Stores, run: Run) -> Validation:
+    """Put the snapshot before its suites: single bad rows go to quarantine, too much of it stops the day."""
+    declaration = stores.declaration(run.model)
+    with stores.warehouse.transaction() as session:
+        take_lock(session, run.model, run.as_of)  # nobody rebuilds the snapshot meanwhile, and a rerun waits for this one
+        if (passed := _find_passed(session, run)) is not None:
+            return passed
+        validation, rejects = _examine(session, declaration, run)
+        if validation != ledger.find_validation(session, run.model, run.as_of):
+            ledger.record_validation(session, run, validation)
+        ledger.mark_snapshot(session, run, "valid" if validation.passed else "invalid")
+        if validation.passed:
+            warehouse.quarantine_rows(session, declaration, run, rejects)
+            return validation
+        because = letters.say_what_failed(validation)
+        decision = _block(session, declaration, run, because, letters.find_rejected(validation))
+    raise ValidationFailed(decision.sentence)
+
+
+def _find_passed(session: Session, run: Run) -> Validation | None:
+    """What was said of a snapshot that has passed and was not built again since: its rejects are in quarantine already."""
+    if ledger.find_snapshot(session, run.model, run.as_of).status != "valid":
+        return None
+    return ledger.find_validation(session, run.model, run.as_of)
+
+
+def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Validation, tuple[Rejects, ...]]:
+    quality = declaration.model.quality
+    rows = ledger.find_snapshot(session, run.model, run.as_of).rows
+    source, _ = _run_suite(session, declaration, run, "source")
+    snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
+    former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots)
+    results = (*source, *snapshot, check_bands(rows, former, quality))
+    return conclude(run, Findings(rows, results, rejects), quality), rejects
+
+
+@recorded
+def score(stores: Stores, run: Run) -> Publication:
+    """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
+    declaration = stores.declaration(run.model)
+    settle(stores, run)
+    with stores.warehouse.transaction() as session:
+        champion = check_champion(run, find_champion(session, run))
+    if run.purpose == "live":
+        check_freshness(declaration.model, run)
+    job = warehouse.ScoringJob(
+        declaration=declaration,
+        predictor=load_version(stores, champion),
+        version=champion,
+        rules=scoring_rules(declaration.model),
+        audit=partial(_audit_scores, declaration, run),
+        code_version=read_code_version(),
+    )
+    try:
+        return warehouse.publish(stores.warehouse, run, job)
+    except PublicationBlocked as blocked:
+        _block_publication(stores, declaration, run, champion, str(blocked))
+        raise
+
+
+def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple[str, ...]:
+    results, _ = _run_suite(session, declaration, run, "scores")
+    return tuple(result.sentence for result in results if not result.passed)
+
+
+def _block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
+    """A stopped day is monitored too: what moved is in the mail that says why nothing was published."""
+    check = _measure(stores, declaration, run, champion)
+    with stores.warehouse.transaction() as session:
+        ledger.record_drift_check(session, run, check)
+        _block(session, declaration, run, because, letters.find_moved(check))
+
+
+@recorded
+def monitor(stores: Stores, run: Run) -> DriftCheck:
+    """Measure how good older scores turned out to be, and what the champion sees now against what it was trained on."""
+    declaration = stores.declaration(run.model)
+    _measure_outcomes(stores, declaration, run)
+    with stores.warehouse.transaction() as session:
+        publication = ledger.live_publication(session, run.model, run.as_of)
+        if publication is None:
+            raise NothingToDo(f"{run}: nothing was published for this day; outcomes of older days are up to date.")
+        version = ledger.get_version(session, run.model, publication.version)
+    check = _measure(stores, declaration, run, version)
+    with stores.warehouse.transaction() as session:
+        ledger.record_drift_check(session, run, check)
+    return check
+
+
+def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:
+    """Compare every publication whose labels have matured with them, one transaction each."""
+    model = declaration.model
+    with stores.warehouse.transaction() as session:
+        waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
+    for publication in waiting:
+        if model.matured_at(publication.as_of) <= run.clock:
+            _measure_outcome(stores, declaration, run, publication)
+
+
+def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
+    with stores.warehouse.transaction() as session:
+        if warehouse.label_delivery(session, declaration, publication.as_of, run.clock) is not None:
+            return  # an outage must not look like an outcome: the next run asks again
+        warehouse.build_labels(session, declaration, run, publication.as_of)
+        scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
+        labels = warehouse.read_labels(session, run.model, publication.as_of)
+        realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
+        ledger.record_outcome(session, run, publication, realised)
+
+
+def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:
+    """Effect sizes on all rows, and Evidently's report on a sample, kept with the version's MLflow run."""
+    with stores.warehouse.transaction() as session:
+        reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
+        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
+        current = warehouse.read_snapshot(session, declaration, run.as_of)
+    predictor = load_version(stores, version)
+    reference_scores = score_rows(predictor, holdout)
+    day = ScoredDay(
+        model=declaration.model,
+        as_of=run.as_of,
+        version=version.version,
+        scores=pd.Series(predictor.score(current), index=current.index),
+        reference_scores=reference_scores,
+        reference_mean_score=float(reference_scores.mean()),
+    )
+    inputs = list(reference.features.columns)
+    check = measure_drift(reference.features, current, day)
+    html = render_report(reference.features, current[inputs], declaration.model)
+    stores.registry.keep_report(version.mlflow_run_id, run, html)
+    return replace(check, report=f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}")
+
+
+@recorded
+def decide(stores: Stores, run: Run) -> Decision:
+    """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
+    model = stores.declaration(run.model).model
+    if run.purpose == "backfill":
+        raise NothingToDo(f"{run}: a backfill asks for nothing and mails nobody.")
+    with stores.warehouse.transaction() as session:
+        checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
+        if not checks or checks[0].as_of != run.as_of:
+            raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
+        decision = _record(session, run, choose(gather(session, model, run), model.monitoring))
+        outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
+        letter = letters.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
+        ledger.put_letter(session, run, letter, model.owner)
+    return decision
+
+
+def _block(session: Session, declaration: Declaration, run: Run, because: str, found: letters.Findings) -> Decision:
+    """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
+    model = declaration.model
+    decision = _record(session, run, choose(gather(session, model, run, blocked_because=because), model.monitoring))
+    if run.purpose != "backfill":
+        served = ledger.newest_publication(session, run.model)
+        letter = letters.write_block(run, decision, found, letters.say_what_is_served(served))
+        ledger.put_letter(session, run, letter, model.owner)
+    return decision
+
+
+def _record(session: Session, run: Run, decision: Decision) -> Decision:
+    """Keep a decision unless the day's newest says the same: a rerun, beside a survivor or after it, adds nothing."""
+    take_lock(session, run.model, run.as_of)
+    former = ledger.find_decision(session, run.model, run.as_of)
+    if former is None or (former.choice, former.rule, former.sentence) != (decision.choice, decision.rule, decision.sentence):
+        ledger.record_decision(session, run, decision)
+    return decision
+
+
+def _run_suite(
+    session: Session, declaration: Declaration, run: Run, which: SuiteName
+) -> tuple[tuple[RuleResult, ...], tuple[Rejects, ...]]:
+    suite = load_suite(declaration, which)
+    with warehouse.open_audit(session, declaration, run.as_of, which, suite.windows) as engine:
+        return run_suite(engine, suite)

@@ -1,0 +1,64 @@
+"""The end of every DAG: explain what failed, and send what the outbox holds."""
+
+from __future__ import annotations
+
+from ml import letters
+from ml.errors import MailUnavailable
+from ml.pipeline.opening import Stores
+from ml.records import Run
+from ml.stores import ledger
+from ml.stores import mail as post
+
+MOST_REFUSALS = 3
+
+
+def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
+    """Write a letter about failed tasks that nobody has explained yet, then drain the outbox. Never fails for SMTP."""
+    if failed_tasks and run.purpose != "backfill":
+        _explain_failure(stores, run, dag, failed_tasks)
+    return drain_outbox(stores)
+
+
+def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str, ...]) -> None:
+    with stores.warehouse.transaction() as session:
+        if "blocked" not in ledger.letters_of(session, run.model, run.as_of):
+            letter = letters.write_failure(run, dag, failed_tasks, ledger.failure_messages(session, run))
+            ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
+
+
+def drain_outbox(stores: Stores) -> dict[str, object]:
+    """Send what waits, oldest first; one letter per transaction, so that a crash repeats at most one.
+
+    A refused letter goes on waiting and holds up no other; several refusals in a row mean that the server is down.
+    """
+    with stores.warehouse.transaction() as session:
+        waiting = ledger.waiting_letters(session)
+    sent, refusals = 0, []
+    for message_id in waiting:
+        try:
+            sent += _send(stores, message_id)
+        except MailUnavailable as error:
+            refusals.append(str(error))
+            with stores.warehouse.transaction() as session:
+                ledger.mark_failed(session, message_id, str(error))
+        if len(refusals) == MOST_REFUSALS:
+            break
+    return {"sent": sent, "waiting": len(waiting) - sent, **({"because": refusals[0]} if refusals else {})}
+
+
+def _send(stores: Stores, message_id: str) -> int:
+    smtp = stores.settings.smtp
+    with stores.warehouse.transaction() as session:
+        envelope = ledger.claim_letter(session, message_id)
+        if envelope is None:  # somebody else is sending it
+            return 0
+        message = post.render(
+            envelope.letter,
+            sender=smtp.sender,
+            recipient=envelope.recipient,
+            message_id=message_id,
+            sent_at=envelope.effective_at,
+        )
+        post.send(message, smtp)
+        ledger.mark_sent(session, message_id)
+    return 1

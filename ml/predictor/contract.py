@@ -1,0 +1,116 @@
+"""contract.json: everything about a fitted model that its native file does not say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Algorithm = Literal["xgboost", "lightgbm", "logistic"]
+MODEL_FILES: dict[str, str | None] = {"xgboost": "model.ubj", "lightgbm": "model.lgb", "logistic": None}
+
+
+class Part(BaseModel):
+    """A frozen part of the contract; unknown keys, NaN and infinities are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Feature(Part):
+    """One input, in the order of the model's columns.
+
+    Attributes:
+        kind: `numeric` also covers booleans, as 0 and 1.
+        categories: of a category: all known values, sorted; a value's code is its position.
+        median: of a numeric input over the training rows; logistic regression puts it where a value is missing.
+    """
+
+    name: str
+    kind: Literal["numeric", "category"] = "numeric"
+    categories: tuple[str, ...] = ()
+    median: float | None = None
+
+    @model_validator(mode="after")
+    def _categories_are_sorted_and_distinct(self) -> Feature:
+        if self.kind == "numeric" and self.categories:
+            raise ValueError(f"feature '{self.name}' is numeric and cannot list categories")
+        if list(self.categories) != sorted(set(self.categories)):
+            raise ValueError(f"feature '{self.name}': categories must be sorted and distinct, for their position is their code")
+        return self
+
+
+class Calibrator(Part):
+    """A strictly increasing map of raw probabilities, so that calibration never makes or breaks a tie.
+
+    Attributes:
+        coefficients: platt (a, b): sigmoid(a logit(p) + b) with a > 0;
+            beta (a, b, c): sigmoid(a ln p - b ln(1 - p) + c) with a, b >= 0 and one of them above 0.
+    """
+
+    kind: Literal["platt", "beta"]
+    coefficients: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _is_strictly_increasing(self) -> Calibrator:
+        match self.kind, self.coefficients:
+            case "platt", (slope, _) if slope > 0:
+                return self
+            case "beta", (left, right, _) if min(left, right) >= 0 and max(left, right) > 0:
+                return self
+        raise ValueError(f"{self.kind} calibrator with coefficients {self.coefficients} is not strictly increasing")
+
+
+IDENTITY = Calibrator(kind="platt", coefficients=(1.0, 0.0))
+
+
+class Linear(Part):
+    """Logistic regression over the columns of `expand_inputs`: sigmoid(intercept + sum of coefficient * (x - mean) / scale)."""
+
+    intercept: float
+    coefficients: tuple[float, ...]
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _has_equal_lengths_and_positive_scales(self) -> Linear:
+        if not len(self.coefficients) == len(self.means) == len(self.scales):
+            raise ValueError("coefficients, means and scales differ in length")
+        if min(self.scales, default=1.0) <= 0:
+            raise ValueError("scales must be above 0: give 1 for a constant column")
+        return self
+
+
+class Contract(Part):
+    """What a predictor needs beside its native file; `rounds` is the number of boosting rounds, 0 for logistic."""
+
+    format: Literal[1] = 1
+    model: str
+    algorithm: Algorithm
+    features: tuple[Feature, ...] = Field(min_length=1)
+    calibrator: Calibrator = IDENTITY
+    rounds: int = Field(default=0, ge=0)
+    linear: Linear | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Contract:
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"a feature is listed twice: {self.names}")
+        if (self.algorithm == "logistic") != (self.linear is not None):
+            raise ValueError("linear belongs to logistic, and only to it")
+        if self.linear is not None and len(self.linear.coefficients) != self.expanded_width:
+            raise ValueError(f"linear has {len(self.linear.coefficients)} columns, the features expand to {self.expanded_width}")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def expanded_width(self) -> int:
+        """Number of columns that `expand_inputs` makes of the features."""
+        return sum(len(feature.categories) if feature.kind == "category" else 1 for feature in self.features)
+
+    @property
+    def model_file(self) -> str | None:
+        """The native file's name; None for logistic, which is whole in contract.json."""
+        return MODEL_FILES[self.algorithm]

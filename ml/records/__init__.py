@@ -1,0 +1,51 @@
+"""The values that pass between stages: small, frozen, and named as in the table of words.
+
+Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
+"""
+
+from ml.records.intervals import Interval
+from ml.records.jsons import Json, dump_json, to_json
+from ml.records.letters import Letter
+from ml.records.monitoring import Choice, Decision, DriftCheck, Evidence, FeatureDrift, Realised
+from ml.records.runs import Purpose, Run
+from ml.records.scoring import Publication, ScoringRules, Tally
+from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
+from ml.records.training import Assembly, Baseline, SplitPlan, Trained, TrainingSet, Version
+from ml.records.verdicts import Evaluation, MetricComparison, Move, Outcome, Promotion, SegmentComparison, Verdict
+
+__all__ = [
+    "Assembly",
+    "Baseline",
+    "Choice",
+    "Column",
+    "Decision",
+    "DriftCheck",
+    "Evaluation",
+    "Evidence",
+    "FeatureDrift",
+    "Interval",
+    "Json",
+    "Letter",
+    "MetricComparison",
+    "Move",
+    "Outcome",
+    "Promotion",
+    "Publication",
+    "Purpose",
+    "Realised",
+    "Rejects",
+    "RuleResult",
+    "Run",
+    "ScoringRules",
+    "SegmentComparison",
+    "Snapshot",
+    "SplitPlan",
+    "Tally",
+    "Trained",
+    "TrainingSet",
+    "Validation",
+    "Verdict",
+    "Version",
+    "dump_json",
+    "to_json",
+]

@@ -1,0 +1,106 @@
+"""What compare and promote leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from ml.records.intervals import Interval
+
+
+class Outcome(StrEnum):
+    PROMOTE = "PROMOTE"
+    REJECT = "REJECT"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric on the same rows. `gain` is positive when the challenger is better, whatever the metric's direction."""
+
+    metric: str
+    champion: float | None
+    challenger: float
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class SegmentComparison:
+    """AUC within one segment; not judged when too few positives or too few entities carry them."""
+
+    segment: str
+    value: str
+    rows: int
+    positives: int
+    is_judged: bool
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """May the challenger replace the champion? With everything that was looked at.
+
+    Attributes:
+        opponent: `champion`, or `baselines` when there is none yet.
+        reasons: sentences, the deciding one first.
+        judged_again_on: INCONCLUSIVE for want of as_ofs: the day when there will be enough, else None.
+    """
+
+    model: str
+    as_of: date
+    outcome: Outcome
+    challenger_version: int
+    champion_version: int | None
+    opponent: Literal["champion", "baselines"]
+    holdout_as_ofs: tuple[date, ...]
+    rows: int
+    positives: int
+    metrics: tuple[MetricComparison, ...]
+    baselines: tuple[MetricComparison, ...]
+    segments: tuple[SegmentComparison, ...]
+    knowledge_lag_days: int
+    reasons: tuple[str, ...]
+    judged_again_on: date | None = None
+
+    def metric(self, name: str) -> MetricComparison:
+        return next(metric for metric in self.metrics if metric.metric == name)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A verdict with its number in the ledger."""
+
+    evaluation_id: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Move:
+    """A movement of the alias champion that may begin: to which version, why, and on which evidence.
+
+    Attributes:
+        kind: `promote` rests on a verdict, `rollback` on a person, `manual` was found done by hand.
+    """
+
+    version: int
+    kind: Literal["promote", "rollback", "manual"]
+    reason: str
+    evaluation_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A movement of the alias champion as the ledger knows it; the newest applied one names the champion."""
+
+    promotion_id: int
+    model: str
+    version: int
+    previous_version: int | None
+    kind: Literal["promote", "rollback", "manual", "forced"]
+    status: Literal["intended", "applied", "undone"]
+    evaluation_id: int | None
+    reason: str
+    actor: str
+    effective_at: datetime

@@ -1,0 +1,107 @@
+"""What was built, decided, promoted, published and mailed, by whom and on what evidence.
+
+Functions take a session first and never commit, so that a stage and the record of it stand or fall together;
+`PromotionBook` alone commits, because the promotion protocol lives from it. All SQL: sql/queries/ledger.sql.
+"""
+
+from ml.stores.ledger.decisions import (
+    asked_trainings,
+    decisions_of,
+    find_decision,
+    last_checks,
+    record_decision,
+    record_drift_check,
+    unchecked_days,
+    unpublished_days,
+)
+from ml.stores.ledger.outbox import (
+    Envelope,
+    claim_letter,
+    letters_of,
+    mark_failed,
+    mark_sent,
+    name_letter,
+    put_letter,
+    waiting_letters,
+)
+from ml.stores.ledger.promotions import PromotionBook, champion, champion_at, champion_history, open_promotions
+from ml.stores.ledger.publications import (
+    blocked_because,
+    former_mean_score,
+    live_publication,
+    newest_publication,
+    outcome_of,
+    outcomes,
+    record_outcome,
+    without_outcome,
+)
+from ml.stores.ledger.runs import (
+    failure_messages,
+    find_snapshot,
+    find_validation,
+    finish_run,
+    former_rows,
+    has_labels,
+    mark_snapshot,
+    record_validation,
+    start_run,
+    valid_days,
+)
+from ml.stores.ledger.versions import (
+    find_training,
+    get_version,
+    last_training,
+    latest_evaluation,
+    record_evaluation,
+    record_version,
+    trained_on_day,
+)
+
+__all__ = [
+    "Envelope",
+    "PromotionBook",
+    "asked_trainings",
+    "blocked_because",
+    "champion",
+    "champion_at",
+    "champion_history",
+    "claim_letter",
+    "decisions_of",
+    "failure_messages",
+    "find_decision",
+    "find_snapshot",
+    "find_training",
+    "find_validation",
+    "finish_run",
+    "former_mean_score",
+    "former_rows",
+    "get_version",
+    "has_labels",
+    "last_checks",
+    "last_training",
+    "latest_evaluation",
+    "letters_of",
+    "live_publication",
+    "mark_failed",
+    "mark_sent",
+    "mark_snapshot",
+    "name_letter",
+    "newest_publication",
+    "open_promotions",
+    "outcome_of",
+    "outcomes",
+    "put_letter",
+    "record_decision",
+    "record_drift_check",
+    "record_evaluation",
+    "record_outcome",
+    "record_validation",
+    "record_version",
+    "start_run",
+    "trained_on_day",
+    "unchecked_days",
+    "unpublished_days",
+    "valid_days",
+    "waiting_letters",
+    "without_outcome",
+]

@@ -1,0 +1,10 @@
+"""MLflow: trainings, their versions, and the alias `champion`. The only user of the library.
+
+The alias is a projection of the ledger (`ml.promote`); nothing here decides. Model files travel as plain artifacts, in
+the libraries' own formats beside our JSON: no pickle, no pyfunc, and no flavour that would load them for us.
+"""
+
+from ml.stores.registry.environment import prepare_mlflow
+from ml.stores.registry.server import ChampionAlias, Registry, read_report
+
+__all__ = ["ChampionAlias", "Registry", "prepare_mlflow", "read_report"]

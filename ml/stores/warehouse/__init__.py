@@ -1,0 +1,40 @@
+"""PostgreSQL in and out: schema, snapshots, labels, reads and publications.
+
+In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `read_snapshot`; and of a training: `label_delivery`,
+`build_labels`, `read_training_set`.
+"""
+
+from ml.stores.warehouse.audit import open_audit
+from ml.stores.warehouse.copying import copy_frame
+from ml.stores.warehouse.labels import build_labels, judge_delivery, label_delivery
+from ml.stores.warehouse.migrations import check_ledger, migrate, render_migrations
+from ml.stores.warehouse.point_in_time import first_covered_day
+from ml.stores.warehouse.publishing import ScoringJob, publish
+from ml.stores.warehouse.reading import read_labels, read_scores, read_snapshot, read_training_set
+from ml.stores.warehouse.snapshots import build_snapshot, quarantine_rows
+from ml.stores.warehouse.sync import sync
+from ml.stores.warehouse.tables import check_columns, describe_features, read_columns
+
+__all__ = [
+    "ScoringJob",
+    "build_labels",
+    "build_snapshot",
+    "check_columns",
+    "check_ledger",
+    "copy_frame",
+    "describe_features",
+    "first_covered_day",
+    "judge_delivery",
+    "label_delivery",
+    "migrate",
+    "open_audit",
+    "publish",
+    "quarantine_rows",
+    "read_columns",
+    "read_labels",
+    "read_scores",
+    "read_snapshot",
+    "read_training_set",
+    "render_migrations",
+    "sync",
+]

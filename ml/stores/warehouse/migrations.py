@@ -1,0 +1,118 @@
+"""Migrations of the tables we own: numbered, checksummed, forward only, one transaction each, run as owner."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.errors import ConfigError, MigrationConflict
+from ml.stores import queries
+from ml.stores.sessions import Database, Session, run_script, take_lock
+
+FILE_NAME = re.compile(r"(?P<number>\d{3})_[a-z0-9_]+\.sql")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of `sql/schema/`; its checksum is the SHA-256 of its text."""
+
+    number: int
+    name: str
+    statements: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.statements.encode()).hexdigest()
+
+
+def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
+    """Apply what the database lacks; returns the names of what was applied, in order.
+
+    Raises:
+        MigrationConflict: an applied file was changed or is gone, or the ledger is newer than this program.
+        WarehouseUnavailable: PostgreSQL does not answer.
+    """
+    migrations = _read_migrations(home)
+    database = Database(owner_url, "perennial migrate")
+    try:
+        with database.transaction() as session:
+            take_lock(session, "migrate")
+            session.execute(queries.load("warehouse")["create_ledger_schema"])
+            session.execute(queries.load("warehouse")["create_migrations"])
+        return tuple(migration.name for migration in migrations if _apply(database, migration, migrations))
+    finally:
+        database.dispose()
+
+
+def check_ledger(session: Session, home: Path) -> None:
+    """Refuse a ledger that a newer program has migrated, or that lacks a migration of this one.
+
+    Raises:
+        MigrationConflict: names the migration in question and what to do.
+    """
+    migrations = _read_migrations(home)
+    applied = _read_applied(session)
+    _check_agreement(migrations, applied)
+    missing = [migration.name for migration in migrations if migration.number not in applied]
+    if missing:
+        raise MigrationConflict(f"The warehouse lacks the migration {missing[0]}: run `perennial migrate` as owner first.")
+
+
+def render_migrations(home: Path) -> str:
+    """All migrations as one text for a DBA: run by hand as owner, it leaves the ledger as `migrate` would."""
+    bootstrap = [str(queries.load("warehouse")[name]) + ";" for name in ("create_ledger_schema", "create_migrations")]
+    return "\n\n".join(["begin;", *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(home))]) + "\n"
+
+
+def _render(migration: Migration) -> str:
+    values = f"({migration.number}, '{migration.name}', '{migration.checksum}')"  # a number, [a-z0-9_] and hex digits
+    note = f"insert into ledger.migrations (number, name, checksum) values {values};"  # noqa: S608 - see the line above
+    return f"-- {migration.name}\nbegin;\n{migration.statements.strip()}\n{note}\ncommit;"
+
+
+def _read_migrations(home: Path) -> tuple[Migration, ...]:
+    folder = home / "sql" / "schema"
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        match = FILE_NAME.fullmatch(path.name)
+        if match is None:
+            raise ConfigError(f"sql/schema/{path.name}: a migration is called 001_what_it_does.sql.")
+        found.append(Migration(int(match["number"]), path.stem, path.read_text(encoding="utf-8")))
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)) or not found:
+        raise ConfigError(f"{folder} must hold migrations numbered 001, 002, ... without a gap and without a double.")
+    return tuple(found)
+
+
+def _apply(database: Database, migration: Migration, known: tuple[Migration, ...]) -> bool:
+    with database.transaction() as session:
+        take_lock(session, "migrate")
+        applied = _read_applied(session)
+        _check_agreement(known, applied)
+        if migration.number in applied:
+            return False
+        run_script(session, migration.statements)
+        note = {"number": migration.number, "name": migration.name, "checksum": migration.checksum}
+        session.execute(queries.load("warehouse")["record_migration"], note)
+        return True
+
+
+def _read_applied(session: Session) -> dict[int, tuple[str, str]]:
+    rows = session.execute(queries.load("warehouse")["read_migrations"])
+    return {row.number: (row.name, row.checksum) for row in rows}
+
+
+def _check_agreement(known: tuple[Migration, ...], applied: dict[int, tuple[str, str]]) -> None:
+    by_number = {migration.number: migration for migration in known}
+    for number, (name, checksum) in sorted(applied.items()):
+        if number not in by_number:
+            raise MigrationConflict(
+                f"The ledger has the migration {name}, which this program does not know: it is newer. "
+                "Update the program; an older one must not write here."
+            )
+        if by_number[number].checksum != checksum:
+            raise MigrationConflict(
+                f"The migration {name} was applied, and its file {by_number[number].name}.sql was changed afterwards: "
+                "put the file back as it was and write a new migration instead."
+            )

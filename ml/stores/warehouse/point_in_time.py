@@ -1,0 +1,195 @@
+"""Temporary views of the sources that hold only what was known at an instant, and a user's query over them.
+
+A query sees each declared source under its bare name and nothing else: the search path is the temporary schema alone,
+and what PostgreSQL says the query depends on is checked before it runs. Instants enter as bound values, so that the
+planner knows them.
+
+Worked example (lapse, as_of 2017-05-08 in New York): features see event_at < 2017-05-08 04:00 UTC and
+known_at <= 10:00 UTC; labels (28 days, grace 2) see event_at < 2017-06-05 04:00 UTC and known_at <= 2017-06-07 04:00 UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import text
+
+from ml.config import Declaration, Model, Source
+from ml.errors import ConfigError, EmptySource, HistoryTooShort
+from ml.stores import queries
+from ml.stores.sessions import Session
+
+UNSORTABLE = ("json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Facts count when event_at < happened_before and known_at <= known_until; windows look back from `as_of`."""
+
+    as_of: date
+    happened_before: datetime
+    known_until: datetime
+
+
+def feature_bounds(model: Model, as_of: date) -> Bounds:
+    """What a snapshot may see."""
+    return Bounds(as_of, model.start(as_of), model.known_until(as_of))
+
+
+def label_bounds(model: Model, as_of: date) -> Bounds:
+    """What labels may see: facts up to the end of the horizon, learned within the grace."""
+    return Bounds(as_of, model.label_end(as_of), model.matured_at(as_of))
+
+
+@contextmanager
+def open_views(session: Session, declaration: Declaration, bounds: Bounds) -> Iterator[None]:
+    """While the block lasts, every declared source is a temporary view of its name, and nothing else is on the search path.
+
+    Raises:
+        ConfigError: a declared source does not exist, or lacks a column that the model file names.
+    """
+    model = declaration.model
+    for name, source in model.sources.items():
+        _create_view(session, model, name, source, bounds)
+    session.execute(queries.load("warehouse")["see_temporary_schema_only"])
+    yield
+    session.execute(queries.load("warehouse")["see_default_schemas"])
+    for name in model.sources:
+        session.exec_driver_sql(f'drop view if exists pg_temp."{name}" cascade')
+
+
+def check_sources(session: Session, declaration: Declaration, bounds: Bounds) -> None:
+    """Refuse a day for which a source is empty or a window reaches before its first fact.
+
+    Raises:
+        EmptySource: a source holds no fact within the bounds.
+        HistoryTooShort: the longest window of a source begins before its first fact.
+    """
+    model = declaration.model
+    for name, source in model.sources.items():
+        _check_first_fact(session, model, name, source, bounds.as_of)
+        condition, values = _bound_facts(model, source, bounds)
+        query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
+        if not session.execute(query, values).scalar_one():
+            raise EmptySource(
+                f"{model.name}, as_of {bounds.as_of}: source.{name} holds no fact that was known by {bounds.known_until}. "
+                "Nothing was built and the former scores stay; load the table, then run refresh again."
+            )
+
+
+def first_covered_day(session: Session, declaration: Declaration) -> date:
+    """The first day whose windows all lie within history.
+
+    Raises:
+        EmptySource: a source with a window holds nothing.
+    """
+    model = declaration.model
+    bounded = {name: source for name, source in model.sources.items() if source.lookback_days and source.event_at}
+    firsts = [_read_first_fact(session, model, name, source) for name, source in bounded.items()]
+    return max(firsts, default=date.min)
+
+
+def _read_first_fact(session: Session, model: Model, name: str, source: Source) -> date:
+    query = text(f'select min("{source.event_at}") from source."{name}"')  # noqa: S608 - checked identifiers
+    first: datetime | None = session.execute(query).scalar_one()
+    if first is None:
+        raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
+    day = first.astimezone(model.zone).date()
+    begins = day if first <= model.start(day) else day + timedelta(days=1)
+    return begins + timedelta(days=source.lookback_days or 0)
+
+
+def describe_known_rules(model: Model) -> dict[str, dict[str, object]]:
+    """Per source, how its times were read: what the ledger keeps beside a snapshot."""
+    return {name: _describe_known_rule(source) for name, source in model.sources.items()}
+
+
+def _describe_known_rule(source: Source) -> dict[str, object]:
+    if source.times != "versioned":
+        return {"rule": source.times}
+    rule: dict[str, object] = {"rule": "newest version of a key" if source.key else "every row is a fact"}
+    if source.known_from:
+        rule |= {"known_from": source.known_from.isoformat(), "typical_delay_minutes": source.typical_delay_minutes}
+    return rule
+
+
+def _create_view(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
+    columns = _read_columns(session, model, name, source)
+    condition, values = _bound_facts(model, source, bounds)
+    picked = ", ".join(f'{_known_at(source)} as "{column}"' if column == source.known_at else f'"{column}"' for column in columns)
+    newest, order = _newest_version(source, columns)
+    session.execute(
+        text(
+            f'create temporary view "{name}" as select {newest} {picked} '  # noqa: S608 - checked identifiers
+            f'from source."{name}" where {condition} {order}'
+        ),
+        values,
+    )
+
+
+def _read_columns(session: Session, model: Model, name: str, source: Source) -> Mapping[str, str]:
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'source."{name}"'})
+    columns = {row.name: row.type for row in rows}
+    if not columns:
+        raise ConfigError(f"models/{model.name}.toml: [sources.{name}] names a table source.{name}, which does not exist.")
+    wanted = (*source.key, *(column for column in (source.event_at, source.known_at) if column))
+    missing = [column for column in wanted if column not in columns]
+    if missing:
+        raise ConfigError(
+            f"models/{model.name}.toml: [sources.{name}] names the column {missing[0]}, which source.{name} lacks; "
+            f"found: {', '.join(columns)}."
+        )
+    return columns
+
+
+def _bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+    """The condition on rows of the source table, with the values that it binds."""
+    if source.times != "versioned":
+        return "true", {}
+    event_at, known_at = f'"{source.event_at}"', _known_at(source)
+    conditions = [f"{event_at} < :happened_before", f"{known_at} <= :known_until"]
+    values: dict[str, object] = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
+    if source.known_from:
+        values |= {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
+    if source.lookback_days:
+        conditions.append(f"{event_at} >= :looks_back_to")
+        values["looks_back_to"] = _window_start(model, source.lookback_days, bounds.as_of)
+    return " and ".join(conditions), values
+
+
+def _known_at(source: Source) -> str:
+    """When a fact was learned; for history loaded in bulk, when it would have been."""
+    if not source.known_from:
+        return f'"{source.known_at}"'
+    loaded_in_bulk = f'"{source.event_at}" + make_interval(mins => :delay_minutes)'
+    return f'case when "{source.known_at}" < :known_from then {loaded_in_bulk} else "{source.known_at}" end'
+
+
+def _newest_version(source: Source, columns: Mapping[str, str]) -> tuple[str, str]:
+    """`distinct on` and its order; versions with equal dates are told apart by their content, never by their place on disk."""
+    if not source.key:
+        return "", ""
+    key = ", ".join(f'"{column}"' for column in source.key)
+    times = (source.event_at, source.known_at)
+    rest = [f'"{name}"' for name, kind in columns.items() if name not in (*source.key, *times) and kind not in UNSORTABLE]
+    order = ", ".join([key, f'"{source.event_at}" desc', f"{_known_at(source)} desc", *rest])
+    return f"distinct on ({key})", f"order by {order}"
+
+
+def _check_first_fact(session: Session, model: Model, name: str, source: Source, as_of: date) -> None:
+    if not source.lookback_days or source.times != "versioned":
+        return
+    first = session.execute(text(f'select min("{source.event_at}") from source."{name}"')).scalar_one()  # noqa: S608 - checked
+    begins = _window_start(model, source.lookback_days, as_of)
+    if first is not None and begins < first:
+        raise HistoryTooShort(
+            f"{model.name}, as_of {as_of}: windows of {source.lookback_days} days begin at {begins}, but the first fact of "
+            f"source.{name} is of {first}: they would count too little. Begin later, or load older history."
+        )
+
+
+def _window_start(model: Model, lookback_days: int, as_of: date) -> datetime:
+    return model.start(date.fromordinal(as_of.toordinal() - lookback_days))

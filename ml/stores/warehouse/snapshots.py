@@ -1,0 +1,87 @@
+"""Snapshots: what features.sql gives for one day, built from facts that were known then, and what is set aside from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, text
+
+from ml.config import Declaration
+from ml.errors import ConfigError, EmptySource
+from ml.records import Rejects, Run, Snapshot
+from ml.stores import queries
+from ml.stores.sessions import Session, take_lock
+from ml.stores.warehouse.days import Day, measure_rows, record_rows, replace_rows
+from ml.stores.warehouse.point_in_time import check_sources, feature_bounds, open_views
+from ml.stores.warehouse.tables import check_columns, check_entity, read_columns
+from ml.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+
+
+def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snapshot:
+    """Replace features.<model> at the run's as_of by what features.sql gives, one row per cohort entity.
+
+    Idempotent; of two at once the second waits. What was quarantined from the former rows of the day is forgotten.
+
+    Raises:
+        HistoryTooShort, EmptySource: the sources do not cover the windows.
+        GrainViolated: an entity stands twice, or is null.
+        ColumnContractBroken: features.sql dropped or retyped a column.
+        ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
+    """
+    model = declaration.model
+    bounds = feature_bounds(model, run.as_of)
+    file = f"sql/{model.name}/features.sql"
+    take_lock(session, model.name, run.as_of)
+    with (
+        open_views(session, declaration, bounds),
+        open_query(session, file, declaration.features_sql, feature_parameters(model, run.as_of)) as columns,
+    ):
+        check_sources(session, declaration, bounds)
+        check_entity(file, columns, model.entity.type)
+        day = Day(declaration, run.as_of, "features", tuple(column for column in columns if column.name != ENTITY))
+        _check_synced(session, day)
+        rows = replace_rows(session, day)
+    if not rows:
+        raise EmptySource(f"{day} gives no entity; nothing was built and the former scores stay. Check its cohort.")
+    session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model.name, "as_of": run.as_of})
+    return record_rows(session, day, run)
+
+
+def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> int:
+    """Move rejected rows from features.<model> to ledger.quarantine, whole and once per rule; returns the entities moved.
+
+    The ledger's row of the snapshot then says what is left.
+    """
+    model = declaration.model.name
+    take_lock(session, model, run.as_of)
+    for reject in rejects:
+        _copy_to_quarantine(session, model, run, reject)
+    entities = sorted({entity for reject in rejects for entity in reject.entity_ids})
+    if not entities:
+        return 0
+    statement = text(f'delete from features."{model}" where as_of = :as_of and entity_id in :entities')  # noqa: S608 - checked
+    chosen = statement.bindparams(bindparam("entities", expanding=True))
+    moved = session.execute(chosen, {"as_of": run.as_of, "entities": entities}).rowcount
+    columns = [column.name for column in read_columns(session, model)]
+    rows, checksum = measure_rows(session, f'features."{model}"', run.as_of, columns)
+    left = {"model": model, "as_of": run.as_of, "rows": rows, "checksum": checksum}
+    session.execute(queries.load("warehouse")["record_what_is_left"], left)
+    return moved
+
+
+def _copy_to_quarantine(session: Session, model: str, run: Run, reject: Rejects) -> None:
+    statement = f"""
+        insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
+        select :model, as_of, entity_id::text, :rule, to_jsonb(features), :effective_at
+        from features."{model}" features
+        where as_of = :as_of and entity_id in :entities
+        on conflict do nothing"""  # noqa: S608 - checked identifiers
+    chosen = text(statement).bindparams(bindparam("entities", expanding=True))
+    values = {"model": model, "as_of": run.as_of, "rule": reject.rule, "effective_at": run.clock}
+    session.execute(chosen, {**values, "entities": list(reject.entity_ids)})
+
+
+def _check_synced(session: Session, day: Day) -> None:
+    new = check_columns(day.model, read_columns(session, day.model), day.columns)
+    if new:
+        raise ConfigError(f"{day.table} lacks the column {new[0].name}: run `perennial sync {day.model}` first.")

@@ -1,0 +1,10 @@
+"""The train stage: a challenger, and the baselines it must beat, from snapshots joined with matured labels.
+
+Reading order: splits, training (the story), guards, alarms, rows, boosters, study, search, baselines, calibration,
+candidates, judged, pictures.
+"""
+
+from ml.train.splits import Fold, make_folds, plan_split
+from ml.train.training import train
+
+__all__ = ["Fold", "make_folds", "plan_split", "train"]

@@ -1,0 +1,57 @@
+"""The baselines that every challenger must beat: logistic regression, and a single-feature rule such as recency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from ml.config import Model
+from ml.predictor import Contract, Feature, Linear, Predictor, expand_inputs
+from ml.train.rows import Floats, Rows
+
+INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
+TOLERANCE = 1e-8  # of the gradient; two steps more than with the default, and the same result from every solver
+MOST_STEPS = 100  # of Newton's method, which on many rows and few columns needs about ten
+
+
+def fit_logistic(rows: Rows) -> Predictor:
+    """Logistic regression on standardised columns, medians where a value is missing; not yet calibrated."""
+    features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
+    expanded = expand_inputs(rows.matrix, features)
+    means, scales = expanded.mean(axis=0), expanded.std(axis=0)
+    scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
+    scales[scales == 0] = 1.0
+    solver = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky", max_iter=MOST_STEPS, tol=TOLERANCE)
+    fitted = solver.fit((expanded - means) / scales, rows.labels)
+    linear = Linear(
+        intercept=float(fitted.intercept_[0]),
+        coefficients=tuple(fitted.coef_[0].tolist()),
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
+    )
+    return Predictor(Contract(model=rows.model, algorithm="logistic", features=features, linear=linear), None)
+
+
+def _with_median(rows: Rows, place: int) -> Feature:
+    feature, column = rows.features[place], rows.matrix[:, place]
+    if feature.kind == "category" or np.isnan(column).all():
+        return feature
+    return feature.model_copy(update={"median": float(np.nanmedian(column))})
+
+
+def choose_recency(model: Model, alone: Mapping[str, float]) -> str:
+    """The feature of the single-feature rule: the one the model names, else the one that ranks best alone."""
+    return model.training.recency or max(alone, key=lambda name: (alone[name], name))
+
+
+def fit_recency(feature: str, rows: Rows) -> Predictor:
+    """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show."""
+    return fit_logistic(rows.only(feature))
+
+
+def score_rows(predictor: Predictor, rows: Rows) -> Floats:
+    """Scores of encoded rows, for predictors that read all their features or only one."""
+    places = [[feature.name for feature in rows.features].index(name) for name in predictor.contract.names]
+    return predictor.score_matrix(rows.matrix[:, places])

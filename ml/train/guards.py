@@ -1,0 +1,91 @@
+"""What stops a training before a library sees a row: both boosters train on nonsense without a word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ml.config import Model
+from ml.errors import (
+    ColumnContractBroken,
+    ConfigError,
+    GrainViolated,
+    LabelsIncomplete,
+    MisalignedScores,
+    OneClassLabels,
+    RowsSeenInTraining,
+    SnapshotMissing,
+)
+from ml.records import SplitPlan, TrainingSet
+
+
+def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
+    """Refuse rows that are doubled, not planned, unlabelled, of one class, or held out.
+
+    Raises:
+        GrainViolated, MisalignedScores, RowsSeenInTraining, SnapshotMissing, LabelsIncomplete, ColumnContractBroken,
+        OneClassLabels, ConfigError: as their names say.
+    """
+    _check_grain(model, training)
+    _check_as_ofs(model, training, plan)
+    _check_labels(model, training.labels)
+    _check_inputs(model, training)
+
+
+def _check_grain(model: Model, training: TrainingSet) -> None:
+    index = training.features.index
+    if not index.is_unique:
+        doubled = index[index.duplicated()]
+        raise GrainViolated(
+            f"{model.name}: {len(doubled)} rows of the training set occur twice, the first is {doubled[0]}: "
+            "features and labels must each hold one row per (as_of, entity_id)."
+        )
+    if not index.equals(training.labels.index):
+        raise MisalignedScores(
+            f"{model.name}: {len(index)} rows of features and {len(training.labels)} labels do not cover the same rows "
+            "in the same order."
+        )
+
+
+def _check_as_ofs(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
+    """The holdout never enters a training: not one row, not one day of the embargo."""
+    last = plan.holdout[0] - model.embargo
+    seen = [str(day) for day in training.as_ofs if day > last]
+    if seen:
+        raise RowsSeenInTraining(
+            f"{model.name}: the training set holds {', '.join(seen)}, but the holdout begins on {plan.holdout[0]} and the "
+            f"embargo is {model.embargo.days} days: train on as_ofs up to {last}."
+        )
+    missing = [str(day) for day in plan.training if day not in training.as_ofs]
+    if missing:
+        raise SnapshotMissing(
+            f"{model.name}: planned as_ofs are missing from the training set: {', '.join(missing)}: "
+            "build them with `perennial backfill`, or plan without them."
+        )
+
+
+def _check_labels(model: Model, labels: pd.Series) -> None:
+    missing = int(labels.isna().sum())
+    if missing:
+        raise LabelsIncomplete(f"{model.name}: {missing} of {len(labels)} training rows have no label: build their labels first.")
+    found = np.unique(labels.to_numpy(dtype=np.float64))
+    if not set(found.tolist()) <= {0.0, 1.0}:
+        raise ColumnContractBroken(f"{model.name}: labels must be 0 or 1, found {found[:5].tolist()}: correct labels.sql.")
+    if len(found) == 1:
+        raise OneClassLabels(
+            f"{model.name}: all {len(labels)} training labels are {found[0]:.0f}: there is nothing to learn; check labels.sql."
+        )
+
+
+def _check_inputs(model: Model, training: TrainingSet) -> None:
+    among_inputs = sorted(set(training.features.columns) & (set(model.features.segments) | set(training.segments.columns)))
+    if among_inputs:
+        raise ConfigError(
+            f"models/{model.name}.toml: segments {', '.join(among_inputs)} are among the inputs of the training: "
+            "a segment is read by the SQL and never fed to the model."
+        )
+    if model.training.recency is not None and model.training.recency not in training.features.columns:
+        raise ConfigError(
+            f"models/{model.name}.toml: training.recency = '{model.training.recency}' is no feature; "
+            f"name one of {', '.join(training.features.columns)}, or leave the key out."
+        )

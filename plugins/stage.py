@@ -1,0 +1,110 @@
+"""The operators of our DAGs: one stage of `ml.pipeline` for one as_of, an announcement, and the mail at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from ml.config import load_declaration
+from ml.errors import NothingToDo, PermanentError
+from ml.records import Run
+from plugins.connections import read_settings
+from plugins.links import DriftReportLink, MlflowRunLink
+from plugins.runs import read_reason, read_run
+
+if TYPE_CHECKING:
+    from ml.pipeline import Stores
+
+
+class ModelOperator(BaseOperator):
+    """Runs for one model and one as_of; a permanent error fails without a retry, nothing to do is a skip."""
+
+    ui_color = "#e8f3ec"
+    operator_extra_links = (MlflowRunLink(), DriftReportLink())
+
+    def __init__(self, *, model: str, announces: Asset | None = None, **arguments: Any) -> None:
+        super().__init__(outlets=[announces] if announces else [], **arguments)
+        self.model = model
+        self.announces = announces
+        self.links: dict[str, str] = {}
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the work, announce the as_of to whoever waits for it, and return a few facts (never rows)."""
+        from ml import pipeline  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
+
+        try:
+            declaration = load_declaration(read_settings().home, self.model)
+            run = read_run(context, declaration.model)
+            with pipeline.open_stores(read_settings()) as stores:
+                facts = self.work(stores, run, context)
+                self.links = dict(pipeline.find_links(stores, run))
+        except NothingToDo as nothing:
+            raise AirflowSkipException(str(nothing)) from nothing
+        except PermanentError as error:
+            raise AirflowFailException(str(error)) from error
+        if self.announces is not None:
+            self._announce(context, run, facts)
+        return facts
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        """What this operator does; the facts it returns are shown in the task and travel with the announcement."""
+        raise NotImplementedError
+
+    def _announce(self, context: Mapping[str, Any], run: Run, facts: dict[str, Any]) -> None:
+        event = context["outlet_events"][self.announces]
+        event.add_partitions(run.as_of.isoformat())
+        event.extra = {"purpose": run.purpose, **{key: facts[key] for key in ("reason", "version") if key in facts}}
+
+
+class StageOperator(ModelOperator):
+    """Stages of `ml.pipeline`, one after the other."""
+
+    def __init__(self, *, stages: tuple[str, ...], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.stages = stages
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml import pipeline  # noqa: PLC0415 - as above
+
+        facts: dict[str, Any] = {}
+        for stage in self.stages:
+            facts |= pipeline.describe(pipeline.STAGES[stage](stores, run))
+        return facts
+
+
+class AssembleOperator(ModelOperator):
+    """Joins snapshots with matured labels; knows why the retraining was asked for."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from ml import pipeline  # noqa: PLC0415 - as above
+
+        return {**pipeline.describe(pipeline.assemble(stores, run)), "reason": read_reason(context)}
+
+
+class AskForTrainingOperator(ModelOperator):
+    """Asks for a retraining: `weekly` always, `drift` when the decision of the day says TRAIN, `first` without a champion."""
+
+    def __init__(self, *, reason: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.reason = reason
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml import pipeline  # noqa: PLC0415 - as above
+
+        return {"reason": self.reason, "because": pipeline.ask_for_retraining(stores, run, reason=self.reason)}
+
+
+class MailOperator(ModelOperator):
+    """Sends what the outbox holds, after failures too; a mail server that is down fails nothing."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from ml import pipeline  # noqa: PLC0415 - as above
+
+        states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run.dag_run_id])
+        failed = tuple(
+            sorted(task for task, state in states.get(run.dag_run_id, {}).items() if state in ("failed", "up_for_retry"))
+        )
+        return pipeline.mail(stores, run, dag=context["dag"].dag_id.partition(".")[2], failed_tasks=failed)

@@ -1,0 +1,112 @@
+-- Purpose: what Airflow's pages show of a model and of a run; read only, few rows.
+
+-- name: has_begun
+-- Whether anything was ever synced: the views are made by the first `perennial sync`.
+select to_regclass('analytics.freshness') is not null;
+
+-- name: freshness
+-- The scores that are read now, and what stands in the way of newer ones.
+select scored_as_of, version, rows, newest_as_of, missing_as_of, missing_kind, missing_because
+from analytics.freshness
+where model = :model;
+
+-- name: champions
+-- Movements of the champion, newest first.
+select version, algorithm, kind, reason, verdict, champion_from, newest_training_as_of, actor
+from analytics.model_history
+where model = :model
+order by applied_at desc
+limit :limit;
+
+-- name: decisions
+-- Decisions, newest first; of several for one day the newest.
+select as_of, choice, rule, sentence, mails.events as mail
+from (
+    select distinct on (as_of) as_of, choice, rule, sentence, decision_id
+    from ledger.decisions
+    where model = :model
+    order by as_of desc, decision_id desc
+) as newest
+left join lateral (
+    select string_agg(event, ', ' order by event) as events
+    from ledger.outbox
+    where model = :model and outbox.as_of = newest.as_of and sent_at is not null
+) as mails on true
+order by as_of desc
+limit :limit;
+
+-- name: verdicts
+-- Comparisons, newest first.
+select as_of, challenger_version, champion_version, verdict, evidence -> 'reasons' as reasons
+from ledger.evaluations
+where model = :model
+order by evaluation_id desc
+limit :limit;
+
+-- name: weeks
+-- Published days with their drift and, once labels have matured, the realised AUC; newest first.
+select
+    publications.as_of,
+    publications.version,
+    publications.rows,
+    publications.mean_score,
+    drift_daily.drifted_share,
+    drift_daily.prediction_shift,
+    drift_daily.report,
+    outcomes.auc,
+    outcomes.auc_low,
+    outcomes.auc_high,
+    outcomes.base_rate
+from ledger.publications
+left join ledger.outcomes using (publication_id)
+left join analytics.drift_daily
+    on drift_daily.model = publications.model and drift_daily.as_of = publications.as_of
+where publications.model = :model and publications.status = 'live'
+order by publications.as_of desc
+limit :limit;
+
+-- name: waiting
+-- Mail that has not been sent, oldest first.
+select as_of, event, letter ->> 'headline' as headline, attempts, last_error
+from ledger.outbox
+where model = :model and sent_at is null
+order by recorded_at;
+
+-- name: stages
+-- What the stages of one run in Airflow left in the ledger, oldest first.
+select
+    run_id, as_of, stage, status, message, purpose, recorded_at,
+    extract(epoch from finished_at - recorded_at)::double precision as seconds
+from ledger.runs
+where model = :model and dag_run_id = :dag_run_id
+order by run_id;
+
+-- name: decision_of_day
+-- The newest decision on a day.
+select as_of, choice, rule, sentence
+from ledger.decisions
+where model = :model and as_of = :as_of
+order by decision_id desc
+limit 1;
+
+-- name: verdict_of_day
+-- The newest comparison for a day.
+select as_of, challenger_version, champion_version, verdict, evidence -> 'reasons' as reasons
+from ledger.evaluations
+where model = :model and as_of = :as_of
+order by evaluation_id desc
+limit 1;
+
+-- name: report_of_day
+-- The MLflow run that keeps the drift report of a day.
+select versions.mlflow_run_id
+from ledger.drift_checks
+join ledger.versions using (model, version)
+where model = :model and as_of = :as_of;
+
+-- name: letters_of_day
+-- The mail about a day.
+select event, letter ->> 'headline' as headline, recipient, sent_at, last_error
+from ledger.outbox
+where model = :model and as_of = :as_of
+order by recorded_at;

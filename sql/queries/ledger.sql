@@ -1,0 +1,371 @@
+-- Purpose: what was built, decided, promoted, published and mailed: written once, read by whoever has to know why.
+-- `effective_at` is the clock of the run; the wall's time stands beside it for people and decides nothing.
+
+-- name: start_run
+-- One row for an attempt of a stage.
+insert into ledger.runs (model, stage, as_of, purpose, actor, dag_run_id, effective_at)
+values (:model, :stage, :as_of, :purpose, :actor, :dag_run_id, :effective_at)
+returning run_id;
+
+-- name: finish_run
+-- The attempt ended, well or not.
+update ledger.runs set status = :status, message = :message, finished_at = clock_timestamp() where run_id = :run_id;
+
+-- name: find_snapshot
+-- What the ledger knows of the snapshot (or the labels) of a day.
+select model, as_of, kind, rows, checksum, query_hash, config_hash, columns, status
+from ledger.snapshots
+where model = :model and as_of = :as_of and kind = :kind;
+
+-- name: mark_snapshot
+-- The suites have spoken about the features of a day.
+update ledger.snapshots set status = :status where model = :model and as_of = :as_of and kind = 'features';
+
+-- name: former_rows
+-- Row counts of the valid snapshots before a day, newest first.
+select rows
+from ledger.snapshots
+where model = :model and kind = 'features' and status = 'valid' and as_of < :as_of
+order by as_of desc
+limit :limit;
+
+-- name: valid_days
+-- The as_ofs in [first, last] whose features are valid, oldest first.
+select as_of
+from ledger.snapshots
+where model = :model and kind = 'features' and status = 'valid' and as_of between :first and :last
+order by as_of;
+
+-- name: record_validation
+-- One validation of a snapshot.
+insert into ledger.validations (model, as_of, passed, rows, quarantined, results, effective_at)
+values (:model, :as_of, :passed, :rows, :quarantined, cast(:evidence as jsonb) -> 'results', :effective_at);
+
+-- name: find_validation
+-- The newest validation of a day.
+select model, as_of, passed, rows, quarantined, results
+from ledger.validations
+where model = :model and as_of = :as_of
+order by validation_id desc
+limit 1;
+
+-- name: record_version
+-- A registered version; the same version, or the same training, is recorded once.
+insert into ledger.versions (
+    model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
+    parameters, holdout_mean_score, config_hash, query_hash, code_version, effective_at
+)
+values (
+    :model, :version, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
+    cast(:evidence as jsonb) -> 'baselines', :data_hash,
+    cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
+    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :effective_at
+)
+on conflict do nothing;
+
+-- name: find_version
+-- One version.
+select * from ledger.versions where model = :model and version = :version;
+
+-- name: find_training
+-- The version that was trained for a day on exactly these rows.
+select * from ledger.versions where model = :model and trained_for = :trained_for and data_hash = :data_hash;
+
+-- name: last_training
+-- The newest training for a day before the given one; a rerun of a day does not see its own.
+select *
+from ledger.versions
+where model = :model and trained_for < :before
+order by trained_for desc, version desc
+limit 1;
+
+-- name: trained_on_day
+-- The newest version that was trained for this very day.
+select * from ledger.versions where model = :model and trained_for = :trained_for order by version desc limit 1;
+
+-- name: record_evaluation
+-- One comparison, with the whole verdict.
+insert into ledger.evaluations (
+    model, as_of, challenger_version, champion_version, verdict, evidence, purpose, effective_at
+)
+values (
+    :model, :as_of, :challenger_version, :champion_version, :verdict, cast(:evidence as jsonb), :purpose, :effective_at
+)
+returning evaluation_id;
+
+-- name: latest_evaluation
+-- The newest comparison of a challenger.
+select evaluation_id, evidence as verdict
+from ledger.evaluations
+where model = :model and challenger_version = :challenger_version
+order by evaluation_id desc
+limit 1;
+
+-- name: champion
+-- The newest applied movement names the champion.
+select version from ledger.promotions where model = :model and status = 'applied' order by promotion_id desc limit 1;
+
+-- name: champion_at
+-- The champion at an instant of the runs' clock, rollbacks included.
+select version
+from ledger.promotions
+where model = :model and status = 'applied' and effective_at <= :instant
+order by effective_at desc, promotion_id desc
+limit 1;
+
+-- name: promotions
+-- Every applied movement of the alias, oldest first.
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+from ledger.promotions
+where model = :model and status = 'applied'
+order by promotion_id;
+
+-- name: open_promotions
+-- Movements that were begun and not ended; all models when :model is null.
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+from ledger.promotions
+where status = 'intended' and model = coalesce(:model, model)
+order by promotion_id;
+
+-- name: intend_promotion
+-- The movement is announced before anything moves.
+insert into ledger.promotions (
+    model, version, previous_version, kind, evaluation_id, reason, actor, purpose, effective_at
+)
+values (
+    :model, :version, :previous_version, :kind, :evaluation_id, :reason, :actor, :purpose, :effective_at
+)
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+
+-- name: apply_promotion
+-- The alias has moved: from here on the version is the champion.
+update ledger.promotions set status = 'applied', applied_at = clock_timestamp()
+where promotion_id = :promotion_id and status = 'intended'
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+
+-- name: undo_promotion
+-- The movement could not be finished; the reason says why.
+update ledger.promotions set status = 'undone', reason = reason || ' Undone: ' || :because
+where promotion_id = :promotion_id and status = 'intended'
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+
+-- name: live_publication
+-- The live scores of a day.
+select publication_id, model, as_of, version, attempt, status, rows, mean_score,
+    extract(epoch from published_at - recorded_at)::double precision as seconds
+from ledger.publications
+where model = :model and as_of = :as_of and status = 'live';
+
+-- name: former_mean_score
+-- Mean of the newest live scores before a day.
+select mean_score
+from ledger.publications
+where model = :model and as_of < :as_of and status = 'live'
+order by as_of desc
+limit 1;
+
+-- name: blocked_because
+-- Why a day has no scores of its own: its newest finished attempt was blocked, or its snapshot is invalid.
+with newest_attempt as (
+    select status, message
+    from ledger.publications
+    where model = :model and as_of = :as_of and status <> 'building'
+    order by attempt desc
+    limit 1
+),
+
+newest_validation as (
+    select validations.results
+    from ledger.snapshots
+    join ledger.validations using (model, as_of)
+    where model = :model and as_of = :as_of and kind = 'features' and status = 'invalid' and not passed
+    order by validation_id desc
+    limit 1
+)
+
+select string_agg(result ->> 'sentence', ' ' order by position) as reason
+from newest_validation, jsonb_array_elements(results) with ordinality as found (result, position)
+where not (result ->> 'passed')::boolean
+having count(*) > 0
+union all
+select coalesce(message, 'The publication was blocked.') from newest_attempt where status = 'blocked'
+limit 1;
+
+-- name: without_outcome
+-- Live publications up to a day whose labels have not been looked at yet, oldest first.
+select publication_id, model, as_of, version, attempt, status, rows, mean_score,
+    extract(epoch from published_at - recorded_at)::double precision as seconds
+from ledger.publications
+where model = :model and as_of <= :until and status = 'live'
+    and not exists (select from ledger.outcomes where outcomes.publication_id = publications.publication_id)
+order by as_of;
+
+-- name: record_outcome
+-- How good a publication turned out to be; a second look replaces the first.
+insert into ledger.outcomes (
+    model, as_of, version, publication_id, rows, positives, auc, auc_low, auc_high, auc_standard_error, log_loss,
+    mean_score, base_rate, effective_at
+)
+values (
+    :model, :as_of, :version, :publication_id, :rows, :positives, :auc, :auc_low, :auc_high, :auc_standard_error,
+    :log_loss, :mean_score, :base_rate, :effective_at
+)
+on conflict (publication_id) do update set
+    rows = excluded.rows, positives = excluded.positives, auc = excluded.auc, auc_low = excluded.auc_low,
+    auc_high = excluded.auc_high, auc_standard_error = excluded.auc_standard_error, log_loss = excluded.log_loss,
+    mean_score = excluded.mean_score, base_rate = excluded.base_rate, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+
+-- name: outcomes
+-- The newest outcomes of a model (of one version, when :version is given) known before an instant, newest as_of first.
+select outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss, outcomes.mean_score, base_rate,
+    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+from ledger.outcomes
+join ledger.publications using (publication_id)
+where outcomes.model = :model and outcomes.version = coalesce(:version, outcomes.version) and publications.status = 'live'
+    and outcomes.effective_at <= :known_by
+order by outcomes.as_of desc
+limit :limit;
+
+-- name: record_drift_check
+-- What the check of a day found; a rerun replaces it.
+insert into ledger.drift_checks (
+    model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, report, effective_at
+)
+values (
+    :model, :as_of, :version, :rows, :drifted_share, :prediction_shift, :is_drifted, cast(:evidence as jsonb), :report,
+    :effective_at
+)
+on conflict (model, as_of) do update set
+    version = excluded.version, rows = excluded.rows, drifted_share = excluded.drifted_share,
+    prediction_shift = excluded.prediction_shift, is_drifted = excluded.is_drifted, evidence = excluded.evidence,
+    report = excluded.report, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+
+-- name: last_checks
+-- The newest checks up to a day, that day's included, newest first.
+select evidence from ledger.drift_checks where model = :model and as_of <= :as_of order by as_of desc limit :limit;
+
+-- name: record_decision
+-- One decision with everything it looked at.
+insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
+values (:model, :as_of, :choice, :rule, :sentence, cast(:evidence as jsonb) -> 'evidence', :purpose, :effective_at)
+returning decision_id;
+
+-- name: find_decision
+-- The decision that holds for a day: its newest.
+select model, as_of, choice, rule, sentence, evidence
+from ledger.decisions
+where model = :model and as_of = :as_of
+order by decision_id desc
+limit 1;
+
+-- name: asked_trainings
+-- When retraining was asked for on days in [since, before), oldest first; of several decisions on a day the newest holds.
+select effective_at
+from (
+    select distinct on (as_of) as_of, choice, effective_at
+    from ledger.decisions
+    where model = :model and as_of >= :since and as_of < :before
+    order by as_of, decision_id desc
+) as holding
+where choice = 'TRAIN'
+order by as_of;
+
+-- name: unpublished_days
+-- Valid snapshots since a day without scores, although there was a champion; blocked days wait for people.
+select as_of
+from ledger.snapshots
+where snapshots.model = :model and kind = 'features' and status = 'valid' and purpose <> 'backfill' and as_of >= :since
+    and exists (
+        select from ledger.promotions
+        where promotions.model = snapshots.model and promotions.status = 'applied'
+            and promotions.effective_at <= snapshots.effective_at
+    )
+    and not exists (
+        select from ledger.publications
+        where publications.model = snapshots.model and publications.as_of = snapshots.as_of
+            and publications.status in ('live', 'blocked')
+    )
+order by as_of;
+
+-- name: unchecked_days
+-- Live scores since a day that nobody compared with the training rows.
+select as_of
+from ledger.publications
+where model = :model and status = 'live' and purpose <> 'backfill' and as_of >= :since
+    and not exists (
+        select from ledger.drift_checks
+        where drift_checks.model = publications.model and drift_checks.as_of = publications.as_of
+    )
+order by as_of;
+
+-- name: put_letter
+-- A mail that waits; the same event of the same day is written once.
+insert into ledger.outbox (model, as_of, event, recipient, letter, message_id, effective_at)
+values (:model, :as_of, :event, :recipient, cast(:letter as jsonb), :message_id, :effective_at)
+on conflict do nothing;
+
+-- name: waiting_letters
+-- What has not been sent yet, oldest first; all models when :model is null.
+select message_id from ledger.outbox
+where sent_at is null and model = coalesce(:model, model)
+order by recorded_at, message_id;
+
+-- name: claim_letter
+-- A waiting letter, locked until the transaction ends; nothing when somebody else is sending it or has sent it.
+select message_id, recipient, letter, attempts, effective_at
+from ledger.outbox
+where message_id = :message_id and sent_at is null
+for update skip locked;
+
+-- name: mark_sent
+-- The mail server took it.
+update ledger.outbox set sent_at = clock_timestamp(), attempts = attempts + 1, last_error = null
+where message_id = :message_id;
+
+-- name: mark_failed
+-- The mail server did not take it; it goes on waiting.
+update ledger.outbox set attempts = attempts + 1, last_error = :error where message_id = :message_id;
+
+-- name: newest_publication
+-- The newest day whose scores are live: what analysts see now.
+select publication_id, model, as_of, version, attempt, status, rows, mean_score,
+    extract(epoch from published_at - recorded_at)::double precision as seconds
+from ledger.publications
+where model = :model and status = 'live'
+order by as_of desc
+limit 1;
+
+-- name: has_labels
+-- Were the labels of a day built by the queries as they are now, from the snapshot as it is now?
+select exists (
+    select
+    from ledger.snapshots as labels
+    join ledger.snapshots as features using (model, as_of)
+    where model = :model and as_of = :as_of and labels.kind = 'labels' and features.kind = 'features'
+        and labels.query_hash = :query_hash and labels.recorded_at >= features.recorded_at
+);
+
+-- name: failure_messages
+-- What the failed attempts of an Airflow run said, oldest first.
+select message
+from ledger.runs
+where model = :model and as_of = :as_of and dag_run_id = :dag_run_id and status in ('failed', 'refused')
+order by run_id;
+
+-- name: letters_of
+-- The events of a day that were mailed or wait to be.
+select event from ledger.outbox where model = :model and as_of = :as_of order by recorded_at, event;
+
+-- name: outcome_of
+-- How good one publication turned out to be.
+select model, as_of, version, rows, positives, log_loss, mean_score, base_rate,
+    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+from ledger.outcomes
+where publication_id = :publication_id;
+
+-- name: decisions_of
+-- Every decision of a day, oldest first: a stopped day that was repaired has two.
+select model, as_of, choice, rule, sentence, evidence
+from ledger.decisions
+where model = :model and as_of = :as_of
+order by decision_id;

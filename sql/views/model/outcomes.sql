@@ -1,0 +1,33 @@
+-- Purpose: how good published scores turned out to be.
+-- Grain: one row per as_of whose labels have matured. Made by `perennial sync` as pipeline, whose rights on the ledger it lends; no parameters.
+create or replace view analytics.{model}_outcomes as
+select
+    outcomes.as_of,
+    outcomes.version,
+    outcomes.rows,
+    outcomes.positives,
+    outcomes.base_rate,
+    outcomes.mean_score,
+    outcomes.auc,
+    outcomes.auc_low,
+    outcomes.auc_high,
+    outcomes.log_loss,
+    outcomes.effective_at as known_at,
+    publication_id
+from ledger.outcomes
+join ledger.publications using (publication_id)
+where outcomes.model = '{model}' and publications.status = 'live';
+
+comment on view analytics.{model}_outcomes is 'Metrics of the live scores of each as_of once its labels have matured';
+comment on column analytics.{model}_outcomes.as_of is 'The day pretended to be: only facts known before its start count';
+comment on column analytics.{model}_outcomes.version is 'Model version that scored';
+comment on column analytics.{model}_outcomes.rows is 'Scored entities with a label';
+comment on column analytics.{model}_outcomes.positives is 'Those whose label is 1';
+comment on column analytics.{model}_outcomes.base_rate is 'Share of positives';
+comment on column analytics.{model}_outcomes.mean_score is 'Mean score; equals base_rate when calibrated';
+comment on column analytics.{model}_outcomes.auc is 'Area under the ROC curve within the as_of';
+comment on column analytics.{model}_outcomes.auc_low is 'Lower end of its interval';
+comment on column analytics.{model}_outcomes.auc_high is 'Upper end of its interval';
+comment on column analytics.{model}_outcomes.log_loss is 'Mean negative log-likelihood in nats; smaller is better';
+comment on column analytics.{model}_outcomes.known_at is 'The clock of the run that measured';
+comment on column analytics.{model}_outcomes.publication_id is 'The publication that was measured';

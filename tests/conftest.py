@@ -1,0 +1,172 @@
+"""Servers for the tests: one of each per test session, real ones, on free ports of 127.0.0.1, in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from ml.config import Smtp
+from ml.config.settings import ROOT
+from ml.local import Ports, Stack
+from ml.local.ports import find_free_port
+from ml.local.postgres import THROWAWAY, WAREHOUSE_ROLES, Postgres
+from ml.local.servers import QUIET, make_mlflow
+from ml.stores.warehouse import migrate
+
+TRIALS = 2  # of every training in the stack
+GUESTS = ("loader", "pipeline", "analyst")
+_COUNTER = count(1)
+
+
+def pytest_configure():
+    """Before any test module is imported: nothing reports to anybody, and no test meets the installation of its user."""
+    os.environ.update(QUIET)
+    for name in [name for name in os.environ if name.startswith("PERENNIAL_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A short path (sockets and old tools dislike long ones) that is gone after the session."""
+    folder = Path(tempfile.mkdtemp(prefix="perennial-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class TestPostgres:
+    """The embedded server of the session, without fsync."""
+
+    __test__ = False
+
+    server: Postgres
+    databases: set[str] = field(default_factory=set)
+
+    @property
+    def superuser_url(self) -> str:
+        return self.server.url("postgres", "postgres")
+
+    def url(self, database: str, role: str) -> str:
+        """The address under a role; a database that is not there yet is made."""
+        self.make(database, owner=database if database in ("airflow", "mlflow") else "owner")
+        return self.server.url(database, role)
+
+    def make(self, database: str, owner: str = "owner", template: str = "template0") -> None:
+        if database not in self.databases:
+            guests = GUESTS if owner == "owner" else ()
+            self.server.ensure_database(database, owner, guests=guests, template=template)
+            self.databases.add(database)
+
+    def drop(self, database: str) -> None:
+        self.server.run_sql("postgres", f"drop database if exists {database} with (force);")
+        self.databases.discard(database)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[TestPostgres]:
+    server = Postgres(server_folder / "postgres", find_free_port(), passwords=server_folder / "passwords.json", options=THROWAWAY)
+    try:
+        server.start(new_session=True)  # Ctrl-C is for pytest, which then stops the server
+        server.ensure_roles()
+        yield TestPostgres(server)
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class WarehouseUrls:
+    """One database under each role."""
+
+    owner: str
+    loader: str
+    pipeline: str
+    analyst: str
+    superuser: str
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: TestPostgres) -> str:
+    """A migrated warehouse that is copied for each test, in milliseconds."""
+    migrate(postgres.url("template_warehouse", "owner"), ROOT)
+    return "template_warehouse"
+
+
+@pytest.fixture
+def warehouse_urls(postgres: TestPostgres, migrated_template: str) -> Iterator[WarehouseUrls]:
+    """A fresh, migrated warehouse of the test's own."""
+    name = f"warehouse_{next(_COUNTER)}"
+    postgres.make(name, template=migrated_template)
+    urls = {role: postgres.url(name, role) for role in WAREHOUSE_ROLES}
+    yield WarehouseUrls(**urls, superuser=postgres.server.url(name, "postgres"))
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(postgres: TestPostgres, server_folder: Path) -> Iterator[str]:
+    """A real MLflow on PostgreSQL; its tracking URI."""
+    port = find_free_port()
+    server = make_mlflow(server_folder / "mlflow", port, backend_url=postgres.url("mlflow", "mlflow"))
+    try:
+        server.start(new_session=True)
+        server.wait()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(server_folder: Path) -> Iterator[Stack]:
+    """The whole embedded stack, Airflow included; started by the first test that asks, in about 40 s."""
+    stack = Stack(server_folder / "stack", simulated_until=date(2018, 1, 3), ports=Ports.free())
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PERENNIAL_TRIALS", str(TRIALS))
+            stack.up(tied=True)
+        yield stack
+    finally:
+        stack.down()
+
+
+@dataclass
+class SmtpSink:
+    """A mail server that keeps what it is given; `messages` in the order of arrival."""
+
+    settings: Smtp
+    messages: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's hook
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.messages.append(message)
+        return "250 OK"
+
+    def clear(self) -> None:
+        self.messages.clear()
+
+
+@pytest.fixture(scope="session")
+def session_smtp_sink() -> Iterator[SmtpSink]:
+    sink = SmtpSink(Smtp(port=find_free_port()))
+    controller = Controller(sink, hostname=sink.settings.host, port=sink.settings.port)
+    controller.start()
+    yield sink
+    controller.stop()
+
+
+@pytest.fixture
+def smtp_sink(session_smtp_sink: SmtpSink) -> SmtpSink:
+    """The sink of the session, emptied for this test."""
+    session_smtp_sink.clear()
+    return session_smtp_sink

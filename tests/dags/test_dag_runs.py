@@ -1,0 +1,124 @@
+"""Each DAG lives one day by `dag.test`, on real PostgreSQL and MLflow, with a metadata database of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ml import operate, pipeline
+from ml.config import ROOT, Settings
+from ml.demo.data import load_tables
+from ml.stores.sessions import Database
+from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home, prepare_households
+
+RUNNER = Path(__file__).parent / "run_dags.py"
+MODEL = "small"  # a name of its own: other tests' versions of `lapse` live in the same MLflow
+DATABASE = "warehouse_of_dags"
+
+
+@pytest.fixture(scope="module")
+def small_home(tmp_path_factory):
+    """The files of one model: a quick copy of lapse under another name."""
+    home = copy_home(tmp_path_factory.mktemp("home") / "files", QUICK)
+    text_of_lapse = (home / "models" / "lapse.toml").read_text(encoding="utf-8")
+    for file in (home / "models").glob("*.toml"):
+        file.unlink()
+    (home / "models" / f"{MODEL}.toml").write_text(text_of_lapse.replace('name = "lapse"', f'name = "{MODEL}"'), encoding="utf-8")
+    for folder in ("sql", "expectations"):
+        (home / folder / "lapse").rename(home / folder / MODEL)
+    return home
+
+
+@pytest.fixture(scope="module")
+def settings(postgres, migrated_template, mlflow_server, small_home, session_smtp_sink):
+    """An installation with history, and no champion yet."""
+    postgres.make(DATABASE, template=migrated_template)
+    load_tables(postgres.url(DATABASE, "loader"), prepare_households())
+    settings = Settings(
+        warehouse_url=postgres.url(DATABASE, "pipeline"),
+        owner_url=postgres.url(DATABASE, "owner"),
+        mlflow_uri=mlflow_server,
+        smtp=session_smtp_sink.settings,
+        home=small_home,
+        artifacts=small_home / "artifacts",
+        trials=2,
+    )
+    with warnings.catch_warnings(), pipeline.open_stores(settings) as stores:
+        warnings.simplefilter("ignore")  # of libraries; unit tests of each stage are strict
+        operate.sync(stores, MODEL)
+        list(operate.backfill(stores, MODEL, FIRST_AS_OF, BACKFILLED_TO))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def environment(postgres, settings, tmp_path_factory):
+    """Airflow's environment, with a migrated metadata database."""
+    variables = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url("airflow", "airflow"),
+        "AIRFLOW_CONN_WAREHOUSE": settings.warehouse_url.replace("postgresql+psycopg2", "postgres"),
+        "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://{settings.smtp.host}:{settings.smtp.port}/?disable_tls=true&disable_ssl=true",
+        "PERENNIAL_HOME": str(settings.home),
+        "PERENNIAL_ARTIFACTS": str(settings.artifacts),
+        "PERENNIAL_MLFLOW_URI": settings.mlflow_uri,
+        "PERENNIAL_TRIALS": "2",
+        "PERENNIAL_SIMULATED_UNTIL": "2018-01-03",
+        "PYTHONPATH": str(ROOT),
+    }
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"], env=variables, capture_output=True, check=True, timeout=180
+    )
+    return variables
+
+
+@pytest.fixture(scope="module")
+def lived(environment):
+    """One run of each DAG for the day of the first champion, and one without any day."""
+    days = (f"{verb}={FIRST_DAY}" for verb in ("refresh", "retrain", "score", "monitor", "retrain_weekly"))
+    asked = ("retrain_weekly=", *days)  # first: `dag.test` leaves the parameters of a run with its DAG
+    command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("verb", "tasks"),
+    [
+        ("refresh", {"refresh": "success", "validate": "success", "mail": "success"}),
+        ("retrain", {"assemble": "success", "train": "success", "compare": "success", "promote": "success", "mail": "success"}),
+        ("score", {"score": "success", "ask_for_first_training": "skipped", "mail": "success"}),
+        ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
+        ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),
+    ],
+)
+def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
+    assert {"state": "success", "tasks": tasks} == lived[f"{verb}={FIRST_DAY}"]
+
+
+def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
+    with Database(settings.owner_url).transaction() as session:
+        stages = (
+            session.execute(text("select stage from ledger.runs where dag_run_id like 'manual__%' order by run_id"))
+            .scalars()
+            .all()
+        )
+    assert ["refresh", "validate", "train", "compare", "promote", "score", "monitor", "decide"] == list(stages)
+
+
+def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
+    assert 2 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
+
+
+def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):
+    run = lived["retrain_weekly="]
+    assert ("failed", "failed") == (run["state"], run["tasks"]["ask_for_retraining"])

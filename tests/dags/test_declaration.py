@@ -1,0 +1,178 @@
+"""What Airflow makes of dags/: the exact set, their order, and the rules of the house."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ml.config import ROOT, model_names
+
+PARSER = Path(__file__).parent / "parse_dags.py"
+LOADER = Path(__file__).parent / "load_plugins.py"
+VERBS = ("monitor", "refresh", "retrain", "retrain_weekly", "score")
+
+
+def parse(airflow_home, home=ROOT, script=PARSER, **environment):
+    """Parse dags/ for the models under `home`, in a fresh process without a metadata database."""
+    variables = {
+        **os.environ,
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PERENNIAL_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, str(script), str(ROOT / "dags")], env=variables, capture_output=True, text=True, check=True, timeout=120
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory):
+    return parse(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def lapse(parsed):
+    return {verb: parsed["dags"][f"lapse.{verb}"] for verb in VERBS}
+
+
+def test_every_model_has_exactly_these_dags(parsed):
+    assert {f"{name}.{verb}" for name in model_names(ROOT) for verb in VERBS} == set(parsed["dags"])
+
+
+def test_no_file_fails_to_import(parsed):
+    assert {} == parsed["import_errors"]
+
+
+def test_parsing_loads_no_heavy_library(parsed):
+    assert [] == parsed["heavy"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "tasks"),
+    [
+        ("refresh", ["refresh", "validate", "mail"]),
+        ("score", ["score", "ask_for_first_training", "mail"]),
+        ("monitor", ["monitor", "ask_for_retraining", "mail"]),
+        ("retrain_weekly", ["ask_for_retraining", "mail"]),
+        ("retrain", ["assemble", "train", "compare", "promote", "mail"]),
+    ],
+)
+def test_tasks_stand_in_data_flow_order(lapse, verb, tasks):
+    assert tasks == lapse[verb]["tasks"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "assets"),
+    [
+        ("refresh", ["features/lapse"]),
+        ("score", ["drift/lapse", "scores/lapse"]),
+        ("monitor", ["drift/lapse"]),
+        ("retrain_weekly", ["weekly/lapse"]),
+        ("retrain", ["champion/lapse"]),
+    ],
+)
+def test_each_dag_announces_its_assets(lapse, verb, assets):
+    assert assets == lapse[verb]["outlets"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "timetable"),
+    [
+        ("refresh", "CronPartitionTimetable"),
+        ("score", "PartitionedAssetTimetable"),
+        ("monitor", "PartitionedAssetTimetable"),
+        ("retrain_weekly", "CronPartitionTimetable"),
+        ("retrain", "PartitionedAssetTimetable"),
+    ],
+)
+def test_only_keyed_timetables_are_used(lapse, verb, timetable):
+    assert timetable == lapse[verb]["timetable"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dag_keeps_the_rules_of_the_house(lapse, verb):
+    dag = lapse[verb]
+    assert {
+        "retries": [2],
+        "limits": True,
+        "teardowns": ["mail"],
+        "owners": ["growth@example.com"],
+        "tags": sorted(["perennial", "lapse", verb]),
+        "max_active_runs": 1,
+        "catchup": False,
+        "params": ["as_of"],
+        "links": ["Drift report", "MLflow run"],
+    } == {
+        key: dag[key]
+        for key in ("retries", "limits", "teardowns", "owners", "tags", "max_active_runs", "catchup", "params", "links")
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dag_says_what_to_do_at_3_am(lapse, verb):
+    assert "#### At 3 a.m." in lapse[verb]["doc"]
+
+
+@pytest.mark.parametrize("verb", ["refresh", "retrain_weekly"])
+def test_cron_runs_in_the_timezone_of_the_model(lapse, verb):
+    assert "America/New_York" in lapse[verb]["timezone"]
+
+
+def test_a_simulation_ends_every_schedule_in_the_past(tmp_path):
+    found = parse(tmp_path, PERENNIAL_SIMULATED_UNTIL="2018-01-03")
+    assert {"2018-01-03T00:00:00+00:00"} == {dag["end_date"] for dag in found["dags"].values()}
+
+
+@pytest.fixture(scope="module")
+def twenty_models(tmp_path_factory):
+    """A home with twenty models, each a copy of lapse under another name, and one that is broken."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").mkdir()
+    for number in range(20):
+        name = f"copy_{number}"
+        text = (ROOT / "models/lapse.toml").read_text().replace('name = "lapse"', f'name = "{name}"')
+        (home / "models" / f"{name}.toml").write_text(text)
+        for folder in ("sql", "expectations"):
+            (home / folder).mkdir(exist_ok=True)
+            (home / folder / name).symlink_to(ROOT / folder / "lapse")
+    (home / "models" / "broken.toml").write_text('name = "broken"\nowner = 3\n')
+    return home
+
+
+def test_twenty_models_add_less_than_a_second_and_a_broken_one_harms_nobody(twenty_models, tmp_path):
+    found = parse(tmp_path, home=twenty_models)
+    assert 100 == len(found["dags"])
+    assert found["parse_seconds"] < 1.0
+
+
+def test_plugins_folder_exposes_one_file_to_airflow():
+    assert ["*", "!airflow_plugin.py"] == (ROOT / "plugins/.airflowignore").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory):
+    return parse(tmp_path_factory.mktemp("airflow"), script=LOADER)
+
+
+def test_one_plugin_loads_without_an_error(plugins):
+    assert (["perennial"], {}) == (plugins["names"], plugins["import_errors"])
+
+
+def test_pages_stand_in_the_menu_on_a_dag_and_on_a_run(plugins):
+    assert ["/perennial"] == plugins["prefixes"]
+    assert {
+        "nav": "perennial/",
+        "dag": "perennial/dags/{DAG_ID}",
+        "dag_run": "perennial/runs/{DAG_ID}/{RUN_ID}",
+    } == plugins["views"]
+
+
+def test_the_web_server_loads_no_heavy_library_for_our_pages(plugins):
+    assert [] == plugins["heavy"]

@@ -1,0 +1,206 @@
+"""One life in a real Airflow, on real purchases: two weeks by key, and the same two weeks in this process."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+import warnings
+from dataclasses import dataclass, replace
+from datetime import date
+from email import message_from_bytes, policy
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import text
+
+from ml import operate, pipeline
+from ml.demo.data import load_complete_journey
+from ml.demo.life import Life
+from ml.local.fleet import make_postgres
+from ml.local.ports import find_free_port
+from ml.local.servers import make_mlflow
+from ml.stores.sessions import Database
+
+MODEL = "lapse"
+FIRST, NEXT = date(2017, 10, 30), date(2017, 11, 6)
+# Eight as_ofs to train on, the embargo, four held out, and one week more. A champion of summer's weeks alone sees drift in
+# autumn, so that on the second key drift and the weekly tick both ask for a retraining.
+HISTORY = (date(2017, 6, 19), date(2017, 10, 2))
+TRIALS = 2  # as in the fixture `stack`
+COPY = "replayed"
+
+SCORES = """
+select as_of, count(*) as rows, md5(string_agg(entity_id || ':' || score, ',' order by entity_id)) as checksum
+from analytics.lapse_scores_history
+group by as_of
+order by as_of
+"""
+DECISIONS = "select as_of, decision, rule from analytics.drift_daily where model = 'lapse' order by as_of"
+VERDICTS = "select as_of, challenger_version, verdict from ledger.evaluations where model = 'lapse' order by evaluation_id"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one life left behind: runs of Airflow (none of a replay), and three tables."""
+
+    runs: dict[tuple[str, date], list[str]]
+    scores: list[tuple]
+    decisions: list[tuple]
+    verdicts: list[tuple]
+
+
+def read(url, query):
+    with Database(url).transaction() as session:
+        return [tuple(row) for row in session.execute(text(query))]
+
+
+def tell(stack, database, runs):
+    """Scores and decisions as an analyst reads them; verdicts from the ledger."""
+    analyst, owner = (stack.addresses.database_url(role, database) for role in ("analyst", "owner"))
+    return Told(runs, read(analyst, SCORES), read(analyst, DECISIONS), read(owner, VERDICTS))
+
+
+def open_page(stack, page):
+    """A page of the plugin, as whoever holds the login sees it."""
+    request = urllib.request.Request(f"{stack.addresses.airflow_url}/perennial/{page}")
+    request.add_header("Authorization", f"Bearer {stack.airflow._fetch_token()}")
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+@pytest.fixture(scope="module")
+def history(stack):
+    """Past snapshots in the stack's warehouse, and a copy of it all in a database of its own."""
+    load_complete_journey(stack.environment()["PERENNIAL_LOADER_URL"])
+    with warnings.catch_warnings(), pipeline.open_stores(stack.settings()) as stores:
+        warnings.simplefilter("ignore")  # of libraries; unit tests of each stage are strict
+        operate.sync(stores, MODEL)
+        built = list(operate.backfill(stores, MODEL, *HISTORY))
+    server = make_postgres(stack.addresses)
+    server.ensure_database(COPY, "owner", guests=("loader", "pipeline", "analyst"), template="warehouse")
+    return built
+
+
+@pytest.fixture(scope="module")
+def airflow_life(stack, history):
+    """The first champion on one key; on the next a day that asks for a retraining, and the weekly tick."""
+    life = Life(stack.airflow, MODEL)
+    life.wake()
+    runs = {}
+    for verb, day in (("refresh", FIRST), ("score", FIRST), ("refresh", NEXT), ("retrain_weekly", NEXT)):
+        for lived in life.start(verb, day):
+            runs.setdefault((lived.verb, day), []).append(lived.state)
+    return tell(stack, "warehouse", runs)
+
+
+@pytest.fixture(scope="module")
+def second_mlflow(postgres, server_folder):
+    """An MLflow that knows nothing of the other life, nor of other tests."""
+    postgres.make("mlflow_replayed", owner="mlflow")
+    port = find_free_port()
+    server = make_mlflow(server_folder / "mlflow_replayed", port, backend_url=postgres.server.url("mlflow_replayed", "mlflow"))
+    try:
+        server.start(new_session=True)
+        server.wait()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def replayed_life(stack, history, second_mlflow, tmp_path_factory):
+    """The same two weeks in this process, on the copy."""
+    settings = replace(
+        stack.settings(),
+        warehouse_url=stack.addresses.database_url("pipeline", COPY),
+        mlflow_uri=second_mlflow,
+        artifacts=tmp_path_factory.mktemp("artifacts"),
+        trials=TRIALS,
+    )
+    with warnings.catch_warnings(), pipeline.open_stores(settings) as stores:
+        warnings.simplefilter("ignore")
+        list(operate.replay(stores, MODEL, FIRST, NEXT))
+    return tell(stack, COPY, {})
+
+
+def test_the_plugin_is_loaded(stack):
+    assert 0 == stack.airflow.request("GET", "/plugins/importErrors")["total_entries"]
+    assert "perennial" in {plugin["name"] for plugin in stack.airflow.request("GET", "/plugins")["plugins"]}
+
+
+def test_every_run_of_every_dag_succeeds(airflow_life):
+    assert {
+        ("refresh", FIRST): ["success"],
+        ("score", FIRST): ["success", "success"],  # without a champion it asks for one; then it scores
+        ("retrain", FIRST): ["success"],
+        ("monitor", FIRST): ["success"],
+        ("refresh", NEXT): ["success"],
+        ("score", NEXT): ["success"],
+        ("monitor", NEXT): ["success"],
+        ("retrain_weekly", NEXT): ["success"],
+        ("retrain", NEXT): ["success", "success"],  # woken by drift, then by the week
+    } == airflow_life.runs
+
+
+def test_every_run_carries_the_key(stack, airflow_life):
+    keys = {
+        run["partition_key"]
+        for verb in ("refresh", "score", "monitor", "retrain")
+        for run in stack.airflow.runs(f"{MODEL}.{verb}")
+    }
+    assert {FIRST.isoformat(), NEXT.isoformat()} == keys
+
+
+def test_analysts_read_the_scores_of_both_days(airflow_life):
+    assert [FIRST, NEXT] == [row[0] for row in airflow_life.scores]
+    assert all(row[1] > 2000 for row in airflow_life.scores)
+
+
+def test_each_day_has_its_decision(airflow_life):
+    assert [(FIRST, "SKIP"), (NEXT, "TRAIN")] == [row[:2] for row in airflow_life.decisions]
+
+
+def test_drift_and_the_week_on_one_key_train_once(airflow_life):
+    assert [(FIRST, 1), (NEXT, 2)] == [row[:2] for row in airflow_life.verdicts]
+
+
+def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{stack.addresses.airflow_url}/perennial/")
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [("", "2017-10-30, trained to"), ("dags/lapse.score", "1 against baselines"), ("dags/unknown", "is not a DAG of a model")],
+)
+def test_pages_say_what_the_ledger_knows(stack, airflow_life, page, sentence):
+    assert sentence in open_page(stack, page)
+
+
+def test_the_tab_of_a_run_shows_its_stages(stack, airflow_life):
+    run_id = stack.airflow.runs(f"{MODEL}.monitor", partition_key=NEXT.isoformat())[0]["dag_run_id"]
+    page = open_page(stack, f"runs/{MODEL}.monitor/{quote(run_id)}")
+    assert all(word in page for word in ("for 2017-11-06", "decide", "TRAIN", "to growth@example.com"))
+
+
+def test_the_owner_got_a_mail_for_each_decision_and_each_verdict(stack, airflow_life):
+    letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in stack.addresses.mail_folder.glob("*.eml")]
+    mine = sorted(str(letter["Message-ID"]) for letter in letters if f" {MODEL} " in str(letter["Subject"]))
+    expected = [f"<{MODEL}.{day}.{event}@perennial.invalid>" for day in (FIRST, NEXT) for event in ("decision", "verdict")]
+    assert expected == mine
+
+
+def test_a_replay_publishes_the_same_scores(airflow_life, replayed_life):
+    assert replayed_life.scores == airflow_life.scores
+
+
+def test_a_replay_takes_the_same_decisions(airflow_life, replayed_life):
+    assert replayed_life.decisions == airflow_life.decisions
+
+
+def test_a_replay_reaches_the_same_verdicts(airflow_life, replayed_life):
+    assert replayed_life.verdicts == airflow_life.verdicts

@@ -1,0 +1,95 @@
+"""The small world: built once, up to its first scored day, and copied for each test that lives on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from ml import operate, pipeline
+from ml.config import Settings
+from ml.demo.data import load_tables
+from ml.stores.sessions import Database
+from tests.world import (
+    BACKFILLED_TO,
+    FIRST_AS_OF,
+    FIRST_DAY,
+    MODEL,
+    QUICK,
+    World,
+    copy_home,
+    forget_trainings,
+    prepare_households,
+)
+
+BACKFILLED, LIVED = "template_backfilled", "template_lived"
+_COUNTER = count(1)
+
+
+@pytest.fixture(scope="session")
+def open_world(postgres, mlflow_server, tmp_path_factory):
+    """Opens the world that lives in a database, with files of its own."""
+
+    @contextmanager
+    def open_it(database: str, home: Path | None = None) -> Iterator[World]:
+        folder = tmp_path_factory.mktemp("world")
+        settings = Settings(
+            warehouse_url=postgres.url(database, "pipeline"),
+            owner_url=postgres.url(database, "owner"),
+            mlflow_uri=mlflow_server,
+            home=home or copy_home(folder / "home", QUICK),
+            artifacts=folder / "artifacts",
+            trials=1,
+        )
+        superuser = Database(postgres.server.url(database, "postgres"), "test")
+        with pipeline.open_stores(settings) as stores:
+            yield World(stores, superuser, postgres.url(database, "loader"))
+        superuser.dispose()
+
+    return open_it
+
+
+@pytest.fixture(scope="session")
+def backfilled(postgres, migrated_template, open_world) -> str:
+    """The database of a world with its history, and no champion yet."""
+    postgres.make(BACKFILLED, template=migrated_template)
+    load_tables(postgres.url(BACKFILLED, "loader"), prepare_households())
+    with open_world(BACKFILLED) as world:
+        operate.sync(world.stores, MODEL)
+        assert 11 == len(list(operate.backfill(world.stores, MODEL, FIRST_AS_OF, BACKFILLED_TO)))
+    return BACKFILLED
+
+
+@pytest.fixture(scope="session")
+def first_day(postgres, backfilled, open_world) -> str:
+    """The database of a world whose first champion has scored 2017-06-12; two letters wait."""
+    postgres.make(LIVED, template=backfilled)
+    with open_world(LIVED) as world:
+        world.live(FIRST_DAY)
+    return LIVED
+
+
+@pytest.fixture(scope="session")
+def copy_world(postgres, open_world, first_day):
+    """Opens a copy of a world; the registry forgets what other tests trained."""
+
+    @contextmanager
+    def copy_it(template: str = first_day) -> Iterator[World]:
+        name = f"world_{next(_COUNTER)}"
+        postgres.make(name, template=template)
+        with open_world(name) as opened:
+            forget_trainings(opened)
+            yield opened
+        postgres.drop(name)
+
+    return copy_it
+
+
+@pytest.fixture
+def world(copy_world) -> Iterator[World]:
+    """A copy of the world after its first day."""
+    with copy_world() as opened:
+        yield opened

@@ -1,0 +1,162 @@
+"""Every command of `perennial` against the small world: exit codes, data for programs, and messages for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+from ml import cli
+from ml.cli.edge import FAULT, REFUSED, USAGE
+from tests.world import MODEL, World, edit_model
+
+DAY = ["--as-of", "2017-06-19", "--simulate"]
+
+
+@dataclass
+class Shell:
+    """`perennial` with the world's addresses in its environment."""
+
+    world: World
+    capture: pytest.CaptureFixture
+    patch: pytest.MonkeyPatch
+
+    def perennial(self, *words: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of a command."""
+        self.patch.setattr("sys.argv", ["perennial", *words])
+        self.capture.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = self.capture.readouterr()
+        return end.value.code or 0, said.out, said.err
+
+    def ask(self, *words: str) -> list[dict]:
+        """The data that a command prints with --json; it must end well."""
+        code, out, err = self.perennial(*words, "--json")
+        assert (0, "") == (code, err)
+        return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture
+def shell(capsys, monkeypatch) -> Shell:
+    monkeypatch.setattr(cli, "prepare_process", lambda: None)  # it would quiet the warnings of this process for good
+    return Shell(None, capsys, monkeypatch)
+
+
+@pytest.fixture
+def inside(shell, world, smtp_sink) -> Shell:
+    settings = world.settings
+    environment = {
+        "PERENNIAL_WAREHOUSE_URL": settings.warehouse_url,
+        "PERENNIAL_OWNER_URL": settings.owner_url,
+        "PERENNIAL_MLFLOW_URI": settings.mlflow_uri,
+        "PERENNIAL_HOME": str(settings.home),
+        "PERENNIAL_ARTIFACTS": str(settings.artifacts),
+        "PERENNIAL_SMTP_HOST": smtp_sink.settings.host,
+        "PERENNIAL_SMTP_PORT": str(smtp_sink.settings.port),
+        "PERENNIAL_TRIALS": "1",
+    }
+    for name, value in environment.items():
+        shell.patch.setenv(name, value)
+    shell.world = world
+    return shell
+
+
+# Every stage
+def test_every_stage_runs_from_a_shell(inside):
+    (snapshot,) = inside.ask("refresh", MODEL, *DAY)
+    assert (450, "2017-06-19") == (snapshot["rows"], snapshot["as_of"])
+    assert inside.ask("validate", MODEL, *DAY)[0]["passed"]
+    assert 450 == inside.ask("score", MODEL, *DAY)[0]["rows"]
+    assert not inside.ask("monitor", MODEL, *DAY)[0]["is_drifted"]
+    assert "SKIP" == inside.ask("decide", MODEL, *DAY)[0]["choice"]
+    (trained,) = inside.ask("train", MODEL, *DAY)
+    (verdict,) = inside.ask("compare", MODEL, *DAY)
+    assert ("INCONCLUSIVE", trained["version"]) == (verdict["outcome"], verdict["version"])
+    code, _, said = inside.perennial("promote", MODEL, *DAY)
+    assert (REFUSED, True) == (code, "INCONCLUSIVE" in said)
+    assert [{"sent": 4, "waiting": 0}] == inside.ask("mail")
+
+
+# Operations
+def test_set_up_commands_say_that_everything_is_up_to_date(inside):
+    assert (0, "Everything is up to date.\n", "") == inside.perennial("migrate")
+    assert (0, "Everything is up to date.\n", "") == inside.perennial("sync", MODEL)
+
+
+def test_migrations_are_printed_for_a_dba(inside):
+    code, out, _ = inside.perennial("migrate", "--sql")
+    assert (0, True) == (code, "create table ledger.runs" in out)
+
+
+def test_models_lists_what_the_home_folder_declares(inside):
+    shutil.rmtree(inside.world.settings.home / "models")
+    (inside.world.settings.home / "models").mkdir()
+    assert (0, "No file in models/.\n", "") == inside.perennial("models")
+
+
+def test_backfill_builds_every_week(inside):
+    built = inside.ask("backfill", MODEL, "--from", "2017-05-29", "--to", "2017-06-05")
+    assert ["2017-05-29", "2017-06-05"] == [snapshot["as_of"] for snapshot in built]
+
+
+def test_bootstrap_of_a_model_with_a_champion_has_nothing_left_to_do(inside):
+    code, out, said = inside.perennial("bootstrap", MODEL, "--as-of", "2017-06-12", "--simulate", "--json")
+    assert (REFUSED, True) == (code, "is the champion already" in said)
+    assert {"version", "algorithm"} <= json.loads(out.splitlines()[-1]).keys()
+
+
+def test_replay_of_no_week_prints_nothing(inside):
+    assert [] == inside.ask("replay", MODEL, "--from", "2017-06-20", "--to", "2017-06-21")
+
+
+def test_rollback_without_a_former_champion_is_refused(inside):
+    code, _, said = inside.perennial("rollback", MODEL)
+    assert (REFUSED, True) == (code, "there is no champion before version" in said)
+
+
+def test_reconcile_says_that_no_day_was_lost(inside):
+    assert (0, "No day was lost.\n", "") == inside.perennial("reconcile", MODEL, *DAY)
+
+
+# What goes wrong
+def test_a_live_run_before_the_day_has_settled_is_refused(inside):
+    code, _, said = inside.perennial("refresh", MODEL, "--as-of", "2999-01-07")
+    assert (REFUSED, True) == (code, "settle" in said)
+
+
+def test_a_stage_without_its_snapshot_is_a_fault_that_says_what_to_run(inside):
+    code, _, said = inside.perennial("validate", MODEL, *DAY)
+    assert (FAULT, True) == (code, f"run `perennial refresh {MODEL} --as-of 2017-06-19` first" in said)
+
+
+def test_a_database_that_is_down_is_a_fault(inside):
+    inside.patch.setenv("PERENNIAL_WAREHOUSE_URL", "postgresql+psycopg2://pipeline@127.0.0.1:1/warehouse")
+    code, _, said = inside.perennial("refresh", MODEL, *DAY)
+    assert (FAULT, True) == (code, "does not answer" in said)
+
+
+def test_an_unknown_model_is_wrong_usage(inside):
+    code, _, said = inside.perennial("refresh", "laps", *DAY)
+    assert (USAGE, True) == (code, "laps" in said)
+
+
+def test_an_unknown_key_names_the_file_the_key_and_the_cure(inside):
+    edit_model(inside.world.settings.home, {"trials = 2": "trails = 2"})
+    code, _, said = inside.perennial("refresh", MODEL, *DAY)
+    assert USAGE == code
+    assert "lapse.toml" in said
+    assert "trails" in said
+
+
+@pytest.mark.parametrize("words", [("refresh", MODEL, "--as-of", "19.6.2017"), ("refresh", MODEL), ("refrehs", MODEL)])
+def test_a_bad_date_a_missing_date_and_an_unknown_command_are_wrong_usage(shell, words):
+    assert USAGE == shell.perennial(*words)[0]
+
+
+def test_without_an_installation_the_message_says_how_to_get_one(shell, tmp_path):
+    shell.patch.setenv("PERENNIAL_VAR", str(tmp_path))
+    code, _, said = shell.perennial("refresh", MODEL, *DAY)
+    assert (USAGE, True) == (code, "perennial up" in said)

@@ -1,0 +1,70 @@
+"""The embedded PostgreSQL comes back after every kind of bad end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from ml.errors import StackError
+from ml.local.ports import find_free_port
+from ml.local.postgres import THROWAWAY, Postgres
+
+OPTIONS = {**THROWAWAY, "synchronous_commit": "on"}  # what was committed has reached the system, if not the disk
+
+
+@pytest.fixture
+def server(tmp_path):
+    tmp_path.chmod(0o700)  # a closed home
+    server = Postgres(tmp_path / "postgres", find_free_port(), passwords=tmp_path / "passwords.json", options=OPTIONS)
+    server.start(new_session=True)
+    yield server
+    server.stop()
+
+
+def test_it_comes_back_after_a_kill_with_what_was_committed(server):
+    server.run_sql("postgres", "create table kept as select 1 as one;")
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.start(new_session=True)
+    assert server.run_sql("postgres", "select one from kept;").strip() == "1"
+
+
+def test_a_second_start_takes_over_from_the_first(server):
+    former = server.process
+    second = Postgres(server.data.parent, server.port, passwords=server.data.parent.parent / "passwords.json")
+    second.start(new_session=True)
+    assert not former.is_alive
+    assert second.run_sql("postgres", "show fsync;").strip() == "on"
+    second.stop()
+
+
+def test_a_stale_pidfile_that_names_a_living_process_is_no_obstacle(server):
+    server.stop()
+    pidfile = server.data / "postmaster.pid"
+    pidfile.write_text(f"{os.getpid()}\n{server.data}\n")
+    pidfile.chmod(0o600)
+    server.start(new_session=True)
+    assert server.run_sql("postgres", "select 1;").strip() == "1"
+
+
+def test_a_taken_port_is_refused_before_anything_starts(server):
+    server.stop()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", server.port))
+        holder.listen()
+        with pytest.raises(StackError, match=rf"Port {server.port}, wanted for PostgreSQL, is taken by pid {os.getpid()}"):
+            server.start(new_session=True)
+    assert server.process is None
+
+
+def test_it_listens_nowhere_but_on_this_machine(server):
+    assert server.run_sql("postgres", "show listen_addresses; show unix_socket_directories;").split() == ["127.0.0.1"]
+    assert not Path(f"/tmp/.s.PGSQL.{server.port}").exists()
+
+
+def test_text_sorts_alike_on_every_machine(server):
+    query = "select datlocprovider, datlocale from pg_database where datname = 'postgres';"
+    assert server.run_sql("postgres", query).strip() == "b|C.UTF-8"

@@ -1,0 +1,84 @@
+"""The embedded stack as a whole; it is started once for the whole test session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+from datetime import date
+from email.message import EmailMessage
+
+import pytest
+
+from ml.errors import StackError
+from ml.local import Ports, Stack, find_settings
+from ml.local.doctor import Finding, diagnose
+from ml.local.processes import find_members
+
+
+def _read_states(stack):
+    return {server.name: server.state for server in stack.status()}
+
+
+SERVERS = (
+    "postgres",
+    "mail",
+    "mlflow",
+    "airflow-api-server",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+)
+
+
+def test_every_server_is_healthy(stack):
+    assert dict.fromkeys(SERVERS, "healthy") == _read_states(stack)
+
+
+def test_a_second_up_says_what_is_running(stack):
+    said = []
+    assert not Stack(stack.var, simulated_until=date(2018, 1, 3)).up(said.append)
+    assert [f"already up in {stack.var}: pid {stack.record.supervisor.pid}"] == [line.partition(" (")[0] for line in said]
+
+
+def test_a_simulation_is_not_taken_for_a_live_stack(stack):
+    with pytest.raises(StackError, match=r"A simulation until 2018-01-03 runs in .*perennial down"):
+        Stack(stack.var).up()
+
+
+def test_a_shell_finds_the_settings_of_the_running_stack(stack):
+    assert find_settings({"PERENNIAL_VAR": str(stack.var)}) == stack.settings()
+
+
+def test_airflow_loads_every_dag_file(stack):
+    assert stack.airflow.import_errors() == ()
+
+
+def test_the_doctor_finds_everything_well_and_asks_its_caller_too(stack):
+    asked = Finding("keys", is_well=True, found="none waits")
+    findings = diagnose(stack.settings(), stack.airflow, [lambda: (asked,)])
+    assert [finding for finding in findings if not finding.is_well and finding.component != "disk"] == []
+    assert findings[-1] == asked
+
+
+def test_the_mail_sink_keeps_each_mail_as_a_file(stack):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@example.com", "b@example.com", "Good morning"
+    with smtplib.SMTP("127.0.0.1", stack.addresses.ports.mail) as client:
+        client.send_message(message)
+    assert any(b"Good morning" in path.read_bytes() for path in stack.addresses.mail_folder.glob("*.eml"))
+
+
+def test_up_recovers_after_everything_was_killed(stack):
+    killed = find_members(stack.record.supervisor)
+    for member in killed:
+        os.kill(member.pid, signal.SIGKILL)
+    stack._process.wait()
+    assert stack.up(tied=True)
+    assert dict.fromkeys(SERVERS, "healthy") == _read_states(stack)
+
+
+def test_a_stack_that_never_ran_is_down(tmp_path):
+    stack = Stack(tmp_path, ports=Ports.free())
+    assert not stack.down()
+    assert {"down"} == set(_read_states(stack).values())

@@ -1,0 +1,194 @@
+"""The whole loop in one process: days that go well, a broken delivery, a takeover, a way back, and days that were lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from ml import operate, pipeline
+from ml.config import Smtp
+from ml.demo.data import plant_null_column, plant_takeover, repair_null_column
+from ml.errors import (
+    ChampionTooNew,
+    NoChampionYet,
+    NotAsked,
+    NothingToDo,
+    NotPromoted,
+    SnapshotMissing,
+    TooEarly,
+    ValidationFailed,
+)
+from ml.local.ports import find_free_port
+from ml.records import Choice
+from tests.world import FIRST_DAY, MODEL, edit_model, end_state
+
+NEXT_DAY, DAY_AFTER, THIRD_DAY = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
+SCORES = "select entity_id, score, rank, decile, reason_1, reason_2, reason_3 from scores.lapse where as_of = :as_of order by 1"
+
+
+def make_snapshot(world, as_of):
+    pipeline.refresh(world.stores, world.run(as_of))
+    pipeline.validate(world.stores, world.run(as_of))
+
+
+def watch(world, as_of):
+    """A day without its retraining; returns the decision."""
+    make_snapshot(world, as_of)
+    pipeline.score(world.stores, world.run(as_of))
+    pipeline.monitor(world.stores, world.run(as_of))
+    return pipeline.decide(world.stores, world.run(as_of))
+
+
+def train_second_version(world):
+    """A challenger for the next day that the ledger knows and the verdict keeps out."""
+    pipeline.assemble(world.stores, world.run(NEXT_DAY))
+    return pipeline.train(world.stores, world.run(NEXT_DAY))
+
+
+# Days that go well
+def test_the_first_day_makes_a_champion_that_ledger_alias_and_analysts_agree_on(world):
+    (version,) = world.ask("select version, kind, champion_until from analytics.model_history where model = 'lapse'")
+    assert ("promote", None) == (version["kind"], version["champion_until"])
+    assert version["version"] == world.stores.registry.get_champion(MODEL)
+    assert {"rows": 451, "as_of": FIRST_DAY} == world.ask(
+        "select count(*) as rows, max(as_of) as as_of from analytics.lapse_scores_latest"
+    )[0]
+    assert ["decision", "verdict"] == [row["event"] for row in world.ask("select event from ledger.outbox order by event")]
+
+
+def test_a_week_with_its_retraining_is_consistent_and_replays_to_the_same(world):
+    (first,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
+    state = end_state(world)
+    (again,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
+    assert first == again
+    assert state == end_state(world)
+    assert ("SKIP (quiet)", {"decision", "verdict"}) == (first.decision, set(first.mail.split(", ")))
+    (verdict,) = world.ask("select verdict, challenger_version from ledger.evaluations where as_of = :day", day=NEXT_DAY)
+    assert "INCONCLUSIVE" == verdict["verdict"]
+    assert 1 == len(world.ask("select 1 from ledger.promotions"))
+    assert first.version == world.stores.registry.get_champion(MODEL) != verdict["challenger_version"]
+    with pytest.raises(NothingToDo, match="has its verdict"):
+        pipeline.assemble(world.stores, world.run(NEXT_DAY))
+    with pytest.raises(NotPromoted):
+        pipeline.promote(world.stores, world.run(NEXT_DAY))
+
+
+# A broken delivery
+def test_a_null_column_stops_the_day_and_the_repaired_day_goes_on(world):
+    plant_null_column(world.loader_url, NEXT_DAY)
+    pipeline.refresh(world.stores, world.run(NEXT_DAY))
+    with pytest.raises(ValidationFailed, match="what was paid"):
+        pipeline.validate(world.stores, world.run(NEXT_DAY))
+    with pytest.raises(ValidationFailed):
+        pipeline.validate(world.stores, world.run(NEXT_DAY))
+    with pytest.raises(SnapshotMissing):
+        pipeline.score(world.stores, world.run(NEXT_DAY))
+    assert [("BLOCK",)] == [
+        (row["choice"],) for row in world.ask("select choice from ledger.decisions where as_of = :d", d=NEXT_DAY)
+    ]
+    assert ["blocked"] == [row["event"] for row in world.ask("select event from ledger.outbox where as_of = :d", d=NEXT_DAY)]
+    (fresh,) = world.ask("select * from analytics.freshness where model = 'lapse'")
+    assert FIRST_DAY == fresh["scored_as_of"]
+    assert (NEXT_DAY, "blocked") == (fresh["missing_as_of"], fresh["missing_kind"])
+    assert "what was paid" in fresh["missing_because"]
+
+    repair_null_column(world.loader_url, NEXT_DAY)
+    assert Choice.SKIP is watch(world, NEXT_DAY).choice
+    assert NEXT_DAY == world.ask_one("select scored_as_of from analytics.freshness where model = 'lapse'")
+
+
+# A takeover
+def test_a_takeover_is_drift_that_asks_for_training_once_it_persists_and_then_cools_down(world):
+    edit_model(world.settings.home, {"drifted_share = 0.3 ": "drifted_share = 0.1 "})
+    plant_takeover(world.loader_url, date(2017, 6, 14))
+    decisions = [watch(world, day) for day in (NEXT_DAY, DAY_AFTER, THIRD_DAY)]
+    assert [("SKIP", "persistence"), ("TRAIN", "drift"), ("SKIP", "cooldown")] == [(d.choice.value, d.rule) for d in decisions]
+    asked = pipeline.ask_for_retraining(world.stores, world.run(DAY_AFTER), reason="drift")
+    assert decisions[1].sentence == asked
+    with pytest.raises(NotAsked, match="cooldown"):
+        pipeline.ask_for_retraining(world.stores, world.run(THIRD_DAY), reason="drift")
+    (outcome,) = world.ask("select as_of, rows, auc from ledger.outcomes")
+    assert (FIRST_DAY, 451) == (outcome["as_of"], outcome["rows"])
+    assert 0.7 < outcome["auc"] < 0.95
+
+
+# The way back
+def test_an_alias_moved_by_hand_is_recorded_and_a_rollback_restores_the_exact_scores(world):
+    make_snapshot(world, NEXT_DAY)
+    pipeline.score(world.stores, world.run(NEXT_DAY))
+    before = world.ask(SCORES, as_of=NEXT_DAY)
+    second = train_second_version(world)
+    world.stores.registry.set_champion(MODEL, second.version)
+    assert second.version == pipeline.score(world.stores, world.run(NEXT_DAY)).version
+    assert before != world.ask(SCORES, as_of=NEXT_DAY)
+    assert "manual" == world.ask_one("select kind from ledger.promotions order by promotion_id desc limit 1")
+
+    back = pipeline.rollback(world.stores, world.run(NEXT_DAY))
+    pipeline.score(world.stores, world.run(NEXT_DAY))
+    assert ("rollback", back.version) == (back.kind, world.stores.registry.get_champion(MODEL))
+    assert before == world.ask(SCORES, as_of=NEXT_DAY)
+
+
+# Backfill
+def test_a_backfill_never_trains_promotes_or_mails(world):
+    run = world.run(NEXT_DAY, "backfill")
+    letters = world.ask_one("select count(*) from ledger.outbox")
+    pipeline.refresh(world.stores, run)
+    pipeline.validate(world.stores, run)
+    pipeline.score(world.stores, run)
+    for refused in (pipeline.decide, pipeline.train):
+        with pytest.raises(NothingToDo):
+            refused(world.stores, run)
+    with pytest.raises(NotAsked):
+        pipeline.ask_for_retraining(world.stores, run, reason="weekly")
+    pipeline.mail(world.stores, run, dag="refresh", failed_tasks=("refresh",))
+    assert letters == world.ask_one("select count(*) from ledger.outbox")
+
+
+def test_a_past_day_is_not_scored_with_a_champion_from_its_future(world):
+    with pytest.raises(NoChampionYet):
+        pipeline.score(world.stores, world.run("2017-06-05", "backfill"))
+    with pytest.raises(ChampionTooNew):
+        pipeline.score(world.stores, world.run("2017-06-05", "simulation"))
+
+
+# Lost days
+def test_reconcile_names_and_starts_what_was_lost(world):
+    make_snapshot(world, NEXT_DAY)
+    make_snapshot(world, DAY_AFTER)
+    pipeline.score(world.stores, world.run(DAY_AFTER))
+    run = world.run(DAY_AFTER)
+    named = operate.reconcile(world.stores, run, start=False)
+    assert [(NEXT_DAY, "score"), (DAY_AFTER, "monitor")] == [(lost.as_of, lost.missing) for lost in named]
+    started = operate.reconcile(world.stores, run, start=True)
+    assert ["done", "done"] == [lost.outcome for lost in started]
+    assert () == operate.reconcile(world.stores, run, start=True)
+
+
+# Refusals and mail
+def test_a_live_run_before_the_day_has_settled_is_too_early(world):
+    early = replace(world.run(NEXT_DAY, "live"), clock=world.stores.declaration(MODEL).model.start(NEXT_DAY))
+    with pytest.raises(TooEarly, match="2017-06-19 10:00 UTC"):
+        pipeline.refresh(world.stores, early)
+    assert "refused" == world.ask_one("select status from ledger.runs order by run_id desc limit 1")
+
+
+def test_letters_wait_while_the_mail_server_is_down_and_go_out_later(world, smtp_sink):
+    down = world.with_smtp(Smtp(port=find_free_port())).mail()
+    assert (0, 2) == (down["sent"], down["waiting"])
+    assert {"sent": 2, "waiting": 0} == world.with_smtp(smtp_sink.settings).mail()
+    assert {"sent": 0, "waiting": 0} == world.with_smtp(smtp_sink.settings).mail()
+    assert 2 == len({message["Message-ID"] for message in smtp_sink.messages})
+
+
+def test_a_failed_task_is_explained_once(world, smtp_sink):
+    there = world.with_smtp(smtp_sink.settings)
+    run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
+    with pytest.raises(SnapshotMissing):
+        pipeline.score(there.stores, run)
+    pipeline.mail(there.stores, run, dag="score", failed_tasks=("score",))
+    pipeline.mail(there.stores, run, dag="score", failed_tasks=("score",))
+    (explained,) = (message for message in smtp_sink.messages if "failed" in message["Subject"])
+    assert "only a valid one is scored" in explained.get_body(("plain",)).get_content()

@@ -1,0 +1,145 @@
+"""One training from rows to files: what it learns, what it refuses to believe, and that it repeats itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.errors import LeakSuspected
+from ml.metrics import auc_with_interval, mean_auc
+from ml.predictor import load_predictor
+from ml.records import Trained, TrainingSet, dump_json
+from ml.train import train
+from tests.training_sets import make_training_set, small_model, small_plan
+
+MODEL = small_model(max_feature_auc=0.9)
+PLAN = small_plan(MODEL)
+PICTURES = {"learning_curve", "calibration", "importances", "folds"}
+
+
+def train_small(folder, training: TrainingSet, **training_keys) -> Trained:
+    model = small_model(max_feature_auc=0.9, **training_keys)
+    return train(model, training, PLAN, folder=folder, threads=1)
+
+
+@pytest.fixture(scope="module")
+def curved(tmp_path_factory) -> Trained:
+    """A signal that no straight line sees: boosters win."""
+    return train_small(tmp_path_factory.mktemp("curved"), make_training_set(PLAN.training, curved=True))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> Trained:
+    """A straight signal in few rows: logistic regression wins."""
+    return train_small(tmp_path_factory.mktemp("straight"), make_training_set(PLAN.training))
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory) -> Trained:
+    return train_small(tmp_path_factory.mktemp("noise"), make_training_set(PLAN.training, signal=0.0))
+
+
+def unseen() -> TrainingSet:
+    return make_training_set(PLAN.holdout, curved=True, seed=2)
+
+
+def test_the_booster_is_the_challenger_where_it_wins(curved):
+    assert curved.algorithm in {"xgboost", "lightgbm"}
+
+
+def test_logistic_regression_is_itself_the_challenger_where_it_wins(straight):
+    assert (straight.algorithm, straight.rounds) == ("logistic", 0)
+
+
+def test_the_challenger_loads_and_ranks_unseen_rows(curved):
+    predictor = load_predictor(curved.folder, curved.manifest, threads=1)
+    scores = pd.Series(predictor.score(unseen().features), index=unseen().labels.index)
+    assert mean_auc(scores, unseen().labels) > 0.75
+
+
+def test_its_scores_are_calibrated_on_unseen_rows(curved):
+    predictor = load_predictor(curved.folder, curved.manifest, threads=1)
+    assert predictor.score(unseen().features).mean() == pytest.approx(unseen().labels.mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["logistic", "recency"])
+def test_a_baseline_scores_the_same_rows_from_files_of_its_own(curved, name):
+    baseline = curved.baselines[name]
+    scores = load_predictor(baseline.folder, baseline.manifest, threads=1).score(unseen().features)
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_the_single_feature_rule_takes_the_feature_that_ranks_best(straight):
+    assert straight.baselines["recency"].feature == "strength"
+
+
+def test_the_single_feature_rule_takes_the_feature_that_the_model_names(tmp_path):
+    trained = train_small(tmp_path, make_training_set(PLAN.training), recency="other", trials=1)
+    assert trained.baselines["recency"].feature == "other"
+
+
+def test_random_labels_give_an_auc_of_one_half(noise, tmp_path):
+    judged = make_training_set(PLAN.holdout, signal=0.0, seed=9)
+    scores = load_predictor(noise.folder, noise.manifest, threads=1).score(judged.features)
+    found = auc_with_interval(pd.Series(scores, index=judged.labels.index), judged.labels)
+    assert abs(found.estimate - 0.5) < 4 * found.standard_error
+
+
+def test_random_labels_give_nothing_out_of_fold_either(noise):
+    # 900 out-of-fold rows: the standard error is about .02; early stopping and three trials flatter a little.
+    assert noise.metrics["auc"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_the_gain_of_tuning_comes_with_its_interval(curved):
+    gain = curved.tuned_minus_default
+    assert gain.low <= gain.estimate <= gain.high
+    assert gain.estimate >= 0
+
+
+def test_a_default_that_stays_the_best_gained_nothing(tmp_path):
+    trained = train_small(tmp_path, make_training_set(PLAN.training, curved=True), trials=1)
+    assert (trained.tuned_minus_default.estimate, trained.tuned_minus_default.standard_error) == (0.0, 0.0)
+
+
+def test_metrics_are_kept_for_every_fold(curved):
+    assert [fold["fold"] for fold in curved.fold_metrics] == [1.0, 2.0]
+
+
+def test_all_metrics_are_finite(curved):
+    assert np.isfinite(list(curved.metrics.values())).all()
+
+
+def test_importances_are_shares_that_find_the_signal(curved):
+    assert next(iter(curved.importances)) == "strength"
+    assert sum(curved.importances.values()) == pytest.approx(1.0)
+
+
+def test_the_learning_curve_counts_as_ofs(curved):
+    assert list(curved.learning_curve) == [1, 3, 6]
+
+
+def test_the_pictures_are_png_files(curved):
+    heads = {name: path.read_bytes()[:4] for name, path in curved.pictures.items()}
+    assert heads == dict.fromkeys(PICTURES, b"\x89PNG")
+
+
+def test_the_record_is_plain_json(curved):
+    assert '"algorithm":' in dump_json(curved)
+
+
+def test_the_same_rows_give_the_same_files_in_a_folder_used_before(tmp_path, curved):
+    train_small(tmp_path, make_training_set(PLAN.training), trials=1)
+    again = train_small(tmp_path, make_training_set(PLAN.training, curved=True))
+    assert (again.manifest, again.metrics) == (curved.manifest, curved.metrics)
+    assert load_predictor(again.folder, again.manifest, threads=1)
+
+
+def test_a_leak_stops_the_training_before_anything_is_written(tmp_path):
+    honest = make_training_set(PLAN.training)
+    leaking = replace(honest, features=honest.features.assign(gone=honest.labels.astype(float)))
+    with pytest.raises(LeakSuspected, match="gone"):
+        train_small(tmp_path, leaking)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,159 @@
+"""What holds for every file in models/: it loads, one row per entity, its suites fit, and the future changes nothing."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+
+from ml.config import ROOT, load_declaration
+from ml.config.model import Source
+from ml.stores.warehouse import build_labels, build_snapshot, read_columns
+from ml.validate import load_suite
+from tests.drawn import MODELS, run_of
+
+DAY = date(2017, 6, 5)
+
+pytestmark = pytest.mark.parametrize("name", MODELS)
+
+
+@pytest.fixture
+def declaration(name):
+    return load_declaration(ROOT, name)
+
+
+@pytest.fixture
+def run(declaration):
+    return run_of(declaration, DAY)
+
+
+@pytest.fixture
+def free_keys(sample):
+    """Versions and copies may stand beside each other: the sample's tables lose their primary keys."""
+    names = sample.execute(
+        text("""
+            select conrelid::regclass::text || ' drop constraint ' || conname
+            from pg_constraint where contype = 'p' and connamespace = 'source'::regnamespace
+        """)
+    ).scalars()
+    for name in list(names):
+        sample.execute(text(f"alter table {name}"))
+
+
+def versioned(declaration) -> list[tuple[str, Source]]:
+    return [(name, source) for name, source in declaration.model.sources.items() if source.times == "versioned"]
+
+
+def other_columns(session, name: str, source: Source) -> dict[str, str]:
+    """The columns that are neither key nor date, each with an expression that changes it."""
+    rows = session.execute(
+        text(
+            "select attname, format_type(atttypid, null) as type from pg_attribute "
+            "where attrelid = to_regclass(:t) and attnum > 0"
+        ),
+        {"t": f"source.{name}"},
+    )
+    changes = {"integer": "{} + 77777", "bigint": "{} + 77777", "text": "'changed'", "date": "{} - 77"}
+    fixed = (*source.key, source.event_at, source.known_at)
+    return {row.attname: changes[row.type].format(row.attname) for row in rows if row.attname not in fixed}
+
+
+def test_it_loads(declaration, name):
+    assert declaration.model.name == name
+
+
+def test_a_snapshot_has_one_row_per_entity(sample, declaration, run, name):
+    built = build_snapshot(sample, declaration, run)
+    entities = sample.execute(text(f'select count(distinct entity_id) from features."{name}" where as_of = :d'), {"d": DAY})
+    assert (built.rows, built.rows > 10) == (entities.scalar_one(), True)
+
+
+def test_labels_are_built_for_the_whole_cohort(sample, declaration, run):
+    built = build_snapshot(sample, declaration, run)
+    assert build_labels(sample, declaration, run, DAY).rows == built.rows
+
+
+def test_the_columns_of_its_snapshot_suite_exist(sample, declaration, name):
+    columns = {"entity_id", *(column.name for column in read_columns(sample, name))}
+    named = {part for rule in load_suite(declaration, "snapshot").rules if rule.column for part in rule.column.split(", ")}
+    assert named <= columns
+
+
+def test_the_source_suite_looks_at_declared_sources_only(declaration):
+    looked_at = {rule.meta.table for rule in load_suite(declaration, "source").rules}
+    assert looked_at <= set(declaration.model.sources)
+
+
+def test_segments_and_columns_without_drift_trigger_exist(sample, declaration, name):
+    features = declaration.model.features
+    columns = {column.name for column in read_columns(sample, name)}
+    assert {*features.segments, *features.no_drift_trigger.columns} <= columns
+
+
+def test_deleting_facts_at_or_after_the_as_of_changes_nothing(sample, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    for name, source in versioned(declaration):
+        sample.execute(text(f"delete from source.{name} where {source.event_at} >= :s"), {"s": declaration.model.start(DAY)})
+    assert build_snapshot(sample, declaration, run) == former
+
+
+def test_deleting_facts_learned_after_the_day_has_settled_changes_nothing(sample, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    until = declaration.model.known_until(DAY)
+    for name, source in versioned(declaration):
+        sample.execute(text(f"delete from source.{name} where {source.known_at} > :u"), {"u": until})
+    assert build_snapshot(sample, declaration, run) == former
+
+
+def test_shuffling_facts_at_or_after_the_as_of_changes_nothing(sample, free_keys, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    for name, source in versioned(declaration):
+        changes = ", ".join(f"{column} = {change}" for column, change in other_columns(sample, name, source).items())
+        moved = f"{source.event_at} = {source.event_at} + interval '3 days'" + (f", {changes}" if changes else "")
+        sample.execute(
+            text(f"update source.{name} set {moved} where {source.event_at} >= :s"), {"s": declaration.model.start(DAY)}
+        )
+    assert build_snapshot(sample, declaration, run) == former
+
+
+def test_adding_facts_that_happen_later_changes_nothing(sample, free_keys, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    add_copies(sample, declaration, {"event_at": declaration.model.start(DAY)})
+    assert build_snapshot(sample, declaration, run) == former
+
+
+def test_late_facts_and_corrections_of_the_past_change_nothing(sample, free_keys, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    add_copies(sample, declaration, {"known_at": run.clock}, later="interval '1 second'")
+    assert build_snapshot(sample, declaration, run) == former
+
+
+def test_facts_learned_in_time_do_change_the_snapshot(sample, free_keys, declaration, run):
+    former = build_snapshot(sample, declaration, run)
+    add_copies(sample, declaration, {"known_at": run.clock})
+    assert build_snapshot(sample, declaration, run).checksum != former.checksum
+
+
+def test_labels_built_again_after_the_grace_are_the_same(sample, free_keys, declaration, run):
+    build_snapshot(sample, declaration, run)
+    former = build_labels(sample, declaration, run, DAY)
+    add_copies(sample, declaration, {"known_at": declaration.model.matured_at(DAY)}, later="interval '1 second'")
+    assert build_labels(sample, declaration, run, DAY) == former
+
+
+def test_labels_do_not_see_what_happens_after_the_horizon(sample, free_keys, declaration, run):
+    build_snapshot(sample, declaration, run)
+    former = build_labels(sample, declaration, run, DAY)
+    add_copies(sample, declaration, {"event_at": declaration.model.label_end(DAY)})
+    assert build_labels(sample, declaration, run, DAY) == former
+
+
+def add_copies(session, declaration, dates: dict, later: str = "interval '0'") -> None:
+    """Beside every fact a changed copy of it, with one of its dates set."""
+    for name, source in versioned(declaration):
+        changes = other_columns(session, name, source)
+        kept = {column: column for column in (*source.key, source.event_at, source.known_at)}
+        moved = {getattr(source, which): f"cast(:{which} as timestamptz) + {later}" for which in dates}
+        values = kept | changes | moved
+        session.execute(
+            text(f"insert into source.{name} ({', '.join(values)}) select {', '.join(values.values())} from source.{name}"), dates
+        )

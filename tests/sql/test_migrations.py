@@ -1,0 +1,85 @@
+"""Migrations: numbered, checksummed, forward only."""
+
+import shutil
+
+import pytest
+from sqlalchemy import text
+
+from ml.config import ROOT
+from ml.errors import ConfigError, MigrationConflict, WarehouseUnavailable
+from ml.stores.sessions import Database, run_script
+from ml.stores.warehouse import migrate, render_migrations
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A copy of the migrations, to be changed."""
+    shutil.copytree(ROOT / "sql" / "schema", tmp_path / "sql" / "schema")
+    return tmp_path
+
+
+@pytest.fixture
+def empty_url(postgres):
+    yield postgres.url("unmigrated", "owner")
+    postgres.drop("unmigrated")
+
+
+def test_migrating_twice_applies_nothing_the_second_time(empty_url):
+    assert (migrate(empty_url, ROOT)[:2], migrate(empty_url, ROOT)) == (("001_schemas", "002_ledger"), ())
+
+
+def test_a_new_migration_is_applied(warehouse_urls, home):
+    (home / "sql" / "schema" / "003_more.sql").write_text("create table ledger.more (percent text default '100%')")
+    assert migrate(warehouse_urls.owner, home) == ("003_more",)
+
+
+def test_an_applied_migration_that_was_edited_is_refused(warehouse_urls, home):
+    with (home / "sql" / "schema" / "002_ledger.sql").open("a") as file:
+        file.write("-- a thought\n")
+    with pytest.raises(MigrationConflict, match=r"002_ledger was applied, and its file 002_ledger.sql was changed afterwards"):
+        migrate(warehouse_urls.owner, home)
+
+
+def test_a_ledger_newer_than_the_program_is_refused(warehouse_urls, home):
+    (home / "sql" / "schema" / "002_ledger.sql").unlink()
+    with pytest.raises(MigrationConflict, match=r"has the migration 002_ledger, which this program does not know"):
+        migrate(warehouse_urls.owner, home)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(warehouse_urls, home):
+    (home / "sql" / "schema" / "003_more.sql").write_text("create table ledger.more (a int); select nonsense")
+    with pytest.raises(Exception, match="nonsense"):
+        migrate(warehouse_urls.owner, home)
+    with Database(warehouse_urls.owner).transaction() as session:
+        assert session.execute(text("select to_regclass('ledger.more')")).scalar_one() is None
+
+
+@pytest.mark.parametrize("name", ["004_gap.sql", "002_double.sql", "3_short.sql"])
+def test_gaps_doubles_and_odd_names_are_refused(warehouse_urls, home, name):
+    (home / "sql" / "schema" / name).write_text("select 1")
+    with pytest.raises(ConfigError, match=r"sql.schema"):
+        migrate(warehouse_urls.owner, home)
+
+
+def test_what_a_dba_runs_by_hand_is_what_migrate_would_have_done(empty_url):
+    script = render_migrations(ROOT).replace("begin;", "").replace("commit;", "")
+    with Database(empty_url).transaction() as session:
+        run_script(session, script)
+    assert migrate(empty_url, ROOT) == ()
+
+
+def test_a_server_that_does_not_answer_is_unavailable():
+    with pytest.raises(WarehouseUnavailable, match=r"PostgreSQL at 127.0.0.1:1, database warehouse, role owner does not answer"):
+        migrate("postgresql+psycopg2://owner:secret@127.0.0.1:1/warehouse", ROOT)
+
+
+def test_every_session_is_under_the_law(warehouse_urls):
+    names = ["client_connection_check_interval", "idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"]
+    with Database(warehouse_urls.pipeline, "a test").transaction() as session:
+        found = [session.execute(text(f"show {name}")).scalar_one() for name in ["application_name", *names]]
+    assert found == ["a test", "1s", "15min", "2min", "30min"]
+
+
+def test_pipeline_cannot_write_the_list_of_migrations(warehouse_urls):
+    with pytest.raises(Exception, match="permission denied"), Database(warehouse_urls.pipeline).transaction() as session:
+        session.execute(text("delete from ledger.migrations"))

@@ -1,0 +1,184 @@
+"""What a query sees: bounded sources under their bare names, and nothing else."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import text
+
+from ml.errors import ConfigError, EmptySource, ForbiddenSource, HistoryTooShort
+from ml.stores.warehouse import build_snapshot
+from ml.stores.warehouse.point_in_time import describe_known_rules, feature_bounds, open_views
+from ml.stores.warehouse.user_query import feature_parameters, open_query
+from tests.drawn import SOMEBODY, declare, run_of, with_source, with_sql
+
+DAY = date(2017, 5, 8)
+LAPSE = declare("lapse")
+
+
+@pytest.fixture
+def see(warehouse):
+    """What a query gives for the day; the declaration may differ."""
+
+    def see(sql, declaration=LAPSE):
+        model = declaration.model
+        with (
+            open_views(warehouse.session, declaration, feature_bounds(model, DAY)),
+            open_query(warehouse.session, "features.sql", sql, feature_parameters(model, DAY)),
+        ):
+            rows = warehouse.session.execute(text("select * from pg_temp.user_query")).all()
+        return [tuple(row) for row in rows]
+
+    return see
+
+
+def test_versions_with_equal_dates_are_told_apart_by_content_and_not_by_place(warehouse, see):
+    warehouse.load(
+        "source.orders",
+        """
+        order_id | household_id | store_id | ordered_at           | known_at
+        7        | 1            | 5        | 2017-05-05 12:00 -04 | 2017-05-05 13:00 -04
+    """,
+    )
+    warehouse.load(
+        "source.orders",
+        """
+        order_id | household_id | store_id | ordered_at           | known_at
+        7        | 1            | 4        | 2017-05-05 12:00 -04 | 2017-05-05 13:00 -04
+    """,
+    )
+    assert see("select store_id from orders where order_id = 7") == [(4,)]
+
+
+def test_before_known_from_a_fact_is_known_when_it_typically_would_have_been(warehouse, see):
+    warehouse.load(
+        "source.orders",
+        """
+        household_id | ordered_at           | known_at
+        1            | 2017-05-07 23:00 -04 | 2019-01-01 00:00 -05
+        2            | 2017-05-08 05:01 -04 | 2019-01-01 00:00 -05
+    """,
+    )
+    loaded_in_bulk = with_source(LAPSE, "orders", known_from=date(2019, 1, 2), typical_delay_minutes=60, key=())
+    query = f"select household_id, known_at from orders where household_id <> {SOMEBODY}"
+    assert see(query, loaded_in_bulk) == [(1, datetime(2017, 5, 8, 4, 0, tzinfo=UTC))]
+
+
+def test_from_known_from_on_the_recorded_known_at_counts(warehouse, see):
+    warehouse.load(
+        "source.orders",
+        """
+        household_id | ordered_at           | known_at
+        1            | 2017-05-07 23:00 -04 | 2019-01-02 00:00 -05
+    """,
+    )
+    loaded_in_bulk = with_source(LAPSE, "orders", known_from=date(2019, 1, 2), typical_delay_minutes=60, key=())
+    assert see(f"select household_id from orders where household_id <> {SOMEBODY}", loaded_in_bulk) == []
+
+
+def test_a_lookback_bounds_the_view(warehouse, see):
+    warehouse.load(
+        "source.order_items",
+        """
+        household_id | ordered_at           | known_at
+        1            | 2017-02-13 00:00 -05 | 2017-02-13 01:00 -05
+        2            | 2017-02-12 23:59 -05 | 2017-02-13 00:59 -05
+    """,
+    )
+    assert see(f"select household_id from order_items where household_id <> {SOMEBODY}") == [(1,)]
+
+
+def test_how_known_at_was_read_is_recorded():
+    declaration = with_source(LAPSE, "products", times="current_state")
+    declaration = with_source(declaration, "orders", known_from=date(2019, 1, 2), typical_delay_minutes=60)
+    rules = describe_known_rules(declaration.model)
+    assert [rules[name] for name in ("orders", "order_items", "products")] == [
+        {"rule": "newest version of a key", "known_from": "2019-01-02", "typical_delay_minutes": 60},
+        {"rule": "every row is a fact"},
+        {"rule": "current_state"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("select household_id as entity_id from source.orders", "source.orders"),
+        ("select household_id as entity_id from stores", "stores"),
+        ('select entity_id from features."lapse"', "features.lapse"),
+        ("select household_id as entity_id from orders join (select * from source.products) p on true", "source.products"),
+        ("select household_id as entity_id from missing.orders", "missing.orders"),
+        ("select source.peep() as entity_id", "source.peep()"),
+    ],
+)
+def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, see, sql, named):
+    warehouse.session.execute(text("create function source.peep() returns bigint language sql return 1"))
+    with pytest.raises(ForbiddenSource, match=rf"reads {named.replace('(', '.').replace(')', '.')}"):
+        see(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select household_id as entity_id from orders where ordered_at < now()", "now"),
+        ("select household_id as entity_id from orders where ordered_at < CURRENT_DATE", "current_date"),
+        ("select random() as entity_id", "random"),
+        ("select 1 as entity_id from pg_catalog.pg_class", "pg_catalog"),
+        ("select 1 as entity_id; drop table features.lapse", "more than one statement"),
+        ("select :birthday as entity_id", ":birthday"),
+        ("select nonsense as entity_id from orders", "nonsense"),
+        ("select from where", "not a valid query"),
+    ],
+)
+def test_a_query_that_is_wrong_is_refused_with_what_was_found(see, sql, found):
+    with pytest.raises(ConfigError, match=found):
+        see(sql)
+
+
+def test_comments_and_texts_may_say_anything(see):
+    sql = """
+        -- source.orders; now() and :birthday stand here
+        /* current_date; */
+        select 'now(); :birthday 100%' as told -- the end;
+    """
+    assert see(sql.replace(":birthday 100", "100")) == [("now(); 100%",)]
+
+
+def test_a_source_that_does_not_exist_is_named(warehouse):
+    declaration = with_source(LAPSE, "orders")
+    model = declaration.model.model_copy(update={"sources": {"visits": declaration.model.sources["orders"]}})
+    with (
+        pytest.raises(ConfigError, match=r"\[sources.visits\] names a table source.visits, which does not exist"),
+        open_views(warehouse.session, declaration.model_copy(update={"model": model}), feature_bounds(model, DAY)),
+    ):
+        pass
+
+
+def test_a_column_that_a_source_lacks_is_named(see):
+    with pytest.raises(ConfigError, match=r"\[sources.orders\] names the column seen_at, which source.orders lacks"):
+        see("select 1", with_source(LAPSE, "orders", known_at="seen_at"))
+
+
+def test_an_empty_source_is_refused_by_name(warehouse):
+    warehouse.session.execute(text("delete from source.coupon_redemptions"))
+    with pytest.raises(EmptySource, match=r"source.coupon_redemptions holds no fact"):
+        warehouse.snapshot("lapse", "2017-05-08")
+
+
+def test_a_query_that_gives_nobody_is_refused(warehouse):
+    nobody = with_sql(LAPSE, LAPSE.features_sql.replace("having min(days_ago) <= 56", "having false"))
+    with pytest.raises(EmptySource, match="gives no entity"):
+        build_snapshot(warehouse.session, nobody, run_of(LAPSE, DAY))
+
+
+def test_a_window_that_reaches_before_the_first_fact_is_refused(warehouse):
+    with pytest.raises(HistoryTooShort, match=r"windows of 84 days begin at 2016-05-31"):
+        warehouse.snapshot("lapse", "2016-08-23")
+
+
+def test_a_window_that_begins_with_history_is_accepted(warehouse):
+    assert warehouse.snapshot("lapse", "2016-08-25").rows == 1
+
+
+def test_after_the_block_names_mean_tables_again(warehouse, see):
+    see("select household_id from orders")
+    found = warehouse.session.execute(text("select to_regclass('orders')")).scalar_one()
+    assert found is None

@@ -1,0 +1,220 @@
+"""Days in features.<model> and labels.<model>: replaced as a whole, measured, set aside, read back."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+from ml.errors import GrainViolated, SnapshotMissing
+from ml.records import Rejects
+from ml.stores.warehouse import (
+    build_labels,
+    build_snapshot,
+    quarantine_rows,
+    read_labels,
+    read_scores,
+    read_snapshot,
+    read_training_set,
+    sync,
+)
+from tests.drawn import declare, run_of, with_sql
+
+DAY = date(2017, 5, 8)
+LAPSE = declare("lapse")
+RUN = run_of(LAPSE, DAY)
+
+
+@pytest.fixture
+def session(warehouse):
+    """Households 1 and 2 ordered; 2 came back."""
+    warehouse.load(
+        "source.orders",
+        """
+        household_id | ordered_at           | known_at             | amount_cents
+        1            | 2017-05-06 12:00 -04 | 2017-05-06 13:00 -04 | 1000
+        2            | 2017-05-06 12:00 -04 | 2017-05-06 13:00 -04 | 3000
+        2            | 2017-05-09 12:00 -04 | 2017-05-09 13:00 -04 | 3000
+    """,
+    )
+    return warehouse.session
+
+
+def mark_valid(session):
+    session.execute(text("update ledger.snapshots set status = 'valid'"))
+
+
+def test_a_day_built_again_is_the_same_day(session):
+    assert build_snapshot(session, LAPSE, RUN) == build_snapshot(session, LAPSE, RUN)
+
+
+def test_the_ledger_says_what_stands_there_and_why(session):
+    built = build_snapshot(session, LAPSE, RUN)
+    row = session.execute(text("select * from ledger.snapshots")).one()
+    assert (row.rows, row.checksum, row.status, row.purpose, row.effective_at) == (
+        3,
+        built.checksum,
+        "built",
+        "simulation",
+        RUN.clock,
+    )
+
+
+def test_another_value_gives_another_checksum(session):
+    former = build_snapshot(session, LAPSE, RUN)
+    session.execute(text("update source.orders set amount_cents = 1001 where household_id = 1"))
+    assert build_snapshot(session, LAPSE, RUN).checksum != former.checksum
+
+
+@pytest.mark.parametrize(
+    ("features_sql", "found"),
+    [
+        ("select household_id as entity_id from orders", "gives an entity twice"),
+        ("select null::bigint as entity_id", "gives null as entity_id"),
+    ],
+)
+def test_a_snapshot_has_one_row_per_entity(session, features_sql, found):
+    columns = session.execute(
+        text(
+            "select attname, format_type(atttypid, null) as type from pg_attribute "
+            "where attrelid = 'features.lapse'::regclass and attnum > 2"
+        )
+    ).all()
+    nulls = "".join(f", null::{column.type} as {column.attname}" for column in columns)
+    broken = with_sql(LAPSE, features_sql.replace(" as entity_id", f" as entity_id{nulls}"))
+    with pytest.raises(GrainViolated, match=found):
+        build_snapshot(session, broken, RUN)
+
+
+@pytest.mark.parametrize(
+    ("labels_sql", "found"),
+    [
+        ("select entity_id, 1 as label from cohort union all select entity_id, 1 from cohort", "gives an entity twice"),
+        ("select entity_id, 1 as label from cohort where entity_id <> 1", "none for 1 inside it"),
+        ("select entity_id + 100 as entity_id, 1 as label from cohort", "gives 3 entities outside the cohort"),
+        ("select entity_id, 2 as label from cohort", "neither 0 nor 1"),
+        ("select entity_id, null::integer as label from cohort", "gives null as label"),
+    ],
+)
+def test_labels_cover_the_cohort_exactly(session, labels_sql, found):
+    build_snapshot(session, LAPSE, RUN)
+    with pytest.raises(GrainViolated, match=found):
+        build_labels(session, with_sql(LAPSE, labels_sql=labels_sql), RUN, DAY)
+
+
+def test_without_a_snapshot_there_is_nobody_to_label(session):
+    with pytest.raises(SnapshotMissing, match="nobody to label"):
+        build_labels(session, LAPSE, RUN, DAY)
+
+
+def test_rejected_rows_are_set_aside_whole_and_once_per_rule(session):
+    build_snapshot(session, LAPSE, RUN)
+    moved = quarantine_rows(session, LAPSE, RUN, [Rejects("spend", "spend_7d", (1, 2)), Rejects("income", "income", (2,))])
+    kept = session.execute(text("select entity_id, rule, row_content -> 'spend_7d' from ledger.quarantine order by 1, 2")).all()
+    assert (moved, [tuple(row) for row in kept]) == (2, [("1", "spend", 10), ("2", "income", 30), ("2", "spend", 30)])
+
+
+def test_the_ledger_counts_what_is_left_after_quarantine(session):
+    build_snapshot(session, LAPSE, RUN)
+    quarantine_rows(session, LAPSE, RUN, [Rejects("spend", "spend_7d", (1,))])
+    assert session.execute(text("select rows from ledger.snapshots")).scalar_one() == 2
+
+
+def test_building_again_forgets_the_quarantine(session):
+    former = build_snapshot(session, LAPSE, RUN)
+    quarantine_rows(session, LAPSE, RUN, [Rejects("spend", "spend_7d", (1,))])
+    rebuilt = build_snapshot(session, LAPSE, RUN)
+    left = session.execute(text("select count(*) from ledger.quarantine")).scalar_one()
+    assert (rebuilt, left) == (former, 0)
+
+
+def test_no_rejects_change_nothing(session):
+    build_snapshot(session, LAPSE, RUN)
+    assert quarantine_rows(session, LAPSE, RUN, []) == 0
+
+
+def test_a_snapshot_is_read_as_numbers_categories_and_segments(session):
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    frame = read_snapshot(session, LAPSE, DAY)
+    assert (list(frame.index), str(frame["spend_7d"].dtype), frame.loc[2, "spend_7d"], frame.loc[2, "income"]) == (
+        [-1, 1, 2],
+        "float64",
+        30.0,
+        "unknown",
+    )
+
+
+def test_null_is_read_as_missing(session):
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    assert read_snapshot(session, LAPSE, DAY)["gap_mean_days"].isna().to_dict() == {-1: False, 1: True, 2: True}
+
+
+def test_a_flag_is_read_as_one_or_zero_and_null_as_missing(session):
+    flagged = with_sql(
+        LAPSE,
+        "select distinct household_id as entity_id, case when household_id > 0 then household_id = 2 end as is_second, "
+        "1.0::double precision as tenure_days, 0::bigint as campaigns_total, 0::bigint as open_campaigns, 'a' as income, "
+        "'b' as spend_tier from orders where ordered_at < :as_of_start",
+    )
+    session.exec_driver_sql('drop table features."lapse" cascade')
+    sync(session, flagged)
+    build_snapshot(session, flagged, RUN)
+    mark_valid(session)
+    assert read_snapshot(session, flagged, DAY)["is_second"].fillna(-1).to_dict() == {-1: -1.0, 1: 0.0, 2: 1.0}
+
+
+def test_a_snapshot_that_has_not_passed_its_suites_is_not_read(session):
+    build_snapshot(session, LAPSE, RUN)
+    with pytest.raises(SnapshotMissing, match=r"no snapshot that passed its suites for 2017-05-08"):
+        read_snapshot(session, LAPSE, DAY)
+
+
+def test_a_training_set_joins_snapshots_and_labels(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    mark_valid(session)
+    training = read_training_set(session, LAPSE, [DAY])
+    index = pd.MultiIndex.from_tuples([(pd.Timestamp(DAY), entity) for entity in (-1, 1, 2)])
+    assert (training.labels.index.tolist(), training.labels.tolist(), list(training.segments.columns)) == (
+        index.tolist(),
+        [0, 1, 0],
+        ["income", "spend_tier"],
+    )
+
+
+def test_segments_and_labels_are_no_features(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    mark_valid(session)
+    columns = set(read_training_set(session, LAPSE, [DAY]).features.columns)
+    assert columns & {"income", "spend_tier", "label", "as_of", "entity_id"} == set()
+
+
+def test_the_data_hash_follows_the_rows(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    mark_valid(session)
+    former = read_training_set(session, LAPSE, [DAY]).data_hash
+    session.execute(text("update source.orders set amount_cents = 1001 where household_id = 1"))
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    assert read_training_set(session, LAPSE, [DAY]).data_hash != former
+
+
+def test_a_training_set_without_labels_is_refused(session):
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    with pytest.raises(SnapshotMissing, match="no labels for 2017-05-08"):
+        read_training_set(session, LAPSE, [DAY])
+
+
+def test_labels_are_read_by_entity(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    assert read_labels(session, "lapse", DAY).to_dict() == {-1: 0, 1: 1, 2: 0}
+
+
+def test_before_a_publication_there_are_no_scores(session):
+    assert read_scores(session, "lapse", DAY).empty

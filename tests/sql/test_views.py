@@ -1,0 +1,224 @@
+"""What analysts read: the views, their comments, their rights."""
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy.exc import ProgrammingError
+
+from ml.config import ROOT
+from ml.errors import PublicationBlocked
+from ml.predictor import hash_manifest
+from ml.stores.sessions import Database
+from tests.integration.publish_toy import AS_OF, VERSION, declare, make_job, make_toy
+
+NEXT = date(2017, 11, 13)
+VIEWS = (
+    "drift_daily",
+    "freshness",
+    "model_history",
+    "run_log",
+    "toy_lineage",
+    "toy_outcomes",
+    "toy_scores_history",
+    "toy_scores_latest",
+)
+CHAMPION = """
+insert into ledger.versions (
+    model, version, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
+    config_hash, query_hash, code_version, effective_at
+)
+values (
+    'toy', 3, 'logistic', 'm', '{}', 'd', '{2017-08-07,2017-07-31}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0.1.0',
+    '2017-10-30'
+);
+insert into ledger.evaluations (model, as_of, challenger_version, verdict, evidence, purpose, effective_at)
+values ('toy', '2017-10-30', 3, 'PROMOTE', '{}', 'simulation', '2017-10-30 12:00+00');
+insert into ledger.promotions (model, version, kind, status, evaluation_id, reason, actor, purpose, effective_at, applied_at)
+values ('toy', 3, 'promote', 'applied', 1, 'Better.', 'airflow', 'simulation', '2017-10-30 12:00+00', '2026-01-01');
+"""
+
+
+@pytest.fixture
+def toy(warehouse_urls):
+    return make_toy(warehouse_urls)
+
+
+@pytest.fixture
+def read(toy, warehouse_urls):
+    """Ask as an analyst, who has rights on the views alone."""
+    analyst = Database(warehouse_urls.analyst)
+
+    def query(statement):
+        with analyst.transaction() as session:
+            return [tuple(row) for row in session.exec_driver_sql(statement)]
+
+    return query
+
+
+def write(toy, *statements):
+    with toy.pipeline.transaction() as session:
+        session.exec_driver_sql(";".join(statements))
+
+
+def block(toy, as_of):
+    toy.add_snapshot(as_of)
+    with pytest.raises(PublicationBlocked):
+        toy.publish(replace(make_job(), audit=lambda _: ("all scores are alike",)), as_of)
+
+
+# Rights and words
+def test_these_are_the_views_and_pipeline_owns_them(toy, read):
+    found = read("select viewname, viewowner from pg_views where schemaname = 'analytics' order by 1")
+    assert found == [(view, "pipeline") for view in VIEWS]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_analyst_reads_every_view(read, view):
+    assert isinstance(read(f"select * from analytics.{view}"), list)
+
+
+@pytest.mark.parametrize("table", ["scores.toy", "features.toy", "ledger.publications", "source.people"])
+def test_an_analyst_reads_no_table(read, table):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        read(f"select * from {table}")
+
+
+def test_an_analyst_changes_nothing(read):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        read("delete from analytics.run_log")
+
+
+def test_every_view_and_column_has_a_comment(read):
+    silent = read("""
+        select relname, attname
+        from pg_class
+        join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        where relnamespace = 'analytics'::regnamespace
+            and (col_description(pg_class.oid, attnum) is null or obj_description(pg_class.oid, 'pg_class') is null)""")
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql" / "views").rglob("*.sql")), ids=lambda path: path.stem)
+def test_no_view_asks_for_the_time(path):
+    assert re.findall(r"\b(now\(|current_|clock_timestamp)", path.read_text()) == []
+
+
+# Scores
+def test_the_latest_scores_are_those_of_the_newest_as_of_and_not_of_the_newest_write(toy, read):
+    toy.add_snapshot(NEXT)
+    toy.publish(as_of=NEXT)
+    toy.publish(as_of=AS_OF)
+    assert read("select distinct as_of from analytics.toy_scores_latest") == [(NEXT,)]
+
+
+def test_a_blocked_day_leaves_the_former_scores_latest(toy, read):
+    toy.publish()
+    block(toy, NEXT)
+    assert read("select as_of, count(*) from analytics.toy_scores_latest group by 1") == [(AS_OF, 1000)]
+
+
+def test_the_history_holds_every_day_with_its_version_and_clock(toy, read):
+    toy.add_snapshot(NEXT)
+    toy.publish(as_of=NEXT)
+    toy.publish(as_of=AS_OF)
+    found = read("""
+        select as_of, version, purpose, scored_at::text, count(*)
+        from analytics.toy_scores_history group by 1, 2, 3, 4 order by 1""")
+    assert found == [
+        (AS_OF, 3, "simulation", "2017-11-06 06:00:00+00", 1000),
+        (NEXT, 3, "simulation", "2017-11-13 06:00:00+00", 1000),
+    ]
+
+
+def test_a_scored_row_leads_to_artifact_snapshot_configuration_code_and_verdict(toy, read):
+    write(toy, CHAMPION)
+    toy.publish()
+    (checksum,) = toy.query("select checksum from ledger.snapshots where kind = 'features'")[0]
+    found = read("""
+        select lineage.version, artifact_hash, snapshot_checksum, config_hash, query_hash, code_version, verdict, promoted_by,
+            mlflow_run_id
+        from analytics.toy_scores_latest
+        join analytics.toy_scores_history using (as_of, entity_id)
+        join analytics.toy_lineage as lineage using (publication_id)
+        where entity_id = 7""")
+    hashes = (hash_manifest(VERSION.manifest), checksum, declare().model.config_hash, declare().query_hash)
+    assert found == [(3, *hashes, "0.1.0", "PROMOTE", "promote", "m")]
+
+
+def test_outcomes_belong_to_live_scores(toy, read):
+    outcome = """insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, auc, log_loss, mean_score,
+        base_rate, effective_at) values ('toy', '2017-11-06', 3, {}, 1000, 120, {}, .3, .12, .12, '2017-12-06')"""
+    toy.publish()
+    toy.publish()
+    write(toy, outcome.format(1, 0.5), outcome.format(2, 0.86))
+    assert read("select as_of, auc, publication_id from analytics.toy_outcomes") == [(AS_OF, 0.86, 2)]
+
+
+# The champion, drift, freshness
+def test_the_history_of_champions_has_their_verdicts_and_ends(toy, read):
+    write(
+        toy,
+        CHAMPION,
+        """insert into ledger.promotions (model, version, previous_version, kind, status, reason, actor, purpose, effective_at,
+        applied_at) values ('toy', 2, 3, 'rollback', 'applied', 'Odd.', 'ann', 'live', '2017-11-20 12:00+00', '2026-01-02')""",
+        """insert into ledger.promotions (model, version, previous_version, kind, status, reason, actor, purpose, effective_at)
+        values ('toy', 4, 2, 'promote', 'intended', 'Not yet.', 'airflow', 'live', '2017-11-21 12:00+00')""",
+    )
+    found = read("""
+        select version, champion_from::date::text, champion_until::date::text, verdict, newest_training_as_of::text
+        from analytics.model_history order by champion_from""")
+    assert found == [(3, "2017-10-30", "2017-11-20", "PROMOTE", "2017-08-07"), (2, "2017-11-20", None, None, None)]
+
+
+def test_a_day_of_drift_names_its_columns_and_the_decision_that_holds(toy, read):
+    decision = """insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
+        values ('toy', '2017-11-06', '{}', 'persistence', 'Wait.', '{{}}', 'live', '2017-11-06')"""
+    evidence = '[{"column": "b", "is_drifted": true}, {"column": "c", "is_drifted": false}, {"column": "a", "is_drifted": true}]'
+    check = f"""insert into ledger.drift_checks (model, as_of, version, rows, drifted_share, prediction_shift, is_drifted,
+        evidence, effective_at)
+        values ('toy', '2017-11-06', 3, 1000, .5, .2, true, '{{"features": {evidence}}}', '2017-11-06')"""
+    write(toy, check, decision.format("TRAIN"), decision.format("SKIP"))
+    assert read("select as_of, drifted_columns, decision from analytics.drift_daily") == [(AS_OF, ["b", "a"], "SKIP")]
+
+
+def test_fresh_scores_miss_nothing(toy, read):
+    toy.publish()
+    assert read("select model, scored_as_of, missing_as_of from analytics.freshness") == [("toy", AS_OF, None)]
+
+
+def test_freshness_says_why_newer_scores_are_missing(toy, read):
+    toy.publish()
+    block(toy, NEXT)
+    ((as_of, missing, kind, because),) = read(
+        "select scored_as_of, missing_as_of, missing_kind, missing_because from analytics.freshness"
+    )
+    assert (as_of, missing, kind) == (AS_OF, NEXT, "blocked")
+    assert "all scores are alike" in because
+
+
+def test_a_model_that_never_scored_says_why(toy, read):
+    write(
+        toy,
+        """insert into ledger.runs (model, stage, as_of, purpose, actor, status, message, effective_at)
+        values ('new', 'score', '2017-11-06', 'live', 'airflow', 'refused', 'No champion yet.', '2017-11-06')""",
+    )
+    assert read("select scored_as_of, newest_as_of, missing_kind, missing_because from analytics.freshness") == [
+        (None, AS_OF, "refused", "score: No champion yet.")
+    ]
+
+
+def test_an_obstacle_of_a_day_that_was_scored_in_the_end_is_not_shown(toy, read):
+    block(toy, NEXT)
+    toy.publish(as_of=NEXT)
+    assert read("select scored_as_of, missing_because from analytics.freshness") == [(NEXT, None)]
+
+
+def test_the_run_log_shows_the_attempt_that_died(toy, read):
+    write(
+        toy,
+        """insert into ledger.runs (model, stage, as_of, purpose, actor, effective_at)
+        values ('toy', 'train', '2017-11-06', 'live', 'airflow', '2017-11-06')""",
+    )
+    assert read("select stage, status, finished_at from analytics.run_log") == [("train", "running", None)]

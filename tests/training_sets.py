@@ -1,0 +1,55 @@
+"""Synthetic training sets for the tests of the train stage: small, seeded, with a signal of known kind."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from ml.config import ROOT, Model, load_model
+from ml.records import SplitPlan, TrainingSet
+from ml.train import plan_split
+
+LAPSE = load_model(ROOT / "models" / "lapse.toml")
+FIRST = date(2017, 3, 27)
+TRAINED_FOR = date(2017, 10, 30)
+
+
+def small_model(**training: object) -> Model:
+    """The lapse model with two folds and three trials, and without a named baseline feature."""
+    keys = {"folds": 2, "trials": 3, "recency": None, **training}
+    return LAPSE.model_copy(update={"training": LAPSE.training.model_copy(update=keys)})
+
+
+def mondays(count: int) -> tuple[date, ...]:
+    return tuple(FIRST + timedelta(days=7 * week) for week in range(count))
+
+
+def small_plan(model: Model) -> SplitPlan:
+    """Twelve training as_ofs, 03-27 .. 06-12, and four held out."""
+    return plan_split(model, mondays(19), TRAINED_FOR)
+
+
+def make_training_set(
+    as_ofs: tuple[date, ...], *, entities: int = 150, signal: float = 1.5, seed: int = 1, curved: bool = False
+) -> TrainingSet:
+    """Three numbers (one with missing values) and a category; `curved` hides the signal from a straight line."""
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([pd.to_datetime(list(as_ofs)), range(entities)], names=["as_of", "entity_id"])
+    strength = rng.normal(size=len(index))
+    noise = rng.normal(size=len(index))
+    features = pd.DataFrame(
+        {
+            "strength": strength,
+            "noise": np.where(rng.random(len(index)) < 0.1, np.nan, noise),
+            "other": rng.normal(size=len(index)),
+            "colour": pd.Categorical(rng.choice(["blue", "green", "red"], size=len(index))),
+        },
+        index=index,
+    )
+    driver = np.abs(strength) * 2 - 1.5 if curved else strength
+    likely = 1 / (1 + np.exp(-(signal * driver - 0.5)))
+    labels = pd.Series((rng.random(len(index)) < likely).astype(int), index=index, name="label")
+    segments = pd.DataFrame({"income": rng.choice(["low", "high"], size=len(index))}, index=index)
+    return TrainingSet(features, labels, segments, data_hash=f"{seed}-{entities}-{signal}-{curved}")

@@ -1,0 +1,294 @@
+"""The verdict on drawn worlds: who is promoted, who is not, and what is said about it."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.compare import ComparisonInput, Contestant, compare, unseen_as_ofs
+from ml.config import load_model
+from ml.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
+from ml.records import Outcome, dump_json
+
+MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
+HOLDOUT = pd.to_datetime(["2017-09-11", "2017-09-18", "2017-09-25", "2017-10-02"])
+WEEKS = MODEL.training_as_ofs(date(2017, 3, 27), date(2017, 8, 14))
+ENTITIES = 800
+
+
+def draw_scores(risk, *, noise, seed):
+    """Probabilities of a model that sees the risk through so much persistent noise."""
+    rng = np.random.default_rng(seed)
+    seen = (risk + noise * rng.normal(size=ENTITIES)) / (1 + noise**2)
+    return np.tile(1 / (1 + np.exp(1.5 - 1.5 * seen)), len(HOLDOUT))
+
+
+def make_contest(*, challenger=0.0, champion=1.0, logistic=0.6, recency=2.0, seed=1):
+    """Smaller noise is a better model; `champion=None` means that there is none yet."""
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([HOLDOUT, range(ENTITIES)], names=["as_of", "entity_id"])
+    risk = rng.normal(size=ENTITIES)
+    labels = pd.Series((rng.random(len(index)) < np.tile(1 / (1 + np.exp(1.5 - 1.5 * risk)), 4)).astype(int), index=index)
+    segments = pd.DataFrame({"income": np.tile(np.where(np.arange(ENTITIES) % 2, "high", None), 4)}, index=index, dtype="object")
+
+    def see(noise, who):
+        return pd.Series(draw_scores(risk, noise=noise, seed=[seed, who]), index=index)
+
+    return ComparisonInput(
+        model=MODEL,
+        as_of=date(2017, 11, 6),
+        challenger=Contestant(2, "xgboost", WEEKS, see(challenger, 1)),
+        champion=None if champion is None else Contestant(1, "xgboost", WEEKS[:-1], see(champion, 2)),
+        logistic=see(logistic, 3),
+        recency=see(recency, 4),
+        labels=labels,
+        segments=segments,
+    )
+
+
+def promotion(**limits):
+    return MODEL.model_copy(update={"promotion": MODEL.promotion.model_copy(update=limits)})
+
+
+def test_a_clear_gain_is_promoted():
+    verdict = compare(make_contest())
+    assert (verdict.outcome, verdict.opponent) == (Outcome.PROMOTE, "champion")
+    assert "lies above 0 and reaches the floor of +0.0" in verdict.reasons[0]
+    assert verdict.metric("auc").gain.low > 0
+
+
+def test_an_equal_challenger_is_rejected_because_it_does_not_reach_the_floor():
+    contest = make_contest(champion=0.0)
+    nudged = contest.challenger.scores * (1 + 0.01 * np.random.default_rng(5).normal(size=len(contest.labels)))
+    verdict = compare(replace(contest, champion=replace(contest.champion, scores=nudged)))
+    assert verdict.outcome is Outcome.REJECT
+    assert "does not reach the floor of +0.00" in verdict.reasons[0]
+
+
+def test_a_gain_that_may_be_chance_is_inconclusive():
+    contest = make_contest(challenger=0.3, champion=0.34)
+    verdict = compare(replace(contest, model=promotion(min_gain=0.0001)))
+    gain = verdict.metric("auc").gain
+    assert gain.low <= 0 < gain.high
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "its interval includes" in verdict.reasons[0]
+
+
+def test_a_sure_gain_below_the_floor_that_may_still_reach_it_is_inconclusive():
+    contest = make_contest()
+    gain = compare(contest).metric("auc")
+    floor = (gain.gain.estimate + gain.gain.high) / 2 / gain.champion
+    verdict = compare(replace(contest, model=promotion(min_gain=floor)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "is above 0, but below the floor" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier"])
+def test_less_loss_is_a_gain(name):
+    found = compare(make_contest()).metric(name)
+    assert found.challenger < found.champion
+    assert found.gain.low > 0
+
+
+def test_every_metric_is_compared():
+    assert [metric.metric for metric in compare(make_contest()).metrics] == [
+        "auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "precision_at_recall",
+        "calibration_error",
+    ]
+
+
+def test_the_first_challenger_is_promoted_when_it_beats_the_baselines():
+    verdict = compare(make_contest(champion=None))
+    assert (verdict.outcome, verdict.opponent, verdict.champion_version) == (Outcome.PROMOTE, "baselines", None)
+    assert verdict.reasons[0] == "Version 2 is fit to be the first champion."
+    assert "over the recency rule, and over logistic regression" in verdict.reasons[1]
+    assert verdict.metric("auc").gain is None
+
+
+def test_the_first_challenger_is_rejected_when_recency_is_as_good():
+    verdict = compare(make_contest(champion=None, challenger=2.0))
+    assert verdict.outcome is Outcome.REJECT
+    assert "not clearly better than the recency rule" in verdict.reasons[0]
+
+
+def test_the_first_challenger_is_rejected_when_logistic_regression_is_better():
+    verdict = compare(make_contest(champion=None, challenger=0.6, logistic=0.0))
+    assert verdict.outcome is Outcome.REJECT
+    assert any("log-loss is not clearly better than logistic" in reason for reason in verdict.reasons)
+
+
+def test_a_logistic_regression_need_not_beat_itself():
+    contest = make_contest(champion=None, challenger=0.0)
+    challenger = replace(contest.challenger, algorithm="logistic")
+    verdict = compare(replace(contest, challenger=challenger, logistic=challenger.scores))
+    assert verdict.outcome is Outcome.PROMOTE
+    assert "is itself the logistic regression" in verdict.reasons[1]
+
+
+def test_a_gain_over_the_champion_does_not_excuse_losing_against_logistic_regression():
+    verdict = compare(make_contest(challenger=0.6, champion=2.0, logistic=0.0))
+    assert verdict.metric("auc").gain.low > 0
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "logistic regression" in verdict.reasons[0]
+
+
+def test_harm_to_one_segment_stops_a_gain_for_all():
+    contest = make_contest(champion=1.0, logistic=2.0)
+    is_harmed = contest.labels.index.get_level_values("entity_id") >= 730
+    challenger = replace(
+        contest.challenger, scores=contest.challenger.scores.where(~is_harmed, 0.4 - 0.4 * contest.challenger.scores)
+    )
+    segments = contest.segments.assign(income=np.where(is_harmed, "harmed", "rest"))
+    verdict = compare(replace(contest, challenger=challenger, segments=segments))
+    assert verdict.metric("auc").gain.low > 0
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reasons[0].startswith("income = harmed (")
+    assert "loses more than the 0.02 allowed" in verdict.reasons[0]
+
+
+def test_a_missing_segment_value_is_a_segment_of_its_own():
+    assert [(s.segment, s.value, s.is_judged) for s in compare(make_contest()).segments] == [
+        ("income", "(missing)", True),
+        ("income", "high", True),
+    ]
+
+
+def test_a_segment_with_few_positives_is_listed_but_not_judged():
+    contest = make_contest()
+    segments = contest.segments.copy()
+    segments["income"] = np.where(contest.labels.index.get_level_values("entity_id") < 20, "rare", "common")
+    verdict = compare(replace(contest, segments=segments))
+    rare = next(segment for segment in verdict.segments if segment.value == "rare")
+    assert (rare.rows, rare.is_judged, rare.gain) == (80, False, None)
+    assert any("1 of 2 segments hold too few positives" in reason for reason in verdict.reasons)
+
+
+def test_many_positives_of_few_entities_do_not_make_a_judged_segment():
+    contest = make_contest()
+    is_small = contest.labels.index.get_level_values("entity_id") < 25
+    labels = contest.labels.where(~is_small, 1)
+    segments = contest.segments.assign(income=np.where(is_small, "small", "rest"))
+    small = compare(replace(contest, labels=labels, segments=segments)).segments[1]
+    assert (small.value, small.positives, small.is_judged) == ("small", 100, False)
+
+
+def test_a_fall_of_precision_at_recall_stops_a_promotion():
+    contest = replace(make_contest(), model=promotion(segment_max_loss=0.0))
+    swapped = replace(contest, challenger=replace(contest.challenger, scores=contest.champion.scores))
+    worse = replace(swapped, champion=replace(contest.champion, scores=contest.challenger.scores))
+    assert any("Precision at 80% recall falls" in reason for reason in compare(worse).reasons)
+
+
+def test_every_verdict_names_its_knowledge_lag():
+    verdict = compare(make_contest())
+    assert verdict.knowledge_lag_days == 84
+    assert verdict.reasons[-1] == "The newest rows it was trained on are of 2017-08-14, a knowledge lag of 84 days on 2017-11-06."
+
+
+def test_a_verdict_after_drift_says_when_the_shifted_rows_can_be_judged():
+    verdict = compare(replace(make_contest(), shifted_labels_mature_on=date(2017, 12, 20)))
+    assert any("labels of the shifted rows mature from 2017-12-20" in reason for reason in verdict.reasons)
+
+
+def test_a_short_history_promotes_nothing_and_says_when_it_is_long_enough():
+    contest = make_contest()
+    verdict = compare(replace(contest, challenger=replace(contest.challenger, training_as_ofs=WEEKS[-5:])))
+    assert (verdict.outcome, verdict.judged_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 27))
+    assert verdict.reasons[0].startswith("It was trained on 5 as_ofs, and 8 are the fewest")
+
+
+def test_rows_within_the_embargo_of_the_challengers_training_are_an_error():
+    contest = make_contest()
+    late = replace(contest.challenger, training_as_ofs=(*WEEKS, date(2017, 8, 21)))
+    with pytest.raises(RowsSeenInTraining, match="version 2 was trained to 2017-08-21, so rows before 2017-09-18"):
+        compare(replace(contest, challenger=late))
+
+
+def test_rows_that_the_champion_has_seen_are_an_error_while_others_could_be_chosen():
+    contest = make_contest()
+    newer = replace(contest.champion, training_as_ofs=(*WEEKS, date(2017, 8, 21)))
+    with pytest.raises(RowsSeenInTraining, match="version 1"):
+        compare(replace(contest, champion=newer))
+
+
+def test_a_champion_that_has_seen_almost_all_rows_is_judged_again_when_two_as_ofs_have_matured():
+    """Trained to 09-04: 10-02 and 10-09 are unseen, and the labels of 10-09 mature on 10-09 + 28 + 2 days."""
+    contest = make_contest()
+    newer = replace(contest.champion, training_as_ofs=(*WEEKS, date(2017, 9, 4)))
+    verdict = compare(replace(contest, champion=newer))
+    assert (verdict.outcome, verdict.judged_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 8))
+    assert (verdict.holdout_as_ofs, verdict.rows, verdict.metrics) == ((date(2017, 10, 2),), ENTITIES, ())
+    assert verdict.reasons[0].endswith("2 are the fewest to judge on: there are enough from 2017-11-08.")
+
+
+def test_no_rows_at_all_are_inconclusive_too():
+    contest = make_contest(champion=None)
+    nothing = replace(
+        contest,
+        challenger=replace(contest.challenger, scores=contest.challenger.scores.iloc[:0]),
+        logistic=contest.logistic.iloc[:0],
+        recency=contest.recency.iloc[:0],
+        labels=contest.labels.iloc[:0],
+        segments=contest.segments.iloc[:0],
+    )
+    assert (compare(nothing).outcome, compare(nothing).rows) == (Outcome.INCONCLUSIVE, 0)
+
+
+def test_unseen_as_ofs_begin_the_embargo_after_the_last_training():
+    found = unseen_as_ofs((date(2017, 9, 4), date(2017, 9, 11)), (date(2017, 8, 7), date(2017, 8, 14)), embargo=MODEL.embargo)
+    assert found == (date(2017, 9, 11),)
+
+
+@pytest.mark.parametrize("missing", ["logistic", "recency", "segments"])
+def test_whoever_lacks_a_row_is_misaligned(missing):
+    contest = make_contest()
+    with pytest.raises(MisalignedScores, match="3199 rows stand against 3200"):
+        compare(replace(contest, **{missing: getattr(contest, missing).iloc[1:]}))
+
+
+def test_a_champion_on_other_rows_is_misaligned():
+    contest = make_contest()
+    moved = contest.champion.scores.rename(lambda entity: entity + 1, level="entity_id")
+    with pytest.raises(MisalignedScores):
+        compare(replace(contest, champion=replace(contest.champion, scores=moved)))
+
+
+def test_a_nan_score_is_an_error_and_not_a_rejection():
+    contest = make_contest()
+    broken = contest.challenger.scores.where(np.arange(len(contest.labels)) != 5)
+    with pytest.raises(MetricNotFinite):
+        compare(replace(contest, challenger=replace(contest.challenger, scores=broken)))
+
+
+def test_labels_of_one_class_are_an_error():
+    contest = make_contest()
+    with pytest.raises(OneClassLabels):
+        compare(replace(contest, labels=contest.labels * 0))
+
+
+def test_the_order_of_rows_changes_no_outcome_and_no_sentence():
+    contest = make_contest()
+    rng = np.random.default_rng(9)
+
+    def shuffle(rows):
+        return rows.iloc[rng.permutation(len(rows))]
+
+    shuffled = replace(
+        contest,
+        challenger=replace(contest.challenger, scores=shuffle(contest.challenger.scores)),
+        champion=replace(contest.champion, scores=shuffle(contest.champion.scores)),
+        **{name: shuffle(getattr(contest, name)) for name in ("logistic", "recency", "labels", "segments")},
+    )
+    straight, turned = compare(contest), compare(shuffled)
+    assert (straight.outcome, straight.reasons) == (turned.outcome, turned.reasons)
+
+
+def test_a_verdict_is_stored_as_json():
+    assert '"outcome":"PROMOTE"' in dump_json(compare(make_contest()))

@@ -1,0 +1,62 @@
+"""The calendar of a model: when a day starts, settles and matures. Lapse: New York, settle 6 h, horizon 28 d, grace 2 d."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ml.config import ROOT, load_model
+
+LAPSE = load_model(ROOT / "models" / "lapse.toml")
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "start"),
+    [(date(2017, 5, 8), utc(2017, 5, 8, 4)), (date(2017, 1, 2), utc(2017, 1, 2, 5)), (date(2017, 11, 6), utc(2017, 11, 6, 5))],
+    ids=["summer", "winter", "the day after the clocks went back"],
+)
+def test_a_day_starts_at_its_local_midnight(as_of, start):
+    assert LAPSE.start(as_of) == start
+
+
+def test_a_day_has_settled_six_hours_later():
+    assert LAPSE.known_until(date(2017, 5, 8)) == utc(2017, 5, 8, 10)
+
+
+def test_the_horizon_ends_at_a_local_midnight_across_a_change_of_clocks():
+    assert LAPSE.label_end(date(2017, 10, 30)) == utc(2017, 11, 27, 5)
+
+
+def test_labels_mature_after_horizon_and_grace():
+    assert LAPSE.matured_at(date(2017, 5, 8)) == utc(2017, 6, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("clock", "newest"),
+    [
+        (utc(2017, 6, 7, 4), date(2017, 5, 8)),
+        (utc(2017, 6, 7, 3, 59), date(2017, 5, 1)),
+        (utc(2017, 6, 13, 12), date(2017, 5, 8)),
+        (utc(2017, 6, 14, 12), date(2017, 5, 15)),
+    ],
+)
+def test_the_newest_matured_as_of_is_a_monday(clock, newest):
+    assert LAPSE.latest_matured(clock) == newest
+
+
+@pytest.mark.parametrize("days", range(0, 400, 13))
+def test_the_newest_matured_as_of_has_matured_and_the_next_has_not(days):
+    clock = utc(2017, 1, 1, 4, 30) + timedelta(days=days, hours=days % 24)
+    newest = LAPSE.latest_matured(clock)
+    assert LAPSE.matured_at(newest) <= clock < LAPSE.matured_at(newest + timedelta(days=7))
+
+
+def test_training_as_ofs_are_the_mondays_of_the_period():
+    assert LAPSE.training_as_ofs(date(2017, 5, 2), date(2017, 5, 22)) == (date(2017, 5, 8), date(2017, 5, 15), date(2017, 5, 22))
+
+
+def test_a_period_without_a_monday_has_no_training_as_of():
+    assert LAPSE.training_as_ofs(date(2017, 5, 9), date(2017, 5, 14)) == ()

@@ -1,0 +1,81 @@
+"""Model files: what is wrong is named with file, key, finding and remedy."""
+
+import re
+
+import pytest
+
+from ml.config import ROOT, load_declaration, load_model, model_names
+from ml.errors import ConfigError, UnknownModel
+
+LAPSE = (ROOT / "models" / "lapse.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A tree with one model."""
+    for folder, files in {"models": {}, "sql/lapse": ("features.sql", "labels.sql"), "expectations/lapse": ()}.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for file in files:
+            (tmp_path / folder / file).write_text("select 1")
+    for suite in ("source", "snapshot", "scores"):
+        (tmp_path / "expectations" / "lapse" / f"{suite}.json").write_text("{}")
+    (tmp_path / "models" / "lapse.toml").write_text(LAPSE)
+    return tmp_path
+
+
+def load_with(home, pattern, replacement):
+    changed, count = re.subn(pattern, replacement, LAPSE, count=1, flags=re.MULTILINE)
+    assert count == 1
+    path = home / "models" / "lapse.toml"
+    path.write_text(changed)
+    return load_model(path)
+
+
+def test_the_models_are_the_files(home):
+    assert model_names(home) == ("lapse",)
+
+
+def test_an_unknown_model_is_answered_with_those_that_exist(home):
+    with pytest.raises(UnknownModel, match=r"There is no models/laps.toml; found: lapse."):
+        load_declaration(home, "laps")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "found"),
+    [
+        (r"^name = .*$", 'name = "lapse"\ncolour = "red"', "unknown key 'colour' = 'red': remove it or correct it"),
+        (r"^owner = .*$", "", "key 'owner' is missing: add it"),
+        (r"^horizon_days = .*$", 'horizon_days = "28"', "key 'label.horizon_days'.*found '28'"),
+        (r"^timezone = .*$", 'timezone = "Mars/Olympus"', "'Mars/Olympus' is not an IANA timezone"),
+        (r"^refresh = .*$", 'refresh = "@daily"', "'@daily' is not a cron expression"),
+        (r"^refresh = .*$", 'refresh = "30 5 * * *"', "fires at 05:30, before settle_hours = 6 have passed"),
+        (r"^absence_of = .*$", 'absence_of = "visits"', "label.absence_of = 'visits' is none of the sources"),
+        (r"^persistence = .*$", "persistence = [4, 3]", r"persistence = \[4, 3\] must read \[k, n\]"),
+        (r"^name = .*$", 'name = "other"', "name = 'other', but the file is called lapse.toml"),
+        (r"^key = .*household.*$|^key = \"household_id\".*$", 'key = "Household Id"', "key 'entity.key'"),
+        (r'^event_at = "ordered_at"$', "", "give event_at and known_at"),
+        (r'^times = "static".*$', 'times = "static"\nevent_at = "a"', "excludes event_at and known_at"),
+        (r"^name = .*$", "name =", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_model_file_is_named(home, pattern, replacement, found):
+    with pytest.raises(ConfigError, match=rf"models/lapse.toml.*{found}"):
+        load_with(home, pattern, replacement)
+
+
+@pytest.mark.parametrize("file", ["sql/lapse/features.sql", "sql/lapse/labels.sql", "expectations/lapse/snapshot.json"])
+def test_a_missing_file_is_named(home, file):
+    (home / file).unlink()
+    with pytest.raises(ConfigError, match=file.rpartition("/")[2]):
+        load_declaration(home, "lapse")
+
+
+def test_the_same_file_gives_the_same_hash(home):
+    hashes = {load_declaration(home, "lapse").model.config_hash for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_other_sql_gives_another_query_hash(home):
+    former = load_declaration(home, "lapse").query_hash
+    (home / "sql" / "lapse" / "labels.sql").write_text("select 2")
+    assert load_declaration(home, "lapse").query_hash != former

@@ -1,0 +1,178 @@
+"""The container files keep the rules of the house; bringing them up for real needs a Docker engine and is another test's work."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ml.config.settings import ROOT
+
+TOOLS = Path(sys.executable).parent
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"migrate"}
+EXAMPLE_LINES = [line for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+EXAMPLE = dict(line.split("=", 1) for line in EXAMPLE_LINES)
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def run_tool(*command: str) -> str:
+    """What the tool complains about; empty when it is content."""
+    done = subprocess.run([str(TOOLS / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def has_docker_compose() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+
+
+def test_the_compose_file_follows_the_compose_schema():
+    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml") == ""
+
+
+def test_the_workflow_follows_the_schema_of_workflows():
+    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml") == ""
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile():
+    assert run_tool("hadolint", "--no-color", "Dockerfile") == ""
+
+
+@pytest.mark.skipif(not has_docker_compose(), reason="Docker Compose is not installed on this machine")
+def test_docker_compose_accepts_the_file(tmp_path):
+    filled = tmp_path / "env"
+    filled.write_text("".join(f"{name}={value or 'x'}\n" for name, value in EXAMPLE.items()), encoding="utf-8")
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", str(filled), "config", "--quiet"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_services_are_those_of_the_design():
+    assert set(SERVICES) == {"postgres", "migrate", "api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "mail"}
+
+
+@every_service
+def test_a_service_listens_on_this_machine_only(name):
+    assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
+
+
+@every_service
+def test_a_service_does_not_run_as_root(name):
+    user = str(SERVICES[name]["user"]).split(":")[0]
+    assert user not in ("", "root", "0")
+
+
+@every_service
+def test_a_service_gives_up_every_privilege(name):
+    service = SERVICES[name]
+    assert (service["cap_drop"], service["security_opt"], service["read_only"], service["init"]) == (
+        ["ALL"],
+        ["no-new-privileges:true"],
+        True,
+        True,
+    )
+
+
+@every_service
+def test_a_service_has_a_memory_limit(name):
+    assert re.fullmatch(r"[1-9]\d*[mg]", SERVICES[name]["mem_limit"])
+
+
+@every_service
+def test_a_service_that_stays_up_has_a_healthcheck_and_is_restarted(name):
+    service = SERVICES[name]
+    is_checked = "test" in service["healthcheck"]
+    assert (is_checked, service["restart"]) == ((False, "no") if name in ONE_SHOT else (True, "unless-stopped"))
+
+
+@every_service
+def test_an_image_has_a_fixed_tag(name):
+    _, _, tag = SERVICES[name]["image"].partition(":")
+    assert tag not in ("", "latest")
+
+
+def test_base_images_have_a_fixed_tag():
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
+    assert [base for base in bases if ":" not in base or base.endswith(":latest")] == []
+
+
+def test_one_service_builds_the_image_that_the_others_use():
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
+    assert {service["image"] for service in SERVICES.values()} == {SERVICES["migrate"]["image"], "postgres:17"}
+
+
+def test_the_image_needs_no_dockerfile_frontend_from_a_registry():
+    assert "syntax=" not in DOCKERFILE
+
+
+def test_the_image_ends_as_a_user_without_rights():
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, flags=re.MULTILINE)[-1] == SERVICES["migrate"]["user"]
+
+
+def test_every_variable_must_be_set_and_is_explained_in_the_example():
+    asked = re.findall(r"\$\{([^}]*)\}", COMPOSE_TEXT)
+    assert {name.removesuffix(":?") for name in asked if name.endswith(":?")} == set(EXAMPLE)
+    assert [name for name in asked if not name.endswith(":?")] == []
+
+
+def test_every_variable_of_the_example_follows_a_sentence_about_it():
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    orphans = [line for before, line in zip(["", *lines], lines, strict=False) if "=" in line and not before]
+    assert orphans == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXAMPLE if re.search("PASSWORD|SECRET|KEY", name)))
+def test_the_example_holds_no_secret(name):
+    assert EXAMPLE[name] == ""
+
+
+@every_service
+def test_no_password_stands_in_the_compose_file(name):
+    environment = {
+        key: str(value)
+        for key, value in SERVICES[name].get("environment", {}).items()
+        if re.search("PASSWORD$|SECRET|_KEY$|_URL$|_URI$|_CONN", key)
+    }
+    literal = [value for value in environment.values() if re.search(r"://[^/:@]+:(?!\$\{)[^/]*@", value)]
+    bare = [value for key, value in environment.items() if re.search("PASSWORD$|SECRET|_KEY$", key) and "${" not in value]
+    assert literal + bare == []
+
+
+def test_airflow_services_share_one_folder_of_logs():
+    mounts = {name: SERVICES[name]["volumes"] for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
+    assert [name for name, volumes in mounts.items() if "logs:/var/lib/perennial/logs" not in volumes] == []
+
+
+def test_every_service_of_airflow_signs_with_the_same_secrets():
+    names = ("api-server", "scheduler", "dag-processor", "triggerer")
+    own = {"HEARTBEAT_OF"}
+    environments = [{k: v for k, v in SERVICES[name]["environment"].items() if k not in own} for name in names]
+    assert all(environment == environments[0] for environment in environments)
+
+
+def test_the_folders_and_files_that_the_image_takes_exist():
+    taken = [line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")]
+    assert [name for name in taken if not (ROOT / name).exists()] == []
+
+
+def test_the_roles_and_databases_are_made_by_the_files_of_the_house():
+    mounted = [volume for volume in SERVICES["postgres"]["volumes"] if "initdb.d" in volume]
+    assert mounted == [
+        "./sql/install/roles.sql:/docker-entrypoint-initdb.d/1-roles.sql:ro",
+        "./sql/install/databases.sql:/docker-entrypoint-initdb.d/2-databases.sql:ro",
+    ]

@@ -1,0 +1,66 @@
+"""Processes of our own are ended, all of them, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from ml.local.processes import Identity, end_all, find_members, identify, spawn
+
+
+def _wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+def _spawn(command, tmp_path, **arguments):
+    return spawn(command, log=tmp_path / "log", environment=os.environ, **arguments)
+
+
+def test_a_process_that_is_gone_is_not_alive(tmp_path):
+    child = _spawn(["true"], tmp_path)
+    identity = identify(child.pid)
+    child.wait()
+    assert not identity.is_alive
+
+
+def test_a_number_that_was_given_away_is_another_process():
+    own = identify(os.getpid())
+    assert not Identity(own.pid, own.started - 1).is_alive
+
+
+def test_a_child_dies_with_its_parent(tmp_path):
+    code = """
+import os, sys, time
+from pathlib import Path
+from ml.local.processes import spawn
+print(spawn(["sleep", "60"], log=Path(sys.argv[1]), environment=os.environ).pid, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code, tmp_path / "log"], stdout=subprocess.PIPE, text=True)
+    child = identify(int(parent.stdout.readline()))
+    time.sleep(0.3)  # the leash is put on after the number is known
+    parent.kill()
+    parent.communicate()
+    _wait_until(lambda: not child.is_alive)
+
+
+def test_a_session_ends_with_its_orphans_and_with_who_ignores_term(tmp_path):
+    script = "trap '' TERM; setsid sleep 0; (sleep 60 &) ; echo ready; while :; do sleep 0.1; done"
+    child = _spawn(["sh", "-c", script], tmp_path, new_session=True)
+    leader = identify(child.pid)
+    _wait_until(lambda: "ready" in (tmp_path / "log").read_text())
+    assert len(find_members(leader)) >= 2
+    end_all(lambda: find_members(leader), grace_seconds=0.3)
+    assert child.wait() == -signal.SIGKILL
+    assert find_members(leader) == ()
+
+
+def test_a_session_that_is_not_ours_is_not_found():
+    own = identify(os.getsid(0))
+    assert find_members(Identity(own.pid, own.started + 1)) == ()

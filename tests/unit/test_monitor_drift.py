@@ -1,0 +1,175 @@
+"""Drift as effect sizes: what counts, what is only reported, and what is refused."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.config import load_model
+from ml.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
+from ml.monitor import ScoredDay, compare_categories, compare_numbers, measure_drift
+from ml.records import dump_json
+
+MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
+SILENT = MODEL.features.no_drift_trigger.columns[0]
+
+
+def numbers(seed, *, shift=0.0, rows=4000):
+    return np.random.default_rng(seed).normal(loc=shift, size=rows)
+
+
+def frame(seed, **shifts):
+    return pd.DataFrame({name: numbers([seed, place], shift=shift) for place, (name, shift) in enumerate(shifts.items())})
+
+
+def scored(*, mean=0.12, reference_mean=0.12, seed=1):
+    drawn = np.random.default_rng(seed).uniform(0.5, 1.5, size=4000)
+    return ScoredDay(
+        model=MODEL,
+        as_of=date(2017, 11, 20),
+        version=1,
+        scores=pd.Series(drawn / drawn.mean() * mean),
+        reference_scores=pd.Series(np.random.default_rng(2).uniform(0.5, 1.5, size=9000) * reference_mean),
+        reference_mean_score=reference_mean,
+    )
+
+
+def test_the_index_of_two_known_histograms_is_the_formula():
+    reference = np.repeat([0.0, 1.0], [50, 50])
+    current = np.repeat([0.0, 1.0], [80, 20])
+    assert compare_numbers(reference, current) == pytest.approx(0.3 * np.log(1.6) - 0.3 * np.log(0.4))
+
+
+def test_the_same_rows_in_another_order_have_not_drifted():
+    values = numbers(1)
+    assert compare_numbers(values, values[::-1]) == 0
+
+
+def test_the_index_is_the_same_in_both_directions_for_categories():
+    one, other = pd.Series(list("aaab")), pd.Series(list("abbb"))
+    assert compare_categories(one, other) == pytest.approx(compare_categories(other, one))
+
+
+def test_a_sample_of_the_same_population_stays_far_below_the_limit():
+    assert compare_numbers(numbers(1, rows=40_000), numbers(2, rows=2200)) < 0.02
+
+
+def test_half_a_standard_deviation_is_a_drift():
+    assert compare_numbers(numbers(1), numbers(2, shift=0.5)) > 0.2
+
+
+def test_a_column_that_is_mostly_zero_is_binned_by_its_values():
+    reference = np.repeat([0.0, 1.0, 2.0], [3200, 600, 200])
+    assert compare_numbers(reference, reference[::2]) == pytest.approx(0, abs=1e-12)
+    assert compare_numbers(reference, np.repeat([0.0, 1.0, 2.0], [1600, 600, 1800])) > 0.25
+
+
+@pytest.mark.parametrize("moved_to", [-1.0, 1.0])
+def test_a_constant_that_moves_is_seen_in_both_directions(moved_to):
+    assert compare_numbers(np.zeros(100), np.full(100, moved_to)) > 1
+
+
+@pytest.mark.parametrize(("missing", "is_large"), [(0.0, False), (0.3, True), (1.0, True)])
+def test_missing_values_are_a_bin_of_their_own(missing, is_large):
+    current = numbers(2)
+    current[: int(missing * len(current))] = np.nan
+    assert (compare_numbers(numbers(1), current) > 0.25) == is_large
+
+
+def test_a_reference_without_any_value_has_only_a_missing_bin():
+    assert compare_numbers(np.full(10, np.nan), np.full(5, np.nan)) == 0
+    assert compare_numbers(np.full(10, np.nan), numbers(1)) > 1
+
+
+def test_infinite_values_fall_into_the_outer_bins():
+    assert compare_numbers(np.append(numbers(1), [np.inf, -np.inf]), numbers(2)) < 0.02
+
+
+def test_a_new_category_and_a_missing_one_are_drift():
+    reference = pd.Series(pd.Categorical(["a", "b"] * 50))
+    assert compare_categories(reference, pd.Series(pd.Categorical(["a", "c"] * 50))) > 1
+    assert compare_categories(reference, pd.Series(["a", None] * 50)) > 1
+
+
+def test_a_quiet_day_has_not_drifted():
+    check = measure_drift(frame(1, a=0, b=0), frame(2, a=0, b=0), scored())
+    assert (check.drifted_share, check.is_drifted) == (0, False)
+    assert check.prediction_shift == pytest.approx(0)
+
+
+def test_the_share_counts_columns_over_the_limit():
+    check = measure_drift(frame(1, a=0, b=0, c=0, d=0), frame(2, a=1, b=1, c=0, d=0), scored())
+    assert [feature.is_drifted for feature in check.features] == [True, True, False, False]
+    assert (check.drifted_share, check.is_drifted) == (0.5, True)
+
+
+def test_a_column_that_drifts_by_construction_is_reported_and_never_counts():
+    check = measure_drift(frame(1, a=0, **{SILENT: 0}), frame(2, a=0, **{SILENT: 9}), scored())
+    silent = check.features[1]
+    assert (silent.is_drifted, silent.can_trigger) == (True, False)
+    assert (check.drifted_share, check.is_drifted) == (0, False)
+
+
+def test_only_such_columns_give_no_share():
+    assert measure_drift(frame(1, **{SILENT: 0}), frame(2, **{SILENT: 9}), scored()).drifted_share == 0
+
+
+@pytest.mark.parametrize(("mean", "is_drifted"), [(0.131, False), (0.144, True), (0.109, False), (0.1, True)])
+def test_a_prediction_shift_beyond_ten_percent_in_either_direction_is_drift(mean, is_drifted):
+    check = measure_drift(frame(1, a=0), frame(2, a=0), scored(mean=mean))
+    assert check.prediction_shift == pytest.approx(mean / 0.12 - 1)
+    assert check.is_drifted is is_drifted
+
+
+def test_the_scores_have_an_index_of_their_own():
+    still = measure_drift(frame(1, a=0), frame(2, a=0), scored())
+    moved = measure_drift(frame(1, a=0), frame(2, a=0), scored(mean=0.16))
+    assert still.score_psi < 0.02
+    assert moved.score_psi > 0.2
+
+
+def test_means_and_missing_shares_are_reported():
+    reference = pd.DataFrame({"a": [1.0, 3.0], "c": pd.Categorical(["x", "y"])})
+    current = pd.DataFrame({"a": [4.0, np.nan], "c": pd.Categorical(["x", None])})
+    number, category = measure_drift(reference, current, scored()).features
+    assert (number.reference_mean, number.current_mean, number.reference_missing, number.current_missing) == (2, 4, 0, 0.5)
+    assert (category.reference_mean, category.current_mean, category.current_missing) == (None, None, 0.5)
+
+
+def test_a_column_that_is_all_null_now_is_drift_and_has_no_mean():
+    current = pd.DataFrame({"a": pd.Series([None] * 100, dtype="object")})
+    feature = measure_drift(frame(1, a=0), current, scored()).features[0]
+    assert (feature.current_mean, feature.current_missing, feature.is_drifted) == (None, 1, True)
+
+
+def test_segments_beside_the_features_are_ignored():
+    check = measure_drift(frame(1, a=0), frame(2, a=0).assign(income="low"), scored())
+    assert [feature.column for feature in check.features] == ["a"]
+
+
+def test_an_absent_column_is_refused_by_name():
+    with pytest.raises(SchemaMismatch, match="absent now: b"):
+        measure_drift(frame(1, a=0, b=0), frame(2, a=0), scored())
+
+
+def test_a_number_that_became_text_is_refused():
+    with pytest.raises(SchemaMismatch, match="Column a was a number"):
+        measure_drift(frame(1, a=0), pd.DataFrame({"a": ["many"]}), scored())
+
+
+def test_no_rows_are_no_evidence():
+    with pytest.raises(SnapshotMissing, match="0 current rows"):
+        measure_drift(frame(1, a=0), frame(2, a=0).iloc[:0], scored())
+
+
+@pytest.mark.parametrize("mean", [0.0, np.nan])
+def test_a_shift_against_nothing_is_an_error(mean):
+    with pytest.raises(MetricNotFinite):
+        measure_drift(frame(1, a=0), frame(2, a=0), replace(scored(), reference_mean_score=mean))
+
+
+def test_a_check_is_stored_as_json():
+    assert '"is_drifted":false' in dump_json(measure_drift(frame(1, a=0), frame(2, a=0), scored()))

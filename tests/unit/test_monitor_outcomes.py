@@ -1,0 +1,53 @@
+"""Realised metrics of a publication whose labels have matured."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.errors import MisalignedScores
+from ml.monitor import realise
+from ml.records import Publication
+
+DAY = Publication(
+    publication_id=1,
+    model="lapse",
+    as_of=date(2017, 11, 6),
+    version=3,
+    attempt=1,
+    status="live",
+    rows=4,
+    mean_score=0.4,
+    seconds=1.0,
+)
+
+
+def by_entity(values, entities=None):
+    return pd.Series(values, index=pd.Index(range(1, len(values) + 1) if entities is None else entities, name="entity_id"))
+
+
+def test_a_publication_is_realised_with_its_interval():
+    rng = np.random.default_rng(1)
+    scores = by_entity(rng.random(2000))
+    labels = by_entity((rng.random(2000) < scores).astype(int))
+    found = realise(DAY, scores, labels, confidence=0.95)
+    assert (found.model, found.as_of, found.version, found.rows) == ("lapse", date(2017, 11, 6), 3, 2000)
+    assert found.auc.low < 5 / 6 < found.auc.high  # the AUC of uniform, calibrated scores
+    assert found.mean_score == pytest.approx(found.base_rate, abs=0.03)
+
+
+def test_labels_of_entities_that_were_not_scored_are_left_out():
+    found = realise(DAY, by_entity([0.9, 0.1]), by_entity([0, 1, 1], entities=[2, 1, 7]), confidence=0.95)
+    assert (found.rows, found.positives, found.auc.estimate) == (2, 1, 1.0)
+
+
+def test_a_scored_entity_without_a_label_is_an_error():
+    with pytest.raises(MisalignedScores, match="1 of 2 scored entities have no label"):
+        realise(DAY, by_entity([0.9, 0.1]), by_entity([1]), confidence=0.95)
+
+
+def test_a_day_of_one_class_has_a_loss_but_no_auc():
+    found = realise(DAY, by_entity([0.5, 0.5]), by_entity([0, 0]), confidence=0.95)
+    assert np.isnan(found.auc.estimate)
+    assert found.log_loss == pytest.approx(np.log(2))

@@ -1,0 +1,91 @@
+"""Who may score, what may be published, and who ranks where."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from ml.config import ROOT, load_model
+from ml.errors import ChampionTooNew, NoChampionYet, SnapshotStale
+from ml.records import Run, Tally, Version
+from ml.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
+
+MODEL = load_model(ROOT / "models" / "lapse.toml")
+AS_OF = date(2017, 11, 6)
+RUN = Run(model="lapse", as_of=AS_OF, clock=MODEL.known_until(AS_OF), purpose="backfill")
+CHAMPION = Version(
+    model="lapse",
+    version=3,
+    algorithm="xgboost",
+    mlflow_run_id="m",
+    manifest={},
+    data_hash="d",
+    training_as_ofs=(date(2017, 8, 7),),
+    holdout_as_ofs=(date(2017, 9, 4),),
+    trained_for=date(2017, 10, 30),
+    effective_at=datetime(2017, 10, 30, 12, tzinfo=UTC),
+)
+GOOD = Tally(rows=100, expected_rows=100, doubles=0, missing=0, outside=0, mean=0.14, former_mean=0.12)
+
+
+def test_without_a_champion_nothing_is_scored():
+    with pytest.raises(NoChampionYet, match="perennial bootstrap lapse"):
+        check_champion(RUN, None)
+
+
+def test_the_champion_of_the_day_scores():
+    assert check_champion(RUN, CHAMPION) is CHAMPION
+
+
+@pytest.mark.parametrize("purpose", ["backfill", "simulation"])
+def test_a_past_day_is_not_scored_by_a_champion_trained_later(purpose):
+    later = replace(CHAMPION, effective_at=RUN.clock + timedelta(hours=1))
+    with pytest.raises(ChampionTooNew, match="version 3"):
+        check_champion(replace(RUN, purpose=purpose), later)
+
+
+def test_a_snapshot_at_its_limit_is_fresh():
+    check_freshness(MODEL, replace(RUN, clock=RUN.clock + timedelta(hours=26)))
+
+
+def test_a_snapshot_beyond_its_limit_is_stale():
+    with pytest.raises(SnapshotStale, match=r"features\.freshness_hours"):
+        check_freshness(MODEL, replace(RUN, clock=RUN.clock + timedelta(hours=26, seconds=1)))
+
+
+def test_good_scores_may_be_published():
+    assert check_publication(GOOD, max_shift=0.5) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"rows": 99}, "99 rows were scored, the snapshot holds 100"),
+        ({"rows": 0, "expected_rows": 0}, "the snapshot holds no row"),
+        ({"doubles": 1}, "1 entities stand twice"),
+        ({"missing": 2}, "2 scores are missing"),
+        ({"outside": 3}, "3 scores lie outside [0, 1]"),
+        ({"mean": 0.19}, "the mean score is 0.1900 after 0.1200: more than 50% away (scoring.publish_max_shift)"),
+        ({"mean": 0.05}, "the mean score is 0.0500 after 0.1200: more than 50% away (scoring.publish_max_shift)"),
+        ({"mean": float("nan")}, "the mean score is nan after 0.1200: more than 50% away (scoring.publish_max_shift)"),
+    ],
+)
+def test_each_fault_blocks_with_its_sentence(change, sentence):
+    assert check_publication(replace(GOOD, **change), max_shift=0.5) == (sentence,)
+
+
+def test_the_first_publication_has_no_mean_to_shift_from():
+    assert check_publication(replace(GOOD, mean=0.9, former_mean=None), max_shift=0.5) == ()
+
+
+def test_the_highest_score_ranks_first_and_ties_keep_their_order():
+    assert rank_scores(np.array([0.2, 0.9, 0.2, 0.5])).tolist() == [3, 1, 4, 2]
+
+
+def test_the_first_decile_holds_the_highest_tenth():
+    assert cut_deciles(np.array([1, 2, 3, 10, 11, 20, *range(30, 44)])).tolist()[:6] == [1, 1, 2, 5, 6, 10]
+
+
+def test_a_handful_of_rows_has_deciles_too():
+    assert cut_deciles(np.array([1, 2, 3])).tolist() == [1, 4, 7]

@@ -1,0 +1,66 @@
+"""Leak alarms: oracles stop the training, in whatever form they come; drifting columns are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.errors import LeakSuspected
+from ml.train.alarms import find_alarms, rank_alone, refuse_oracles
+from ml.train.rows import gather_rows
+from tests.training_sets import make_training_set, mondays, small_model
+
+MODEL = small_model(max_feature_auc=0.8)
+HONEST = make_training_set(mondays(6), entities=200, signal=0.8)
+LABELS = HONEST.labels
+
+
+def rows_with(**columns: object):
+    return gather_rows("lapse", replace(HONEST, features=HONEST.features.assign(**columns)))
+
+
+def count_weeks() -> np.ndarray:
+    return pd.factorize(HONEST.features.index.get_level_values("as_of"))[0].astype(float)
+
+
+def test_honest_features_pass():
+    refuse_oracles(MODEL, rank_alone(gather_rows("lapse", HONEST)))
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        pytest.param(LABELS.astype(float), id="the label itself"),
+        pytest.param(-LABELS.astype(float), id="the label upside down"),
+        pytest.param(pd.Series(1.0, LABELS.index).where(LABELS == 1), id="null unless it happened"),
+        pytest.param(pd.Series(np.where(LABELS == 1, "gone", "there"), LABELS.index).astype("category"), id="a category"),
+    ],
+)
+def test_a_feature_that_knows_the_answer_stops_the_training(leak):
+    with pytest.raises(LeakSuspected, match=r"max_feature_auc = 0\.8: leak"):
+        refuse_oracles(MODEL, rank_alone(rows_with(leak=leak)))
+
+
+def test_a_category_of_its_own_for_every_entity_is_no_oracle():
+    names = pd.Series([f"e{entity}" for _, entity in LABELS.index], LABELS.index).astype("category")
+    assert rank_alone(rows_with(name=names))["name"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_constant_ranks_like_chance():
+    assert rank_alone(rows_with(flat=1.0))["flat"] == 0.5
+
+
+def test_a_column_that_counts_time_is_named():
+    (sentence,) = find_alarms(MODEL, rows_with(week=count_weeks()))
+    assert "2017-03-27 and 2017-05-01 can be told apart (AUC 1.00), mostly by week" in sentence
+
+
+def test_a_column_that_may_drift_raises_no_alarm():
+    assert find_alarms(MODEL, rows_with(tenure_days=count_weeks())) == ()
+
+
+def test_a_column_that_is_null_everywhere_is_named():
+    assert find_alarms(MODEL, rows_with(lost=np.nan)) == ("Null in every training row: lost.",)
