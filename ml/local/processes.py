@@ -87,6 +87,8 @@ def spawn(
 
 def find_members(leader: Identity) -> tuple[Identity, ...]:
     """Every living process of the session that `leader` led, whether or not the leader still lives."""
+    if leader.pid <= 0:
+        return ()  # session 0: led from outside this pid namespace, and shared by strangers
     now = read_stat(leader.pid)
     if now is not None and now.started != leader.started:
         return ()  # the number now belongs to somebody else

@@ -61,6 +61,15 @@ def test_a_session_ends_with_its_orphans_and_with_who_ignores_term(tmp_path):
     assert find_members(leader) == ()
 
 
-def test_a_session_that_is_not_ours_is_not_found():
-    own = identify(os.getsid(0))
-    assert find_members(Identity(own.pid, own.started + 1)) == ()
+def test_a_session_that_is_not_ours_is_not_found(tmp_path):
+    child = _spawn(["sleep", "60"], tmp_path, new_session=True)
+    leader = identify(child.pid)
+    _wait_until(lambda: find_members(leader) == (leader,))
+    assert find_members(Identity(leader.pid, leader.started + 1)) == ()
+    child.kill()
+    child.wait()
+
+
+def test_a_leader_outside_our_namespace_has_no_members():
+    """In a container the session of a process may be led from outside: the kernel then says 0, for all of them."""
+    assert find_members(Identity(0, -1)) == ()
