@@ -133,8 +133,25 @@ class Training(Section):
 
 
 class Promotion(Section):
+    """The gate. `min_gain` is the floor, relative; the budgets are expected false promotions in any 365 days.
+
+    Attributes:
+        shadow_max: challengers under test at a time; shadow_looks: comparisons of each, one for every as_of that matures.
+        max_age_days: from this age on the champion may be renewed by its own recipe.
+        renewal_margin: AUC by which a renewal may be worse at most; its budget is shared by `renewals_per_year` tries.
+        veto_level: probability of any veto against a challenger that does no harm.
+    """
+
     min_gain: float = Field(default=0.01, ge=0)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    shadow_max: int = Field(default=3, ge=0)
+    shadow_looks: int = Field(default=13, ge=1)
+    false_promotions_per_year: float = Field(default=0.05, gt=0, lt=1)
+    max_age_days: int = Field(default=56, ge=1)
+    renewal_margin: float = Field(default=0.004, gt=0)
+    false_renewals_per_year: float = Field(default=0.05, gt=0, lt=1)
+    renewals_per_year: int = Field(default=12, ge=1)
+    veto_level: float = Field(default=0.10, gt=0, lt=1)
     segment_max_loss: float = Field(default=0.02, ge=0)
     precision_at_recall: float = Field(default=0.80, gt=0, lt=1)
     approval: Literal["auto", "manual", "never"] = "auto"

@@ -3,6 +3,7 @@
 Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
+from ml.records.contests import Attribution, BlastRadius, Contest, Guard, Look, Side
 from ml.records.intervals import Interval
 from ml.records.jsons import Json, dump_json, to_json
 from ml.records.letters import Letter
@@ -11,23 +12,29 @@ from ml.records.runs import Purpose, Run
 from ml.records.scoring import Publication, ScoringRules, Tally
 from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
 from ml.records.training import Assembly, Baseline, SplitPlan, Trained, TrainingSet, Version
-from ml.records.verdicts import Evaluation, MetricComparison, Move, Outcome, Promotion, SegmentComparison, Verdict
+from ml.records.verdicts import Evaluation, MetricComparison, Move, MoveKind, Outcome, Promotion, SegmentComparison, Verdict
 
 __all__ = [
     "Assembly",
+    "Attribution",
     "Baseline",
+    "BlastRadius",
     "Choice",
     "Column",
+    "Contest",
     "Decision",
     "DriftCheck",
     "Evaluation",
     "Evidence",
     "FeatureDrift",
+    "Guard",
     "Interval",
     "Json",
     "Letter",
+    "Look",
     "MetricComparison",
     "Move",
+    "MoveKind",
     "Outcome",
     "Promotion",
     "Publication",
@@ -38,6 +45,7 @@ __all__ = [
     "Run",
     "ScoringRules",
     "SegmentComparison",
+    "Side",
     "Snapshot",
     "SplitPlan",
     "Tally",

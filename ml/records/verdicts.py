@@ -7,7 +7,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
+from ml.records.contests import Attribution, BlastRadius, Guard, Look
 from ml.records.intervals import Interval
+
+MoveKind = Literal["promote", "renewal", "rollback", "manual", "forced"]
 
 
 class Outcome(StrEnum):
@@ -45,7 +48,12 @@ class Verdict:
     Attributes:
         opponent: `champion`, or `baselines` when there is none yet.
         reasons: sentences, the deciding one first.
-        judged_again_on: INCONCLUSIVE for want of as_ofs: the day when there will be enough, else None.
+        judged_again_on: INCONCLUSIVE: the day when there will be more to judge on, else None.
+        side: `first` without a champion; `renewal` when the champion's own recipe was refitted.
+        alpha, looks: of the contest, this look last; empty without a champion.
+        guards: what must not be harmed, each with its finding; those not judged stand here too.
+        doubts: sentences, each of which turns an automatic promotion into a question to a person.
+        attribution: new recipe and new data told apart, when the day has a refit of the champion's recipe.
     """
 
     model: str
@@ -63,6 +71,13 @@ class Verdict:
     knowledge_lag_days: int
     reasons: tuple[str, ...]
     judged_again_on: date | None = None
+    side: Literal["first", "superiority", "renewal"] = "superiority"
+    alpha: float | None = None
+    looks: tuple[Look, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    blast_radius: BlastRadius | None = None
+    doubts: tuple[str, ...] = ()
+    attribution: Attribution | None = None
 
     def metric(self, name: str) -> MetricComparison:
         return next(metric for metric in self.metrics if metric.metric == name)
@@ -81,11 +96,11 @@ class Move:
     """A movement of the alias champion that may begin: to which version, why, and on which evidence.
 
     Attributes:
-        kind: `promote` rests on a verdict, `rollback` on a person, `manual` was found done by hand.
+        kind: `promote` and `renewal` rest on a verdict, `rollback` and `forced` on a person, `manual` was found done by hand.
     """
 
     version: int
-    kind: Literal["promote", "rollback", "manual"]
+    kind: MoveKind
     reason: str
     evaluation_id: int | None = None
 
@@ -98,7 +113,7 @@ class Promotion:
     model: str
     version: int
     previous_version: int | None
-    kind: Literal["promote", "rollback", "manual", "forced"]
+    kind: MoveKind
     status: Literal["intended", "applied", "undone"]
     evaluation_id: int | None
     reason: str
