@@ -8,6 +8,7 @@ from ml.records.intervals import Interval
 from ml.records.jsons import Json, dump_json, to_json
 from ml.records.letters import Letter
 from ml.records.monitoring import Choice, Decision, DriftCheck, Evidence, FeatureDrift, Realised
+from ml.records.recipes import Recipe, recipe_hash
 from ml.records.runs import Purpose, Run
 from ml.records.scoring import Publication, ScoringRules, Tally
 from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
@@ -40,6 +41,7 @@ __all__ = [
     "Publication",
     "Purpose",
     "Realised",
+    "Recipe",
     "Rejects",
     "RuleResult",
     "Run",
@@ -55,5 +57,6 @@ __all__ = [
     "Verdict",
     "Version",
     "dump_json",
+    "recipe_hash",
     "to_json",
 ]

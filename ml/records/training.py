@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from ml.records.intervals import Interval
+from ml.records.recipes import Algorithm, Recipe, recipe_hash
 
 if TYPE_CHECKING:
     import pandas as pd  # DAG parsing reads this package and must stay light
@@ -142,3 +143,14 @@ class Version:
     @property
     def knowledge_lag_days(self) -> int:
         return (self.trained_for - max(self.training_as_ofs)).days
+
+    @property
+    def recipe(self) -> Recipe:
+        """What to fit again on other rows."""
+        numbers = {name: value for name, value in self.parameters.items() if isinstance(value, int | float)}
+        return Recipe(cast("Algorithm", self.algorithm), numbers)
+
+    @property
+    def recipe_hash(self) -> str:
+        """Two versions with equal data hash and equal recipe hash are the same predictor."""
+        return recipe_hash(self.algorithm, self.parameters)

@@ -9,21 +9,23 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.config import Model
 from ml.predictor import Contract, Feature, Linear, Predictor, expand_inputs
+from ml.records import Recipe
 from ml.train.rows import Floats, Rows
 
 INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
+PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
 TOLERANCE = 1e-8  # of the gradient; two steps more than with the default, and the same result from every solver
 MOST_STEPS = 100  # of Newton's method, which on many rows and few columns needs about ten
 
 
-def fit_logistic(rows: Rows) -> Predictor:
+def fit_logistic(rows: Rows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
     """Logistic regression on standardised columns, medians where a value is missing; not yet calibrated."""
     features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
     expanded = expand_inputs(rows.matrix, features)
     means, scales = expanded.mean(axis=0), expanded.std(axis=0)
     scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
     scales[scales == 0] = 1.0
-    solver = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky", max_iter=MOST_STEPS, tol=TOLERANCE)
+    solver = LogisticRegression(C=inverse_penalty, solver="newton-cholesky", max_iter=MOST_STEPS, tol=TOLERANCE)
     fitted = solver.fit((expanded - means) / scales, rows.labels)
     linear = Linear(
         intercept=float(fitted.intercept_[0]),

@@ -10,7 +10,9 @@ import lightgbm
 import numpy as np
 import xgboost
 
+from ml.errors import ConfigError
 from ml.predictor import Contract, NativeBooster, Predictor, predict_raw
+from ml.records import Recipe
 from ml.train.rows import LIGHTGBM_BINNING, THREADS_PER_FIT, Floats, FoldRows, Rows, bin_for_lightgbm, bin_for_xgboost
 
 Library = Literal["xgboost", "lightgbm"]
@@ -31,14 +33,6 @@ class Range:
         """The nearest value inside."""
         inside = min(max(value, self.low), self.high)
         return round(inside) if self.is_integer else inside
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A library with the parameters that a trial chooses; the number of rounds is never among them."""
-
-    algorithm: Library
-    parameters: Mapping[str, float | int]
 
 
 # Ranges and defaults as measured on the demo's data: 30-50 trials within them equal the defaults, wider ones lose.
@@ -141,6 +135,7 @@ def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: Rows) -> Predictor:
 
 def full_parameters(recipe: Recipe, seed: int) -> dict[str, object]:
     """As given to the library: the trial's choices and what is the same for every trial."""
+    chosen = _choices_of(recipe)
     if recipe.algorithm == "xgboost":
         fixed: dict[str, object] = {
             "objective": "binary:logistic",
@@ -148,9 +143,21 @@ def full_parameters(recipe: Recipe, seed: int) -> dict[str, object]:
             "tree_method": "hist",
             "max_bin": 255,
         }
-        return {**fixed, **recipe.parameters, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
+        return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
     fixed = {"objective": "binary", "metric": "binary_logloss", "bagging_freq": 1}
-    return {**LIGHTGBM_BINNING, **fixed, **recipe.parameters, "seed": seed}
+    return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}
+
+
+def _choices_of(recipe: Recipe) -> dict[str, object]:
+    """The parameters of the library's space; a recipe from the ledger may say more, and must not say less."""
+    space = SPACES["xgboost" if recipe.algorithm == "xgboost" else "lightgbm"]
+    missing = [name for name in space if name not in recipe.parameters]
+    if missing:
+        raise ConfigError(
+            f"A recipe of {recipe.algorithm} needs {', '.join(missing)}; found {dict(recipe.parameters)}: "
+            "let the next training search anew."
+        )
+    return {name: recipe.parameters[name] for name in space}
 
 
 def measure_gains(predictor: Predictor) -> dict[str, float]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ml.metrics import average_precision, brier, log_loss, mean_auc, paired_auc_difference
 from ml.predictor import Calibrator, Predictor, apply_calibrator, write_files
-from ml.train.baselines import fit_logistic, fit_recency, score_rows
+from ml.train.baselines import INVERSE_PENALTY, fit_logistic, fit_recency, score_rows
 from ml.train.boosters import fit_recipe
 from ml.train.calibration import choose_calibrator
 from ml.train.rows import Floats, FoldRows, Rows
@@ -53,9 +53,10 @@ def judge_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candida
     return _judge(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
 
 
-def judge_logistic(folds: Sequence[FoldRows]) -> Candidate:
+def judge_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
     """Logistic regression, fitted on each fold's training rows."""
-    return _judge(fit_logistic, _score_folds(fit_logistic, folds), folds)
+    fit = partial(fit_logistic, inverse_penalty=inverse_penalty)
+    return _judge(fit, _score_folds(fit, folds), folds)
 
 
 def judge_recency(feature: str, folds: Sequence[FoldRows]) -> Candidate:

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from ml.metrics import mean_auc, paired_auc_difference
 from ml.predictor import IDENTITY, Predictor
-from ml.records import Baseline, Interval
-from ml.train.candidates import Candidate, is_booster_ahead, write_candidate
+from ml.records import Baseline, Interval, Recipe
+from ml.train.baselines import PLAIN_LOGISTIC
+from ml.train.candidates import Candidate, is_booster_ahead, judge_booster, judge_logistic, write_candidate
 from ml.train.rows import FoldRows, Rows
 from ml.train.search import Searched
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The tuned booster and the baselines on the same out-of-fold rows; which of them is the challenger follows."""
+    """The challenger with its recipe, and what stood beside it on the same out-of-fold rows.
 
-    booster: Candidate
+    Attributes:
+        booster: None when a logistic regression is fitted again.
+    """
+
+    challenger: Candidate
+    recipe: Recipe
+    booster: Candidate | None
     logistic: Candidate
     recency: Candidate
-    confidence: float
-
-    @cached_property
-    def is_boosted(self) -> bool:
-        return is_booster_ahead(self.booster, self.logistic, self.confidence)
 
     @property
-    def challenger(self) -> Candidate:
-        return self.booster if self.is_boosted else self.logistic
+    def named(self) -> dict[str, Candidate]:
+        """What was judged, under the names of its metrics."""
+        known = {"booster": self.booster, "logistic": self.logistic, "recency": self.recency}
+        return {name: candidate for name, candidate in known.items() if candidate is not None}
+
+
+def choose_challenger(
+    searched: Searched, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, confidence: float
+) -> Judged:
+    """The booster, or logistic regression where the booster is not ahead of it."""
+    booster, logistic = judge_booster(searched.best, folds, seed), judge_logistic(folds)
+    if is_booster_ahead(booster, logistic, confidence):
+        return Judged(booster, searched.best.recipe, booster, logistic, recency)
+    return Judged(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
+
+
+def keep_recipe(recipe: Recipe, searched: Searched | None, folds: Sequence[FoldRows], *, recency: Candidate, seed: int) -> Judged:
+    """The challenger is this very recipe, whatever else is ahead; without `searched` it is a logistic regression."""
+    logistic = judge_logistic(folds)
+    if searched is None:
+        return Judged(judge_logistic(folds, float(recipe.parameters["C"])), recipe, None, logistic, recency)
+    booster = judge_booster(searched.best, folds, seed)
+    return Judged(booster, recipe, booster, logistic, recency)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,24 +88,16 @@ def _write_baseline(candidate: Candidate, rows: Rows, golden: pd.DataFrame, fold
 
 def measure_out_of_fold(judged: Judged) -> dict[str, float]:
     """The challenger's own metrics, and those of all that were judged under their names."""
-    named = {"booster": judged.booster, "logistic": judged.logistic, "recency": judged.recency}
-    each = {f"{name}_{metric}": value for name, one in named.items() for metric, value in one.metrics.items()}
+    each = {f"{name}_{metric}": value for name, one in judged.named.items() for metric, value in one.metrics.items()}
     return {**judged.challenger.metrics, **each}
 
 
 def measure_fold(judged: Judged, fold: FoldRows, number: int) -> dict[str, float]:
     """One row for a fold: its size, and what each candidate achieved there."""
     rows = fold.validation.index
-    labels = judged.booster.labels.loc[rows]
-    aucs = {
-        f"{name}_auc": mean_auc(candidate.scores.loc[rows], labels)
-        for name, candidate in (
-            ("challenger", judged.challenger),
-            ("booster", judged.booster),
-            ("logistic", judged.logistic),
-            ("recency", judged.recency),
-        )
-    }
+    labels = judged.challenger.labels.loc[rows]
+    everybody = {"challenger": judged.challenger, **judged.named}
+    aucs = {f"{name}_auc": mean_auc(candidate.scores.loc[rows], labels) for name, candidate in everybody.items()}
     sizes = {"training_rows": float(len(fold.training.labels)), "validation_rows": float(len(rows))}
     return {"fold": float(number), **sizes, **aucs}
 
@@ -99,10 +113,9 @@ def measure_search(searched: Searched) -> dict[str, float]:
     }
 
 
-def compare_to_default(searched: Searched, judged: Judged) -> Interval:
-    """Out-of-fold AUC of the best trial minus that of the better regularised default, on the same rows.
+def compare_to_default(searched: Searched, labels: pd.Series, confidence: float) -> Interval:
+    """Out-of-fold AUC of the booster's recipe minus that of the better regularised default, on the same rows.
 
     The best of many trials flatters itself on the rows it was chosen by, so that this is an upper hope, not a promise.
     """
-    labels = judged.booster.labels
-    return paired_auc_difference(searched.best.raw, searched.default.raw, labels, confidence=judged.confidence)
+    return paired_auc_difference(searched.best.raw, searched.default.raw, labels, confidence=confidence)

@@ -16,7 +16,8 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from ml.metrics import log_loss, mean_auc
-from ml.train.boosters import Recipe, validate_recipe
+from ml.records import Recipe
+from ml.train.boosters import REGULARISED_DEFAULTS, Library, validate_recipe
 from ml.train.rows import FoldRows
 from ml.train.study import FINISHED, NUMBER, Search, ask_trial, keep_trials, open_study, read_finished, recipe_of, suggest_recipe
 
@@ -86,6 +87,17 @@ def search_recipe(
         study = open_study(search, read_finished(stored))
         kept = _run_trials(study, stored, search, course)
         return _conclude(_finished(study), kept, course)
+
+
+def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, threads: int) -> Searched:
+    """Judge a known recipe without a search, beside the better of the regularised defaults."""
+    with ThreadPoolExecutor(threads) as pool:
+        course = Course(folds, seed, pool, threads)
+        defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
+        best = next((tried for tried in defaults if tried.recipe == recipe), None) or _join(list(course.run(recipe)))
+    default = max(defaults, key=lambda tried: (round(tried.auc, TIE_DECIMALS), -tried.log_loss))
+    fitted = {id(tried) for tried in (best, *defaults)}
+    return Searched(best, default, trials=0, pruned=0, fold_fits=len(fitted) * len(folds))
 
 
 def _run_trials(study: optuna.Study, stored: optuna.Study, search: Search, course: Course) -> dict[int, Tried]:

@@ -20,7 +20,8 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
-from ml.train.boosters import REGULARISED_DEFAULTS, SPACES, Library, Range, Recipe, read_recipe
+from ml.records import Recipe
+from ml.train.boosters import REGULARISED_DEFAULTS, SPACES, Library, Range, read_recipe
 
 NUMBER = "number"  # within its search; the storage counts on its own
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -5,24 +5,47 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml.config import Model
-from ml.records import SplitPlan, Trained, TrainingSet
+from ml.records import Recipe, SplitPlan, Trained, TrainingSet
 from ml.train.alarms import find_alarms, rank_alone, refuse_oracles
-from ml.train.baselines import INVERSE_PENALTY, choose_recency
+from ml.train.baselines import choose_recency
 from ml.train.boosters import measure_gains
-from ml.train.candidates import draw_learning_curve, judge_booster, judge_logistic, judge_recency
+from ml.train.candidates import Candidate, draw_learning_curve, judge_recency
 from ml.train.guards import check_training_set
-from ml.train.judged import Judged, compare_to_default, measure_fold, measure_out_of_fold, measure_search, write_all
+from ml.train.judged import (
+    Judged,
+    choose_challenger,
+    compare_to_default,
+    keep_recipe,
+    measure_fold,
+    measure_out_of_fold,
+    measure_search,
+    write_all,
+)
 from ml.train.pictures import draw_pictures
 from ml.train.rows import FoldRows, Rows, cut_folds, gather_rows
-from ml.train.search import Searched, search_recipe
+from ml.train.search import Searched, search_recipe, try_known
 from ml.train.splits import make_folds
 from ml.train.study import Search, name_study
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already judged."""
+
+    model: Model
+    training: TrainingSet
+    plan: SplitPlan
+    rows: Rows
+    folds: Sequence[FoldRows]
+    recency: Candidate
+    alarms: tuple[str, ...]
+    started: float
 
 
 def train(
@@ -54,25 +77,51 @@ def train(
         HistoryTooShort: no fold fits between the oldest and the newest training as_of.
         RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
     """
+    prepared = _prepare(model, training, plan)
+    search = _describe_search(model, warm_start, trials)
+    name = name_study(study_name or model.name, search, training.data_hash, [fold.fold for fold in prepared.folds])
+    searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
+    judged = choose_challenger(
+        searched,
+        prepared.folds,
+        recency=prepared.recency,
+        seed=model.training.seed,
+        confidence=model.promotion.confidence,
+    )
+    return _fit(prepared, judged, searched, folder)
+
+
+def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
+    """Fit a known recipe on other rows, without a search: it is the challenger, whatever else would be ahead of it.
+
+    Early stopping finds the number of rounds anew, and the baselines are fitted as in every training.
+
+    Args:
+        recipe: such as that of the champion: `version.recipe`.
+        model, training, plan, folder, threads: as in `train`.
+
+    Raises:
+        ConfigError: the recipe lacks a parameter of its algorithm.
+        All that `train` raises.
+    """
+    prepared, wanted = _prepare(model, training, plan), model.training
+    searched = None
+    if recipe.algorithm != "logistic":
+        searched = try_known(recipe, prepared.folds, algorithms=wanted.algorithms, seed=wanted.seed, threads=threads)
+    judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=wanted.seed)
+    return _fit(prepared, judged, searched, folder)
+
+
+def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
+    """Guards and alarms come before any fit; what they refuse leaves no file."""
     started = time.monotonic()
     check_training_set(model, training, plan)
     rows = gather_rows(model.name, training.rows_of(plan.training))
     alone = rank_alone(rows)
     refuse_oracles(model, alone)
     folds = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
-    search = _describe_search(model, warm_start, trials)
-    name = name_study(study_name or model.name, search, training.data_hash, [fold.fold for fold in folds])
-    searched = search_recipe(folds, search, storage_url=storage_url, study_name=name, threads=threads)
-    judged = Judged(
-        booster=judge_booster(searched.best, folds, model.training.seed),
-        logistic=judge_logistic(folds),
-        recency=judge_recency(choose_recency(model, alone), folds),
-        confidence=model.promotion.confidence,
-    )
-    trained = _fit(judged, searched, training, plan, rows=rows, folds=folds, alarms=find_alarms(model, rows), folder=folder)
-    trained = replace(trained, seconds=time.monotonic() - started)
-    _log_training(model, trained)
-    return trained
+    recency = judge_recency(choose_recency(model, alone), folds)
+    return Prepared(model, training, plan, rows, folds, recency, find_alarms(model, rows), started)
 
 
 def _describe_search(model: Model, warm_start: Mapping[str, object] | None, trials: int | None) -> Search:
@@ -80,41 +129,34 @@ def _describe_search(model: Model, warm_start: Mapping[str, object] | None, tria
     return Search(wanted.algorithms, trials or wanted.trials, wanted.timeout_minutes * 60, wanted.seed, warm_start)
 
 
-def _fit(
-    judged: Judged,
-    searched: Searched,
-    training: TrainingSet,
-    plan: SplitPlan,
-    *,
-    rows: Rows,
-    folds: Sequence[FoldRows],
-    alarms: tuple[str, ...],
-    folder: Path,
-) -> Trained:
+def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, folder: Path) -> Trained:
     """Fit the challenger and the baselines on every training row, write their files, and report on what was judged."""
-    written = write_all(judged, rows, training.features, folder)
-    fold_metrics = tuple(measure_fold(judged, fold, number) for number, fold in enumerate(folds, start=1))
+    written = write_all(judged, prepared.rows, prepared.training.features, folder)
+    fold_metrics = tuple(measure_fold(judged, fold, number) for number, fold in enumerate(prepared.folds, start=1))
     importances = measure_gains(written.challenger)
-    curve = draw_learning_curve(judged.challenger, folds[-1])
-    return Trained(
+    curve = draw_learning_curve(judged.challenger, prepared.folds[-1])
+    confidence = prepared.model.promotion.confidence
+    trained = Trained(
         folder=folder / "challenger",
         algorithm=written.challenger.contract.algorithm,
-        parameters=dict(searched.best.recipe.parameters) if judged.is_boosted else {"C": INVERSE_PENALTY},
+        parameters=dict(judged.recipe.parameters),
         rounds=written.challenger.contract.rounds,
-        trials=searched.trials,
-        metrics={**measure_out_of_fold(judged), **measure_search(searched)},
+        trials=searched.trials if searched else 0,
+        metrics={**measure_out_of_fold(judged), **(measure_search(searched) if searched else {})},
         fold_metrics=fold_metrics,
-        tuned_minus_default=compare_to_default(searched, judged),
+        tuned_minus_default=compare_to_default(searched, judged.challenger.labels, confidence) if searched else None,
         importances=importances,
         learning_curve=curve,
         pictures=draw_pictures(folder / "pictures", judged.challenger, folds=fold_metrics, importances=importances, curve=curve),
-        alarms=alarms,
+        alarms=prepared.alarms,
         manifest=written.manifest,
-        plan=plan,
-        data_hash=training.data_hash,
-        seconds=0.0,
+        plan=prepared.plan,
+        data_hash=prepared.training.data_hash,
+        seconds=time.monotonic() - prepared.started,
         baselines=written.baselines,
     )
+    _log_training(prepared.model, trained)
+    return trained
 
 
 def _log_training(model: Model, trained: Trained) -> None:
@@ -124,7 +166,7 @@ def _log_training(model: Model, trained: Trained) -> None:
         trained.algorithm,
         len(trained.plan.training),
         trained.trials,
-        trained.metrics["pruned_trials"],
+        trained.metrics.get("pruned_trials", 0),
         trained.metrics["auc"],
         trained.seconds,
     )

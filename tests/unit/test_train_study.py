@@ -8,7 +8,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from ml.train.boosters import REGULARISED_DEFAULTS, Recipe, read_recipe
+from ml.records import Recipe, recipe_hash
+from ml.train.boosters import REGULARISED_DEFAULTS, read_recipe
 from ml.train.study import RunningMedian, Search, ask_trial, name_study, open_study, read_finished, suggest_recipe
 
 SEARCH = Search(("xgboost", "lightgbm"), trials=6, timeout_seconds=60, seed=7)
@@ -93,3 +94,12 @@ def test_trials_stored_by_two_attempts_count_once_and_up_to_the_first_gap():
     for number in (0, 1, 1, 2, 4):
         stored.add_trial(create_trial(state=TrialState.COMPLETE, value=0.5, user_attrs={"number": number}))
     assert [trial.user_attrs["number"] for trial in read_finished(stored)] == [0, 1, 2]
+
+
+def test_the_same_recipe_has_the_same_hash_in_any_order_and_spelling():
+    assert recipe_hash("lightgbm", {"a": 1, "b": 0.5}) == recipe_hash("lightgbm", {"b": 0.5, "a": 1.0})
+
+
+@pytest.mark.parametrize("other", [("xgboost", {"a": 1}), ("lightgbm", {"a": 2}), ("lightgbm", {"b": 1}), ("lightgbm", {})])
+def test_another_recipe_has_another_hash(other):
+    assert recipe_hash("lightgbm", {"a": 1}) != recipe_hash(*other)

@@ -1,0 +1,78 @@
+"""A known recipe fitted on other rows: no search, no change of mind, and everything that a training leaves behind."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ml.errors import ConfigError
+from ml.metrics import mean_auc
+from ml.predictor import load_predictor
+from ml.records import Recipe, Trained, TrainingSet
+from ml.train import refit, train
+from ml.train.baselines import PLAIN_LOGISTIC
+from ml.train.boosters import REGULARISED_DEFAULTS
+from tests.training_sets import make_training_set, small_model, small_plan
+
+MODEL = small_model(max_feature_auc=0.9)
+PLAN = small_plan(MODEL)
+CURVED = make_training_set(PLAN.training, curved=True)
+STRAIGHT = make_training_set(PLAN.training)
+OWN = Recipe("lightgbm", {**REGULARISED_DEFAULTS["lightgbm"].parameters, "num_leaves": 7})
+
+
+def refit_small(folder, recipe: Recipe, training: TrainingSet = CURVED) -> Trained:
+    return refit(MODEL, training, PLAN, recipe, folder=folder, threads=1)
+
+
+@pytest.fixture(scope="module")
+def refitted(tmp_path_factory) -> Trained:
+    return refit_small(tmp_path_factory.mktemp("refitted"), OWN)
+
+
+def test_a_refit_keeps_algorithm_and_parameters(refitted):
+    assert (refitted.algorithm, refitted.parameters, refitted.trials) == ("lightgbm", OWN.parameters, 0)
+
+
+def test_a_refit_finds_its_rounds_by_early_stopping(refitted):
+    assert 1 < refitted.rounds < 800
+
+
+def test_a_refit_of_what_a_search_found_gives_the_very_same_files(tmp_path):
+    found = train(MODEL, CURVED, PLAN, folder=tmp_path / "searched", threads=1)
+    again = refit_small(tmp_path / "again", Recipe(found.algorithm, found.parameters))
+    assert (again.manifest, again.rounds, again.tuned_minus_default) == (found.manifest, found.rounds, found.tuned_minus_default)
+
+
+def test_a_refit_stays_a_booster_where_logistic_regression_is_ahead(tmp_path):
+    trained = refit_small(tmp_path, OWN, STRAIGHT)
+    assert trained.algorithm == "lightgbm"
+    assert trained.metrics["logistic_log_loss"] < trained.metrics["log_loss"]
+
+
+def test_a_logistic_regression_is_refitted_where_boosting_is_ahead(tmp_path):
+    trained = refit_small(tmp_path, PLAIN_LOGISTIC)
+    assert (trained.algorithm, trained.parameters, trained.tuned_minus_default) == ("logistic", {"C": 1.0}, None)
+    assert "booster_auc" not in trained.metrics
+
+
+@pytest.mark.parametrize("recipe", [OWN, REGULARISED_DEFAULTS["xgboost"], PLAIN_LOGISTIC], ids=lambda each: each.algorithm)
+def test_a_refitted_predictor_ranks_unseen_rows(recipe, tmp_path):
+    trained = refit_small(tmp_path, recipe, STRAIGHT)
+    unseen = make_training_set(PLAN.holdout, seed=2)
+    scores = load_predictor(trained.folder, trained.manifest, threads=1).score(unseen.features)
+    assert mean_auc(pd.Series(scores, index=unseen.labels.index), unseen.labels) > 0.75
+
+
+def test_a_refit_says_what_its_parameters_gain_on_the_defaults(refitted):
+    gain = refitted.tuned_minus_default
+    assert gain.low <= gain.estimate <= gain.high
+
+
+def test_the_baselines_are_fitted_again(refitted):
+    assert set(refitted.baselines) == {"logistic", "recency"}
+
+
+def test_a_recipe_that_lacks_a_parameter_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="needs learning_rate, max_depth"):
+        refit_small(tmp_path, Recipe("xgboost", {"subsample": 0.5}))
