@@ -4,12 +4,13 @@ Grain: scores and labels are Series with one row per (as_of, entity_id). Ranking
 averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 
-Reading order: panel (alignment), clustered (intervals), auc, losses, selection, calibration, bootstrap.
+Reading order: panel (alignment), clustered (intervals), auc, daily, losses, selection, calibration, bootstrap.
 """
 
 from ml.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from ml.metrics.bootstrap import paired_bootstrap_difference
 from ml.metrics.calibration import calibration_error, prepare_calibration_error
+from ml.metrics.daily import DailyGain, paired_auc_by_day
 from ml.metrics.losses import brier, log_loss, paired_loss_difference
 from ml.metrics.panel import check_same_rows
 from ml.metrics.selection import (
@@ -21,6 +22,7 @@ from ml.metrics.selection import (
 )
 
 __all__ = [
+    "DailyGain",
     "Metric",
     "auc_with_interval",
     "average_precision",
@@ -29,6 +31,7 @@ __all__ = [
     "check_same_rows",
     "log_loss",
     "mean_auc",
+    "paired_auc_by_day",
     "paired_auc_difference",
     "paired_bootstrap_difference",
     "paired_loss_difference",

@@ -50,14 +50,14 @@ def _auc_and_influence(panel: Panel, scores: Floats) -> tuple[float, Floats]:
     influence = np.zeros(panel.rows)
     aucs = []
     for rows in panel.two_class_days():
-        auc, influence[rows] = _auc_within(scores[rows], panel.is_positive[rows])
+        auc, influence[rows] = auc_within(scores[rows], panel.is_positive[rows])
         aucs.append(auc)
     if not aucs:
         raise OneClassLabels(f"None of the as_ofs holds both classes ({panel.rows} rows): there is nothing to rank.")
     return float(np.mean(aucs)), influence / len(aucs)
 
 
-def _auc_within(scores: Floats, is_positive: npt.NDArray[np.bool_]) -> tuple[float, Floats]:
+def auc_within(scores: Floats, is_positive: npt.NDArray[np.bool_]) -> tuple[float, Floats]:
     """AUC of one as_of with DeLong's structural components, centred and divided by the size of their class.
 
     The component of a positive is the share of negatives below it (ties count half), that of a negative the share
