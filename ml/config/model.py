@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+from ml.config.section import Identifier, Section, Share
+from ml.config.training import Training
+
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -41,13 +43,6 @@ def _check_timezone(value: str) -> str:
 
 Cron = Annotated[str, AfterValidator(_check_cron)]
 TimezoneName = Annotated[str, AfterValidator(_check_timezone)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen table of the TOML file; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Entity(Section):
@@ -116,20 +111,25 @@ class Quality(Section):
     history_snapshots: int = Field(default=8, ge=1)
 
 
-class Training(Section):
-    """`recency` names the feature of the single-feature baseline; without it, the one that ranks best alone."""
+class Tolerated(Section):
+    """Losses against the champion that are borne; a larger one is harm, and stops a promotion once it is beyond chance.
 
-    as_ofs: int = Field(default=26, ge=1)
-    min_as_ofs: int = Field(default=8, ge=2)
-    holdout_as_ofs: int = Field(default=4, ge=2)
-    folds: int = Field(default=5, ge=2)
-    trials: int = Field(default=50, ge=1)
-    timeout_minutes: float = Field(default=20, gt=0)
-    algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(default=("xgboost", "lightgbm"), min_length=1, strict=False)
-    metric: Literal["roc_auc"] = "roc_auc"
-    seed: int = 7
-    max_feature_auc: float = Field(default=0.80, gt=0.5, le=1)
-    recency: Identifier | None = None
+    Attributes:
+        log_loss, calibration, precision: over all rows; precision at the wanted recall, or among the `capacity`.
+        segment_auc: within each segment.
+        selection_rate_gap: by which a segment's share on the action list may drift further from that of everybody else.
+        false_negative_rate_gap: by which more of a segment's positives may be missed, before and beside everybody else's.
+        size_ratio, scoring_time_ratio: of the challenger to the champion.
+    """
+
+    log_loss: float = Field(default=0.003, ge=0)
+    calibration: float = Field(default=0.01, ge=0)
+    precision: float = Field(default=0.02, ge=0)
+    segment_auc: float = Field(default=0.02, ge=0)
+    selection_rate_gap: float = Field(default=0.05, ge=0)
+    false_negative_rate_gap: float = Field(default=0.10, ge=0)
+    size_ratio: float = Field(default=4, ge=1)
+    scoring_time_ratio: float = Field(default=4, ge=1)
 
 
 class Promotion(Section):
@@ -139,7 +139,9 @@ class Promotion(Section):
         shadow_max: challengers under test at a time; shadow_looks: comparisons of each, one for every as_of that matures.
         max_age_days: from this age on the champion may be renewed by its own recipe.
         renewal_margin: AUC by which a renewal may be worse at most; its budget is shared by `renewals_per_year` tries.
-        veto_level: probability of any veto against a challenger that does no harm.
+        veto_level: probability, at one comparison, of any veto against a challenger that does no more harm than is tolerated.
+        capacity: so many entities, the highest scores of a day, are acted on; without it, those that reach the threshold.
+        min_top_decile_overlap, max_flips: a promotion that changes more than this is a person's to approve.
     """
 
     min_gain: float = Field(default=0.01, ge=0)
@@ -152,8 +154,11 @@ class Promotion(Section):
     false_renewals_per_year: float = Field(default=0.05, gt=0, lt=1)
     renewals_per_year: int = Field(default=12, ge=1)
     veto_level: float = Field(default=0.10, gt=0, lt=1)
-    segment_max_loss: float = Field(default=0.02, ge=0)
+    tolerated: Tolerated = Tolerated()
     precision_at_recall: float = Field(default=0.80, gt=0, lt=1)
+    capacity: int | None = Field(default=None, ge=1)
+    min_top_decile_overlap: Share = 0.5
+    max_flips: Share = 0.2
     approval: Literal["auto", "manual", "never"] = "auto"
 
 

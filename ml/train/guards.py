@@ -84,8 +84,10 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
             f"models/{model.name}.toml: segments {', '.join(among_inputs)} are among the inputs of the training: "
             "a segment is read by the SQL and never fed to the model."
         )
-    if model.training.recency is not None and model.training.recency not in training.features.columns:
-        raise ConfigError(
-            f"models/{model.name}.toml: training.recency = '{model.training.recency}' is no feature; "
-            f"name one of {', '.join(training.features.columns)}, or leave the key out."
-        )
+    for key, names in model.training.named_features.items():
+        unknown = [name for name in names if name not in training.features.columns]
+        if unknown:
+            raise ConfigError(
+                f"models/{model.name}.toml: training.{key} names {', '.join(unknown)}, which is no feature: "
+                f"name one of {', '.join(training.features.columns)}, or leave it out."
+            )

@@ -121,7 +121,7 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     refuse_oracles(model, alone)
     folds = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
     recency = judge_recency(choose_recency(model, alone), folds)
-    return Prepared(model, training, plan, rows, folds, recency, find_alarms(model, rows), started)
+    return Prepared(model, training, plan, rows, folds, recency, find_alarms(model, rows, alone), started)
 
 
 def _describe_search(model: Model, warm_start: Mapping[str, object] | None, trials: int | None) -> Search:
@@ -170,3 +170,5 @@ def _log_training(model: Model, trained: Trained) -> None:
         trained.metrics["auc"],
         trained.seconds,
     )
+    for alarm in trained.alarms:
+        log.warning("train %s: %s", model.name, alarm)

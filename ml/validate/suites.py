@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from ml.config.model import Declaration, Identifier
+from ml.config.model import Declaration
+from ml.config.section import Identifier
 from ml.errors import ConfigError
 
 SuiteName = Literal["source", "snapshot", "scores"]

@@ -89,6 +89,12 @@ def test_segments_and_columns_without_drift_trigger_exist(sample, declaration, n
     assert {*features.segments, *features.no_drift_trigger.columns} <= columns
 
 
+def test_features_that_the_training_names_exist(sample, declaration, name):
+    features = {column.name for column in read_columns(sample, name)} - set(declaration.model.features.segments)
+    named = declaration.model.training.named_features
+    assert {key: set(names) - features for key, names in named.items()} == {key: set() for key in named}
+
+
 def test_deleting_facts_at_or_after_the_as_of_changes_nothing(sample, declaration, run):
     former = build_snapshot(sample, declaration, run)
     for name, source in versioned(declaration):

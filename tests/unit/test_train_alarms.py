@@ -40,8 +40,39 @@ def test_honest_features_pass():
     ],
 )
 def test_a_feature_that_knows_the_answer_stops_the_training(leak):
-    with pytest.raises(LeakSuspected, match=r"max_feature_auc = 0\.8: leak"):
+    with pytest.raises(LeakSuspected, match=r"over max_feature_auc = 0\.8 and .*: leak \("):
         refuse_oracles(MODEL, rank_alone(rows_with(leak=leak)))
+
+
+def test_the_refusal_says_what_to_write_when_it_is_honest():
+    with pytest.raises(LeakSuspected, match=r"\[training\.acknowledged_auc\] of models/lapse\.toml: leak = 1\.0"):
+        refuse_oracles(MODEL, rank_alone(rows_with(leak=LABELS.astype(float))))
+
+
+def test_an_acknowledged_feature_does_not_stop_the_training():
+    refuse_oracles(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86}), {"strong": 0.85, "weak": 0.6})
+
+
+def test_an_acknowledged_feature_is_named_all_the_same():
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
+    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), {"strong": 0.85, "weak": 0.6})
+    assert sentence == "strong alone reaches an AUC of 0.850, over max_feature_auc = 0.8: acknowledged up to 0.86."
+
+
+def test_an_acknowledged_feature_that_grew_weak_is_not_named():
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
+    assert find_alarms(model, gather_rows("lapse", HONEST), {"strong": 0.8}) == ()
+
+
+def test_an_acknowledged_feature_stops_the_training_once_it_knows_more_than_was_found_honest():
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
+    with pytest.raises(LeakSuspected, match=r"strong \(0\.930\).*strong = 0\.94"):
+        refuse_oracles(model, {"strong": 0.93})
+
+
+def test_acknowledging_one_feature_lets_no_other_pass():
+    with pytest.raises(LeakSuspected, match=r": other \(0\.850\)"):
+        refuse_oracles(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86}), {"strong": 0.85, "other": 0.85})
 
 
 def test_a_category_of_its_own_for_every_entity_is_no_oracle():
@@ -54,13 +85,13 @@ def test_a_constant_ranks_like_chance():
 
 
 def test_a_column_that_counts_time_is_named():
-    (sentence,) = find_alarms(MODEL, rows_with(week=count_weeks()))
+    (sentence,) = find_alarms(MODEL, rows_with(week=count_weeks()), {})
     assert "2017-03-27 and 2017-05-01 can be told apart (AUC 1.00), mostly by week" in sentence
 
 
 def test_a_column_that_may_drift_raises_no_alarm():
-    assert find_alarms(MODEL, rows_with(tenure_days=count_weeks())) == ()
+    assert find_alarms(MODEL, rows_with(tenure_days=count_weeks()), {}) == ()
 
 
 def test_a_column_that_is_null_everywhere_is_named():
-    assert find_alarms(MODEL, rows_with(lost=np.nan)) == ("Null in every training row: lost.",)
+    assert find_alarms(MODEL, rows_with(lost=np.nan), {}) == ("Null in every training row: lost.",)

@@ -84,9 +84,10 @@ def test_a_segment_among_the_inputs_is_refused():
         check_training_set(MODEL, replace(TRAINING, features=TRAINING.features.assign(income=1.0)), PLAN)
 
 
-def test_a_baseline_feature_that_does_not_exist_is_refused():
-    with pytest.raises(ConfigError, match=r"training\.recency = 'age'"):
-        check_training_set(small_model(recency="age"), TRAINING, PLAN)
+@pytest.mark.parametrize(("key", "value"), [("recency", "age"), ("acknowledged_auc", {"strength": 0.9, "age": 0.9})])
+def test_a_named_feature_that_does_not_exist_is_refused(key, value):
+    with pytest.raises(ConfigError, match=rf"models/lapse\.toml: training\.{key} names age, which is no feature"):
+        check_training_set(small_model(**{key: value}), TRAINING, PLAN)
 
 
 def test_an_infinite_value_is_refused():

@@ -1,0 +1,40 @@
+"""The table [training] of a model file: how a challenger is made, and what a person has ruled about its features."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ml.config.section import Identifier, Section
+
+FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
+
+
+class Training(Section):
+    """How a challenger is made.
+
+    Attributes:
+        max_feature_auc: a feature that alone ranks better than this stops the training as a leak.
+        acknowledged_auc: feature -> the AUC up to which a person has found it honest; it is named at every training, and
+            stops one only beyond.
+        recency: the feature of the single-feature baseline; without it, the one that ranks best alone.
+    """
+
+    as_ofs: int = Field(default=26, ge=1)
+    min_as_ofs: int = Field(default=8, ge=2)
+    holdout_as_ofs: int = Field(default=4, ge=2)
+    folds: int = Field(default=5, ge=2)
+    trials: int = Field(default=50, ge=1)
+    timeout_minutes: float = Field(default=20, gt=0)
+    algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(default=("xgboost", "lightgbm"), min_length=1, strict=False)
+    metric: Literal["roc_auc"] = "roc_auc"
+    seed: int = 7
+    max_feature_auc: FeatureAuc = 0.80
+    acknowledged_auc: dict[Identifier, FeatureAuc] = Field(default_factory=dict)
+    recency: Identifier | None = None
+
+    @property
+    def named_features(self) -> dict[str, tuple[str, ...]]:
+        """Key -> the features that it names: each must be one."""
+        return {"recency": (self.recency,) if self.recency else (), "acknowledged_auc": tuple(self.acknowledged_auc)}
