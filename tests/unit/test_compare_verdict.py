@@ -10,6 +10,7 @@ import pytest
 
 from ml.compare import ComparisonInput, Contestant, compare, unseen_as_ofs
 from ml.config import load_model
+from ml.config.promotion import Tolerated
 from ml.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
 from ml.records import Outcome, dump_json
 
@@ -180,7 +181,7 @@ def test_many_positives_of_few_entities_do_not_make_a_judged_segment():
 
 
 def test_a_fall_of_precision_at_recall_stops_a_promotion():
-    contest = replace(make_contest(), model=promotion(segment_max_loss=0.0))
+    contest = replace(make_contest(), model=promotion(tolerated=Tolerated(segment_auc=0.0)))
     swapped = replace(contest, challenger=replace(contest.challenger, scores=contest.champion.scores))
     worse = replace(swapped, champion=replace(contest.champion, scores=contest.challenger.scores))
     assert any("Precision at 80% recall falls" in reason for reason in compare(worse).reasons)
