@@ -4,15 +4,16 @@ Grain: scores and labels are Series with one row per (as_of, entity_id). Ranking
 averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 
-Reading order: panel (alignment), clustered (intervals), auc, daily, losses, selection, calibration, bootstrap.
+Reading order: panel (alignment), clustered (intervals), auc, daily, losses, selection, calibration, reliability, bootstrap.
 """
 
 from ml.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
-from ml.metrics.bootstrap import paired_bootstrap_difference
+from ml.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
 from ml.metrics.calibration import calibration_error, prepare_calibration_error
 from ml.metrics.daily import DailyGain, paired_auc_by_day
-from ml.metrics.losses import brier, log_loss, paired_loss_difference
+from ml.metrics.losses import brier, log_loss, loss_with_interval, paired_loss_difference
 from ml.metrics.panel import check_same_rows
+from ml.metrics.reliability import ReliabilityBin, reliability_bins
 from ml.metrics.selection import (
     Metric,
     average_precision,
@@ -24,12 +25,15 @@ from ml.metrics.selection import (
 __all__ = [
     "DailyGain",
     "Metric",
+    "ReliabilityBin",
     "auc_with_interval",
     "average_precision",
+    "bootstrap_interval",
     "brier",
     "calibration_error",
     "check_same_rows",
     "log_loss",
+    "loss_with_interval",
     "mean_auc",
     "paired_auc_by_day",
     "paired_auc_difference",
@@ -39,4 +43,5 @@ __all__ = [
     "prepare_average_precision",
     "prepare_calibration_error",
     "prepare_precision_at_recall",
+    "reliability_bins",
 ]

@@ -1,4 +1,4 @@
-"""Paired differences of metrics that have no influence values, by drawing entities with replacement.
+"""Metrics that have no influence values, and their paired differences, by drawing entities with replacement.
 
 Source: B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 6 and 13: the standard error,
 and the normal interval, which unlike the percentiles does not inherit the bias of a metric such as calibration error.
@@ -39,9 +39,26 @@ def paired_bootstrap_difference(
     estimate = evaluate(metric, panel, first) - evaluate(metric, panel, second)
     ours, theirs = metric(panel, first), metric(panel, second)
     drawn = np.concatenate([ours(weights) - theirs(weights) for weights in _draw_entities(panel, seed)])
+    return _spread(estimate, drawn, confidence)
+
+
+def bootstrap_interval(metric: Metric, scores: pd.Series, labels: pd.Series, *, confidence: float, seed: int) -> Interval:
+    """The metric itself with its interval; an entity is drawn with all its rows.
+
+    Raises:
+        MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
+    """
+    panel = make_panel(labels)
+    values = panel.align(scores)
+    reweigh = metric(panel, values)
+    drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(panel, seed)])
+    return _spread(evaluate(metric, panel, values), drawn, confidence)
+
+
+def _spread(estimate: float, drawn: Floats, confidence: float) -> Interval:
     finite = drawn[np.isfinite(drawn)]
     if not np.isfinite(estimate) or len(finite) <= REPLICATES // 2:
-        raise MetricNotFinite(f"A difference came out as {estimate}, with {len(finite)} of {REPLICATES} replicates finite.")
+        raise MetricNotFinite(f"A metric came out as {estimate}, with {len(finite)} of {REPLICATES} replicates finite.")
     standard_error = float(finite.std(ddof=1))
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * standard_error
     return Interval(estimate, estimate - reach, estimate + reach, standard_error)

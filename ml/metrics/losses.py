@@ -28,6 +28,14 @@ def brier(scores: pd.Series, labels: pd.Series) -> float:
     return float(_row_losses(panel, scores, "brier").mean())
 
 
+def loss_with_interval(scores: pd.Series, labels: pd.Series, *, loss: Loss = "log_loss", confidence: float = 0.95) -> Interval:
+    """The mean loss with its interval, clustered by entity."""
+    panel = make_panel(labels)
+    losses = _row_losses(panel, scores, loss)
+    estimate = float(losses.mean())
+    return clustered_interval(estimate, (losses - estimate) / panel.rows, panel, confidence=confidence)
+
+
 def paired_loss_difference(
     challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, loss: Loss = "log_loss", confidence: float = 0.95
 ) -> Interval:

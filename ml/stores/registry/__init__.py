@@ -4,7 +4,8 @@ The alias is a projection of the ledger (`ml.promote`); nothing here decides. Mo
 the libraries' own formats beside our JSON: no pickle, no pyfunc, and no flavour that would load them for us.
 """
 
+from ml.stores.registry.artifacts import read_card, read_report
 from ml.stores.registry.environment import prepare_mlflow
-from ml.stores.registry.server import ChampionAlias, Registry, read_report
+from ml.stores.registry.server import ChampionAlias, Registry
 
-__all__ = ["ChampionAlias", "Registry", "prepare_mlflow", "read_report"]
+__all__ = ["ChampionAlias", "Registry", "prepare_mlflow", "read_card", "read_report"]

@@ -7,17 +7,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 from ml.config import Declaration
 from ml.errors import RegistryUnavailable, VersionMissing
-from ml.records import Run, Trained, Verdict, dump_json
+from ml.records import Run, Trained, Verdict, Version, dump_json
+from ml.records.cards import LoggedTraining
+from ml.stores.registry.artifacts import name_report, read_artifact
+from ml.stores.registry.cards import fetch_training, upload_card
 from ml.stores.registry.environment import prepare_mlflow
 from ml.stores.registry.trainings import describe_run, identify_training, list_metrics, list_parameters, list_texts
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 ALIAS = "champion"
 FOLDER = "model"
 BASELINES = "baselines"
-REPORTS = "reports"
-REPORT_SECONDS = 15.0
 TRAINING = "perennial.training"
 """Tag that says which training a run holds; see `identify_training`."""
 VERSION_TAGS = ("data_hash", "algorithm", "trained_for")
@@ -106,6 +103,23 @@ class Registry:
         """Keep the drift report of a day with the run of the version it is about."""
         with self._asking(f"keep the report of {run}"):
             self._client.log_text(mlflow_run_id, html, name_report(run.as_of))
+
+    def log_card(self, version: Version, files: Mapping[str, bytes], description: str) -> None:
+        """Keep the model card with the version's run, and describe the version by it; the same card is kept once."""
+        with self._asking(f"keep the card of version {version.version} of {version.model}"):
+            upload_card(self._client, version, files, description)
+
+    def read_training(self, mlflow_run_id: str) -> LoggedTraining:
+        """The figures of a logged training; its files come by `read_file`."""
+        with self._asking(f"read run {mlflow_run_id}", missing=f"no run {mlflow_run_id}"):
+            return fetch_training(self._client, mlflow_run_id)
+
+    def read_file(self, mlflow_run_id: str, path: str) -> bytes | None:
+        """One file of a run; None when it has no such file."""
+        try:
+            return read_artifact(self.uri, mlflow_run_id, path)
+        except VersionMissing:
+            return None
 
     def run_url(self, mlflow_run_id: str) -> str:
         """The page of a training."""
@@ -243,29 +257,6 @@ class Registry:
                 f"MLflow at {self.uri} did not {request}: {error}. Is it running (`perennial status`), and is "
                 "PERENNIAL_MLFLOW_URI right? Nothing was changed in the ledger; run the same command again."
             ) from error
-
-
-def name_report(as_of: date) -> str:
-    """Where the report of a day stands among the artifacts of a run."""
-    return f"{REPORTS}/{as_of}.html"
-
-
-def read_report(mlflow_uri: str, mlflow_run_id: str, as_of: date) -> bytes:
-    """The report of a day, fetched without the library: a web server that shows it stays small.
-
-    Raises:
-        VersionMissing: the registry has lost it.
-        RegistryUnavailable: nobody answers.
-    """
-    query = urlencode({"path": name_report(as_of), "run_uuid": mlflow_run_id})
-    try:
-        with urlopen(f"{mlflow_uri.rstrip('/')}/get-artifact?{query}", timeout=REPORT_SECONDS) as answer:  # noqa: S310 - our own server
-            content: bytes = answer.read()
-    except HTTPError as error:
-        raise VersionMissing(f"MLflow at {mlflow_uri} has no report of {as_of} in run {mlflow_run_id}.") from error
-    except (URLError, OSError) as error:
-        raise RegistryUnavailable(f"MLflow at {mlflow_uri} does not answer: {error}") from error
-    return content
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+-- Purpose: what a model card says of one version that no other page asks for; read only.
+
+-- name: origin
+-- Where a version came from.
+select origin from ledger.versions where model = :model and version = :version;
+
+-- name: verdicts_on
+-- Every comparison of a version as challenger, oldest first.
+select evaluation_id, effective_at, evidence as verdict
+from ledger.evaluations
+where model = :model and challenger_version = :version
+order by evaluation_id;
+
+-- name: verdicts_against
+-- Every comparison in which it was the champion, oldest first.
+select evaluation_id, effective_at, evidence as verdict
+from ledger.evaluations
+where model = :model and champion_version = :version
+order by evaluation_id;
+
+-- name: contests_of
+-- Every sequential test in which a version stood on either side, oldest first; their looks stand in the verdicts.
+select contest_id, model, challenger_version, champion_version, side, alpha, status, opened_for, effective_at
+from ledger.contests
+where model = :model and :version in (challenger_version, champion_version)
+order by contest_id;
+
+-- name: built_days
+-- The snapshots of some days, oldest first, with the entities that the suites rejected.
+select
+    snapshots.as_of,
+    snapshots.rows,
+    snapshots.purpose,
+    snapshots.known_rule,
+    (
+        select count(distinct quarantine.entity_id)
+        from ledger.quarantine
+        where quarantine.model = snapshots.model and quarantine.as_of = snapshots.as_of
+    ) as quarantined
+from ledger.snapshots
+where snapshots.model = :model and snapshots.kind = 'features' and snapshots.as_of = any(cast(:as_ofs as date[]))
+order by snapshots.as_of;
+
+-- name: served
+-- The matured outcomes of what a version published and analysts still see, oldest as_of first.
+select
+    outcomes.publication_id, outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss,
+    outcomes.mean_score, base_rate,
+    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+from ledger.outcomes
+join ledger.publications using (publication_id)
+where outcomes.model = :model and outcomes.version = :version and publications.status = 'live'
+order by outcomes.as_of;
+
+-- name: checks_of
+-- The newest drift checks of what a version scored, newest first.
+select evidence
+from ledger.drift_checks
+where model = :model and version = :version
+order by as_of desc
+limit :limit;
