@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ml import letters
 from ml import promote as promoting
@@ -92,41 +96,55 @@ def train(stores: Stores, run: Run) -> Version:
         champion = find_champion(session, run)
     if done is not None:
         return done
-    trained = fit(
-        declaration.model,
-        training,
-        plan,
-        folder=stores.settings.artifacts / "trainings" / f"{run.model}-{run.as_of}-{training.data_hash[:12]}",
-        warm_start=None if champion is None else champion.parameters,
-        storage_url=stores.warehouse.url_in_schema("tuning"),
-        trials=stores.settings.trials,
-    )
-    return _register(stores, declaration, run, trained, holdout)
+    with _open_folder(stores, run) as folder:
+        trained = fit(
+            declaration.model,
+            training,
+            plan,
+            folder=folder,
+            warm_start=None if champion is None else champion.parameters,
+            storage_url=stores.warehouse.url_in_schema("tuning"),
+            trials=stores.settings.trials,
+        )
+        return _register(stores, declaration, run, trained, holdout)
+
+
+@contextmanager
+def _open_folder(stores: Stores, run: Run) -> Iterator[Path]:
+    """A folder of this attempt's own: of two side by side, neither writes files that the other is handing over."""
+    parent = stores.settings.artifacts / "trainings"
+    parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=parent, prefix=f"{run.model}-{run.as_of}-") as folder:
+        yield Path(folder)
 
 
 def _register(stores: Stores, declaration: Declaration, run: Run, trained: Trained, holdout: TrainingSet) -> Version:
-    """Log to MLflow, register, and write the ledger's row; each is found again by a rerun."""
-    mlflow_run_id = stores.registry.log_training(trained, declaration, run)
+    """Log to MLflow, register, and write the ledger's row: one attempt at a time, and each is found again by a rerun."""
     mean_score = float(score_rows(load_predictor(trained.folder, trained.manifest), holdout).mean())
-    version = Version(
-        model=run.model,
-        version=stores.registry.register(run.model, mlflow_run_id),
-        algorithm=trained.algorithm,
-        mlflow_run_id=mlflow_run_id,
-        manifest=trained.manifest,
-        data_hash=trained.data_hash,
-        training_as_ofs=trained.plan.training,
-        holdout_as_ofs=trained.plan.holdout,
-        trained_for=run.as_of,
-        effective_at=run.clock,
-        parameters=trained.parameters,
-        holdout_mean_score=mean_score,
-        config_hash=declaration.model.config_hash,
-        query_hash=declaration.query_hash,
-        code_version=read_code_version(),
-        baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
-    )
     with stores.warehouse.transaction() as session:
+        take_lock(session, "training", run.model, run.as_of)
+        if (done := ledger.find_training(session, run.model, run.as_of, trained.data_hash)) is not None:
+            return done
+        mlflow_run_id = stores.registry.log_training(trained, declaration, run)
+        take_lock(session, "training", run.model, run.as_of)  # fails when this process stood still and lost the lock meanwhile
+        version = Version(
+            model=run.model,
+            version=stores.registry.register(run.model, mlflow_run_id),
+            algorithm=trained.algorithm,
+            mlflow_run_id=mlflow_run_id,
+            manifest=trained.manifest,
+            data_hash=trained.data_hash,
+            training_as_ofs=trained.plan.training,
+            holdout_as_ofs=trained.plan.holdout,
+            trained_for=run.as_of,
+            effective_at=run.clock,
+            parameters=trained.parameters,
+            holdout_mean_score=mean_score,
+            config_hash=declaration.model.config_hash,
+            query_hash=declaration.query_hash,
+            code_version=read_code_version(),
+            baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
+        )
         return ledger.record_version(session, version)
 
 
