@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ml.config.section import Identifier, Section
 
+Direction = Literal["increasing", "decreasing"]
 FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
 
 
@@ -19,6 +20,8 @@ class Training(Section):
         acknowledged_auc: feature -> the AUC up to which a person has found it honest; it is named at every training, and
             stops one only beyond.
         recency: the feature of the single-feature baseline; without it, the one that ranks best alone.
+        exclude: features that the snapshot keeps and nothing learns from.
+        monotone: feature -> whether the score may only rise or only fall as its known values grow, all else equal.
     """
 
     as_ofs: int = Field(default=26, ge=1)
@@ -33,8 +36,30 @@ class Training(Section):
     max_feature_auc: FeatureAuc = 0.80
     acknowledged_auc: dict[Identifier, FeatureAuc] = Field(default_factory=dict)
     recency: Identifier | None = None
+    exclude: tuple[Identifier, ...] = Field(default=(), strict=False)
+    monotone: dict[Identifier, Direction] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rules_nothing_about_what_it_excludes(self) -> Training:
+        for key, names in self.named_features.items():
+            both = sorted(set(names) & set(self.exclude)) if key != "exclude" else []
+            if both:
+                raise ValueError(f"training.exclude and training.{key} both name {', '.join(both)}: take it out of one of them")
+        return self
 
     @property
     def named_features(self) -> dict[str, tuple[str, ...]]:
         """Key -> the features that it names: each must be one."""
-        return {"recency": (self.recency,) if self.recency else (), "acknowledged_auc": tuple(self.acknowledged_auc)}
+        return {
+            "recency": (self.recency,) if self.recency else (),
+            "acknowledged_auc": tuple(self.acknowledged_auc),
+            "exclude": self.exclude,
+            "monotone": tuple(self.monotone),
+        }
+
+    @property
+    def rulings(self) -> dict[str, str]:
+        """What a person has ruled about the inputs, in words: part of what a version was made by. Empty without a ruling."""
+        directions = ", ".join(f"{name} {direction}" for name, direction in sorted(self.monotone.items()))
+        stated = {"monotone": directions, "exclude": ", ".join(sorted(self.exclude))}
+        return {key: text for key, text in stated.items() if text}

@@ -48,7 +48,8 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
         MetricNotFinite: a score or the reference mean does not allow a relative shift.
     """
     _check_inputs(reference, current, day)
-    limits, silent = day.model.monitoring, set(day.model.features.no_drift_trigger.columns)
+    limits = day.model.monitoring
+    silent = {*day.model.features.no_drift_trigger.columns, *day.model.training.exclude}
     features = tuple(
         _measure_feature(reference[name], current[name], limit=limits.feature_psi, can_trigger=name not in silent)
         for name in reference.columns

@@ -23,12 +23,25 @@ class Feature(Part):
         kind: `numeric` also covers booleans, as 0 and 1.
         categories: of a category: all known values, sorted; a value's code is its position.
         median: of a numeric input over the training rows; logistic regression puts it where a value is missing.
+        monotone: how the score was bound to move as known values of a number grow, all else equal.
     """
 
     name: str
     kind: Literal["numeric", "category"] = "numeric"
     categories: tuple[str, ...] = ()
     median: float | None = None
+    monotone: Literal["increasing", "decreasing"] | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 for a monotone input, 0 for a free one: how both libraries write it."""
+        return 0 if self.monotone is None else {"increasing": 1, "decreasing": -1}[self.monotone]
+
+    @model_validator(mode="after")
+    def _only_numbers_are_monotone(self) -> Feature:
+        if self.kind == "category" and self.monotone:
+            raise ValueError(f"feature '{self.name}' is a category and has no order in which it could be {self.monotone}")
+        return self
 
     @model_validator(mode="after")
     def _categories_are_sorted_and_distinct(self) -> Feature:

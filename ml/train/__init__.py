@@ -5,6 +5,6 @@ candidates, judged, pictures.
 """
 
 from ml.train.splits import Fold, make_folds, plan_split
-from ml.train.training import refit, train
+from ml.train.training import refit, state_parameters, train
 
-__all__ = ["Fold", "make_folds", "plan_split", "refit", "train"]
+__all__ = ["Fold", "make_folds", "plan_split", "refit", "state_parameters", "train"]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from ml.config import Model
 from ml.predictor import Contract, Feature, Linear, Predictor, expand_inputs
 from ml.records import Recipe
+from ml.train.logistic import solve_logistic
 from ml.train.rows import Floats, Rows
 
 INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
 PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
-TOLERANCE = 1e-8  # of the gradient; two steps more than with the default, and the same result from every solver
-MOST_STEPS = 100  # of Newton's method, which on many rows and few columns needs about ten
 
 
 def fit_logistic(rows: Rows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
@@ -25,15 +23,20 @@ def fit_logistic(rows: Rows, inverse_penalty: float = INVERSE_PENALTY) -> Predic
     means, scales = expanded.mean(axis=0), expanded.std(axis=0)
     scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
     scales[scales == 0] = 1.0
-    solver = LogisticRegression(C=inverse_penalty, solver="newton-cholesky", max_iter=MOST_STEPS, tol=TOLERANCE)
-    fitted = solver.fit((expanded - means) / scales, rows.labels)
+    weights = solve_logistic((expanded - means) / scales, rows.labels, _signs_of(features), inverse_penalty)
     linear = Linear(
-        intercept=float(fitted.intercept_[0]),
-        coefficients=tuple(fitted.coef_[0].tolist()),
+        intercept=float(weights[-1]),
+        coefficients=tuple(weights[:-1].tolist()),
         means=tuple(means.tolist()),
         scales=tuple(scales.tolist()),
     )
     return Predictor(Contract(model=rows.model, algorithm="logistic", features=features, linear=linear), None)
+
+
+def _signs_of(features: Sequence[Feature]) -> Floats:
+    """The direction of each column of `expand_inputs`; 0 for the free ones."""
+    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in features]
+    return np.repeat([float(feature.sign) for feature in features], widths)
 
 
 def _with_median(rows: Rows, place: int) -> Feature:
@@ -49,8 +52,11 @@ def choose_recency(model: Model, alone: Mapping[str, float]) -> str:
 
 
 def fit_recency(feature: str, rows: Rows) -> Predictor:
-    """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show."""
-    return fit_logistic(rows.only(feature))
+    """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show.
+
+    A measuring stick that never serves: what a person ruled about the feature's direction does not bind it.
+    """
+    return fit_logistic(rows.only(feature).unbound())
 
 
 def score_rows(predictor: Predictor, rows: Rows) -> Floats:

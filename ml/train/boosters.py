@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from ml.errors import ConfigError
-from ml.predictor import Contract, NativeBooster, Predictor, predict_raw
+from ml.predictor import Contract, Feature, NativeBooster, Predictor, predict_raw
 from ml.records import Recipe
 from ml.train.rows import LIGHTGBM_BINNING, THREADS_PER_FIT, Floats, FoldRows, Rows, bin_for_lightgbm, bin_for_xgboost
 
@@ -103,7 +103,7 @@ def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBoos
     training, validation = fold.for_xgboost
     stop = xgboost.callback.EarlyStopping(rounds=PATIENCE, save_best=True)
     booster = xgboost.train(
-        full_parameters(recipe, seed),
+        full_parameters(recipe, seed, fold.training.features),
         training,
         num_boost_round=MOST_ROUNDS,
         evals=[(validation, "validation")],
@@ -116,16 +116,15 @@ def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBoos
 def _stop_lightgbm(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
     training, validation = fold.for_lightgbm
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    booster = lightgbm.train(
-        full_parameters(recipe, seed), training, num_boost_round=MOST_ROUNDS, valid_sets=[validation], callbacks=[stop]
-    )
+    parameters = full_parameters(recipe, seed, fold.training.features)
+    booster = lightgbm.train(parameters, training, num_boost_round=MOST_ROUNDS, valid_sets=[validation], callbacks=[stop])
     return booster, int(booster.best_iteration)
 
 
 def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: Rows) -> Predictor:
     """Fit on all the given rows for a known number of rounds; not yet calibrated."""
     contract = Contract(model=rows.model, algorithm=recipe.algorithm, features=rows.features, rounds=rounds)
-    parameters = full_parameters(recipe, seed)
+    parameters = full_parameters(recipe, seed, rows.features)
     if recipe.algorithm == "xgboost":
         booster: NativeBooster = xgboost.train(parameters, bin_for_xgboost(rows), num_boost_round=rounds)
     else:
@@ -133,9 +132,9 @@ def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: Rows) -> Predictor:
     return Predictor(contract, booster, THREADS_PER_FIT)
 
 
-def full_parameters(recipe: Recipe, seed: int) -> dict[str, object]:
+def full_parameters(recipe: Recipe, seed: int, features: Sequence[Feature]) -> dict[str, object]:
     """As given to the library: the trial's choices and what is the same for every trial."""
-    chosen = _choices_of(recipe)
+    chosen = {**_choices_of(recipe), **_bind_features(recipe, features)}
     if recipe.algorithm == "xgboost":
         fixed: dict[str, object] = {
             "objective": "binary:logistic",
@@ -146,6 +145,14 @@ def full_parameters(recipe: Recipe, seed: int) -> dict[str, object]:
         return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
     fixed = {"objective": "binary", "metric": "binary_logloss", "bagging_freq": 1}
     return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}
+
+
+def _bind_features(recipe: Recipe, features: Sequence[Feature]) -> dict[str, object]:
+    """The monotone features in the spelling of the library; nothing when every feature is free."""
+    signs = [feature.sign for feature in features]
+    if not any(signs):
+        return {}
+    return {"monotone_constraints": f"({','.join(map(str, signs))})" if recipe.algorithm == "xgboost" else signs}
 
 
 def _choices_of(recipe: Recipe) -> dict[str, object]:

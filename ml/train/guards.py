@@ -91,3 +91,17 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
                 f"models/{model.name}.toml: training.{key} names {', '.join(unknown)}, which is no feature: "
                 f"name one of {', '.join(training.features.columns)}, or leave it out."
             )
+    _check_rulings(model, training)
+
+
+def _check_rulings(model: Model, training: TrainingSet) -> None:
+    """A category has no order, and a model that excludes everything has nothing to learn from."""
+    features = training.features
+    unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
+    if unordered:
+        raise ConfigError(
+            f"models/{model.name}.toml: training.monotone names {', '.join(unordered)}, which is a category and has no order: "
+            "name numbers only."
+        )
+    if set(features.columns) <= set(model.training.exclude):
+        raise ConfigError(f"models/{model.name}.toml: training.exclude leaves no feature to learn from: shorten it.")

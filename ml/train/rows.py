@@ -16,6 +16,7 @@ import pandas as pd
 import xgboost
 from numpy.typing import NDArray
 
+from ml.config.training import Direction, Training
 from ml.predictor import Feature, encode
 from ml.records import TrainingSet
 from ml.train.splits import Fold
@@ -56,6 +57,10 @@ class Rows:
         place = [feature.name for feature in self.features].index(name)
         return replace(self, features=(self.features[place],), matrix=self.matrix[:, [place]])
 
+    def unbound(self) -> Rows:
+        """The same rows, every feature free to move the score either way."""
+        return replace(self, features=tuple(feature.model_copy(update={"monotone": None}) for feature in self.features))
+
     def series(self, values: Floats) -> pd.Series:
         """One value per row, as the metrics want them."""
         return pd.Series(values, index=self.index)
@@ -86,23 +91,25 @@ class FoldRows:
         return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
 
 
-def gather_rows(model: str, training: TrainingSet) -> Rows:
-    """Encode every row of a training set.
+def gather_rows(model: str, training: TrainingSet, rules: Training | None = None) -> Rows:
+    """Encode every row of a training set, less the features that the rules exclude.
 
     Raises:
         SchemaMismatch: a value is infinite.
     """
-    features = tuple(_describe(training.features[name]) for name in training.features.columns)
+    names = [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
+    monotone = {} if rules is None else rules.monotone
+    features = tuple(_describe(training.features[name], monotone.get(name)) for name in names)
     matrix = encode(training.features, features)
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
     return Rows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
 
 
-def _describe(column: pd.Series) -> Feature:
+def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
     """Numbers and booleans are numeric; what remains is a category of the values seen in training."""
     if pd.api.types.is_numeric_dtype(column.dtype) or column.isna().all():
-        return Feature(name=str(column.name))
+        return Feature(name=str(column.name), monotone=monotone)
     return Feature(name=str(column.name), kind="category", categories=tuple(sorted(column.dropna().astype(str).unique())))
 
 

@@ -47,6 +47,16 @@ class Prepared:
     alarms: tuple[str, ...]
     started: float
 
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What a search over these rows depends on, beside the rows themselves and the search."""
+        return [fold.fold for fold in self.folds], self.rows.features
+
+
+def state_parameters(model: Model, recipe: Recipe) -> dict[str, float | int | str]:
+    """What a version made by this recipe records as its parameters: the recipe, and what a person ruled about the inputs."""
+    return {**recipe.parameters, **model.training.rulings}
+
 
 def train(
     model: Model,
@@ -79,7 +89,7 @@ def train(
     """
     prepared = _prepare(model, training, plan)
     search = _describe_search(model, warm_start, trials)
-    name = name_study(study_name or model.name, search, training.data_hash, [fold.fold for fold in prepared.folds])
+    name = name_study(study_name or model.name, search, training.data_hash, prepared.question)
     searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
     judged = choose_challenger(
         searched,
@@ -116,7 +126,7 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     """Guards and alarms come before any fit; what they refuse leaves no file."""
     started = time.monotonic()
     check_training_set(model, training, plan)
-    rows = gather_rows(model.name, training.rows_of(plan.training))
+    rows = gather_rows(model.name, training.rows_of(plan.training), model.training)
     alone = rank_alone(rows)
     refuse_oracles(model, alone)
     folds = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
@@ -139,7 +149,7 @@ def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, folder: 
     trained = Trained(
         folder=folder / "challenger",
         algorithm=written.challenger.contract.algorithm,
-        parameters=dict(judged.recipe.parameters),
+        parameters=state_parameters(prepared.model, judged.recipe),
         rounds=written.challenger.contract.rounds,
         trials=searched.trials if searched else 0,
         metrics={**measure_out_of_fold(judged), **(measure_search(searched) if searched else {})},

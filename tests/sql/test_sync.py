@@ -57,6 +57,20 @@ def test_columns_that_do_not_fit_are_refused(warehouse, before, after, found):
         sync(warehouse.session, with_sql(LAPSE, LAPSE.features_sql.replace(before, after)))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("exclude", ("age",), "training.exclude names age, which sql/lapse/features.sql gives as no feature"),
+        ("monotone", {"income": "increasing"}, "training.monotone names income, .* as no feature"),
+        ("acknowledged_auc", {"orders": 0.9}, "training.acknowledged_auc names orders, .* as no feature"),
+    ],
+)
+def test_a_ruling_about_what_is_no_feature_is_refused(warehouse, key, value, found):
+    training = LAPSE.model.training.model_copy(update={key: value})
+    with pytest.raises(ConfigError, match=found):
+        sync(warehouse.session, LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"training": training})}))
+
+
 def test_check_columns_gives_what_to_add(warehouse):
     columns = read_columns(warehouse.session, "lapse")
     assert check_columns("lapse", columns[1:], columns) == columns[:1]

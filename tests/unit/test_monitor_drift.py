@@ -57,6 +57,17 @@ def test_a_sample_of_the_same_population_stays_far_below_the_limit():
     assert compare_numbers(numbers(1, rows=40_000), numbers(2, rows=2200)) < 0.02
 
 
+def test_an_excluded_feature_is_reported_and_asks_for_nothing():
+    excluding = MODEL.model_copy(update={"training": MODEL.training.model_copy(update={"exclude": ("unused",)})})
+    day = replace(scored(), model=excluding)
+    check = measure_drift(frame(1, unused=0.0, used=0.0), frame(2, unused=3.0, used=0.0), day)
+    assert [(each.column, each.is_drifted, each.can_trigger) for each in check.features] == [
+        ("unused", True, False),
+        ("used", False, True),
+    ]
+    assert check.drifted_share == 0
+
+
 def test_half_a_standard_deviation_is_a_drift():
     assert compare_numbers(numbers(1), numbers(2, shift=0.5)) > 0.2
 

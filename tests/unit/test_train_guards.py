@@ -84,10 +84,28 @@ def test_a_segment_among_the_inputs_is_refused():
         check_training_set(MODEL, replace(TRAINING, features=TRAINING.features.assign(income=1.0)), PLAN)
 
 
-@pytest.mark.parametrize(("key", "value"), [("recency", "age"), ("acknowledged_auc", {"strength": 0.9, "age": 0.9})])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("recency", "age"),
+        ("acknowledged_auc", {"strength": 0.9, "age": 0.9}),
+        ("exclude", ("age", "other")),
+        ("monotone", {"age": "increasing"}),
+    ],
+)
 def test_a_named_feature_that_does_not_exist_is_refused(key, value):
     with pytest.raises(ConfigError, match=rf"models/lapse\.toml: training\.{key} names age, which is no feature"):
         check_training_set(small_model(**{key: value}), TRAINING, PLAN)
+
+
+def test_a_category_cannot_be_monotone():
+    with pytest.raises(ConfigError, match=r"training\.monotone names colour, which is a category"):
+        check_training_set(small_model(monotone={"colour": "increasing"}), TRAINING, PLAN)
+
+
+def test_a_model_that_excludes_everything_is_refused():
+    with pytest.raises(ConfigError, match="leaves no feature to learn from"):
+        check_training_set(small_model(exclude=tuple(TRAINING.features.columns)), TRAINING, PLAN)
 
 
 def test_an_infinite_value_is_refused():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
-from ml.config import Declaration
+from ml.config import Declaration, Model
 from ml.errors import ColumnContractBroken, ConfigError
 from ml.records import Column
 from ml.stores import queries
@@ -133,3 +133,16 @@ def _check_segments(declaration: Declaration, columns: Sequence[Column]) -> None
             raise ConfigError(
                 f"models/{model.name}.toml: features.no_drift_trigger names {name}, which features.sql does not give."
             )
+    _check_named(model, types)
+
+
+def _check_named(model: Model, types: Mapping[str, str]) -> None:
+    """What a person ruled about a feature holds for one that exists; only a number can be monotone."""
+    inputs = {name: kind for name, kind in types.items() if name not in model.features.segments}
+    for key, names in model.training.named_features.items():
+        for name in names:
+            if name not in inputs or (key == "monotone" and inputs[name] == "text"):
+                raise ConfigError(
+                    f"models/{model.name}.toml: training.{key} names {name}, which sql/{model.name}/features.sql gives as "
+                    f"{inputs.get(name, 'no feature')}: correct the name or leave it out."
+                )
