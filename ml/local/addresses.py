@@ -120,7 +120,7 @@ class Addresses:
             "AIRFLOW__API_AUTH__JWT_SECRET": passwords["airflow_jwt_secret"],
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__EXECUTOR": "plugins.executor.SharingExecutor",
             "AIRFLOW__CORE__FERNET_KEY": passwords["airflow_fernet_key"],
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "2",  # two tasks at once; each may hold a training in memory

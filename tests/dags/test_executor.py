@@ -1,0 +1,24 @@
+"""The executor of the embedded stack, in a process of its own, whose collector it changes."""
+
+import os
+import subprocess
+import sys
+
+START = """
+import gc
+from plugins.executor import SharingExecutor
+
+if __name__ == "__main__":
+    executor = SharingExecutor(parallelism=1)
+    loaded = len(gc.get_objects())
+    executor.start()
+    found = (len(executor.workers), gc.get_freeze_count() >= loaded, len(gc.get_objects()) < loaded / 10)
+    executor.end()
+    print(*found)
+"""
+
+
+def test_after_the_fork_no_collection_of_the_scheduler_touches_what_its_workers_share(tmp_path):
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__EXECUTOR": "plugins.executor.SharingExecutor"}
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=False, env=environment)
+    assert ["1", "True", "True"] == done.stdout.split()[-3:], done.stderr
