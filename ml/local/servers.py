@@ -35,6 +35,13 @@ QUIET: Mapping[str, str] = {
     "no_proxy": "127.0.0.1,localhost",
 }
 
+LEAN: Mapping[str, str] = {
+    # glibc's malloc (mallopt(3)): memory that was freed goes back to the kernel. One arena for every thread would keep
+    # what each has freed; and with no limit of our own, the first large array that is freed raises the limit for all.
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+
 
 @dataclass
 class Server:
@@ -66,7 +73,7 @@ class Server:
         if self.port is not None:
             require_free(self.port, self.name, self.port_variable)
         self.folder.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, **QUIET, **self.environment}
+        environment = {**os.environ, **QUIET, **LEAN, **self.environment}
         self.process = spawn(self.command, log=self.log, environment=environment, new_session=new_session)
 
     def check_alive(self) -> None:

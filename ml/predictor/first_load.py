@@ -6,6 +6,10 @@ ours, so that it starts fast. Input on stdin: one line of JSON (algorithm, searc
 
 import json
 import sys
+from typing import Any
+
+# Both libraries try to import these and go without: .3 s and 35 MB instead of .9 s and 110 MB.
+UNNEEDED = ("matplotlib", "pandas", "pyarrow", "sklearn")
 
 
 def main() -> None:
@@ -13,6 +17,8 @@ def main() -> None:
     header = json.loads(sys.stdin.buffer.readline())
     content = sys.stdin.buffer.read()
     sys.path[:] = header["search_path"]
+    absent: dict[str, Any] = dict.fromkeys(UNNEEDED)  # to Python, a module that cannot be found
+    sys.modules.update(absent)
     predict = {"xgboost": _predict_xgboost, "lightgbm": _predict_lightgbm}[header["algorithm"]]
     if not predict(content, header["matrix"]):
         sys.exit("it predicts NaN or infinity")
