@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from ml.errors import PerennialError, StackError
 from ml.local.addresses import ADMIN, Addresses, name_variable
@@ -18,8 +19,9 @@ from ml.local.passwords import write_private
 from ml.local.ports import HOST
 from ml.local.postgres import Postgres
 from ml.local.processes import spawn
-from ml.local.servers import QUIET, Server, make_mlflow, python_command, read_end
+from ml.local.servers import QUIET, Server, make_mlflow, read_end
 
+MAIL_SINK = Path(__file__).with_name("mail_sink.py")
 WAREHOUSE_GUESTS = ("loader", "pipeline", "analyst")
 
 
@@ -49,7 +51,7 @@ def make_mail_sink(addresses: Addresses) -> Server:
     port = addresses.ports.mail
     return Server(
         "mail",
-        python_command("ml.local.mail_sink", str(port), str(addresses.mail_folder)),
+        (sys.executable, "-I", str(MAIL_SINK), HOST, str(port), str(addresses.mail_folder)),
         addresses.var / "log",
         lambda: answers_smtp(HOST, port),
         port=port,

@@ -1,4 +1,7 @@
-"""A mail server that keeps every message as a file and sends none on: `python -m ml.local.mail_sink PORT FOLDER`."""
+"""A mail server that keeps every message as a file and sends none on: `python -I mail_sink.py HOST PORT FOLDER`.
+
+A script of its own that imports nothing of ours: 20 MB instead of 160.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ import sys
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from ml.local.ports import HOST
 
 SIZE_LIMIT_BYTES = 50_000_000
 
@@ -31,18 +32,18 @@ class Sink:
         return "250 OK"
 
 
-async def serve(port: int, folder: Path) -> None:
+async def serve(host: str, port: int, folder: Path) -> None:
     """Listen until TERM."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     sink = Sink(folder)
-    server = await loop.create_server(lambda: SMTP(sink, data_size_limit=SIZE_LIMIT_BYTES, hostname="localhost"), HOST, port)
+    server = await loop.create_server(lambda: SMTP(sink, data_size_limit=SIZE_LIMIT_BYTES, hostname="localhost"), host, port)
     await stopped.wait()
     server.close()
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
+    Path(sys.argv[3]).mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
