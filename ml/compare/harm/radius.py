@@ -1,0 +1,72 @@
+"""The blast radius: what a promotion would change for those who act on the scores."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ml.compare.harm.pair import Pair
+from ml.compare.measures import MIN_ENTITIES
+from ml.metrics.rates import Mask
+from ml.records import BlastRadius
+
+DECILES = 10
+
+
+def measure_blast_radius(pair: Pair) -> BlastRadius:
+    """On the newest as_of judged: who stays in the top tenth, who comes onto and drops off the action list."""
+    as_of, rows = pair.newest
+    was, is_now = pair.theirs.is_selected[rows], pair.ours.is_selected[rows]
+    entities, entering, leaving = int(rows.sum()), int((is_now & ~was).sum()), int((was & ~is_now).sum())
+    overlap = _overlap(pair, rows)
+    sentence = (
+        f"On {as_of} {overlap:.0%} of the champion's top tenth would stay, and of {entities} entities {entering} would come "
+        f"onto the action list of {int(was.sum())} and {leaving} drop off it."
+    )
+    return BlastRadius(as_of, entities, overlap, entering, leaving, _flips(pair, rows), sentence)
+
+
+def doubt_blast_radius(pair: Pair, radius: BlastRadius) -> tuple[str, ...]:
+    """What is too large to happen without a person; a segment of a few entities proves nothing by flipping."""
+    rules = pair.model.promotion
+    sizes = _sizes(pair, pair.newest[1])
+    flips = {"all": (radius.entering + radius.leaving) / radius.entities} | radius.flips
+    wide = {
+        name: flip for name, flip in flips.items() if flip > rules.max_flips and sizes.get(name, radius.entities) >= MIN_ENTITIES
+    }
+    doubts = [
+        f"{flip:.0%} of {name} would come onto or drop off the action list, more than the {rules.max_flips:.0%} that may pass "
+        "without a person."
+        for name, flip in wide.items()
+    ]
+    if radius.top_decile_overlap < rules.min_top_decile_overlap:
+        doubts.insert(
+            0,
+            f"{radius.top_decile_overlap:.0%} of the champion's top tenth would stay, fewer than the "
+            f"{rules.min_top_decile_overlap:.0%} that may pass without a person.",
+        )
+    return tuple(doubts)
+
+
+def _overlap(pair: Pair, rows: Mask) -> float:
+    """Share of the champion's top tenth, rounded up to whole entities, that is the challenger's too."""
+    tenth = math.ceil(int(rows.sum()) / DECILES)
+    return int(((pair.ours.rank < tenth) & (pair.theirs.rank < tenth) & rows).sum()) / tenth
+
+
+def _flips(pair: Pair, rows: Mask) -> dict[str, float]:
+    flipped = (pair.ours.is_selected != pair.theirs.is_selected)[rows]
+    newest = pair.segments[rows]
+    return {
+        f"{column} = {value}": float(np.mean(flipped[(newest[column] == value).to_numpy()]))
+        for column in newest.columns
+        for value in sorted(newest[column].unique())
+    }
+
+
+def _sizes(pair: Pair, rows: Mask) -> dict[str, int]:
+    newest = pair.segments[rows]
+    return {
+        f"{column} = {value}": int(count) for column in newest.columns for value, count in newest[column].value_counts().items()
+    }
