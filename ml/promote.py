@@ -13,31 +13,57 @@ begins, so a crash leaves an open intent at worst, which the next reconcile fini
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ml.errors import NothingToRollBackTo, NotPromoted, PermanentError, PromotionRefused
-from ml.records import Evaluation, Move, Outcome, Promotion, Run
+from ml.records import Evaluation, Move, MoveKind, Outcome, Promotion, Run
 
 History = tuple[Promotion, ...]
 """Applied movements, oldest first; the last names the champion."""
 
+Approval = Literal["auto", "manual", "never"]
+"""`promotion.approval` of a model file."""
+
 
 # Who may
+def choose_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The verdict to act on: of those that say PROMOTE the largest gain, and a renewal only where nothing is better.
+
+    Where none says PROMOTE, it is the verdict on the newest challenger that people want to read.
+    """
+    earned = [evaluation for evaluation in evaluations if evaluation.verdict.outcome is Outcome.PROMOTE]
+    challengers = [evaluation for evaluation in evaluations if evaluation.verdict.side != "renewal"]
+    if not earned:
+        return max(challengers or evaluations, key=lambda evaluation: evaluation.verdict.challenger_version)
+    return max(earned, key=lambda evaluation: (evaluation.verdict.side != "renewal", _read_gain(evaluation)))
+
+
+def _read_gain(evaluation: Evaluation) -> float:
+    gain = evaluation.verdict.metric("auc").gain
+    return gain.estimate if gain else 0.0
+
+
+def must_ask(evaluation: Evaluation, approval: Approval) -> bool:
+    """Does a person decide on this verdict? Nobody is asked about what is not promoted anyway."""
+    earned = evaluation.verdict.outcome is Outcome.PROMOTE
+    return earned and approval != "never" and bool(list_reasons_to_ask(evaluation, approval))
+
+
 def choose_challenger(
     history: History,
     evaluation: Evaluation,
     run: Run,
     *,
-    approval: Literal["auto", "manual", "never"],
+    approval: Approval,
     is_approved: bool = False,
 ) -> Move | None:
     """The promotion that a verdict allows; None when it was done before (a rerun).
 
     Args:
-        is_approved: a person asked for this very promotion.
+        is_approved: a person said yes to this very promotion.
 
     Raises:
         NotPromoted: the verdict is not PROMOTE.
@@ -52,7 +78,8 @@ def choose_challenger(
         return None
     _check_circumstances(history, evaluation, run)
     _check_approval(evaluation, run, approval, is_approved=is_approved)
-    return Move(verdict.challenger_version, "promote", reasons, evaluation.evaluation_id)
+    kind: MoveKind = "renewal" if verdict.side == "renewal" else "promote"
+    return Move(verdict.challenger_version, kind, reasons, evaluation.evaluation_id)
 
 
 def _check_circumstances(history: History, evaluation: Evaluation, run: Run) -> None:
@@ -74,17 +101,34 @@ def _check_circumstances(history: History, evaluation: Evaluation, run: Run) -> 
         )
 
 
-def _check_approval(evaluation: Evaluation, run: Run, approval: Literal["auto", "manual", "never"], *, is_approved: bool) -> None:
+def _check_approval(evaluation: Evaluation, run: Run, approval: Approval, *, is_approved: bool) -> None:
     version = evaluation.verdict.challenger_version
     if approval == "never":
         raise PromotionRefused(
             f'{run}: version {version} earned it, but promotion.approval = "never" in models/{run.model}.toml.'
         )
-    if approval == "manual" and not is_approved:
-        raise PromotionRefused(
-            f"{run}: version {version} earned it and waits for a person, who approves it from a shell: "
-            f"`perennial promote {run.model} --as-of {run.as_of} --approve`."
-        )
+    because = list_reasons_to_ask(evaluation, approval)
+    if because and not is_approved:
+        raise PromotionRefused(f"{run}: version {version} earned it, and a person decides: {' '.join(because)}")
+
+
+def list_reasons_to_ask(evaluation: Evaluation, approval: Approval) -> tuple[str, ...]:
+    """Why a person decides on this promotion, a sentence each; empty when nobody has to be asked."""
+    by_rule = ('promotion.approval = "manual".',) if approval == "manual" else ()
+    return (*by_rule, *evaluation.verdict.doubts)
+
+
+def choose_forced(history: History, run: Run, version: int, *, reason: str) -> Move:
+    """The promotion of any version because a person says so.
+
+    Raises:
+        PromotionRefused: it is the champion already, or the run is a backfill.
+    """
+    if run.purpose == "backfill":
+        raise PromotionRefused(f"{run}: a backfill never moves the champion.")
+    if find_champion(history) == version:
+        raise PromotionRefused(f"{run}: version {version} is the champion already.")
+    return Move(version, "forced", reason)
 
 
 def choose_former_champion(history: History, model: str, *, to: int | None = None) -> Move:

@@ -40,6 +40,8 @@ class Promotion(Section):
         veto_level: probability, at one comparison, of any veto against a challenger that does no more harm than is tolerated.
         capacity: so many entities, the highest scores of a day, are acted on; without it, those that reach the threshold.
         min_top_decile_overlap, max_flips: a promotion that changes more than this is a person's to approve.
+        answer_within_hours: a question to a person that nobody answers for so long expires, and nothing is promoted.
+        approvers: the Airflow users who may answer; empty for everybody who may answer required actions there.
     """
 
     min_gain: float = Field(default=0.01, ge=0)

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import singledispatch
 
+from ml.letters import say_what_became
 from ml.pipeline.evidence import find_champion
 from ml.pipeline.opening import Stores
-from ml.records import Assembly, Decision, DriftCheck, Promotion, Publication, Run, Snapshot, Validation, Verdict, Version
+from ml.records import (
+    Assembly,
+    Comparison,
+    Decision,
+    DriftCheck,
+    Promotion,
+    Publication,
+    Question,
+    Run,
+    Snapshot,
+    Validation,
+    Verdict,
+    Version,
+)
 from ml.stores import ledger
 
 Facts = dict[str, object]
@@ -58,12 +72,20 @@ def _(version: Version) -> Facts:
 
 
 @describe.register
+def _(comparison: Comparison) -> Facts:
+    newest, *others = sorted(comparison.verdicts, key=lambda v: (v.side != "renewal", v.challenger_version), reverse=True)
+    beside = {f"{other.side} {other.challenger_version}": f"{other.outcome}. {other.reasons[0]}" for other in others}
+    return {**describe(newest), **beside}
+
+
+@describe.register
 def _(verdict: Verdict) -> Facts:
     return {
         "outcome": verdict.outcome.value,
         "version": verdict.challenger_version,
         "champion": verdict.champion_version,
         "rows": verdict.rows,
+        "look": f"{len(verdict.looks)}, boundary {verdict.looks[-1].boundary:.2f} standard errors" if verdict.looks else "none",
         "because": " ".join(verdict.reasons),
     }
 
@@ -75,6 +97,16 @@ def _(promotion: Promotion) -> Facts:
         "before": promotion.previous_version,
         "kind": promotion.kind,
         "because": promotion.reason,
+    }
+
+
+@describe.register
+def _(question: Question) -> Facts:
+    return {
+        "version": question.version,
+        "champion": question.champion_version,
+        "status": question.status,
+        "because": say_what_became(question),
     }
 
 

@@ -3,6 +3,7 @@
 Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
+from ml.records.approvals import Answer, AnswerSource, Question
 from ml.records.contests import Attribution, BlastRadius, Contest, Guard, Look, Side
 from ml.records.intervals import Interval
 from ml.records.jsons import Json, dump_json, to_json
@@ -16,6 +17,8 @@ from ml.records.training import Assembly, Baseline, SplitPlan, Trained, Training
 from ml.records.verdicts import Evaluation, MetricComparison, Move, MoveKind, Outcome, Promotion, SegmentComparison, Verdict
 
 __all__ = [
+    "Answer",
+    "AnswerSource",
     "Assembly",
     "Attribution",
     "Baseline",
@@ -40,6 +43,7 @@ __all__ = [
     "Promotion",
     "Publication",
     "Purpose",
+    "Question",
     "Realised",
     "Recipe",
     "Rejects",

@@ -19,6 +19,7 @@ from ml.records import (
     MetricComparison,
     Outcome,
     Publication,
+    Question,
     Realised,
     RuleResult,
     Run,
@@ -95,6 +96,21 @@ VALIDATION = Validation(
         ),
         RuleResult("source", "expect_table_row_count_to_be_between", None, True, 0, 2900, "A week brings about 2,900 orders."),
     ),
+)
+
+
+QUESTION = Question(
+    question_id=3,
+    model="lapse",
+    as_of=AS_OF,
+    version=2,
+    champion_version=1,
+    evaluation_id=7,
+    because=('promotion.approval = "manual".',),
+    status="open",
+    deadline=datetime(2017, 11, 9, 11, tzinfo=UTC),
+    purpose="simulation",
+    effective_at=CLOCK,
 )
 
 
@@ -212,3 +228,52 @@ def test_before_the_first_publication_nothing_is_served():
 def test_a_failure_repeats_what_the_task_said(messages, summary):
     letter = letters.write_failure(RUN, "score", ("score",), messages)
     assert ("failure_score", "lapse.score failed at score", summary) == (letter.event, letter.headline, letter.summary)
+
+
+# The question
+def write_question():
+    return letters.write_question(QUESTION, VERDICT, mlflow_run="http://run", airflow="http://airflow/dags/lapse.approve")
+
+
+def test_a_question_carries_the_evidence_of_its_verdict():
+    letter = write_question()
+    assert "may version 2 become champion?" == letter.headline
+    assert ("AUC", "0.85", "0.87", "gain +0.0200 [+0.0100, +0.0300]") == letter.moved[0]
+    assert letter.summary.endswith('A person decides, because: promotion.approval = "manual".')
+
+
+def test_a_question_says_how_to_answer_and_what_happens_without_an_answer():
+    assert (
+        "Answer in Airflow at lapse.approve, or from a shell: `perennial approve lapse 2` or `perennial reject lapse 2`.",
+        "Without an answer until 2017-11-09 11:00 UTC version 2 is not promoted.",
+    ) == write_question().you_must
+
+
+def test_each_version_is_asked_about_in_a_letter_of_its_own():
+    assert "question_2" == write_question().event
+
+
+def test_airflow_shows_the_table_of_the_question_in_markdown():
+    shown = letters.show_in_markdown(write_question())
+    assert "| AUC | 0.85 | 0.87 | gain +0.0200 [+0.0100, +0.0300] |" in shown
+    assert "[Answer in Airflow](http://airflow/dags/lapse.approve) · [MLflow run](http://run)" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "The question about version 2 waits for a person until 2017-11-09 11:00 UTC."),
+        (
+            {"status": "approved", "answered_by": "ann", "answer_source": "airflow"},
+            "Version 2 was approved by ann (airflow).",
+        ),
+        (
+            {"status": "rejected", "answered_by": "ann", "answer_source": "shell", "remark": "Not before Christmas."},
+            "Version 2 was rejected by ann (shell). Not before Christmas.",
+        ),
+        ({"status": "superseded", "remark": "Version 3 came."}, "The question about version 2 was superseded. Version 3 came."),
+        ({"status": "expired"}, "The question about version 2 has expired."),
+    ],
+)
+def test_a_question_says_what_became_of_it(changes, sentence):
+    assert sentence == letters.say_what_became(replace(QUESTION, **changes))

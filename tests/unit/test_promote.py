@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from ml.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
-from ml.promote import choose_challenger, choose_former_champion, find_champion, list_champions
+from ml.promote import (
+    choose_challenger,
+    choose_forced,
+    choose_former_champion,
+    find_champion,
+    list_champions,
+    list_reasons_to_ask,
+)
 from ml.records import Evaluation, Move, Outcome, Promotion, Run, Verdict
 
 DAY = date(2017, 11, 6)
@@ -86,14 +93,40 @@ def test_a_verdict_on_another_model_does_not_count():
 
 
 def test_manual_approval_waits_for_a_person():
-    with pytest.raises(PromotionRefused, match="waits for a person"):
+    with pytest.raises(PromotionRefused, match=r'a person decides: promotion\.approval = "manual"'):
         choose_challenger(ONE, judge(2, 1), RUN, approval="manual")
     assert choose_challenger(ONE, judge(2, 1), RUN, approval="manual", is_approved=True).version == 2
+
+
+def test_a_doubt_turns_an_automatic_promotion_into_a_question():
+    evaluation = judge(2, 1)
+    doubtful = replace(evaluation, verdict=replace(evaluation.verdict, doubts=("Log-loss may be worse.",)))
+    with pytest.raises(PromotionRefused, match=r"a person decides: Log-loss may be worse\."):
+        choose_challenger(ONE, doubtful, RUN, approval="auto")
+    assert choose_challenger(ONE, doubtful, RUN, approval="auto", is_approved=True).version == 2
+
+
+def test_nobody_is_asked_about_a_promotion_without_a_doubt():
+    assert list_reasons_to_ask(judge(2, 1), "auto") == ()
 
 
 def test_approval_never_means_never():
     with pytest.raises(PromotionRefused, match='approval = "never"'):
         choose_challenger(ONE, judge(2, 1), RUN, approval="never", is_approved=True)
+
+
+def test_a_forced_promotion_needs_no_verdict():
+    assert choose_forced(ONE, RUN, 9, reason="The old one is wrong.") == Move(9, "forced", "The old one is wrong.")
+
+
+def test_a_backfill_forces_nobody():
+    with pytest.raises(PromotionRefused, match="backfill never moves"):
+        choose_forced(ONE, replace(RUN, purpose="backfill"), 9, reason="")
+
+
+def test_the_champion_is_not_forced_to_be_champion():
+    with pytest.raises(PromotionRefused, match="version 1 is the champion already"):
+        choose_forced(ONE, RUN, 1, reason="")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,17 @@
 """What was built, decided, promoted, published and mailed, by whom and on what evidence.
 
 Functions take a session first and never commit, so that a stage and the record of it stand or fall together;
-`PromotionBook` alone commits, because the promotion protocol lives from it. All SQL: sql/queries/ledger.sql.
+`PromotionBook` alone commits, because the promotion protocol lives from it. All SQL: sql/queries/ledger.sql and its neighbours.
 """
 
+from ml.stores.ledger.approvals import (
+    close_question,
+    evaluation_of,
+    find_question_about,
+    newest_question,
+    open_question,
+    record_question,
+)
 from ml.stores.ledger.decisions import (
     asked_trainings,
     decisions_of,
@@ -66,9 +74,12 @@ __all__ = [
     "champion_at",
     "champion_history",
     "claim_letter",
+    "close_question",
     "decisions_of",
+    "evaluation_of",
     "failure_messages",
     "find_decision",
+    "find_question_about",
     "find_snapshot",
     "find_training",
     "find_validation",
@@ -87,7 +98,9 @@ __all__ = [
     "mark_snapshot",
     "name_letter",
     "newest_publication",
+    "newest_question",
     "open_promotions",
+    "open_question",
     "outcome_of",
     "outcomes",
     "put_letter",
@@ -95,6 +108,7 @@ __all__ = [
     "record_drift_check",
     "record_evaluation",
     "record_outcome",
+    "record_question",
     "record_validation",
     "record_version",
     "start_run",

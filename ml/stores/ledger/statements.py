@@ -15,8 +15,9 @@ Record = TypeVar("Record")
 
 
 def execute(session: Session, name: str, /, **values: object) -> CursorResult[Any]:
-    """Run the query `name` of sql/queries/ledger.sql."""
-    return session.execute(queries.load("ledger")[name], values)
+    """Run the query `name` of sql/queries/ledger.sql, or `<file>.<name>` of another file there."""
+    file, _, query = name.rpartition(".")
+    return session.execute(queries.load(file or "ledger")[query], values)
 
 
 def fetch_one(kind: type[Record], session: Session, name: str, /, **values: object) -> Record | None:
