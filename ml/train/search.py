@@ -19,7 +19,19 @@ from ml.metrics import log_loss, mean_auc
 from ml.records import Recipe
 from ml.train.boosters import REGULARISED_DEFAULTS, Library, validate_recipe
 from ml.train.rows import FoldRows
-from ml.train.study import FINISHED, NUMBER, Search, ask_trial, keep_trials, open_study, read_finished, recipe_of, suggest_recipe
+from ml.train.study import (
+    FINISHED,
+    NUMBER,
+    SECONDS,
+    Search,
+    ask_trial,
+    is_over,
+    keep_trials,
+    open_study,
+    read_finished,
+    recipe_of,
+    suggest_recipe,
+)
 
 TIE_DECIMALS = 4  # AUCs closer than .0001 are equal (the standard error is six times that); log-loss decides
 log = logging.getLogger(__name__)
@@ -84,7 +96,7 @@ def search_recipe(
     """
     with keep_trials(storage_url, study_name) as stored, ThreadPoolExecutor(threads) as pool:
         course = Course(folds, search.seed, pool, threads)
-        study = open_study(search, read_finished(stored))
+        study = open_study(search, read_finished(stored, search))
         kept = _run_trials(study, stored, search, course)
         return _conclude(_finished(study), kept, course)
 
@@ -103,14 +115,13 @@ def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence
 def _run_trials(study: optuna.Study, stored: optuna.Study, search: Search, course: Course) -> dict[int, Tried]:
     """Until there are enough or the time is over; the complete ones of this attempt by number."""
     kept: dict[int, Tried] = {}
-    deadline = time.monotonic() + search.timeout_seconds
-    for number in range(len(_finished(study)), search.trials):
+    while not is_over(_finished(study), search):
+        number = len(_finished(study))
         tried = _run_trial(study, search, number, course)
         kept.update({} if tried is None else {number: tried})
         stored.add_trial(_finished(study)[-1])
-        if time.monotonic() > deadline:
-            log.info("search: stopped by its timeout after %d of %d trials", number + 1, search.trials)
-            break
+    if len(_finished(study)) < search.trials:
+        log.info("search: ended by its timeout after %d of %d trials", len(_finished(study)), search.trials)
     return kept
 
 
@@ -120,6 +131,7 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def _run_trial(study: optuna.Study, search: Search, number: int, course: Course) -> Tried | None:
     """Judge one recipe fold by fold; None when it was pruned."""
+    started = time.monotonic()
     trial = ask_trial(study, search, number)
     trial.set_user_attr(NUMBER, number)
     recipe = suggest_recipe(trial, search)
@@ -128,11 +140,13 @@ def _run_trial(study: optuna.Study, search: Search, number: int, course: Course)
         parts.append(part)
         trial.report(_mean_auc(parts), step)
         if step < len(course.folds) - 1 and trial.should_prune():
+            trial.set_user_attr(SECONDS, time.monotonic() - started)
             study.tell(trial, state=TrialState.PRUNED)
             return None
     tried = _join(parts)
     trial.set_user_attr("log_loss", tried.log_loss)
     trial.set_user_attr("rounds", list(tried.rounds))
+    trial.set_user_attr(SECONDS, time.monotonic() - started)
     study.tell(trial, tried.auc)
     return tried
 

@@ -3,7 +3,11 @@
 A trial in Optuna's own database costs 224 ms against 9 in memory, most of it bookkeeping while the trial runs. So the
 study lives in memory and every *finished* trial is stored with one call. A killed training leaves no half trial: the
 next attempt reads what was finished and goes on. Each trial has a sampler of its own, seeded by its number, so that what
-it proposes depends on the finished trials alone: interrupted and resumed, the study ends with the same parameters.
+it proposes depends on the finished trials alone: interrupted however often, the study ends with the same parameters.
+
+The time limit counts what finished trials took, over all attempts, and each trial keeps its own. An interruption therefore
+buys no further trial and costs none; a search that its limit has ended stays ended. How many trials fit into a limit
+depends on the machine, so that only a search which its number of trials ends repeats itself anywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, takewhile
 from statistics import median
 
 import optuna
@@ -24,6 +27,7 @@ from ml.records import Recipe
 from ml.train.boosters import REGULARISED_DEFAULTS, SPACES, Library, Range, read_recipe
 
 NUMBER = "number"  # within its search; the storage counts on its own
+SECONDS = "seconds"  # that a trial took in the attempt that finished it
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 UNPRUNED_TRIALS = 3  # both regularised defaults and the champion's parameters always finish
 RANDOM_TRIALS = 8  # before the sampler models anything; the demo's 12 trials are then not all random
@@ -32,7 +36,12 @@ SEEDS_PER_STUDY = 100_003  # trials of one study never share a seed with those o
 
 @dataclass(frozen=True)
 class Search:
-    """What one search may do; two searches with equal values over the same rows are the same search."""
+    """What one search may do; two searches with equal values over the same rows are the same search.
+
+    Attributes:
+        timeout_seconds: no further trial begins once the finished ones took so long together.
+        warm_start: the champion's parameters.
+    """
 
     algorithms: tuple[Library, ...]
     trials: int
@@ -75,13 +84,24 @@ def _first_recipes(search: Search) -> list[tuple[str, Recipe]]:
     return first if champion is None or champion in defaults else [*first, ("champion", champion)]
 
 
-def read_finished(stored: optuna.Study) -> list[FrozenTrial]:
-    """The stored trials in the order of their numbers, up to the first gap.
+def is_over(finished: Sequence[FrozenTrial], search: Search) -> bool:
+    """Does no further trial follow these? Those that are enqueued run in any case: there must be a default to compare with."""
+    spent = sum(trial.user_attrs[SECONDS] for trial in finished)
+    is_late = spent >= search.timeout_seconds and len(finished) >= len(_first_recipes(search))
+    return is_late or len(finished) >= search.trials
 
-    Two attempts side by side store the same trials twice; each number counts once.
+
+def read_finished(stored: optuna.Study, search: Search) -> list[FrozenTrial]:
+    """The stored trials in the order of their numbers, up to the first gap or the end of this search.
+
+    Two attempts side by side store the same trials twice; of each number the first counts, whoever reads.
     """
-    by_number = {trial.user_attrs[NUMBER]: trial for trial in stored.get_trials(deepcopy=False, states=FINISHED)}
-    return [by_number[number] for number in takewhile(by_number.__contains__, count())]
+    trials = stored.get_trials(deepcopy=False, states=FINISHED)
+    by_number = {trial.user_attrs[NUMBER]: trial for trial in reversed(trials)}
+    finished: list[FrozenTrial] = []
+    while len(finished) in by_number and not is_over(finished, search):
+        finished.append(by_number[len(finished)])
+    return finished
 
 
 def ask_trial(study: optuna.Study, search: Search, number: int) -> optuna.Trial:

@@ -1,100 +1,141 @@
-"""A training that is killed in the middle of its search goes on where it was, and ends where it would have ended."""
+"""A training that is killed in the middle of its search, however often, ends where it would have ended."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import optuna
 import pytest
 from sqlalchemy import create_engine, inspect
 
 from ml.config import ROOT
+from ml.records import Trained
 from ml.train import train
 from tests.training_sets import make_training_set, small_model, small_plan
 
-MODEL = small_model(trials=14)
+TRIALS = 12
+KILLS = (0, 3, 9)  # once so many trials are stored; the first as soon as the study's tables stand
+MODEL = small_model(trials=TRIALS)
 PLAN = small_plan(MODEL)
 PATIENCE_SECONDS = 120
 CHILD = """
-import sys
+import os
 from pathlib import Path
 from tests.integration.test_train_resume import train_all
-train_all(Path(sys.argv[1]), sys.argv[2])
+train_all(Path(os.environ["FOLDER"]), os.environ["STORAGE"])
 """
 
 
-def train_all(folder, storage_url):
+@dataclass(frozen=True)
+class Ended:
+    """A training that came to its end; what was stored before each kill, and at last."""
+
+    trained: Trained
+    before: tuple[list[tuple[str, float | None]], ...]
+    stored: list[tuple[str, float | None]]
+
+
+def train_all(folder: Path, storage_url: str) -> Trained:
     training = make_training_set(PLAN.training, curved=True, signal=1.0)
     return train(MODEL, training, PLAN, folder=folder, storage_url=storage_url, study_name="resumed", threads=1)
 
 
-def read_trials(storage_url) -> list[tuple[str, float | None]]:
-    """State and value of every stored trial, in order; empty while the study does not exist yet."""
+def start_child(folder: Path, storage_url: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "FOLDER": str(folder), "STORAGE": storage_url}
+    return subprocess.Popen([sys.executable, "-c", CHILD], cwd=ROOT, env=environment)
+
+
+def read_trials(storage_url: str) -> list[tuple[str, float | None]] | None:
+    """State and value of every stored trial, in order; None while there are no tables for them."""
     engine = create_engine(storage_url)
     is_made = inspect(engine).has_table("trial_values")
     engine.dispose()
     if not is_made:
-        return []
-    storage = optuna.storages.RDBStorage(storage_url)
+        return None
+    storage = optuna.storages.RDBStorage(storage_url, skip_table_creation=True, skip_compatibility_check=True)
     trials = [trial for study in storage.get_all_studies() for trial in storage.get_all_trials(study._study_id)]
     storage.remove_session()
     storage.engine.dispose()
     return [(trial.state.name, trial.value if trial.state.name == "COMPLETE" else None) for trial in trials]
 
 
-def kill_after_some_trials(folder, storage_url) -> list[tuple[str, float | None]]:
-    """Start a training in a child, kill it with -9 once at least four trials are stored; what was stored by then."""
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder), storage_url], cwd=ROOT)
+def kill_after(trials: int, folder: Path, storage_url: str) -> list[tuple[str, float | None]]:
+    """Start a training in a child, kill it with -9 once so many trials are stored; what was stored by then."""
+    child = start_child(folder, storage_url)
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while len(read_trials(storage_url)) < 4 and child.poll() is None and time.monotonic() < give_up:
-        time.sleep(0.05)
+    while child.poll() is None and time.monotonic() < give_up:
+        stored = read_trials(storage_url)
+        if stored is not None and len(stored) >= trials:
+            break
+        time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
-    return read_trials(storage_url)
+    return read_trials(storage_url) or []
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    url = f"sqlite:///{folder}/study.db"
-    return train_all(folder / "files", url), read_trials(url)
+def open_tuning(postgres, migrated_template):
+    """Makes a warehouse of its own; the address of its tuning schema."""
+
+    def open_it(name: str) -> str:
+        postgres.make(name, template=migrated_template)
+        return f"{postgres.url(name, 'pipeline')}?options=-csearch_path%3Dtuning"
+
+    return open_it
 
 
 @pytest.fixture(scope="module")
-def resumed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("resumed")
-    url = f"sqlite:///{folder}/study.db"
-    before = kill_after_some_trials(folder / "killed", url)
-    return before, train_all(folder / "files", url), read_trials(url)
+def uninterrupted(tmp_path_factory, open_tuning) -> Ended:
+    url = open_tuning("uninterrupted")
+    trained = train_all(tmp_path_factory.mktemp("uninterrupted"), url)
+    return Ended(trained, (), read_trials(url) or [])
 
 
-def test_the_kill_came_in_the_middle_of_the_search(resumed):
-    assert 4 <= len(resumed[0]) < 14
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory, open_tuning) -> Ended:
+    folder, url = tmp_path_factory.mktemp("resumed"), open_tuning("resumed")
+    before = tuple(kill_after(trials, folder / "killed", url) for trials in KILLS)
+    return Ended(train_all(folder / "files", url), before, read_trials(url) or [])
+
+
+def test_the_kills_came_in_the_middle_of_the_search(resumed):
+    counts = [len(stored) for stored in resumed.before]
+    assert counts == sorted(counts)
+    assert [count >= kill for count, kill in zip(counts, KILLS, strict=True)] == [True] * len(KILLS)
+    assert counts[-1] < TRIALS
 
 
 def test_a_kill_leaves_no_half_trial(resumed):
-    assert {state for state, _ in resumed[0]} <= {"COMPLETE", "PRUNED"}
+    assert {state for stored in resumed.before for state, _ in stored} <= {"COMPLETE", "PRUNED"}
 
 
-def test_the_trials_finished_before_the_kill_are_not_run_again(resumed):
-    before, _, after = resumed
-    assert (before, len(after)) == (after[: len(before)], 14)
+def test_the_trials_finished_before_a_kill_are_not_run_again(resumed):
+    assert [resumed.stored[: len(stored)] for stored in resumed.before] == list(resumed.before)
+    assert len(resumed.stored) == TRIALS
 
 
 def test_the_resumed_search_tried_what_the_uninterrupted_one_tried(uninterrupted, resumed):
-    assert uninterrupted[1] == resumed[2]
+    assert uninterrupted.stored == resumed.stored
 
 
 def test_the_resumed_training_wrote_the_files_of_the_uninterrupted_one(uninterrupted, resumed):
-    expected, found = uninterrupted[0], resumed[1]
+    expected, found = uninterrupted.trained, resumed.trained
     assert (expected.manifest, expected.parameters, expected.metrics) == (found.manifest, found.parameters, found.metrics)
 
 
-def test_the_study_is_kept_in_the_tuning_schema_of_the_warehouse(tmp_path, warehouse_urls):
-    url = f"{warehouse_urls.pipeline}?options=-csearch_path%3Dtuning"
-    first = train_all(tmp_path / "first", url)
-    again = train_all(tmp_path / "again", url)
-    assert (first.manifest, len(read_trials(url))) == (again.manifest, 14)
+def test_a_training_that_is_done_runs_no_trial_again(uninterrupted, tmp_path, open_tuning):
+    again = train_all(tmp_path, open_tuning("uninterrupted"))
+    assert (again.manifest, read_trials(open_tuning("uninterrupted"))) == (uninterrupted.trained.manifest, uninterrupted.stored)
+
+
+def test_two_trainings_side_by_side_end_alike(uninterrupted, tmp_path, open_tuning):
+    url = open_tuning("side_by_side")
+    child = start_child(tmp_path / "child", url)
+    found = train_all(tmp_path / "own", url)
+    assert (child.wait(PATIENCE_SECONDS), found.manifest) == (0, uninterrupted.trained.manifest)

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
 from ml.records import Recipe, recipe_hash
 from ml.train.boosters import REGULARISED_DEFAULTS, read_recipe
-from ml.train.study import RunningMedian, Search, ask_trial, name_study, open_study, read_finished, suggest_recipe
+from ml.train.study import RunningMedian, Search, ask_trial, is_over, name_study, open_study, read_finished, suggest_recipe
 
 SEARCH = Search(("xgboost", "lightgbm"), trials=6, timeout_seconds=60, seed=7)
 CHAMPION = {**REGULARISED_DEFAULTS["lightgbm"].parameters, "num_leaves": 7}
@@ -19,11 +21,24 @@ CHAMPION = {**REGULARISED_DEFAULTS["lightgbm"].parameters, "num_leaves": 7}
 def ask_recipes(search: Search, count: int) -> list[Recipe]:
     """Each trial finishes with its number as value."""
     study = open_study(search, [])
-    recipes = []
+    return [finish_trial(study, search, number) for number in range(count)]
+
+
+def finish_trial(study: optuna.Study, search: Search, number: int) -> Recipe:
+    trial = ask_trial(study, search, number)
+    recipe = suggest_recipe(trial, search)
+    study.tell(trial, float(number))
+    return recipe
+
+
+def ask_interrupted(search: Search, count: int, interruptions: set[int]) -> list[Recipe]:
+    """As `ask_recipes`, but before each of these trials the study in memory is lost and opened again from what was stored."""
+    stored, recipes = [], []
+    study = open_study(search, stored)
     for number in range(count):
-        trial = ask_trial(study, search, number)
-        recipes.append(suggest_recipe(trial, search))
-        study.tell(trial, float(number))
+        study = open_study(search, stored) if number in interruptions else study
+        recipes.append(finish_trial(study, search, number))
+        stored = study.get_trials()[: number + 1]
     return recipes
 
 
@@ -89,11 +104,50 @@ def test_the_first_three_trials_are_never_pruned():
     assert not is_pruned_after([0.80, 0.85], 0.5)
 
 
-def test_trials_stored_by_two_attempts_count_once_and_up_to_the_first_gap():
+@given(interruptions=st.sets(st.integers(0, 13)))
+@settings(max_examples=25, deadline=None)
+def test_what_is_tried_does_not_depend_on_the_interruptions(interruptions):
+    search = replace(SEARCH, warm_start=CHAMPION)
+    assert ask_interrupted(search, 14, interruptions) == ask_recipes(search, 14)
+
+
+def store_trials(*numbers: int, seconds: float = 1.0) -> optuna.Study:
+    """A stored study; the value of a trial is its place in the storage."""
     stored = optuna.create_study()
-    for number in (0, 1, 1, 2, 4):
-        stored.add_trial(create_trial(state=TrialState.COMPLETE, value=0.5, user_attrs={"number": number}))
-    assert [trial.user_attrs["number"] for trial in read_finished(stored)] == [0, 1, 2]
+    for place, number in enumerate(numbers):
+        attributes = {"number": number, "seconds": seconds}
+        stored.add_trial(create_trial(state=TrialState.COMPLETE, value=float(place), user_attrs=attributes))
+    return stored
+
+
+def read_numbers(stored: optuna.Study, search: Search = SEARCH) -> list[int]:
+    return [trial.user_attrs["number"] for trial in read_finished(stored, search)]
+
+
+def test_trials_stored_by_two_attempts_count_once_and_up_to_the_first_gap():
+    assert read_numbers(store_trials(0, 1, 1, 2, 4)) == [0, 1, 2]
+
+
+def test_of_two_attempts_at_the_same_trial_the_first_counts():
+    assert [trial.value for trial in read_finished(store_trials(0, 1, 1), SEARCH)] == [0.0, 1.0]
+
+
+def test_a_shorter_search_reads_no_further_than_it_would_have_gone():
+    assert read_numbers(store_trials(0, 1, 2, 3), replace(SEARCH, trials=3)) == [0, 1, 2]
+
+
+def test_the_time_limit_counts_the_trials_of_all_attempts():
+    stored = read_finished(store_trials(0, 1, 2, seconds=20), SEARCH)
+    assert is_over(stored, SEARCH)
+    assert not is_over(stored, replace(SEARCH, timeout_seconds=61))
+
+
+def test_a_search_that_its_limit_has_ended_stays_ended():
+    assert read_numbers(store_trials(0, 1, 2, 3, 4, seconds=20)) == [0, 1, 2]
+
+
+def test_the_defaults_are_tried_however_short_the_limit():
+    assert read_numbers(store_trials(0, 1, 2, seconds=20), replace(SEARCH, timeout_seconds=0)) == [0, 1]
 
 
 def test_the_same_recipe_has_the_same_hash_in_any_order_and_spelling():
