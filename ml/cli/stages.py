@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from ml.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, show
 
 PANEL = "Stages"
@@ -35,19 +31,3 @@ def add_stage(stage: str, description: str) -> None:
 
 for name, text in PLAIN_STAGES.items():
     add_stage(name, text)
-
-
-@app.command(rich_help_panel=PANEL)
-def promote(
-    model: ModelName,
-    as_of: AsOf,
-    approve: Annotated[bool, typer.Option("--approve", help='You approve it: needed when approval = "manual".')] = False,
-    simulate: Simulate = False,
-    as_json: AsJson = False,
-) -> None:
-    """Make the challenger champion when its verdict says PROMOTE."""
-    from ml import pipeline  # noqa: PLC0415 - as above
-
-    with open_stores() as stores:
-        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
-        show(pipeline.describe(pipeline.promote(stores, run, is_approved=approve)), as_json=as_json)

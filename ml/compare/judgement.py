@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
 
+from ml.compare.baselines import object_to_baselines, praise_baselines
 from ml.compare.contest import LOGISTIC, ComparisonInput
-from ml.compare.guards import object_to_baselines, object_to_precision, object_to_segments, praise_baselines, say_gain
+from ml.compare.harm import Harm, judge_harm
+from ml.compare.judging import Judgement
 from ml.compare.measures import AUC, compare_baselines, compare_metrics, compare_segments
-from ml.compare.rows import FEWEST_AS_OFS, check_rows, judged_again_on
-from ml.records import Interval, MetricComparison, Outcome, SegmentComparison, Verdict
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """An outcome with the sentence that decided and those that stand beside it."""
-
-    outcome: Outcome
-    reasons: tuple[str, ...]
-    judged_again_on: date | None = None
+from ml.compare.renewal import judge_renewal
+from ml.compare.rows import check_rows, judged_again_on, needed_as_ofs
+from ml.compare.superiority import judge_superiority
+from ml.metrics import paired_auc_difference
+from ml.records import Attribution, MetricComparison, Outcome, SegmentComparison, Verdict
 
 
 def compare(contest: ComparisonInput) -> Verdict:
     """Decide whether the challenger may replace the champion, or become the first one.
 
-    PROMOTE when the lower bound of the gain in AUC is above 0, the point estimate reaches the floor (`min_gain` of the
-    champion's AUC) and nothing speaks against it; REJECT when the upper bound is below the floor; else INCONCLUSIVE.
-    Without a champion the baselines alone decide. Too few as_ofs, of holdout or of training: INCONCLUSIVE.
+    Against a champion a sequential test of the gain decides (superiority.py), or for the champion's own recipe a test of
+    not being worse (renewal.py); then everything that must not be harmed has its say. Without a champion the baselines
+    alone decide. Too few as_ofs, of holdout or of training: INCONCLUSIVE.
 
     Raises:
         MisalignedScores: somebody's scores do not cover exactly the rows of the labels.
@@ -37,35 +33,36 @@ def compare(contest: ComparisonInput) -> Verdict:
         MetricNotFinite: a score or a metric is NaN or infinite.
     """
     unseen = check_rows(contest)
-    if len(unseen) < FEWEST_AS_OFS:
+    if len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
     metrics, baselines, segments = compare_metrics(contest), compare_baselines(contest), compare_segments(contest)
-    judgement = _judge(contest, metrics, baselines, segments)
-    return replace(_open_verdict(contest, judgement, unseen), metrics=metrics, baselines=baselines, segments=segments)
+    harm = judge_harm(contest)
+    judgement = _judge(contest, metrics, baselines, harm)
+    judgement = replace(judgement, reasons=(*judgement.reasons, *_mention_unjudged(segments)))
+    return replace(
+        _open_verdict(contest, judgement, unseen),
+        metrics=metrics,
+        baselines=baselines,
+        segments=segments,
+        guards=harm.guards,
+        blast_radius=harm.blast_radius,
+        doubts=harm.doubts,
+        attribution=_attribute(contest),
+    )
 
 
 def _judge(
-    contest: ComparisonInput,
-    metrics: tuple[MetricComparison, ...],
-    baselines: tuple[MetricComparison, ...],
-    segments: tuple[SegmentComparison, ...],
+    contest: ComparisonInput, metrics: tuple[MetricComparison, ...], baselines: tuple[MetricComparison, ...], harm: Harm
 ) -> Judgement:
-    limits = contest.model.promotion
     is_logistic = contest.challenger.algorithm == LOGISTIC
-    objections = (
-        *object_to_baselines(baselines, is_logistic=is_logistic),
-        *object_to_segments(segments, limits),
-        *object_to_precision(metrics, limits),
-    )
-    auc = next(metric for metric in metrics if metric.metric == AUC)
-    judgement = (
-        _judge_first(contest, objections)
-        if auc.gain is None or auc.champion is None
-        else _judge_gain(auc.gain, limits.min_gain * auc.champion, objections)
-    )
+    objections = object_to_baselines(baselines, is_logistic=is_logistic)
+    if contest.champion is None:
+        judgement = _judge_first(contest, objections)
+    else:
+        judgement = _judge_against_champion(contest, metrics, harm)
+        judgement = _object(judgement, objections)
     praise = () if objections else (praise_baselines(baselines, is_logistic=is_logistic),)
-    judgement = replace(judgement, reasons=(*judgement.reasons, *praise, *_mention_unjudged(segments)))
-    return _hold_for_history(contest, judgement)
+    return _hold_for_history(contest, replace(judgement, reasons=(*judgement.reasons, *praise)))
 
 
 def _judge_first(contest: ComparisonInput, objections: tuple[str, ...]) -> Judgement:
@@ -74,24 +71,33 @@ def _judge_first(contest: ComparisonInput, objections: tuple[str, ...]) -> Judge
     return Judgement(Outcome.PROMOTE, (f"Version {contest.challenger.version} is fit to be the first champion.",))
 
 
-def _judge_gain(gain: Interval, floor: float, objections: tuple[str, ...]) -> Judgement:
-    said = f"The gain of {say_gain(gain, 'AUC')}"
-    if gain.high < floor:
-        return Judgement(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.", *objections))
-    if gain.low > 0 and gain.estimate >= floor:
-        sentence = f"{said} lies above 0 and reaches the floor of {floor:+.4f}."
-        if objections:
-            return Judgement(Outcome.INCONCLUSIVE, (*objections, sentence))
-        return Judgement(Outcome.PROMOTE, (sentence,))
-    return Judgement(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(gain, floor)}", *objections))
+def _judge_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Judgement:
+    auc = next(metric for metric in metrics if metric.metric == AUC)
+    assert auc.gain is not None
+    assert auc.champion is not None
+    floor = contest.model.promotion.min_gain * auc.champion
+    judgement = judge_renewal(contest) if contest.side == "renewal" else judge_superiority(contest, auc.gain, floor)
+    if not (harm.vetoes and judgement.looks):  # without a look nothing is decided, not even against it
+        return judgement
+    return replace(judgement, outcome=Outcome.REJECT, reasons=(*harm.vetoes, *judgement.reasons), judged_again_on=None)
 
 
-def _say_doubt(gain: Interval, floor: float) -> str:
-    if gain.estimate >= floor:
-        return f"reaches the floor of {floor:+.4f}, but its interval includes 0: it may be chance."
-    if gain.low > 0:
-        return f"is above 0, but below the floor of {floor:+.4f} that its interval includes."
-    return f"settles nothing: its interval includes both 0 and the floor of {floor:+.4f}."
+def _object(judgement: Judgement, objections: tuple[str, ...]) -> Judgement:
+    """What a baseline does as well is not promoted yet, however much it gains on the champion."""
+    if judgement.outcome is Outcome.PROMOTE and objections:
+        return replace(judgement, outcome=Outcome.INCONCLUSIVE, reasons=(*objections, *judgement.reasons))
+    return replace(judgement, reasons=(*judgement.reasons, *objections))
+
+
+def _attribute(contest: ComparisonInput) -> Attribution | None:
+    if contest.refit is None or contest.champion is None:
+        return None
+    confidence = contest.model.promotion.confidence
+    challenger, champion = contest.challenger.scores, contest.champion.scores
+    return Attribution(
+        new_data=paired_auc_difference(contest.refit, champion, contest.labels, confidence=confidence),
+        new_recipe=paired_auc_difference(challenger, contest.refit, contest.labels, confidence=confidence),
+    )
 
 
 def _hold_for_history(contest: ComparisonInput, judgement: Judgement) -> Judgement:
@@ -101,7 +107,7 @@ def _hold_for_history(contest: ComparisonInput, judgement: Judgement) -> Judgeme
         return judgement
     again_on = contest.as_of + timedelta(days=7 * (wanted - found))
     sentence = f"It was trained on {found} as_ofs, and {wanted} are the fewest to promote on: there are enough from {again_on}."
-    return Judgement(Outcome.INCONCLUSIVE, (sentence, *judgement.reasons), again_on)
+    return replace(judgement, outcome=Outcome.INCONCLUSIVE, reasons=(sentence, *judgement.reasons), judged_again_on=again_on)
 
 
 def _postpone(contest: ComparisonInput, unseen: tuple[date, ...]) -> Verdict:
@@ -110,7 +116,7 @@ def _postpone(contest: ComparisonInput, unseen: tuple[date, ...]) -> Verdict:
     newest = max(contestant.newest_as_of for contestant in contest.contestants)
     sentence = (
         f"{len(unseen)} as_ofs with labels lie {contest.model.embargo.days} days or more after {newest}, the last that "
-        f"either was trained on, and {FEWEST_AS_OFS} are the fewest to judge on{when}."
+        f"either was trained on, and {needed_as_ofs(contest)} are the fewest to judge on{when}."
     )
     return _open_verdict(contest, Judgement(Outcome.INCONCLUSIVE, (sentence,), again_on), unseen)
 
@@ -134,6 +140,9 @@ def _open_verdict(contest: ComparisonInput, judgement: Judgement, unseen: tuple[
         knowledge_lag_days=contest.knowledge_lag_days,
         reasons=(*judgement.reasons, *_mention_time(contest)),
         judged_again_on=judgement.judged_again_on,
+        side="first" if contest.champion is None else contest.side,
+        alpha=None if contest.test is None else contest.test.alpha,
+        looks=judgement.looks,
     )
 
 

@@ -1,8 +1,8 @@
 """Which rows may judge: the same for everybody, and seen by nobody in training.
 
 Worked example (lapse, embargo 28 days): a challenger trained to 08-14 has seen labels up to 09-11, so its first
-holdout as_of is 09-11. A champion trained to 08-21 forbids 09-11 as well; were it trained to 09-25, the first two
-unseen as_ofs are 10-23 and 10-30, whose labels have matured by 11-29: the pair is judged again then.
+holdout as_of is 09-11. A champion trained to 08-21 forbids 09-11 as well; were it trained to 09-25, the first four
+unseen as_ofs are 10-23 to 11-13, whose labels have matured by 12-13: the pair is judged again then.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ def unseen_as_ofs(candidates: Iterable[date], training_as_ofs: Iterable[date], *
     return tuple(sorted(as_of for as_of in candidates if as_of >= first))
 
 
+def needed_as_ofs(contest: ComparisonInput) -> int:
+    """The fewest to judge on: two without a champion, else those of the first look."""
+    return FEWEST_AS_OFS if contest.champion is None else contest.model.training.holdout_as_ofs
+
+
 def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
-    """The as_ofs that may judge; fewer than two mean that nothing can be said yet.
+    """The as_ofs that may judge; fewer than `needed_as_ofs` mean that nothing can be said yet.
 
     Raises:
         MisalignedScores: scores, labels and segments do not cover the same rows.
@@ -47,11 +52,11 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
 
 
 def judged_again_on(contest: ComparisonInput) -> date | None:
-    """The day on which two as_ofs that neither has seen will have matured; None when that day has passed already."""
-    model = contest.model
+    """The day on which enough as_ofs that neither has seen will have matured; None when that day has passed already."""
+    model, weeks = contest.model, needed_as_ofs(contest)
     first = max(contestant.newest_as_of for contestant in contest.contestants) + model.embargo
-    second_as_of = model.training_as_ofs(first, first + timedelta(days=13))[1]  # 14 days hold each weekday twice
-    day = model.matured_at(second_as_of).astimezone(model.zone).date()
+    last_needed = model.training_as_ofs(first, first + timedelta(days=7 * weeks - 1))[-1]  # seven days hold each weekday once
+    day = model.matured_at(last_needed).astimezone(model.zone).date()
     return day if day > contest.as_of else None
 
 

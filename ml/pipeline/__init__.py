@@ -8,18 +8,21 @@ Every function takes the open stores and one `Run`, does its stage for (model, a
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily` first, then `learning`; `champion` loads what serves, `evidence` gathers what `decide` looks at.
+Read `daily` first, then `learning`, `comparing` and `promoting`; `champion` loads what serves, `contests` keeps who is under
+test, `evidence` gathers what `decide` looks at.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml.pipeline.champion import settle
+from ml.pipeline.comparing import compare
 from ml.pipeline.daily import decide, monitor, refresh, score, validate
 from ml.pipeline.describing import describe, find_links
-from ml.pipeline.learning import ask_for_retraining, assemble, compare, promote, rollback, train
+from ml.pipeline.learning import ask_for_retraining, assemble, train
 from ml.pipeline.mailing import drain_outbox, mail
 from ml.pipeline.opening import Stores, open_stores
+from ml.pipeline.promoting import promote, rollback
 from ml.records import Run
 
 Stage = Callable[[Stores, Run], Any]

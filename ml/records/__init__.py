@@ -13,8 +13,18 @@ from ml.records.recipes import Recipe, recipe_hash
 from ml.records.runs import Purpose, Run
 from ml.records.scoring import Publication, ScoringRules, Tally
 from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
-from ml.records.training import Assembly, Baseline, SplitPlan, Trained, TrainingSet, Version
-from ml.records.verdicts import Evaluation, MetricComparison, Move, MoveKind, Outcome, Promotion, SegmentComparison, Verdict
+from ml.records.training import Assembly, Baseline, Origin, SplitPlan, Trained, TrainingSet, Version
+from ml.records.verdicts import (
+    Comparison,
+    Evaluation,
+    MetricComparison,
+    Move,
+    MoveKind,
+    Outcome,
+    Promotion,
+    SegmentComparison,
+    Verdict,
+)
 
 __all__ = [
     "Answer",
@@ -25,6 +35,7 @@ __all__ = [
     "BlastRadius",
     "Choice",
     "Column",
+    "Comparison",
     "Contest",
     "Decision",
     "DriftCheck",
@@ -39,6 +50,7 @@ __all__ = [
     "MetricComparison",
     "Move",
     "MoveKind",
+    "Origin",
     "Outcome",
     "Promotion",
     "Publication",

@@ -115,12 +115,16 @@ class Trained:
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
 
+Origin = Literal["training", "renewal", "manual"]
+
+
 @dataclass(frozen=True)
 class Version:
     """A registered predictor as the ledger knows it.
 
     Attributes:
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
+        origin: `training` was made for the day, `renewal` is the champion's recipe refitted for it.
     """
 
     model: str
@@ -139,6 +143,7 @@ class Version:
     query_hash: str = ""
     code_version: str = ""
     baselines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    origin: Origin = "training"
 
     @property
     def knowledge_lag_days(self) -> int:

@@ -84,6 +84,16 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """All verdicts of a day, one for each challenger; that on the newest version last."""
+
+    verdicts: tuple[Verdict, ...]
+
+    def about(self, version: int) -> Verdict:
+        return next(verdict for verdict in self.verdicts if verdict.challenger_version == version)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A verdict with its number in the ledger."""
 

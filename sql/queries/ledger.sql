@@ -53,13 +53,13 @@ limit 1;
 -- A registered version; the same version, or the same training, is recorded once.
 insert into ledger.versions (
     model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
-    parameters, holdout_mean_score, config_hash, query_hash, code_version, effective_at
+    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, effective_at
 )
 values (
     :model, :version, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
     cast(:evidence as jsonb) -> 'baselines', :data_hash,
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
-    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :effective_at
+    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :origin, :effective_at
 )
 on conflict do nothing;
 
@@ -68,20 +68,26 @@ on conflict do nothing;
 select * from ledger.versions where model = :model and version = :version;
 
 -- name: find_training
--- The version that was trained for a day on exactly these rows.
-select * from ledger.versions where model = :model and trained_for = :trained_for and data_hash = :data_hash;
+-- The version that was trained for a day on exactly these rows: tuned, or the champion's recipe refitted.
+select *
+from ledger.versions
+where model = :model and trained_for = :trained_for and data_hash = :data_hash and origin = :origin;
 
 -- name: last_training
 -- The newest training for a day before the given one; a rerun of a day does not see its own.
 select *
 from ledger.versions
-where model = :model and trained_for < :before
+where model = :model and trained_for < :before and origin = 'training'
 order by trained_for desc, version desc
 limit 1;
 
 -- name: trained_on_day
--- The newest version that was trained for this very day.
-select * from ledger.versions where model = :model and trained_for = :trained_for order by version desc limit 1;
+-- The newest version that was trained for this very day: tuned, or the champion's recipe refitted.
+select *
+from ledger.versions
+where model = :model and trained_for = :trained_for and origin = :origin
+order by version desc
+limit 1;
 
 -- name: record_evaluation
 -- One comparison, with the whole verdict.

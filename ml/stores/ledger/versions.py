@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from ml.errors import VersionMissing
-from ml.records import Evaluation, Run, Verdict, Version, dump_json
+from ml.records import Evaluation, Origin, Run, Verdict, Version, dump_json
 from ml.stores.ledger.statements import execute, fetch_one
 from ml.stores.sessions import Session
 
@@ -20,6 +20,7 @@ VERSION_COLUMNS = (
     "config_hash",
     "query_hash",
     "code_version",
+    "origin",
     "effective_at",
 )
 
@@ -34,9 +35,8 @@ def record_version(session: Session, version: Version) -> Version:
         holdout_as_ofs=list(version.holdout_as_ofs),
         evidence=dump_json({"manifest": version.manifest, "parameters": version.parameters, "baselines": version.baselines}),
     )
-    return find_training(session, version.model, version.trained_for, version.data_hash) or get_version(
-        session, version.model, version.version
-    )
+    kept = find_training(session, version.model, version.trained_for, version.data_hash, origin=version.origin)
+    return kept or get_version(session, version.model, version.version)
 
 
 def get_version(session: Session, model: str, version: int) -> Version:
@@ -53,14 +53,16 @@ def get_version(session: Session, model: str, version: int) -> Version:
     return found
 
 
-def find_training(session: Session, model: str, trained_for: date, data_hash: str) -> Version | None:
+def find_training(
+    session: Session, model: str, trained_for: date, data_hash: str, *, origin: Origin = "training"
+) -> Version | None:
     """The version that was trained for this day on exactly these rows: a second training would give the same."""
-    return fetch_one(Version, session, "find_training", model=model, trained_for=trained_for, data_hash=data_hash)
+    return fetch_one(Version, session, "find_training", model=model, trained_for=trained_for, data_hash=data_hash, origin=origin)
 
 
-def trained_on_day(session: Session, model: str, trained_for: date) -> Version | None:
+def trained_on_day(session: Session, model: str, trained_for: date, *, origin: Origin = "training") -> Version | None:
     """The newest version that was trained for this very day."""
-    return fetch_one(Version, session, "trained_on_day", model=model, trained_for=trained_for)
+    return fetch_one(Version, session, "trained_on_day", model=model, trained_for=trained_for, origin=origin)
 
 
 def last_training(session: Session, model: str, *, before: date) -> Version | None:

@@ -1,12 +1,11 @@
-"""What speaks against a challenger, whatever its gain: sentences, none when all is well."""
+"""Is the challenger worth its trouble at all: better than a single column, and no worse than logistic regression?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ml.compare.measures import AUC_OVER_LOGISTIC, AUC_OVER_RECENCY, LOG_LOSS_OVER_LOGISTIC, PRECISION_AT_RECALL
-from ml.config.model import Promotion
-from ml.records import Interval, MetricComparison, SegmentComparison
+from ml.compare.measures import AUC_OVER_LOGISTIC, AUC_OVER_RECENCY, LOG_LOSS_OVER_LOGISTIC
+from ml.records import Interval, MetricComparison
 
 MOST_AUC_BEHIND_LOGISTIC = 0.01  # issue: "not worse in AUC (lower bound above -.01)"
 
@@ -53,25 +52,6 @@ def praise_baselines(baselines: Iterable[MetricComparison], *, is_logistic: bool
         return f"{sentence}, and is itself the logistic regression."
     auc, log_loss = say_gain(gains[AUC_OVER_LOGISTIC], "AUC"), say_gain(gains[LOG_LOSS_OVER_LOGISTIC], "log-loss")
     return f"{sentence}, and over logistic regression {auc} and {log_loss}."
-
-
-def object_to_segments(segments: Iterable[SegmentComparison], limits: Promotion) -> tuple[str, ...]:
-    """A judged segment that loses more than the limit, with its whole interval beyond it."""
-    return tuple(
-        f"{segment.segment} = {segment.value} ({segment.positives} positives) loses more than the {limits.segment_max_loss} "
-        f"allowed to a segment: {say_gain(segment.gain, 'AUC')}."
-        for segment in segments
-        if segment.gain is not None and segment.gain.high < -limits.segment_max_loss
-    )
-
-
-def object_to_precision(metrics: Iterable[MetricComparison], limits: Promotion) -> tuple[str, ...]:
-    """The same limit asked of the precision at the wanted recall."""
-    gain = next(metric.gain for metric in metrics if metric.metric == PRECISION_AT_RECALL)
-    if gain is None or not gain.high < -limits.segment_max_loss:
-        return ()
-    sentence = f"Precision at {limits.precision_at_recall:.0%} recall falls by more than the {limits.segment_max_loss} allowed"
-    return (f"{sentence}: {say_gain(gain, 'precision')}.",)
 
 
 def _gains(baselines: Iterable[MetricComparison]) -> Mapping[str, Interval]:
