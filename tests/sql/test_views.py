@@ -35,8 +35,9 @@ values (
 );
 insert into ledger.evaluations (model, as_of, challenger_version, verdict, evidence, purpose, effective_at)
 values ('toy', '2017-10-30', 3, 'PROMOTE', '{}', 'simulation', '2017-10-30 12:00+00');
-insert into ledger.promotions (model, version, kind, status, evaluation_id, reason, actor, purpose, effective_at, applied_at)
-values ('toy', 3, 'promote', 'applied', 1, 'Better.', 'airflow', 'simulation', '2017-10-30 12:00+00', '2026-01-01');
+insert into ledger.promotions (model, version, kind, evaluation_id, reason, actor, purpose, effective_at)
+values ('toy', 3, 'promote', 1, 'Better.', 'airflow', 'simulation', '2017-10-30 12:00+00');
+update ledger.promotions set status = 'applied', applied_at = '2026-01-01';
 """
 
 
@@ -161,10 +162,11 @@ def test_the_history_of_champions_has_their_verdicts_and_ends(toy, read):
     write(
         toy,
         CHAMPION,
-        """insert into ledger.promotions (model, version, previous_version, kind, status, reason, actor, purpose, effective_at,
-        applied_at) values ('toy', 2, 3, 'rollback', 'applied', 'Odd.', 'ann', 'live', '2017-11-20 12:00+00', '2026-01-02')""",
-        """insert into ledger.promotions (model, version, previous_version, kind, status, reason, actor, purpose, effective_at)
-        values ('toy', 4, 2, 'promote', 'intended', 'Not yet.', 'airflow', 'live', '2017-11-21 12:00+00')""",
+        """insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at)
+        values ('toy', 2, 3, 'rollback', 'Odd.', 'ann', 'live', '2017-11-20 12:00+00')""",
+        "update ledger.promotions set status = 'applied', applied_at = '2026-01-02' where status = 'intended'",
+        """insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at)
+        values ('toy', 4, 2, 'promote', 'Not yet.', 'airflow', 'live', '2017-11-21 12:00+00')""",
     )
     found = read("""
         select version, champion_from::date::text, champion_until::date::text, verdict, newest_training_as_of::text
