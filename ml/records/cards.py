@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import isfinite
 
 from ml.records.intervals import Interval
 from ml.records.verdicts import Verdict
@@ -69,3 +70,8 @@ class ServedDay:
     log_loss: float
     mean_score: float
     base_rate: float
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether both classes came true, so that there is an AUC."""
+        return isfinite(self.auc.estimate)

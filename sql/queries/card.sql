@@ -1,9 +1,5 @@
 -- Purpose: what a model card says of one version that no other page asks for; read only.
 
--- name: origin
--- Where a version came from.
-select origin from ledger.versions where model = :model and version = :version;
-
 -- name: verdicts_on
 -- Every comparison of a version as challenger, oldest first.
 select evaluation_id, effective_at, evidence as verdict

@@ -16,12 +16,6 @@ from ml.stores.sessions import Session
 Record = TypeVar("Record")
 
 
-def origin_of(session: Session, model: str, version: int) -> str:
-    """Where a version came from: training, renewal or manual."""
-    values = {"model": model, "version": version}
-    return str(session.execute(queries.load("card")["origin"], values).scalar_one())
-
-
 def verdicts_on(session: Session, model: str, version: int) -> tuple[DatedVerdict, ...]:
     """Every comparison of a version as challenger, oldest first."""
     return _fetch(DatedVerdict, session, "verdicts_on", model=model, version=version)

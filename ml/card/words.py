@@ -1,0 +1,78 @@
+"""How figures and findings are written on a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from ml.card.document import Cell, Tone
+from ml.records import Interval
+
+METRICS = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "precision_at_recall": "precision at the guarded recall",
+    "calibration_error": "calibration error",
+    "auc_over_recency": "AUC over the recency rule",
+    "auc_over_logistic": "AUC over logistic regression",
+    "log_loss_over_logistic": "log-loss under logistic regression",
+}
+LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
+
+TONES: dict[str, Tone] = {
+    **dict.fromkeys(("PROMOTE", "promoted", "held", "steady", "champion", "final", "inside"), "good"),
+    **dict.fromkeys(("INCONCLUSIVE", "doubtful", "open", "provisional", "by construction", "outside", "TRAIN"), "warm"),
+    **dict.fromkeys(("REJECT", "rejected", "veto", "drifted"), "bad"),
+}
+
+
+def word(text: str) -> Cell:
+    """A word that stands out."""
+    return Cell(text, tone=TONES.get(text, "calm"))
+
+
+def write_metric(metric: str) -> str:
+    """A metric as people name it; one that is new here keeps its own name."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def write_interval(value: Interval | None, absent: str = "") -> str:
+    """`0.862 [0.842, 0.881]`."""
+    return absent if value is None else f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+
+
+def write_gain(value: Interval | None, absent: str = "") -> str:
+    """`+0.0050 [-0.0010, +0.0110]`."""
+    return absent if value is None else str(value)
+
+
+def write_number(value: float | None) -> str:
+    """Four significant digits."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004 - five digits read better grouped
+
+
+def write_share(part: float, whole: float) -> str:
+    """`12.8%`; empty of nothing."""
+    return f"{part / whole:.1%}" if whole else ""
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 as_of`, `4 as_ofs`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def write_days(days: Iterable[date]) -> str:
+    """`2017-03-27 to 2017-05-15 (8 as_ofs)`."""
+    ordered = sorted(days)
+    if not ordered:
+        return "none"
+    span = str(ordered[0]) if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+    return f"{span} ({count(len(ordered), 'as_of')})"
+
+
+def join(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    listed = list(names)
+    return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
