@@ -21,6 +21,8 @@ class Training(Section):
             stops one only beyond.
         recency: the feature of the single-feature baseline; without it, the one that ranks best alone.
         exclude: features that the snapshot keeps and nothing learns from.
+        search_every_days: a training searches when the last search is at least so old; 0 searches every time.
+        search_on_drift: and when drift asked for it.
         monotone: feature -> whether the score may only rise or only fall as its known values grow, all else equal.
     """
 
@@ -30,6 +32,8 @@ class Training(Section):
     folds: int = Field(default=5, ge=2)
     trials: int = Field(default=50, ge=1)
     timeout_minutes: float = Field(default=20, gt=0)
+    search_every_days: int = Field(default=28, ge=0)
+    search_on_drift: bool = True
     algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(default=("xgboost", "lightgbm"), min_length=1, strict=False)
     metric: Literal["roc_auc"] = "roc_auc"
     seed: int = 7

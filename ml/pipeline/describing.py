@@ -67,6 +67,7 @@ def _(version: Version) -> Facts:
         "algorithm": version.algorithm,
         "trained_to": max(version.training_as_ofs).isoformat(),
         "holdout": ", ".join(day.isoformat() for day in version.holdout_as_ofs),
+        "tuning": version.tuning.sentence if version.tuning else "No booster was fitted.",
         "mlflow_run_id": version.mlflow_run_id,
     }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from ml.config import Model
-from ml.records import DriftCheck, Evidence, Run, Version
+from ml.config import Declaration, Model
+from ml.records import Choice, DriftCheck, Evidence, Run, SearchHistory, Version
 from ml.stores import ledger
 from ml.stores.sessions import Session
 
@@ -49,6 +49,19 @@ def find_champion(session: Session, run: Run) -> Version | None:
         ledger.champion_at(session, run.model, run.clock) if run.purpose == "backfill" else ledger.champion(session, run.model)
     )
     return None if number is None else ledger.get_version(session, run.model, number)
+
+
+def look_back(session: Session, run: Run, declaration: Declaration, champion: Version | None) -> SearchHistory:
+    """What decides whether the training of the day searches: all of it is older than the day, so that a rerun does the same."""
+    last = ledger.last_search(session, run.model, before=run.as_of)
+    decision = ledger.find_decision(session, run.model, run.as_of)
+    return SearchHistory(
+        champion=None if champion is None else champion.parameters,
+        last_search=last.tuning if last else None,
+        days_since=(run.as_of - last.trained_for).days if last else 0,
+        is_asked_by_drift=decision is not None and decision.choice is Choice.TRAIN,
+        query_hash=declaration.query_hash,
+    )
 
 
 def matured_days(session: Session, model: Model, clock: datetime) -> tuple[date, ...]:

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from ml.config import Declaration, read_code_version
 from ml.errors import HistoryTooShort, NotAsked, NothingToTrain
 from ml.pipeline.champion import score_rows
-from ml.pipeline.evidence import find_champion, matured_days
+from ml.pipeline.evidence import find_champion, look_back, matured_days
 from ml.pipeline.opening import Stores, recorded
 from ml.predictor import load_predictor
-from ml.records import Assembly, Choice, Origin, Recipe, Run, SplitPlan, Trained, TrainingSet, Version
+from ml.records import Assembly, Choice, Origin, Recipe, Run, SearchHistory, SplitPlan, Trained, TrainingSet, Version
 from ml.stores import ledger, warehouse
 from ml.stores.sessions import Session, take_lock
 from ml.train import plan_split, refit
@@ -95,7 +95,8 @@ def train(stores: Stores, run: Run) -> Version:
         training = warehouse.read_training_set(session, declaration, plan.training)
         holdout = warehouse.read_training_set(session, declaration, plan.holdout)
         champion = find_champion(session, run)
-    material = Material(declaration, plan, training, holdout, champion)
+        past = look_back(session, run, declaration, champion)
+    material = Material(declaration, plan, training, holdout, champion, past)
     challenger = _make(stores, run, material, "training", partial(_search, stores, material))
     if champion is not None and champion.parameters:
         _make(stores, run, material, "renewal", partial(_refit, material, champion.recipe))
@@ -111,6 +112,7 @@ class Material:
     training: TrainingSet
     holdout: TrainingSet
     champion: Version | None
+    past: SearchHistory
 
 
 def _make(stores: Stores, run: Run, material: Material, origin: Origin, fit: Callable[[Path], Trained]) -> Version:
@@ -124,20 +126,21 @@ def _make(stores: Stores, run: Run, material: Material, origin: Origin, fit: Cal
 
 
 def _search(stores: Stores, material: Material, folder: Path) -> Trained:
-    champion = material.champion
     return search(
         material.declaration.model,
         material.training,
         material.plan,
         folder=folder,
-        warm_start=None if champion is None else champion.parameters,
+        past=material.past,
         storage_url=stores.warehouse.url_in_schema("tuning"),
         trials=stores.settings.trials,
     )
 
 
 def _refit(material: Material, recipe: Recipe, folder: Path) -> Trained:
-    return refit(material.declaration.model, material.training, material.plan, recipe, folder=folder)
+    declaration = material.declaration
+    query_hash = declaration.query_hash
+    return refit(declaration.model, material.training, material.plan, recipe, folder=folder, query_hash=query_hash)
 
 
 @contextmanager
@@ -177,5 +180,6 @@ def _register(stores: Stores, run: Run, material: Material, trained: Trained, or
             code_version=read_code_version(),
             baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
             origin=origin,
+            tuning=trained.tuning,
         )
         return ledger.record_version(session, version)

@@ -14,6 +14,7 @@ from ml.records.runs import Purpose, Run
 from ml.records.scoring import Publication, ScoringRules, Tally
 from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
 from ml.records.training import Assembly, Baseline, Origin, SplitPlan, Trained, TrainingSet, Version
+from ml.records.tuning import SearchHistory, Tuning
 from ml.records.verdicts import (
     Comparison,
     Evaluation,
@@ -62,6 +63,7 @@ __all__ = [
     "RuleResult",
     "Run",
     "ScoringRules",
+    "SearchHistory",
     "SegmentComparison",
     "Side",
     "Snapshot",
@@ -69,6 +71,7 @@ __all__ = [
     "Tally",
     "Trained",
     "TrainingSet",
+    "Tuning",
     "Validation",
     "Verdict",
     "Version",

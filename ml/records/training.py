@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ml.records.intervals import Interval
 from ml.records.recipes import Algorithm, Recipe, recipe_hash
+from ml.records.tuning import Tuning
 
 if TYPE_CHECKING:
     import pandas as pd  # DAG parsing reads this package and must stay light
@@ -90,7 +90,7 @@ class Trained:
         algorithm: xgboost, lightgbm or logistic.
         parameters: as given to the library; `rounds` is the median of the early stops over the folds.
         fold_metrics: one row per fold: metric name -> value.
-        tuned_minus_default: out-of-fold AUC of the best trial minus that of the better regularised default.
+        tuning: how the booster came by its parameters; None when a logistic regression was fitted again.
         learning_curve: number of training as_ofs -> AUC on the last fold.
         pictures: name -> PNG file; `alarms`: sentences of the leak checks that did not stop the training.
         baselines: `logistic` and `recency`, fitted on the same rows.
@@ -103,7 +103,7 @@ class Trained:
     trials: int
     metrics: Mapping[str, float]
     fold_metrics: tuple[Mapping[str, float], ...]
-    tuned_minus_default: Interval | None
+    tuning: Tuning | None
     importances: Mapping[str, float]
     learning_curve: Mapping[int, float]
     pictures: Mapping[str, Path]
@@ -125,6 +125,7 @@ class Version:
     Attributes:
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
         origin: `training` was made for the day, `renewal` is the champion's recipe refitted for it.
+        tuning: how the booster of its training came by its parameters.
     """
 
     model: str
@@ -144,6 +145,7 @@ class Version:
     code_version: str = ""
     baselines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     origin: Origin = "training"
+    tuning: Tuning | None = None
 
     @property
     def knowledge_lag_days(self) -> int:

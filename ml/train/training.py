@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from ml.config import Model
-from ml.records import Recipe, SplitPlan, Trained, TrainingSet
+from ml.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
 from ml.train.alarms import find_alarms, rank_alone, refuse_oracles
 from ml.train.baselines import choose_recency
 from ml.train.boosters import measure_gains
@@ -26,11 +28,13 @@ from ml.train.judged import (
     write_all,
 )
 from ml.train.pictures import draw_pictures
+from ml.train.policy import choose_search, name_question
 from ml.train.rows import FoldRows, Rows, cut_folds, gather_rows
 from ml.train.search import Searched, search_recipe, try_known
 from ml.train.splits import make_folds
 from ml.train.study import Search, name_study
 
+NOTHING_BEFORE = SearchHistory()
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,11 @@ class Prepared:
         """What a search over these rows depends on, beside the rows themselves and the search."""
         return [fold.fold for fold in self.folds], self.rows.features
 
+    @property
+    def labels(self) -> pd.Series:
+        """Of the out-of-fold rows, in the order of the folds."""
+        return self.recency.labels
+
 
 def state_parameters(model: Model, recipe: Recipe) -> dict[str, float | int | str]:
     """What a version made by this recipe records as its parameters: the recipe, and what a person ruled about the inputs."""
@@ -64,7 +73,7 @@ def train(
     plan: SplitPlan,
     *,
     folder: Path,
-    warm_start: Mapping[str, object] | None = None,
+    past: SearchHistory = NOTHING_BEFORE,
     storage_url: str | None = None,
     study_name: str | None = None,
     trials: int | None = None,
@@ -72,11 +81,13 @@ def train(
 ) -> Trained:
     """Fit a challenger and its baselines on the training as_ofs alone; the holdout never enters here.
 
+    Its parameters are searched, or those of the last search are fitted again: as the model's policy has it.
+
     Args:
         model, plan: as declared and as planned.
         training: the rows of `plan.training`, and no others.
         folder: receives challenger/, logistic/ and recency/ (predictor files) and pictures/.
-        warm_start: the champion's parameters, tried early.
+        past: what the policy looks at, and the champion's parameters, which a search tries early.
         storage_url: database of the study; a killed training with the same arguments resumes there. None: in memory.
         study_name: readable part of the study's name; the model's name without it.
         trials: instead of the model's own number.
@@ -88,9 +99,14 @@ def train(
         RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
     """
     prepared = _prepare(model, training, plan)
-    search = _describe_search(model, warm_start, trials)
-    name = name_study(study_name or model.name, search, training.data_hash, prepared.question)
-    searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
+    question = name_question(model.training, prepared.rows.features, past.query_hash)
+    choice = choose_search(model.training, past, question)
+    if choice.recipe is None:
+        search = _describe_search(model, past, trials)
+        name = name_study(study_name or model.name, search, training.data_hash, prepared.question)
+        searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
+    else:
+        searched = _try_known(prepared, choice.recipe, threads)
     judged = choose_challenger(
         searched,
         prepared.folds,
@@ -98,28 +114,33 @@ def train(
         seed=model.training.seed,
         confidence=model.promotion.confidence,
     )
-    return _fit(prepared, judged, searched, folder)
+    return _fit(prepared, judged, searched, _report_tuning(prepared, searched, choice.because, question), folder=folder)
 
 
-def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
+def refit(
+    model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, query_hash: str = "", threads: int = 2
+) -> Trained:
     """Fit a known recipe on other rows, without a search: it is the challenger, whatever else would be ahead of it.
 
     Early stopping finds the number of rounds anew, and the baselines are fitted as in every training.
 
     Args:
         recipe: such as that of the champion: `version.recipe`.
+        query_hash: of the SQL that made the rows.
         model, training, plan, folder, threads: as in `train`.
 
     Raises:
         ConfigError: the recipe lacks a parameter of its algorithm.
         All that `train` raises.
     """
-    prepared, wanted = _prepare(model, training, plan), model.training
-    searched = None
-    if recipe.algorithm != "logistic":
-        searched = try_known(recipe, prepared.folds, algorithms=wanted.algorithms, seed=wanted.seed, threads=threads)
-    judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=wanted.seed)
-    return _fit(prepared, judged, searched, folder)
+    prepared = _prepare(model, training, plan)
+    searched = None if recipe.algorithm == "logistic" else _try_known(prepared, recipe, threads)
+    judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
+    tuning = None
+    if searched:
+        question = name_question(model.training, prepared.rows.features, query_hash)
+        tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", question)
+    return _fit(prepared, judged, searched, tuning, folder=folder)
 
 
 def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
@@ -134,18 +155,33 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     return Prepared(model, training, plan, rows, folds, recency, find_alarms(model, rows, alone), started)
 
 
-def _describe_search(model: Model, warm_start: Mapping[str, object] | None, trials: int | None) -> Search:
+def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:
     wanted = model.training
-    return Search(wanted.algorithms, trials or wanted.trials, wanted.timeout_minutes * 60, wanted.seed, warm_start)
+    return Search(wanted.algorithms, trials or wanted.trials, wanted.timeout_minutes * 60, wanted.seed, past.champion)
 
 
-def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, folder: Path) -> Trained:
+def _try_known(prepared: Prepared, recipe: Recipe, threads: int) -> Searched:
+    rules = prepared.model.training
+    return try_known(recipe, prepared.folds, algorithms=rules.algorithms, seed=rules.seed, threads=threads)
+
+
+def _report_tuning(prepared: Prepared, searched: Searched, because: str, question: str) -> Tuning:
+    return Tuning(
+        is_searched=searched.trials > 0,
+        because=because,
+        recipe=searched.best.recipe,
+        question=question,
+        trials=searched.trials,
+        gain=compare_to_default(searched, prepared.labels, prepared.model.promotion.confidence),
+    )
+
+
+def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, tuning: Tuning | None, *, folder: Path) -> Trained:
     """Fit the challenger and the baselines on every training row, write their files, and report on what was judged."""
     written = write_all(judged, prepared.rows, prepared.training.features, folder)
     fold_metrics = tuple(measure_fold(judged, fold, number) for number, fold in enumerate(prepared.folds, start=1))
     importances = measure_gains(written.challenger)
     curve = draw_learning_curve(judged.challenger, prepared.folds[-1])
-    confidence = prepared.model.promotion.confidence
     trained = Trained(
         folder=folder / "challenger",
         algorithm=written.challenger.contract.algorithm,
@@ -154,7 +190,7 @@ def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, folder: 
         trials=searched.trials if searched else 0,
         metrics={**measure_out_of_fold(judged), **(measure_search(searched) if searched else {})},
         fold_metrics=fold_metrics,
-        tuned_minus_default=compare_to_default(searched, judged.challenger.labels, confidence) if searched else None,
+        tuning=tuning,
         importances=importances,
         learning_curve=curve,
         pictures=draw_pictures(folder / "pictures", judged.challenger, folds=fold_metrics, importances=importances, curve=curve),
@@ -180,5 +216,7 @@ def _log_training(model: Model, trained: Trained) -> None:
         trained.metrics["auc"],
         trained.seconds,
     )
+    if trained.tuning:
+        log.info("train %s: %s", model.name, trained.tuning.sentence)
     for alarm in trained.alarms:
         log.warning("train %s: %s", model.name, alarm)

@@ -53,13 +53,14 @@ limit 1;
 -- A registered version; the same version, or the same training, is recorded once.
 insert into ledger.versions (
     model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
-    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, effective_at
+    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, tuning, effective_at
 )
 values (
     :model, :version, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
     cast(:evidence as jsonb) -> 'baselines', :data_hash,
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
-    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :origin, :effective_at
+    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :origin,
+    nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), :effective_at
 )
 on conflict do nothing;
 
@@ -78,6 +79,14 @@ where model = :model and trained_for = :trained_for and data_hash = :data_hash a
 select *
 from ledger.versions
 where model = :model and trained_for < :before and origin = 'training'
+order by trained_for desc, version desc
+limit 1;
+
+-- name: last_search
+-- The newest training for a day before the given one that searched for its parameters.
+select *
+from ledger.versions
+where model = :model and trained_for < :before and origin = 'training' and cast(tuning ->> 'is_searched' as boolean)
 order by trained_for desc, version desc
 limit 1;
 

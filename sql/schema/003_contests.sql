@@ -41,6 +41,9 @@ alter table ledger.versions drop constraint versions_model_trained_for_data_hash
 alter table ledger.versions add constraint one_version_of_a_training unique (model, trained_for, data_hash, origin);
 comment on column ledger.versions.origin is 'training: tuned for the day; renewal: the champion''s recipe refitted for the day; manual: registered by hand';
 
+alter table ledger.versions add column tuning jsonb;
+comment on column ledger.versions.tuning is 'How the booster of the training came by its parameters: searched or not, why, which, and their gain in AUC on the regularised default with its interval; null without a booster';
+
 alter table ledger.promotions drop constraint promotions_kind_check;
 alter table ledger.promotions add constraint promotions_kind_check
     check (kind in ('promote', 'renewal', 'rollback', 'manual', 'forced'));

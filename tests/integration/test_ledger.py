@@ -15,8 +15,10 @@ from ml.records import (
     MetricComparison,
     Move,
     Outcome,
+    Recipe,
     RuleResult,
     Run,
+    Tuning,
     Validation,
     Verdict,
     Version,
@@ -164,6 +166,19 @@ def test_a_day_does_not_see_its_own_training_as_the_last_one(session):
     assert former == ledger.last_training(session, "lapse", before=DAY)
     assert ledger.last_training(session, "lapse", before=DAY + WEEK) == VERSION
     assert ledger.last_training(session, "lapse", before=DAY - WEEK) is None
+
+
+def test_the_last_search_is_the_newest_older_training_that_searched(session):
+    searched = Tuning(True, "Because.", Recipe("lightgbm", {"num_leaves": 15}), "0f", 12, Interval(0.1, 0.0, 0.2, 0.05))
+    former = replace(VERSION, version=1, trained_for=DAY - 2 * WEEK, tuning=searched)
+    ledger.record_version(session, former)
+    ledger.record_version(
+        session, replace(VERSION, version=2, trained_for=DAY - WEEK, tuning=replace(searched, is_searched=False))
+    )
+    ledger.record_version(session, replace(former, version=3, trained_for=DAY))
+    ledger.record_version(session, replace(VERSION, version=4, trained_for=DAY - 3 * WEEK))
+    assert ledger.last_search(session, "lapse", before=DAY) == former
+    assert ledger.last_search(session, "lapse", before=DAY - 2 * WEEK) is None
 
 
 def test_the_newest_verdict_on_a_challenger_comes_back_whole(session):

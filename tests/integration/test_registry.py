@@ -15,11 +15,13 @@ from ml.config import Declaration, load_model
 from ml.config.settings import ROOT
 from ml.errors import RegistryUnavailable, VersionMissing
 from ml.local.ports import find_free_port
-from ml.records import Baseline, Interval, Outcome, Run, SplitPlan, Trained, Verdict
+from ml.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict
 from ml.stores.registry import Registry, read_report
 
 DAY = date(2017, 10, 30)
 NAMES = count(1)
+GAIN = Interval(0.002, 0.001, 0.003, 0.0005)
+TUNING = Tuning(True, "Nothing was searched before.", Recipe("xgboost", {"max_depth": 4, "eta": 0.1}), "0f", 12, GAIN)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def trained(tmp_path):
         trials=12,
         metrics={"roc_auc": 0.86, "log_loss": 0.4},
         fold_metrics=({"roc_auc": 0.84}, {"roc_auc": 0.85}),
-        tuned_minus_default=Interval(0.002, 0.001, 0.003, 0.0005),
+        tuning=TUNING,
         importances={"recency_days": 0.5},
         learning_curve={4: 0.82, 8: 0.85},
         pictures={"curve": tmp_path / "curve.png"},
@@ -92,6 +94,9 @@ def test_a_training_is_logged_with_all_that_made_it(registry, client, trained, d
     assert logged.data.params["max_depth"] == "4"
     assert logged.data.tags["data_hash"] == "feed"
     assert logged.data.metrics["roc_auc"] == 0.86
+    assert logged.data.tags["tuning"] == TUNING.sentence
+    ends = [logged.data.metrics[f"tuned_minus_default{end}"] for end in ("", "_low", "_high")]
+    assert ends == [0.002, 0.001, 0.003]
     assert [(fold.step, fold.value) for fold in client.get_metric_history(run_id, "fold/roc_auc")] == [(1, 0.84), (2, 0.85)]
     assert [point.step for point in client.get_metric_history(run_id, "learning_curve")] == [4, 8]
     folders = ("", "baselines/recency", "model", "pictures")

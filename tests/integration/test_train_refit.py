@@ -41,7 +41,7 @@ def test_a_refit_finds_its_rounds_by_early_stopping(refitted):
 def test_a_refit_of_what_a_search_found_gives_the_very_same_files(tmp_path):
     found = train(MODEL, CURVED, PLAN, folder=tmp_path / "searched", threads=1)
     again = refit_small(tmp_path / "again", Recipe(found.algorithm, found.parameters))
-    assert (again.manifest, again.rounds, again.tuned_minus_default) == (found.manifest, found.rounds, found.tuned_minus_default)
+    assert (again.manifest, again.rounds, again.tuning.gain) == (found.manifest, found.rounds, found.tuning.gain)
 
 
 def test_a_refit_stays_a_booster_where_logistic_regression_is_ahead(tmp_path):
@@ -52,7 +52,7 @@ def test_a_refit_stays_a_booster_where_logistic_regression_is_ahead(tmp_path):
 
 def test_a_logistic_regression_is_refitted_where_boosting_is_ahead(tmp_path):
     trained = refit_small(tmp_path, PLAIN_LOGISTIC)
-    assert (trained.algorithm, trained.parameters, trained.tuned_minus_default) == ("logistic", {"C": 1.0}, None)
+    assert (trained.algorithm, trained.parameters, trained.tuning) == ("logistic", {"C": 1.0}, None)
     assert "booster_auc" not in trained.metrics
 
 
@@ -65,7 +65,7 @@ def test_a_refitted_predictor_ranks_unseen_rows(recipe, tmp_path):
 
 
 def test_a_refit_says_what_its_parameters_gain_on_the_defaults(refitted):
-    gain = refitted.tuned_minus_default
+    gain = refitted.tuning.gain
     assert gain.low <= gain.estimate <= gain.high
 
 

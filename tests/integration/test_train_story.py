@@ -11,7 +11,7 @@ import pytest
 from ml.errors import LeakSuspected
 from ml.metrics import auc_with_interval, mean_auc
 from ml.predictor import load_predictor
-from ml.records import Trained, TrainingSet, dump_json
+from ml.records import SearchHistory, Trained, TrainingSet, dump_json
 from ml.train import train
 from tests.training_sets import make_training_set, small_model, small_plan
 
@@ -94,14 +94,35 @@ def test_random_labels_give_nothing_out_of_fold_either(noise):
 
 
 def test_the_gain_of_tuning_comes_with_its_interval(curved):
-    gain = curved.tuned_minus_default
+    gain = curved.tuning.gain
     assert gain.low <= gain.estimate <= gain.high
     assert gain.estimate >= 0
 
 
 def test_a_default_that_stays_the_best_gained_nothing(tmp_path):
     trained = train_small(tmp_path, make_training_set(PLAN.training, curved=True), trials=1)
-    assert (trained.tuned_minus_default.estimate, trained.tuned_minus_default.standard_error) == (0.0, 0.0)
+    assert (trained.tuning.gain.estimate, trained.tuning.gain.standard_error) == (0.0, 0.0)
+
+
+def test_the_last_good_parameters_are_fitted_again_without_a_search(tmp_path, curved):
+    past = SearchHistory(last_search=curved.tuning, days_since=7)
+    again = train(MODEL, make_training_set(PLAN.training, curved=True), PLAN, folder=tmp_path, past=past, threads=1)
+    assert (again.tuning.is_searched, again.trials, again.tuning.recipe) == (False, 0, curved.tuning.recipe)
+    assert (again.manifest, again.tuning.gain) == (curved.manifest, curved.tuning.gain)
+
+
+def test_logistic_regression_is_the_challenger_where_it_wins_also_without_a_search(tmp_path, straight):
+    past = SearchHistory(last_search=straight.tuning, days_since=7)
+    again = train(MODEL, make_training_set(PLAN.training), PLAN, folder=tmp_path, past=past, threads=1)
+    assert (again.algorithm, again.tuning.is_searched) == ("logistic", False)
+    assert again.tuning.recipe.algorithm in {"xgboost", "lightgbm"}
+
+
+def test_a_training_says_what_it_did_about_its_parameters(curved, caplog, tmp_path):
+    with caplog.at_level("INFO", logger="ml.train"):
+        trained = train_small(tmp_path, make_training_set(PLAN.training, curved=True))
+    assert trained.tuning.sentence.startswith("Nothing was searched before. Of 3 trials the best ")
+    assert trained.tuning.sentence in caplog.text
 
 
 def test_metrics_are_kept_for_every_fold(curved):

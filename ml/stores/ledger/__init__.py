@@ -71,6 +71,7 @@ from ml.stores.ledger.runs import (
 from ml.stores.ledger.versions import (
     find_training,
     get_version,
+    last_search,
     last_training,
     latest_evaluation,
     record_evaluation,
@@ -109,6 +110,7 @@ __all__ = [
     "has_labels",
     "last_checks",
     "last_superior",
+    "last_search",
     "last_training",
     "latest_evaluation",
     "letters_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from ml.errors import VersionMissing
-from ml.records import Evaluation, Origin, Run, Verdict, Version, dump_json
+from ml.records import Evaluation, Origin, Run, Verdict, Version, dump_json, to_json
 from ml.stores.ledger.statements import execute, fetch_one
 from ml.stores.sessions import Session
 
@@ -33,10 +33,15 @@ def record_version(session: Session, version: Version) -> Version:
         **{name: getattr(version, name) for name in VERSION_COLUMNS},
         training_as_ofs=list(version.training_as_ofs),
         holdout_as_ofs=list(version.holdout_as_ofs),
-        evidence=dump_json({"manifest": version.manifest, "parameters": version.parameters, "baselines": version.baselines}),
+        evidence=dump_json(_gather_evidence(version)),
     )
     kept = find_training(session, version.model, version.trained_for, version.data_hash, origin=version.origin)
     return kept or get_version(session, version.model, version.version)
+
+
+def _gather_evidence(version: Version) -> dict[str, object]:
+    tuning = None if version.tuning is None else to_json(version.tuning)
+    return {"manifest": version.manifest, "parameters": version.parameters, "baselines": version.baselines, "tuning": tuning}
 
 
 def get_version(session: Session, model: str, version: int) -> Version:
@@ -68,6 +73,11 @@ def trained_on_day(session: Session, model: str, trained_for: date, *, origin: O
 def last_training(session: Session, model: str, *, before: date) -> Version | None:
     """The newest training for a day before this one: a rerun of a day decides as it did the first time."""
     return fetch_one(Version, session, "last_training", model=model, before=before)
+
+
+def last_search(session: Session, model: str, *, before: date) -> Version | None:
+    """The newest training for a day before this one that searched: a rerun of a day does not see its own."""
+    return fetch_one(Version, session, "last_search", model=model, before=before)
 
 
 def record_evaluation(session: Session, run: Run, verdict: Verdict) -> int:

@@ -31,6 +31,7 @@ def describe_run(trained: Trained, run: Run) -> dict[str, str]:
         "trained_for": run.as_of.isoformat(),
         "purpose": run.purpose,
         "dag_run_id": run.dag_run_id or "",
+        "tuning": trained.tuning.sentence if trained.tuning else "",
         "alarms": " ".join(trained.alarms),
     }
 
@@ -41,8 +42,13 @@ def list_metrics(trained: Trained, run: Run) -> list[Metric]:
 
     stamp = int(run.clock.timestamp() * 1000)
     single = {**trained.metrics, "seconds": trained.seconds, "knowledge_lag_days": trained.plan.knowledge_lag_days}
-    if trained.tuned_minus_default is not None:
-        single["tuned_minus_default"] = trained.tuned_minus_default.estimate
+    if trained.tuning is not None:
+        gain = trained.tuning.gain
+        single |= {
+            "tuned_minus_default": gain.estimate,
+            "tuned_minus_default_low": gain.low,
+            "tuned_minus_default_high": gain.high,
+        }
     return [
         *(Metric(name, float(value), stamp, 0) for name, value in single.items()),
         *(
