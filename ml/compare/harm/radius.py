@@ -28,25 +28,28 @@ def measure_blast_radius(pair: Pair) -> BlastRadius:
 
 
 def doubt_blast_radius(pair: Pair, radius: BlastRadius) -> tuple[str, ...]:
-    """What is too large to happen without a person; a segment of a few entities proves nothing by flipping."""
+    """What is too large to happen without a person."""
     rules = pair.model.promotion
-    sizes = _sizes(pair, pair.newest[1])
-    flips = {"all": (radius.entering + radius.leaving) / radius.entities} | radius.flips
-    wide = {
-        name: flip for name, flip in flips.items() if flip > rules.max_flips and sizes.get(name, radius.entities) >= MIN_ENTITIES
-    }
-    doubts = [
-        f"{flip:.0%} of {name} would come onto or drop off the action list, more than the {rules.max_flips:.0%} that may pass "
-        "without a person."
-        for name, flip in wide.items()
-    ]
+    doubts = []
     if radius.top_decile_overlap < rules.min_top_decile_overlap:
-        doubts.insert(
-            0,
+        doubts.append(
             f"{radius.top_decile_overlap:.0%} of the champion's top tenth would stay, fewer than the "
-            f"{rules.min_top_decile_overlap:.0%} that may pass without a person.",
+            f"{rules.min_top_decile_overlap:.0%} that may pass without a person."
+        )
+    wide = [f"{flip:.0%} of {name}" for name, flip in _judged_flips(pair, radius).items() if flip > rules.max_flips]
+    if wide:
+        doubts.append(
+            f"More than the {rules.max_flips:.0%} that may pass without a person would come onto or drop off the action "
+            f"list: {', '.join(wide)}."
         )
     return tuple(doubts)
+
+
+def _judged_flips(pair: Pair, radius: BlastRadius) -> dict[str, float]:
+    """Of all entities, and of each segment that is not so small that a few of them make its share."""
+    sizes = _sizes(pair, pair.newest[1])
+    moved = {"all entities": (radius.entering + radius.leaving) / radius.entities}
+    return moved | {name: flip for name, flip in radius.flips.items() if sizes[name] >= MIN_ENTITIES}
 
 
 def _overlap(pair: Pair, rows: Mask) -> float:
