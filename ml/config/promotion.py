@@ -57,8 +57,8 @@ class Promotion(Section):
     tolerated: Tolerated = Tolerated()
     precision_at_recall: float = Field(default=0.80, gt=0, lt=1)
     capacity: int | None = Field(default=None, ge=1)
-    min_top_decile_overlap: Share = 0.5
-    max_flips: Share = 0.2
+    min_top_decile_overlap: Share = 0.6
+    max_flips: Share = 0.15
     approval: Literal["auto", "manual", "never"] = "auto"
     answer_within_hours: float = Field(default=72, gt=0)
     approvers: tuple[str, ...] = Field(default=(), strict=False)
