@@ -41,6 +41,7 @@ class Promotion(Section):
         capacity: so many entities, the highest scores of a day, are acted on; without it, those that reach the threshold.
         min_top_decile_overlap, max_flips: a promotion that changes more than this is a person's to approve.
         answer_within_hours: a question to a person that nobody answers for so long expires, and nothing is promoted.
+        rollback_cooldown_days: so long no verdict promotes a version that was taken back, or its twin.
         approvers: the Airflow users who may answer; empty for everybody who may answer required actions there.
     """
 
@@ -61,4 +62,5 @@ class Promotion(Section):
     max_flips: Share = 0.15
     approval: Literal["auto", "manual", "never"] = "auto"
     answer_within_hours: float = Field(default=72, gt=0)
+    rollback_cooldown_days: int = Field(default=28, ge=0)
     approvers: tuple[str, ...] = Field(default=(), strict=False)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 
+from ml import letters
 from ml import promote as promoting
+from ml.errors import NoChampionYet
 from ml.pipeline.opening import Stores
 from ml.predictor import Predictor, load_predictor
-from ml.records import Run, TrainingSet, Version
+from ml.records import Promotion, Run, TrainingSet, Version
 from ml.stores import ledger
 from ml.stores.registry import ChampionAlias
+from ml.stores.sessions import Session
 
 CACHE = "versions"
 
@@ -44,19 +50,55 @@ def score_rows(predictor: Predictor, rows: TrainingSet) -> pd.Series:
 
 
 def open_throne(stores: Stores, run: Run) -> promoting.Throne:
-    """The ledger's and the registry's side of one model's champion."""
+    """The ledger's and the registry's side of one model's champion; the owner is told of what was found done by hand."""
+    model = stores.declaration(run.model).model
 
-    def check(number: int) -> None:
-        with stores.warehouse.transaction() as session:
-            version = ledger.get_version(session, run.model, number)
-        load_version(stores, version)
+    def announce(session: Session, promotion: Promotion) -> None:
+        if promotion.kind == "manual":
+            ledger.put_letter(session, run, letters.write_alias(promotion, run.as_of), model.owner)
 
     return promoting.Throne(
-        book=ledger.PromotionBook(stores.warehouse, run), alias=ChampionAlias(stores.registry, run.model), check=check
+        book=ledger.PromotionBook(stores.warehouse, run, announce),
+        alias=ChampionAlias(stores.registry, run.model),
+        check=lambda number: _check_files(stores, run.model, number),
+        run=run,
+        cooldown_days=model.promotion.rollback_cooldown_days,
     )
+
+
+def _check_files(stores: Stores, model: str, number: int) -> None:
+    """Fetch a version anew: files that this machine keeps from before prove nothing about what others will find.
+
+    Raises:
+        VersionMissing: the ledger does not know it, or the registry has lost it.
+        ArtifactCorrupt: its files differ from what the training wrote, or do not reproduce their golden rows.
+    """
+    with stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, model, number)
+    with tempfile.TemporaryDirectory(prefix="checking-") as folder:
+        load_predictor(stores.registry.fetch(model, number, Path(folder)), version.manifest)
 
 
 def settle(stores: Stores, run: Run) -> None:
     """Bring ledger and alias together before anything relies on them; a backfill only reads the ledger."""
     if run.purpose != "backfill":
         promoting.reconcile(open_throne(stores, run))
+
+
+def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:
+    """The movement that made somebody champion at an instant of the runs' clock.
+
+    Raises:
+        NoChampionYet: the first promotion came later.
+    """
+    with stores.warehouse.transaction() as session:
+        movement = ledger.movement_at(session, model, instant)
+    if movement is None:
+        raise NoChampionYet(f"{model}: nobody was champion at {instant:%Y-%m-%d %H:%M:%S %Z}.")
+    return movement
+
+
+def list_movements(stores: Stores, model: str) -> tuple[Promotion, ...]:
+    """Every movement of the champion that was begun, oldest first: those that were undone as well."""
+    with stores.warehouse.transaction() as session:
+        return ledger.movements(session, model)

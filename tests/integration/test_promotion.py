@@ -116,7 +116,7 @@ def court(warehouse_urls, mlflow_server, client, mlflow_run):
         source = f"{mlflow_run.info.artifact_uri}/model"
         client.create_model_version(run.model, source, mlflow_run.info.run_id, await_creation_for=0)
     database = Database(warehouse_urls.pipeline, "tests")
-    throne = Throne(ledger.PromotionBook(database, run), ChampionAlias(Registry(mlflow_server), run.model), check)
+    throne = Throne(ledger.PromotionBook(database, run), ChampionAlias(Registry(mlflow_server), run.model), check, run, 28)
     return Court(database, throne, run)
 
 
@@ -197,6 +197,7 @@ def test_an_alias_moved_by_hand_is_recorded_as_manual(court):
     court.throne.alias.set(3)
     found = reconcile(court.throne)
     assert (found.kind, found.status, found.version, found.previous_version) == ("manual", "applied", 3, 1)
+    assert (found.actor, found.reason) == (ledger.SOMEBODY, "The alias was found moved by hand from version 1 to version 3.")
     assert court.state == ([1, 3], 3, False)
 
 
@@ -217,8 +218,31 @@ def test_an_alias_set_by_hand_before_the_first_champion_is_taken_away_if_it_does
 def test_a_lost_alias_is_set_again(court):
     court.promote(1, champion=None)
     court.throne.alias.set(None)
-    reconcile(court.throne)
+    found = reconcile(court.throne)
+    assert (found.kind, found.status) == ("manual", "undone")
+    assert found.reason == "The alias was found taken away by hand. Undone: It names version 1 again."
     assert court.state == ([1], 1, False)
+
+
+def test_a_champion_that_was_deleted_is_said_to_be_missing_and_can_be_rolled_back_from(court, client):
+    court.promote(1, champion=None)
+    court.promote(2, champion=1)
+    client.delete_model_version(court.run.model, "2")
+    found = reconcile(court.throne)
+    assert (found.status, court.state) == ("undone", ([1, 2], None, False))
+    assert "no version 2 of" in found.reason
+    court.roll_back()
+    assert court.state == ([1, 2, 1], 1, False)
+
+
+def test_a_hand_that_points_at_what_does_not_pass_after_the_champion_was_deleted_changes_nothing(court, client):
+    court.promote(1, champion=None)
+    court.promote(2, champion=1)
+    client.delete_model_version(court.run.model, "2")
+    court.throne.alias.set(BROKEN)
+    assert reconcile(court.throne).status == "undone"
+    court.roll_back()
+    assert court.state == ([1, 2, 1], 1, False)
 
 
 def test_a_hand_that_moves_the_alias_during_a_promotion_wins(court):

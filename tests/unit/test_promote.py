@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from ml.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
+from ml.letters import write_alias
 from ml.promote import (
+    check_cooldown,
     choose_challenger,
     choose_forced,
     choose_former_champion,
     find_champion,
+    find_taken_back,
     list_champions,
     list_reasons_to_ask,
 )
@@ -42,8 +45,20 @@ def judge(challenger: int, champion: int | None, outcome: Outcome = Outcome.PROM
 
 
 def history(*moves: tuple[str, int]) -> tuple[Promotion, ...]:
+    """Applied movements, one a day up to CLOCK; a movement by verdict rests on the evaluation of its version's number."""
     return tuple(
-        Promotion(number, "lapse", version, None, kind, "applied", None, "", "", CLOCK)
+        Promotion(
+            number,
+            "lapse",
+            version,
+            None,
+            kind,
+            "applied",
+            version if kind in ("promote", "renewal") else None,
+            "",
+            "",
+            CLOCK - timedelta(days=len(moves) - number),
+        )
         for number, (kind, version) in enumerate(moves, start=1)
     )
 
@@ -76,10 +91,21 @@ def test_a_verdict_against_a_former_champion_does_not_count():
         choose_challenger(history(("promote", 1), ("promote", 3)), judge(2, 1), RUN, approval="auto")
 
 
-def test_a_version_that_was_taken_back_is_not_promoted_by_its_old_verdict():
+def test_a_verdict_promotes_once_and_not_again_what_was_taken_back_since():
+    taken_back = history(("promote", 1), ("promote", 7), ("rollback", 1))
+    with pytest.raises(PromotionRefused, match=r"a verdict does so once.*rollback lapse --to 7"):
+        choose_challenger(taken_back, judge(7, 1), RUN, approval="auto")
+
+
+def test_a_former_champion_may_return_by_a_new_verdict():
     taken_back = history(("promote", 1), ("promote", 2), ("rollback", 1))
-    with pytest.raises(PromotionRefused, match="rollback lapse --to 2"):
-        choose_challenger(taken_back, judge(2, 1), RUN, approval="auto")
+    assert choose_challenger(taken_back, judge(2, 1), RUN, approval="auto").version == 2
+
+
+def test_an_older_run_does_not_move_a_champion_of_today():
+    older = replace(RUN, clock=CLOCK - timedelta(minutes=1))
+    with pytest.raises(PromotionRefused, match=r"version 1 has been champion since 2017-11-06 11:00 UTC, and an older run"):
+        choose_challenger(ONE, judge(2, 1), older, approval="auto")
 
 
 def test_a_backfill_never_moves_the_champion():
@@ -139,6 +165,8 @@ def test_the_champion_is_not_forced_to_be_champion():
         ((("promote", 1), ("promote", 2), ("rollback", 1), ("promote", 3)), (1, 3)),
         ((("promote", 1), ("rollback", 5)), (1, 5)),
         ((("promote", 1), ("manual", 4)), (1, 4)),
+        ((("promote", 1), ("promote", 2), ("promote", 1)), (1, 2, 1)),
+        ((("promote", 1), ("promote", 2), ("promote", 1), ("rollback", 2)), (1, 2)),
     ],
 )
 def test_a_rollback_takes_back_what_came_after_its_target(moves, line):
@@ -156,7 +184,8 @@ def test_a_second_rollback_goes_further_back_and_not_forward_again():
 
 
 def test_a_rollback_may_name_its_target():
-    assert choose_former_champion(history(("promote", 1), ("promote", 2)), "lapse", to=7).version == 7
+    three = history(("promote", 1), ("promote", 2), ("promote", 3))
+    assert choose_former_champion(three, "lapse", to=1).version == 1
 
 
 @pytest.mark.parametrize(
@@ -166,8 +195,79 @@ def test_a_rollback_may_name_its_target():
         ((), 1, "no champion yet"),
         ((("promote", 1),), None, "no champion before version 1"),
         ((("promote", 1), ("promote", 2)), 2, "version 2 is the champion already"),
+        ((("promote", 1), ("promote", 2)), 7, r'version 7 was never champion.*perennial promote lapse 7 --force --reason "..."'),
     ],
 )
 def test_a_rollback_without_a_target_is_refused(moves, to, sentence):
     with pytest.raises(NothingToRollBackTo, match=sentence):
         choose_former_champion(history(*moves), "lapse", to=to)
+
+
+# Taken back
+@pytest.mark.parametrize(
+    ("moves", "versions"),
+    [
+        ((("promote", 1), ("promote", 2)), set()),
+        ((("promote", 1), ("promote", 2), ("rollback", 1)), {2}),
+        ((("promote", 1), ("promote", 2), ("promote", 3), ("rollback", 1)), {2, 3}),
+        ((("promote", 1), ("promote", 2), ("promote", 3), ("rollback", 1), ("rollback", 3)), {2}),
+        ((("promote", 1), ("promote", 2), ("rollback", 1), ("promote", 2)), set()),
+        ((("promote", 1), ("promote", 2), ("manual", 1)), {2}),
+        ((("promote", 1), ("promote", 2), ("promote", 1)), set()),
+    ],
+)
+def test_who_was_taken_back_and_not_put_back_since_is_known(moves, versions):
+    assert set(find_taken_back(history(*moves))) == versions
+
+
+TAKEN_BACK = history(("promote", 1), ("promote", 2), ("rollback", 1))
+"""Version 2 was taken back at CLOCK."""
+
+
+def check(version: int, *, days_later: float, kind: str = "promote", twins: tuple[int, ...] = ()) -> None:
+    later = replace(RUN, clock=CLOCK + timedelta(days=days_later))
+    check_cooldown(TAKEN_BACK, Move(version, kind, ""), later, twins=frozenset((version, *twins)), days=28)
+
+
+@pytest.mark.parametrize("kind", ["promote", "renewal"])
+def test_a_version_that_was_taken_back_rests_until_a_day_that_is_named(kind):
+    with pytest.raises(PromotionRefused, match=r"version 2 was taken back on 2017-11-06.*before 2017-12-04 11:00 UTC"):
+        check(2, days_later=27.99, kind=kind)
+
+
+def test_its_twin_rests_as_long():
+    with pytest.raises(PromotionRefused, match=r"version 2, the twin of version 9 \(same rows, same recipe\), was taken back"):
+        check(9, days_later=1, twins=(2,))
+
+
+def test_other_versions_and_people_do_not_wait():
+    check(9, days_later=0)
+    check(2, days_later=0, kind="forced")
+    check(2, days_later=0, kind="rollback")
+
+
+def test_after_the_cooldown_a_verdict_may_promote_it_again():
+    check(2, days_later=28)
+
+
+# The letter
+FORCE = ('If somebody meant it: `perennial promote lapse 3 --force --reason "..."`.',)
+
+
+def by_hand(version: int, before: int | None, status: str) -> Promotion:
+    return Promotion(1, "lapse", version, before, "manual", status, None, "Found moved by hand.", "somebody", CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("found", "headline", "advice"),
+    [
+        (by_hand(3, 1, "applied"), "version 3 serves now", ("If nobody meant it: `perennial rollback lapse`.",)),
+        (by_hand(3, 1, "undone"), "version 1 still serves", FORCE),
+        (by_hand(3, None, "undone"), "there is still no champion", FORCE),
+        (by_hand(1, 1, "undone"), "version 1 still serves", ()),
+    ],
+)
+def test_the_mail_about_an_alias_moved_by_hand_says_who_serves_and_what_to_do(found, headline, advice):
+    letter = write_alias(found, DAY)
+    assert letter.headline == f"the alias champion was moved by hand; {headline}"
+    assert letter.you_must == advice

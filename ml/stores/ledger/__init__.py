@@ -45,7 +45,16 @@ from ml.stores.ledger.outbox import (
     put_letter,
     waiting_letters,
 )
-from ml.stores.ledger.promotions import PromotionBook, champion, champion_at, champion_history, open_promotions
+from ml.stores.ledger.promotions import (
+    SOMEBODY,
+    PromotionBook,
+    champion,
+    champion_at,
+    champion_history,
+    movement_at,
+    movements,
+    open_promotions,
+)
 from ml.stores.ledger.publications import (
     blocked_because,
     former_mean_score,
@@ -80,6 +89,7 @@ from ml.stores.ledger.versions import (
 )
 
 __all__ = [
+    "SOMEBODY",
     "Draw",
     "Envelope",
     "PromotionBook",
@@ -109,8 +119,8 @@ __all__ = [
     "get_version",
     "has_labels",
     "last_checks",
-    "last_superior",
     "last_search",
+    "last_superior",
     "last_training",
     "latest_evaluation",
     "letters_of",
@@ -118,6 +128,8 @@ __all__ = [
     "mark_failed",
     "mark_sent",
     "mark_snapshot",
+    "movement_at",
+    "movements",
     "name_letter",
     "newest_publication",
     "newest_question",

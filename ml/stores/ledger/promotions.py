@@ -1,34 +1,50 @@
-"""Who is, was and will be champion: the truth that the alias follows."""
+"""Who is, was and will be champion: the truth that the alias follows. SQL: sql/queries/champions.sql."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from ml.records import Move, Promotion, Run
-from ml.stores.ledger.statements import execute, fetch_all, read_record
+from ml.stores.ledger.statements import execute, fetch_all, fetch_one, read_record
 from ml.stores.sessions import Database, Session, take_lock
+
+SOMEBODY = "somebody"
+"""The actor of a movement by hand: the registry does not say who it was."""
+
+Announce = Callable[[Session, Promotion], None]
+"""Tells people of a movement, in the transaction that ends it."""
 
 
 def champion(session: Session, model: str) -> int | None:
     """The version that serves now; None before the first promotion."""
-    return execute(session, "champion", model=model).scalar()
+    return execute(session, "champions.champion", model=model).scalar()
 
 
 def champion_at(session: Session, model: str, instant: datetime) -> int | None:
     """The version that served at an instant of the runs' clock, rollbacks included."""
-    return execute(session, "champion_at", model=model, instant=instant).scalar()
+    return execute(session, "champions.champion_at", model=model, instant=instant).scalar()
+
+
+def movement_at(session: Session, model: str, instant: datetime) -> Promotion | None:
+    """The movement that made that version champion."""
+    return fetch_one(Promotion, session, "champions.movement_at", model=model, instant=instant)
 
 
 def champion_history(session: Session, model: str) -> tuple[Promotion, ...]:
     """Every applied movement, oldest first; the last names the champion."""
-    return fetch_all(Promotion, session, "promotions", model=model)
+    return fetch_all(Promotion, session, "champions.promotions", model=model)
+
+
+def movements(session: Session, model: str) -> tuple[Promotion, ...]:
+    """Every movement that was begun, oldest first: those that were undone as well."""
+    return fetch_all(Promotion, session, "champions.movements", model=model)
 
 
 def open_promotions(session: Session, model: str | None = None) -> tuple[Promotion, ...]:
     """Movements that were begun and not ended: at most one for each model."""
-    return fetch_all(Promotion, session, "open_promotions", model=model)
+    return fetch_all(Promotion, session, "champions.open_promotions", model=model)
 
 
 class PromotionBook:
@@ -37,9 +53,10 @@ class PromotionBook:
     The lock is held by a transaction that writes nothing, so that it outlives the commits of the steps.
     """
 
-    def __init__(self, database: Database, run: Run) -> None:
+    def __init__(self, database: Database, run: Run, announce: Announce | None = None) -> None:
         self._database = database
         self._run = run
+        self._announce = announce
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -56,26 +73,40 @@ class PromotionBook:
         with self._database.transaction() as session:
             return next(iter(open_promotions(session, self._run.model)), None)
 
+    def find_twins(self, version: int) -> frozenset[int]:
+        with self._database.transaction() as session:
+            twins = execute(session, "champions.twins", model=self._run.model, version=version).scalars()
+            return frozenset((version, *twins))
+
     def intend(self, move: Move, previous: int | None) -> Promotion:
-        return self._write(
-            "intend_promotion",
-            model=self._run.model,
-            version=move.version,
-            previous_version=previous,
-            kind=move.kind,
-            evaluation_id=move.evaluation_id,
-            reason=move.reason,
-            actor=self._run.actor,
-            purpose=self._run.purpose,
-            effective_at=self._run.clock,
-        )
+        with self._database.transaction() as session:
+            return _read(
+                session,
+                "champions.intend_promotion",
+                model=self._run.model,
+                version=move.version,
+                previous_version=previous,
+                kind=move.kind,
+                evaluation_id=move.evaluation_id,
+                reason=move.reason,
+                actor=SOMEBODY if move.kind == "manual" else self._run.actor,
+                purpose=self._run.purpose,
+                effective_at=self._run.clock,
+            )
 
     def apply(self, promotion: Promotion) -> Promotion:
-        return self._write("apply_promotion", promotion_id=promotion.promotion_id)
+        return self._end("champions.apply_promotion", promotion_id=promotion.promotion_id)
 
     def undo(self, promotion: Promotion, because: str) -> Promotion:
-        return self._write("undo_promotion", promotion_id=promotion.promotion_id, because=because)
+        return self._end("champions.undo_promotion", promotion_id=promotion.promotion_id, because=because)
 
-    def _write(self, name: str, /, **values: object) -> Promotion:
+    def _end(self, name: str, /, **values: object) -> Promotion:
         with self._database.transaction() as session:
-            return read_record(Promotion, execute(session, name, **values).mappings().one())
+            ended = _read(session, name, **values)
+            if self._announce is not None:
+                self._announce(session, ended)
+            return ended
+
+
+def _read(session: Session, name: str, /, **values: object) -> Promotion:
+    return read_record(Promotion, execute(session, name, **values).mappings().one())

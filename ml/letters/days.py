@@ -1,23 +1,21 @@
-"""What people are told: records in, a `Letter` out. Facts and advice only; the layout belongs to `stores.mail`."""
+"""Letters about a day: what was scored and decided, what stopped it, what broke."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from ml.letters.figures import show_number
 from ml.records import (
     Choice,
     Decision,
     DriftCheck,
     FeatureDrift,
     Letter,
-    Outcome,
     Publication,
-    Question,
     Realised,
     Run,
     Validation,
-    Verdict,
 )
 
 MOST_ROWS = 8
@@ -66,7 +64,7 @@ def list_drift(check: DriftCheck) -> tuple[tuple[str, str, str, str], ...]:
     """The mean score and the columns that moved most, as rows of a mail."""
     score = ("mean score", "holdout", f"{check.prediction_shift:+.1%}", f"PSI {check.score_psi:.3f}")
     columns = (
-        (feature.column, _number(feature.reference_mean), _number(feature.current_mean), _remark(feature))
+        (feature.column, show_number(feature.reference_mean), show_number(feature.current_mean), _remark(feature))
         for feature in _strongest(check)
     )
     return (score, *columns)
@@ -90,111 +88,6 @@ def _what_the_decision_did(decision: Decision, check: DriftCheck) -> tuple[str, 
     else:
         did.append("Kept the champion as it is; no retraining was asked for.")
     return tuple(did)
-
-
-NAMES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "log_loss": "log-loss",
-    "brier": "Brier score",
-    "precision_at_recall": "precision at the guarded recall",
-    "calibration_error": "calibration error",
-    "auc_over_recency": "AUC, recency rule",
-    "auc_over_logistic": "AUC, logistic regression",
-    "log_loss_over_logistic": "log-loss, logistic regression",
-}
-
-
-def write_verdict(verdict: Verdict, others: Sequence[Verdict] = (), *, mlflow_run: str, refused_because: str | None) -> Letter:
-    """The mail of a comparison: who won on the rows that neither had seen, and what follows.
-
-    Args:
-        others: the day's verdicts on shadows and renewals, a sentence each.
-        refused_because: why the champion stays; None when the challenger took its place.
-    """
-    compared = (*verdict.metrics, *verdict.baselines)
-    opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
-    did = "moved the alias champion to it" if refused_because is None else "left the champion as it is"
-    return Letter(
-        model=verdict.model,
-        as_of=verdict.as_of,
-        event="verdict",
-        headline=f"{verdict.outcome}: version {verdict.challenger_version} against {opponent}",
-        summary=" ".join(verdict.reasons),
-        moved=tuple(
-            (
-                NAMES.get(metric.metric, metric.metric),
-                _number(metric.champion),
-                _number(metric.challenger),
-                "" if metric.gain is None else f"gain {metric.gain}",
-            )
-            for metric in compared
-        ),
-        system_did=(
-            f"Trained version {verdict.challenger_version} and compared it with {opponent} on {verdict.rows} unseen rows; {did}.",
-            f"The knowledge lag of the challenger is {verdict.knowledge_lag_days} days.",
-            *_tell_apart(verdict),
-            *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
-        ),
-        you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
-        chart={NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
-        chart_title="Gain of the challenger, positive is better",
-        links=(("MLflow run", mlflow_run),),
-    )
-
-
-def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
-    """New recipe and new data, where the champion's recipe was refitted on the same rows."""
-    found = verdict.attribution
-    if found is None:
-        return ()
-    return (f"Of the gain, newer rows alone bring {found.new_data} AUC, and the new recipe on the same rows {found.new_recipe}.",)
-
-
-def _name_side(verdict: Verdict) -> str:
-    return "The champion's recipe refitted as" if verdict.side == "renewal" else "Shadow"
-
-
-def write_question(question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str) -> Letter:
-    """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
-    commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
-    waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
-    told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits)
-    return replace(
-        told,
-        event=f"question_{question.version}",
-        headline=f"may version {question.version} become champion?",
-        summary=f"{told.summary} A person decides, because: {' '.join(question.because)}",
-        you_must=(
-            f"Answer in Airflow at {question.model}.approve, or from a shell: {commands}.",
-            f"Without an answer until {question.deadline:%Y-%m-%d %H:%M} UTC version {question.version} is not promoted.",
-        ),
-        links=(("Answer in Airflow", airflow), *told.links),
-    )
-
-
-def show_in_markdown(letter: Letter) -> str:
-    """A letter as Airflow shows it beside the buttons: the table of evidence, then what to do."""
-    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in letter.moved)
-    table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if letter.moved else ()
-    facts = "\n".join(f"- {sentence}" for sentence in (*letter.system_did, *letter.you_must))
-    addresses = " · ".join(f"[{text}]({address})" for text, address in letter.links)
-    return "\n\n".join(part for part in (letter.summary, "\n".join(table), facts, addresses) if part)
-
-
-def say_what_became(question: Question) -> str:
-    """The sentence about a question: who answered it and how, or why nobody did."""
-    about = f"question about version {question.version}"
-    remark = f" {question.remark}" if question.remark else ""
-    match question.status:
-        case "open":
-            return f"The {about} waits for a person until {question.deadline:%Y-%m-%d %H:%M} UTC."
-        case "approved" | "rejected":
-            return (
-                f"Version {question.version} was {question.status} by {question.answered_by} ({question.answer_source}).{remark}"
-            )
-        case _:
-            return f"The {about} {'has expired' if question.status == 'expired' else 'was superseded'}.{remark}"
 
 
 @dataclass(frozen=True)
@@ -281,7 +174,3 @@ def say_what_is_served(live: Publication | None) -> str:
     if live is None:
         return "Nothing is published yet."
     return f"Kept the scores of {live.as_of} (version {live.version}, {live.rows} rows) online."
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,145 @@
+"""Letters about the champion: a verdict, a question to a person, an alias that was moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from ml.letters.figures import show_number
+from ml.records import Letter, Outcome, Promotion, Question, Verdict
+
+NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "precision_at_recall": "precision at the guarded recall",
+    "calibration_error": "calibration error",
+    "auc_over_recency": "AUC, recency rule",
+    "auc_over_logistic": "AUC, logistic regression",
+    "log_loss_over_logistic": "log-loss, logistic regression",
+}
+
+
+def write_verdict(verdict: Verdict, others: Sequence[Verdict] = (), *, mlflow_run: str, refused_because: str | None) -> Letter:
+    """The mail of a comparison: who won on the rows that neither had seen, and what follows.
+
+    Args:
+        others: the day's verdicts on shadows and renewals, a sentence each.
+        refused_because: why the champion stays; None when the challenger took its place.
+    """
+    compared = (*verdict.metrics, *verdict.baselines)
+    opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
+    did = "moved the alias champion to it" if refused_because is None else "left the champion as it is"
+    return Letter(
+        model=verdict.model,
+        as_of=verdict.as_of,
+        event="verdict",
+        headline=f"{verdict.outcome}: version {verdict.challenger_version} against {opponent}",
+        summary=" ".join(verdict.reasons),
+        moved=tuple(
+            (
+                NAMES.get(metric.metric, metric.metric),
+                show_number(metric.champion),
+                show_number(metric.challenger),
+                "" if metric.gain is None else f"gain {metric.gain}",
+            )
+            for metric in compared
+        ),
+        system_did=(
+            f"Trained version {verdict.challenger_version} and compared it with {opponent} on {verdict.rows} unseen rows; {did}.",
+            f"The knowledge lag of the challenger is {verdict.knowledge_lag_days} days.",
+            *_tell_apart(verdict),
+            *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
+        ),
+        you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
+        chart={NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
+        chart_title="Gain of the challenger, positive is better",
+        links=(("MLflow run", mlflow_run),),
+    )
+
+
+def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
+    """New recipe and new data, where the champion's recipe was refitted on the same rows."""
+    found = verdict.attribution
+    if found is None:
+        return ()
+    return (f"Of the gain, newer rows alone bring {found.new_data} AUC, and the new recipe on the same rows {found.new_recipe}.",)
+
+
+def _name_side(verdict: Verdict) -> str:
+    return "The champion's recipe refitted as" if verdict.side == "renewal" else "Shadow"
+
+
+def write_question(question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str) -> Letter:
+    """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
+    commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
+    waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
+    told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits)
+    return replace(
+        told,
+        event=f"question_{question.version}",
+        headline=f"may version {question.version} become champion?",
+        summary=f"{told.summary} A person decides, because: {' '.join(question.because)}",
+        you_must=(
+            f"Answer in Airflow at {question.model}.approve, or from a shell: {commands}.",
+            f"Without an answer until {question.deadline:%Y-%m-%d %H:%M} UTC version {question.version} is not promoted.",
+        ),
+        links=(("Answer in Airflow", airflow), *told.links),
+    )
+
+
+def show_in_markdown(letter: Letter) -> str:
+    """A letter as Airflow shows it beside the buttons: the table of evidence, then what to do."""
+    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in letter.moved)
+    table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if letter.moved else ()
+    facts = "\n".join(f"- {sentence}" for sentence in (*letter.system_did, *letter.you_must))
+    addresses = " · ".join(f"[{text}]({address})" for text, address in letter.links)
+    return "\n\n".join(part for part in (letter.summary, "\n".join(table), facts, addresses) if part)
+
+
+def say_what_became(question: Question) -> str:
+    """The sentence about a question: who answered it and how, or why nobody did."""
+    about = f"question about version {question.version}"
+    remark = f" {question.remark}" if question.remark else ""
+    match question.status:
+        case "open":
+            return f"The {about} waits for a person until {question.deadline:%Y-%m-%d %H:%M} UTC."
+        case "approved" | "rejected":
+            return (
+                f"Version {question.version} was {question.status} by {question.answered_by} ({question.answer_source}).{remark}"
+            )
+        case _:
+            return f"The {about} {'has expired' if question.status == 'expired' else 'was superseded'}.{remark}"
+
+
+def write_alias(promotion: Promotion, as_of: date) -> Letter:
+    """The mail about an alias that somebody moved in the registry: what was made of it, and how to undo that.
+
+    Args:
+        promotion: the manual movement, applied when the version passed its checks, undone when the alias was moved back.
+    """
+    model, version, before = promotion.model, promotion.version, promotion.previous_version
+    serving = f"version {before} still serves" if before else "there is still no champion"
+    is_applied = promotion.status == "applied"
+    return Letter(
+        model=model,
+        as_of=as_of,
+        event="alias",
+        headline=f"the alias champion was moved by hand; {f'version {version} serves now' if is_applied else serving}",
+        summary=promotion.reason,
+        moved=(
+            ("champion", "" if before is None else str(before), str(version) if is_applied else str(before or ""), "by hand"),
+        ),
+        system_did=(
+            f"Checked the files of version {version} and recorded it as a manual movement, with no verdict behind it."
+            if is_applied
+            else f"Recorded the attempt and took it back: {serving}.",
+        ),
+        you_must=(f"If nobody meant it: `perennial rollback {model}`.",)
+        if is_applied
+        else (f'If somebody meant it: `perennial promote {model} {version} --force --reason "..."`.',)
+        if version != before
+        else (),
+    )

@@ -1,0 +1,8 @@
+"""Figures as people read them in a letter."""
+
+from __future__ import annotations
+
+
+def show_number(value: float | None) -> str:
+    """Four digits are as much as a person compares; nothing where nothing was measured."""
+    return "" if value is None else f"{value:.4g}"
