@@ -1,4 +1,12 @@
-"""Who stays under test."""
+"""Who stays under test when more challengers are undecided than may stay.
+
+Those whose gain lies most standard errors above 0. Tried in simulation (`bench/gate.py` states the worlds) where least can
+be seen, a standard error of .0086 on one as_of and challengers alike (correlation .9): from a stream of challengers that
+gain .01, one is promoted within a year in 94 % of years. When the lowest upper bound leaves, in 61 %, for those of whom
+least is known look best by it; when the oldest leaves, in 50 %, for nobody stays until the last look; when the newcomer
+leaves, in 89 %. The conditional power at the floor does .7 % better, which is not worth its formula. False promotions do
+not depend on the choice: every contest has an alpha of its own, spent over looks that a displaced one merely forgoes.
+"""
 
 from __future__ import annotations
 
@@ -8,5 +16,18 @@ from ml.records import Contest
 
 
 def choose_shadows(contenders: Sequence[Contest], most: int) -> tuple[Contest, ...]:
-    """The contests that stay open."""
-    return tuple(sorted(contenders, key=lambda c: c.looks[-1].estimate if c.looks else 0.0, reverse=True)[:most])
+    """The contests that stay open, in the order given; of equals the older stays.
+
+    Args:
+        contenders: undecided after their newest look, oldest first.
+        most: so many stay at most.
+    """
+    ranking = sorted(range(len(contenders)), key=lambda place: -_measure_promise(contenders[place]))
+    return tuple(contenders[place] for place in sorted(ranking[:most]))
+
+
+def _measure_promise(contest: Contest) -> float:
+    """The gain at the newest look in standard errors; 0 where nothing speaks for or against it yet."""
+    if not contest.looks or contest.looks[-1].standard_error == 0:
+        return 0.0
+    return contest.looks[-1].estimate / contest.looks[-1].standard_error
