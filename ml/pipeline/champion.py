@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -91,6 +91,7 @@ def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:
     Raises:
         NoChampionYet: the first promotion came later.
     """
+    stores.declaration(model)  # a name that no file declares is an error of its own
     with stores.warehouse.transaction() as session:
         movement = ledger.movement_at(session, model, instant)
     if movement is None:
@@ -102,3 +103,11 @@ def list_movements(stores: Stores, model: str) -> tuple[Promotion, ...]:
     """Every movement of the champion that was begun, oldest first: those that were undone as well."""
     with stores.warehouse.transaction() as session:
         return ledger.movements(session, model)
+
+
+def find_resting(stores: Stores, model: str) -> Mapping[int, datetime]:
+    """Versions that were taken back, with the instant until which no verdict promotes them."""
+    days = stores.declaration(model).model.promotion.rollback_cooldown_days
+    with stores.warehouse.transaction() as session:
+        taken_back = promoting.find_taken_back(ledger.champion_history(session, model))
+    return {version: at + timedelta(days=days) for version, at in taken_back.items()}
