@@ -1,1 +1,1 @@
-"""One file per kind of day: refresh, score, monitor, retrain."""
+"""One file per kind of day: refresh, score, monitor, retrain, approve."""

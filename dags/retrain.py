@@ -2,19 +2,26 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
+from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule
 
 from ml.config import Model
 from plugins.assets import asset
 from plugins.declared import daily_at, declared_models, model_dag
-from plugins.stage import AskForTrainingOperator, AssembleOperator, MailOperator, StageOperator
+from plugins.stage import (
+    AskForApprovalOperator,
+    AskForTrainingOperator,
+    AssembleOperator,
+    MailOperator,
+    PromoteOperator,
+    StageOperator,
+)
 
 WEEKLY = """\
 Asks for a retraining every week; the work happens in `retrain`, which drift can wake as well."""
 STORY = """\
 Joins past snapshots with matured labels, tunes a **challenger**, and compares it with the champion on rows that neither has
-seen. Only a verdict PROMOTE moves the alias; REJECT and INCONCLUSIVE leave everything as it is. A second request for the
-same day and the same data ends without training."""
+seen. Only a verdict PROMOTE moves the alias, and where a person decides it wakes `approve` instead; REJECT and INCONCLUSIVE
+leave everything as it is. A second request for the same day and the same data ends without training."""
 GRACE = timedelta(minutes=25)
 
 
@@ -36,8 +43,14 @@ def build(model: Model) -> DAG:
         assemble = AssembleOperator(task_id="assemble", model=model.name)
         train = StageOperator(task_id="train", stages=("train",), model=model.name, execution_timeout=limit)
         compare = StageOperator(task_id="compare", stages=("compare",), model=model.name)
-        promote = StageOperator(task_id="promote", stages=("promote",), model=model.name, announces=asset("champion", model.name))
-        assemble >> train >> compare >> promote >> MailOperator(task_id="mail", model=model.name).as_teardown()
+        promote = PromoteOperator(task_id="promote", model=model.name, announces=asset("champion", model.name))
+        ask = AskForApprovalOperator(
+            task_id="ask_for_approval",
+            model=model.name,
+            trigger_rule=TriggerRule.NONE_FAILED,  # promote is skipped when a person is asked; its failure leaves the run red
+            announces=asset("challenger", model.name),
+        )
+        assemble >> train >> compare >> promote >> ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
     return dag
 
 

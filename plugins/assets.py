@@ -6,7 +6,7 @@ from typing import Literal
 
 from airflow.sdk import Asset
 
-Kind = Literal["features", "scores", "drift", "weekly", "champion"]
+Kind = Literal["features", "scores", "drift", "weekly", "challenger", "champion"]
 
 
 def asset(kind: Kind, model: str) -> Asset:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from ml.config import load_declaration
-from ml.errors import NothingToDo, PermanentError
-from ml.records import Run
+from ml.errors import NothingToDo, NotPromoted, PermanentError
+from ml.records import Question, Run
 from plugins.connections import read_settings
 from plugins.links import DriftReportLink, MlflowRunLink
 from plugins.runs import read_reason, read_run
 
 if TYPE_CHECKING:
     from ml.pipeline import Stores
+
+Work = Callable[["Stores", Run, Mapping[str, Any]], dict[str, Any]]
 
 
 class ModelOperator(BaseOperator):
@@ -33,13 +35,17 @@ class ModelOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work, announce the as_of to whoever waits for it, and return a few facts (never rows)."""
+        return self.live(context, self.work)
+
+    def live(self, context: Mapping[str, Any], work: Work) -> dict[str, Any]:
+        """One piece of work within the open stores: refusals become skips and failures as the house has it."""
         from ml import pipeline  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
 
         try:
             declaration = load_declaration(read_settings().home, self.model)
             run = read_run(context, declaration.model)
             with pipeline.open_stores(read_settings()) as stores:
-                facts = self.work(stores, run, context)
+                facts = work(stores, run, context)
                 self.links = dict(pipeline.find_links(stores, run))
         except NothingToDo as nothing:
             raise AirflowSkipException(str(nothing)) from nothing
@@ -82,6 +88,30 @@ class AssembleOperator(ModelOperator):
         from ml import pipeline  # noqa: PLC0415 - as above
 
         return {**pipeline.describe(pipeline.assemble(stores, run)), "reason": read_reason(context)}
+
+
+class PromoteOperator(ModelOperator):
+    """Makes the best challenger of the day champion; a skip when nobody is, or when a person is asked first."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml import pipeline  # noqa: PLC0415 - as above
+
+        promoted = pipeline.promote(stores, run)
+        if isinstance(promoted, Question):
+            raise NotPromoted(f"{run}: {pipeline.describe(promoted)['because']}")
+        return pipeline.describe(promoted)
+
+
+class AskForApprovalOperator(ModelOperator):
+    """Tells whoever waits with people that a question of this day is open; a skip when none is."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml.pipeline import approving, describe  # noqa: PLC0415 - as above
+
+        question = approving.find_question_of_day(stores, run)
+        if question.status != "open":
+            raise NothingToDo(f"{run}: {describe(question)['because']}")
+        return describe(question)
 
 
 class AskForTrainingOperator(ModelOperator):

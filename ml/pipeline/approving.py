@@ -13,7 +13,7 @@ from typing import Literal
 
 from ml import letters
 from ml import promote as promoting
-from ml.errors import ArtifactCorrupt, NotPromoted, PromotionRefused, VersionMissing
+from ml.errors import ArtifactCorrupt, NothingToDo, NotPromoted, PromotionRefused, VersionMissing
 from ml.pipeline.champion import open_throne, settle
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion, Question, Run
@@ -65,6 +65,26 @@ def find_question(stores: Stores, model: str, *, version: int | None = None) -> 
         about = "" if version is None else f" about version {version}"
         raise PromotionRefused(f"{model}: no question{about} waits for a person.")
     return found
+
+
+def find_question_of_day(stores: Stores, run: Run) -> Question:
+    """The newest question of the day, whatever became of it.
+
+    Raises:
+        NothingToDo: nobody was asked.
+    """
+    with stores.warehouse.transaction() as session:
+        found = ledger.newest_question(session, run.model, as_of=run.as_of)
+    if found is None:
+        raise NothingToDo(f"{run}: nobody was asked about a challenger of this day.")
+    return found
+
+
+def write_request(stores: Stores, question: Question) -> tuple[str, str]:
+    """A subject, and a body in Markdown with the evidence, for people who are asked beside two buttons."""
+    with stores.warehouse.transaction() as session:
+        letter = _write_letter(stores, session, question, ledger.evaluation_of(session, question))
+    return f"{question.model}: {letter.headline}", letters.show_in_markdown(letter)
 
 
 def place(run: Run, question: Question) -> Run:
@@ -203,5 +223,5 @@ def _write_letter(stores: Stores, session: Session, question: Question, evaluati
         question,
         evaluation.verdict,
         mlflow_run=stores.registry.run_url(version.mlflow_run_id),
-        airflow=f"{stores.settings.airflow_url}/dags/{question.model}.approve",
+        airflow=f"{stores.settings.airflow_url}/dags/{question.model}.approve/required_actions",
     )

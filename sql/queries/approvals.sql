@@ -31,6 +31,21 @@ where model = :model and version = coalesce(:version, version) and as_of = coale
 order by as_of desc, question_id desc
 limit 1;
 
+-- name: question_status
+-- What a waiting task has to know: an open question about a champion that has gone counts as superseded.
+select case
+    when status = 'open' and champion_version is distinct from (
+        select promotions.version
+        from ledger.promotions
+        where promotions.model = approvals.model and promotions.status = 'applied'
+        order by promotion_id desc
+        limit 1
+    ) then 'superseded'
+    else status
+end as status
+from ledger.approvals
+where question_id = :question_id;
+
 -- name: close_question
 -- A question is answered, overtaken by a newer one, or out of time; one that is closed stays as it is.
 update ledger.approvals

@@ -83,7 +83,7 @@ def environment(postgres, settings, tmp_path_factory):
 @pytest.fixture(scope="module")
 def lived(environment):
     """One run of each DAG for the day of the first champion, and one without any day."""
-    days = (f"{verb}={FIRST_DAY}" for verb in ("refresh", "retrain", "score", "monitor", "retrain_weekly"))
+    days = (f"{verb}={FIRST_DAY}" for verb in ("refresh", "retrain", "score", "monitor", "retrain_weekly", "approve"))
     asked = ("retrain_weekly=", *days)  # first: `dag.test` leaves the parameters of a run with its DAG
     command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
@@ -95,7 +95,18 @@ def lived(environment):
     ("verb", "tasks"),
     [
         ("refresh", {"refresh": "success", "validate": "success", "mail": "success"}),
-        ("retrain", {"assemble": "success", "train": "success", "compare": "success", "promote": "success", "mail": "success"}),
+        (
+            "retrain",
+            {
+                "assemble": "success",
+                "train": "success",
+                "compare": "success",
+                "promote": "success",
+                "ask_for_approval": "skipped",  # nobody has to be asked
+                "mail": "success",
+            },
+        ),
+        ("approve", {"ask": "skipped", "promote": "skipped", "mail": "success"}),
         ("score", {"score": "success", "ask_for_first_training": "skipped", "mail": "success"}),
         ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
         ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),

@@ -12,7 +12,7 @@ from ml.config import ROOT, model_names
 
 PARSER = Path(__file__).parent / "parse_dags.py"
 LOADER = Path(__file__).parent / "load_plugins.py"
-VERBS = ("monitor", "refresh", "retrain", "retrain_weekly", "score")
+VERBS = ("approve", "monitor", "refresh", "retrain", "retrain_weekly", "score")
 
 
 def parse(airflow_home, home=ROOT, script=PARSER, **environment):
@@ -61,7 +61,8 @@ def test_parsing_loads_no_heavy_library(parsed):
         ("score", ["score", "ask_for_first_training", "mail"]),
         ("monitor", ["monitor", "ask_for_retraining", "mail"]),
         ("retrain_weekly", ["ask_for_retraining", "mail"]),
-        ("retrain", ["assemble", "train", "compare", "promote", "mail"]),
+        ("retrain", ["assemble", "train", "compare", "promote", "ask_for_approval", "mail"]),
+        ("approve", ["ask", "promote", "mail"]),
     ],
 )
 def test_tasks_stand_in_data_flow_order(lapse, verb, tasks):
@@ -75,7 +76,8 @@ def test_tasks_stand_in_data_flow_order(lapse, verb, tasks):
         ("score", ["drift/lapse", "scores/lapse"]),
         ("monitor", ["drift/lapse"]),
         ("retrain_weekly", ["weekly/lapse"]),
-        ("retrain", ["champion/lapse"]),
+        ("retrain", ["challenger/lapse", "champion/lapse"]),
+        ("approve", ["champion/lapse"]),
     ],
 )
 def test_each_dag_announces_its_assets(lapse, verb, assets):
@@ -90,6 +92,7 @@ def test_each_dag_announces_its_assets(lapse, verb, assets):
         ("monitor", "PartitionedAssetTimetable"),
         ("retrain_weekly", "CronPartitionTimetable"),
         ("retrain", "PartitionedAssetTimetable"),
+        ("approve", "PartitionedAssetTimetable"),
     ],
 )
 def test_only_keyed_timetables_are_used(lapse, verb, timetable):
@@ -125,6 +128,10 @@ def test_cron_runs_in_the_timezone_of_the_model(lapse, verb):
     assert "America/New_York" in lapse[verb]["timezone"]
 
 
+def test_an_approval_may_run_as_long_as_people_have_to_answer(lapse):
+    assert 72 * 3600 < lapse["approve"]["run_limit_seconds"]
+
+
 def test_a_simulation_ends_every_schedule_in_the_past(tmp_path):
     found = parse(tmp_path, PERENNIAL_SIMULATED_UNTIL="2018-01-03")
     assert {"2018-01-03T00:00:00+00:00"} == {dag["end_date"] for dag in found["dags"].values()}
@@ -148,7 +155,7 @@ def twenty_models(tmp_path_factory):
 
 def test_twenty_models_add_less_than_a_second_and_a_broken_one_harms_nobody(twenty_models, tmp_path):
     found = parse(tmp_path, home=twenty_models)
-    assert 100 == len(found["dags"])
+    assert 120 == len(found["dags"])
     assert found["parse_seconds"] < 1.0
 
 

@@ -13,6 +13,7 @@ from ml import operate, pipeline
 from ml.config import Settings
 from ml.demo.data import load_tables
 from ml.stores.sessions import Database
+from tests.arena import Arena
 from tests.world import (
     BACKFILLED_TO,
     FIRST_AS_OF,
@@ -93,3 +94,9 @@ def world(copy_world) -> Iterator[World]:
     """A copy of the world after its first day."""
     with copy_world() as opened:
         yield opened
+
+
+@pytest.fixture
+def arena(world) -> Arena:
+    """The world with challengers to ask about."""
+    return Arena(world, world.ask_one("select version from ledger.promotions"))

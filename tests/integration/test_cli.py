@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 from dataclasses import dataclass
@@ -78,6 +79,56 @@ def test_every_stage_runs_from_a_shell(inside):
     code, _, said = inside.perennial("promote", MODEL, *DAY)
     assert (REFUSED, True) == (code, "INCONCLUSIVE" in said)
     assert [{"sent": 4, "waiting": 0}] == inside.ask("mail")
+
+
+# People
+def test_an_approval_makes_the_challenger_champion(inside, arena):
+    version = arena.ask(arena.judge()).version
+    (promotion,) = inside.ask("approve", MODEL, "--reason", "Looks right.")
+    assert (version, "promote", True) == (
+        promotion["version"],
+        promotion["kind"],
+        promotion["because"].endswith("(shell). Looks right."),
+    )
+    assert [(version, "approved", getpass.getuser(), "shell", "Looks right.")] == arena.questions
+
+
+def test_a_rejection_keeps_the_champion(inside, arena):
+    version = arena.ask(arena.judge()).version
+    (question,) = inside.ask("reject", MODEL, str(version))
+    assert (version, "rejected") == (question["version"], question["status"])
+    assert (arena.champion, arena.champion) == arena.serving
+
+
+def test_without_a_question_an_approval_is_refused(inside):
+    code, _, said = inside.perennial("approve", MODEL)
+    assert (REFUSED, True) == (code, "no question waits for a person" in said)
+
+
+def test_a_promotion_by_force_says_so_in_the_ledger(inside, arena):
+    version = arena.judge().verdict.challenger_version
+    (promotion,) = inside.ask("promote", MODEL, str(version), "--force", "--reason", "The old one is wrong.", *DAY)
+    assert ("forced", "The old one is wrong.") == (promotion["kind"], promotion["because"])
+    assert getpass.getuser() == inside.world.ask_one("select actor from ledger.promotions where kind = 'forced'")
+
+
+def test_a_version_that_is_not_registered_is_not_forced(inside):
+    code, _, said = inside.perennial("promote", MODEL, "999", "--force", "--reason", "I insist.", *DAY)
+    assert (REFUSED, True) == (code, "does not know version 999" in said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("promote", MODEL, "7", "--force"),
+        ("promote", MODEL, "7", "--force", "--reason", " "),
+        ("promote", MODEL, "--force", "--reason", "I insist."),
+        ("promote", MODEL, "7", "--as-of", "2017-06-19"),
+        ("promote", MODEL),
+    ],
+)
+def test_force_without_a_reason_or_a_version_is_wrong_usage(shell, words):
+    assert USAGE == shell.perennial(*words)[0]
 
 
 # Operations

@@ -50,6 +50,11 @@ def newest_question(session: Session, model: str, *, version: int | None = None,
     return fetch_one(Question, session, "approvals.newest_question", model=model, version=version, as_of=as_of)
 
 
+def question_status(session: Session, question_id: int) -> str:
+    """What became of a question; an open one whose champion has gone counts as superseded."""
+    return str(execute(session, "approvals.question_status", question_id=question_id).scalar_one())
+
+
 def close_question(
     session: Session,
     run: Run,

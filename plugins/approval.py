@@ -1,0 +1,154 @@
+"""A question to a person in Airflow: a required action that waits without a worker, and what follows from the answer.
+
+The ledger holds the truth. While the task waits, a trigger looks at the ledger and at Airflow's own record of the action,
+so that an answer from a shell, a newer challenger or another champion ends the wait as an answer in Airflow does.
+
+Airflow resumes a waiting task in the moment of the answer. When that is before its executor has noticed that the task went
+to wait, the scheduler takes the resumed task for lost and fails it. The answer stays with the task instance, so a retry
+does not ask again (that would wipe the answer) but goes back to waiting, and finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowRuntimeError, TaskDeferred
+from airflow.sdk.execution_time.hitl import HITLUser, get_hitl_detail_content_detail, upsert_hitl_detail
+from airflow.sdk.timezone import utcnow
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from ml.config import load_declaration
+from ml.errors import WarehouseUnavailable
+from ml.records import Answer, Question, Run
+from plugins.connections import write_warehouse_url
+from plugins.stage import ModelOperator
+
+if TYPE_CHECKING:
+    from ml.pipeline import Stores
+
+APPROVE, REJECT = "Approve", "Reject"
+POLL_SECONDS = 5.0
+
+
+class AskPersonOperator(ModelOperator):
+    """Waits as a required action until the question of the day has an answer, and puts the answer into the ledger."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from ml.pipeline import approving, describe  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
+
+        question = approving.find_question_of_day(stores, run)
+        if question.status != "open":
+            return describe(question)
+        instance = context["ti"]
+        if instance.try_number == 1:
+            self._show(stores, question, instance.id)
+        trigger = AnswerTrigger(
+            ti_id=str(instance.id), question_id=question.question_id, until=utcnow() + (question.deadline - run.clock)
+        )
+        raise TaskDeferred(trigger=trigger, method_name="resume")
+
+    def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the wait: the event is Airflow's own about an answer, or our trigger's."""
+        if event.get("is_unknown"):
+            return self.live(context, self._ask_again)
+        return self.live(context, partial(self._record, event=event))
+
+    def _ask_again(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from ml.pipeline import approving  # noqa: PLC0415 - as above
+
+        self._show(stores, approving.find_question_of_day(stores, run), context["ti"].id)
+        return self.work(stores, run, context)
+
+    def _show(self, stores: Stores, question: Question, ti_id: UUID) -> None:
+        from ml.pipeline import approving  # noqa: PLC0415 - as above
+
+        subject, body = approving.write_request(stores, question)
+        approvers = load_declaration(stores.settings.home, self.model).model.promotion.approvers
+        upsert_hitl_detail(
+            ti_id=ti_id,
+            options=[APPROVE, REJECT],
+            defaults=[REJECT],
+            subject=subject,
+            body=body,
+            assigned_users=[HITLUser(id=name, name=name) for name in approvers],
+        )
+
+    def _record(self, stores: Stores, run: Run, context: Mapping[str, Any], *, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml.pipeline import approving, describe  # noqa: PLC0415 - as above
+
+        version = approving.find_question_of_day(stores, run).version
+        person = event.get("responded_by_user")
+        if person is None:
+            return describe(approving.expire(stores, run, version))
+        decision: Answer = "approve" if APPROVE in event["chosen_options"] else "reject"
+        return describe(approving.answer(stores, run, version, decision=decision, actor=person["name"], source="airflow"))
+
+
+class CarryOutOperator(ModelOperator):
+    """Makes the version champion that a person has approved; a skip when nobody has."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from ml.pipeline import approving, describe  # noqa: PLC0415 - as above
+
+        question = approving.find_question_of_day(stores, run)
+        return describe(approving.carry_out(stores, run, question.version))
+
+
+class AnswerTrigger(BaseTrigger):
+    """Fires when somebody has answered in Airflow, when the ledger has closed the question, or when time is up."""
+
+    def __init__(self, *, ti_id: str, question_id: int, until: datetime, poll_seconds: float = POLL_SECONDS) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow's
+        self.ti_id = ti_id
+        self.question_id = question_id
+        self.until = until
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and its arguments, for the triggerer."""
+        names = ("ti_id", "question_id", "until", "poll_seconds")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look every few seconds, the first time after the executor has had time to see the task go to wait."""
+        while True:
+            await asyncio.sleep(self.poll_seconds)
+            event = await asyncio.to_thread(self._look)
+            if event is not None:
+                yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's
+                return
+
+    def _look(self) -> dict[str, Any] | None:
+        answer = self._read_answer()
+        if answer is not None:
+            return answer
+        if self._read_status() != "open":
+            return {"is_closed": True}
+        return {"is_timed_out": True} if utcnow() >= self.until else None
+
+    def _read_answer(self) -> dict[str, Any] | None:
+        try:
+            detail = get_hitl_detail_content_detail(ti_id=UUID(self.ti_id))
+        except AirflowRuntimeError:  # the action was never shown: its task ended before
+            return {"is_unknown": True}
+        person = detail.responded_by_user
+        if not detail.response_received or person is None:
+            return None
+        return {"chosen_options": list(detail.chosen_options or []), "responded_by_user": {"id": person.id, "name": person.name}}
+
+    def _read_status(self) -> str:
+        """A warehouse that does not answer changes nothing: the next look asks again."""
+        from ml.stores import ledger  # noqa: PLC0415 - only the triggerer needs it
+        from ml.stores.sessions import Database  # noqa: PLC0415 - as above
+
+        try:
+            with Database(write_warehouse_url(Connection.get("warehouse")), "perennial answers").transaction() as session:
+                return ledger.question_status(session, self.question_id)
+        except WarehouseUnavailable:
+            return "open"

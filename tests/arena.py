@@ -1,0 +1,95 @@
+"""The small world with a champion, and challengers whose verdicts a test writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from ml.pipeline import approving
+from ml.records import Evaluation, Outcome, Run
+from ml.stores import ledger
+from tests.world import FIRST_DAY, MODEL, World
+
+NEXT_DAY, LATER_DAY = FIRST_DAY + timedelta(days=7), FIRST_DAY + timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The small world with a champion, and challengers that are copies of it under numbers of their own."""
+
+    world: World
+    champion: int
+
+    def judge(self, day: date | None = None, *, champion: int | None = None, outcome: Outcome = Outcome.PROMOTE) -> Evaluation:
+        """Register a challenger and record a verdict on it."""
+        run = self.world.run(day or NEXT_DAY)
+        version = self._register(run)
+        former = self._read(self.champion).verdict
+        verdict = replace(
+            former,
+            as_of=run.as_of,
+            outcome=outcome,
+            challenger_version=version,
+            champion_version=champion or self.champion,
+            opponent="champion",
+            reasons=("AUC is better.",),
+        )
+        with self.world.stores.warehouse.transaction() as session:
+            ledger.record_evaluation(session, run, verdict)
+        return self._read(version)
+
+    def ask(self, evaluation: Evaluation):
+        return approving.ask(self.world.stores, self.run_of(evaluation), evaluation, ("A test wants it.",))
+
+    def answer(self, evaluation: Evaluation, decision: str, actor: str = "ann", *, run: Run | None = None, remark=None):
+        return approving.answer(
+            self.world.stores,
+            run or self.run_of(evaluation),
+            evaluation.verdict.challenger_version,
+            decision=decision,
+            actor=actor,
+            source="shell",
+            remark=remark,
+        )
+
+    def carry_out(self, evaluation: Evaluation):
+        return approving.carry_out(self.world.stores, self.run_of(evaluation), evaluation.verdict.challenger_version)
+
+    def run_of(self, evaluation: Evaluation) -> Run:
+        return self.world.run(evaluation.verdict.as_of)
+
+    @property
+    def questions(self) -> list[tuple]:
+        rows = self.world.ask(
+            "select version, status, answered_by, answer_source, remark from ledger.approvals order by question_id"
+        )
+        return [tuple(row.values()) for row in rows]
+
+    @property
+    def serving(self) -> tuple[int, int]:
+        """The champion of the ledger, and the alias."""
+        with self.world.stores.warehouse.transaction() as session:
+            return ledger.champion(session, MODEL), self.world.stores.registry.get_champion(MODEL)
+
+    def _register(self, run: Run) -> int:
+        client = self.world.stores.registry._client
+        first = client.get_model_version(MODEL, str(self.champion))
+        tags = {"trained_for": run.as_of.isoformat()}
+        made = client.create_model_version(MODEL, first.source, first.run_id, tags=tags, await_creation_for=0)
+        self.world.tell(
+            """
+            insert into ledger.versions
+            select (json_populate_record(versions, json_build_object(
+                'version', cast(:version as integer), 'trained_for', cast(:day as date), 'data_hash', cast(:version as text)
+            ))).*
+            from ledger.versions where version = :champion
+            """,
+            version=int(made.version),
+            day=run.as_of,
+            champion=self.champion,
+        )
+        return int(made.version)
+
+    def _read(self, version: int) -> Evaluation:
+        with self.world.stores.warehouse.transaction() as session:
+            return ledger.latest_evaluation(session, MODEL, version)
