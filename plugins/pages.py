@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ml.errors import RegistryUnavailable, VersionMissing, WarehouseUnavailable
-from ml.stores.analytics import ModelFacts, Row, Rows, RunFacts, find_report, read_model, read_run
-from ml.stores.registry import read_report
+from ml.stores.analytics import ModelFacts, Row, Rows, RunFacts, find_report, find_training, read_model, read_run
+from ml.stores.registry import read_card, read_report
 from ml.stores.sessions import Database
 from plugins.connections import read_mlflow_uri, write_warehouse_url
 from plugins.declared import declared_models
@@ -35,6 +35,7 @@ def make_app() -> FastAPI:
     app.add_api_route("/dags/{dag_id}", show_model, response_class=HTMLResponse)
     app.add_api_route("/runs/{dag_id}/{dag_run_id:path}", show_run, response_class=HTMLResponse)
     app.add_api_route("/reports/{model}/{as_of}", show_report, response_class=HTMLResponse)
+    app.add_api_route("/cards/{model}/{version}", show_card, response_class=HTMLResponse)
     return app
 
 
@@ -77,6 +78,20 @@ def show_report(model: str, as_of: date) -> HTMLResponse:
             return render("message.html", 404, title=model, message=f"{model} was not checked for drift on {as_of}.")
         return HTMLResponse(read_report(read_mlflow_uri(), mlflow_run_id, as_of))
     except (WarehouseUnavailable, RegistryUnavailable, VersionMissing) as error:
+        return render("message.html", 503, title=model, message=str(error))
+
+
+def show_card(model: str, version: int) -> HTMLResponse:
+    """The model card of a version, as it was last written."""
+    try:
+        mlflow_run_id = find_training(open_warehouse(), model, version)
+        if mlflow_run_id is None:
+            return render("message.html", 404, title=model, message=f"The ledger does not know version {version} of {model}.")
+        return HTMLResponse(read_card(read_mlflow_uri(), mlflow_run_id))
+    except VersionMissing:
+        advice = f"No card of version {version} was written yet: `perennial card {model} {version}` writes it."
+        return render("message.html", 404, title=model, message=advice)
+    except (WarehouseUnavailable, RegistryUnavailable) as error:
         return render("message.html", 503, title=model, message=str(error))
 
 

@@ -42,7 +42,7 @@ def write_purpose(evidence: CardEvidence) -> Section:
 def _say_answer(model: Model) -> str:
     return (
         f"For every {model.entity.key} of the cohort a score in [0, 1]: the probability that the label comes true within "
-        f"{model.label.horizon_days} days. A score of at least {model.scoring.threshold:g} is predicted to."
+        f"{model.label.horizon_days} days. A score of at least {model.scoring.threshold:g} predicts that it does."
     )
 
 
@@ -59,7 +59,7 @@ def read_head(query: str) -> str:
 def read_grain(query: str) -> str:
     """The sentence about the grain: who is in the cohort."""
     found = re.search(r"^Grain: (.+)$", read_head(query), re.MULTILINE)
-    return found[1].rstrip(".") if found else "one row per entity that features.sql returns"
+    return found[1].replace(" (the cohort)", "").rstrip(".") if found else "one row per entity that features.sql returns"
 
 
 def write_data(evidence: CardEvidence) -> Section:

@@ -26,12 +26,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; `numbers` are the places of the columns that hold figures, `empty` stands for no rows."""
+    """Rows under headings.
+
+    Attributes:
+        numbers: places of the columns that hold figures.
+        sums: so many of the last rows sum up those above.
+        empty: what to say when there are no rows.
+    """
 
     kind: ClassVar[str] = "table"
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numbers: frozenset[int] = frozenset()
+    sums: int = 0
     title: str = ""
     empty: str = ""
 
@@ -71,6 +78,7 @@ class Picture:
     title: str
     says: str
     png: bytes
+    is_wide: bool = False
 
     @property
     def file(self) -> str:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from ml.card.measured import Measured, Served
 from ml.config import Declaration, Model
 from ml.records import Contest, Decision, DriftCheck, Promotion, Version
-from ml.records.cards import BuiltDay, DatedVerdict, LoggedTraining, ServedDay
+from ml.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,7 @@ class CardEvidence:
         declaration: as it stands now; the version's hashes tell whether it has changed since the training.
         training, holdout: the snapshots that it learned from and was held to, oldest first.
         verdicts: on it as challenger; verdicts_against: in which it was the champion; both oldest first.
+        questions: what people were asked about it, oldest first.
         promotions: every applied movement of the model's champion, oldest first.
         served: its matured publications on the weekday of the training as_ofs since its first promotion, oldest first.
         first_served: the oldest four of them pooled; newest_served: the newest four, once there are more.
@@ -36,6 +37,7 @@ class CardEvidence:
     verdicts: tuple[DatedVerdict, ...] = ()
     verdicts_against: tuple[DatedVerdict, ...] = ()
     contests: tuple[Contest, ...] = ()
+    questions: tuple[Asked, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     served: tuple[ServedDay, ...] = ()
     first_served: Served | None = None
@@ -60,6 +62,7 @@ class CardEvidence:
         instants = [
             self.version.effective_at,
             *(each.effective_at for each in (*self.verdicts, *self.verdicts_against)),
+            *(each.answered_effective_at or each.effective_at for each in self.questions),
             *(each.effective_at for each in self.promotions if version in (each.version, each.previous_version)),
         ]
         days = [self.local_day(max(instants)), *(check.as_of for check in self.checks)]

@@ -38,7 +38,8 @@ def _describe_verdict(verdict: Verdict) -> Facts:
 
 
 def _list_comparison(verdict: Verdict) -> Table:
-    opponent = "Champion" if verdict.champion_version else "Opponent"
+    """Without a champion the version's own figures stand under Quality already: only the baselines are left to compare."""
+    opponent = "Champion, baseline" if verdict.champion_version else "Baseline"
     rows = tuple(
         (
             Cell(write_metric(each.metric)),
@@ -46,9 +47,9 @@ def _list_comparison(verdict: Verdict) -> Table:
             Cell(write_number(each.challenger)),
             Cell(write_gain(each.gain)),
         )
-        for each in (*verdict.metrics, *verdict.baselines)
+        for each in (*(verdict.metrics if verdict.champion_version else ()), *verdict.baselines)
     )
-    title = "The same rows, positive gains are this version's"
+    title = "On the same rows; a positive gain is this version's"
     return Table(("Metric", opponent, "This version", "Gain"), rows, frozenset({1, 2, 3}), title=title)
 
 

@@ -28,12 +28,13 @@ def rank_inputs(evidence: CardEvidence) -> list[Input]:
 
 
 def _describe(evidence: CardEvidence, each: Input) -> tuple[Cell, ...]:
-    share = evidence.logged.importances.get(each.name)
+    importances = evidence.logged.importances
+    share, largest = importances.get(each.name), max(importances.values(), default=1.0) or 1.0
     drift = _find_drift(evidence.checks, each.name)
     flags = sum(_is_drifted(check, each.name) for check in evidence.checks)
     return (
         Cell(each.name),
-        Cell("unknown" if share is None else f"{share:.1%}", share=share),
+        Cell("unknown" if share is None else f"{share:.1%}", share=None if share is None else share / largest),
         Cell(f"text of {count(each.categories, 'value')}" if each.kind == "category" else "number"),
         Cell(_describe_ruling(evidence.model, each)),
         Cell("" if drift is None else write_number(drift.reference_mean)),

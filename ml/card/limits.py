@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ml.card.about import find_bulk_loads, read_grain
@@ -27,10 +28,11 @@ def write_limits(evidence: CardEvidence) -> Section:
 
 def _limit_who(evidence: CardEvidence) -> Iterator[str]:
     grain = read_grain(evidence.declaration.features_sql)
-    yield f"It speaks of its cohort alone ({grain}); whoever is not in it gets no score, and nothing is claimed of them."
-    unjudged = [f"{each.segment} = {each.value}" for each in evidence.measured.segments if each.auc is None]
+    yield f"It speaks of its cohort alone: {grain}. Whoever is not in it gets no score, and nothing is claimed of them."
+    unjudged = Counter(each.segment for each in evidence.measured.segments if each.auc is None)
     if unjudged:
-        yield f"Nothing is known of how it ranks within {join(unjudged)}: too few positives, which is not the same as passed."
+        named = join(f"{count(number, 'value')} of {segment}" for segment, number in unjudged.items())
+        yield f"How it ranks within {named} is unknown: too few positives, which is not the same as passed."
 
 
 def _limit_when(evidence: CardEvidence) -> Iterator[str]:

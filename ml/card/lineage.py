@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from ml.card.document import Block, Cell, Facts, Section, Sentences, Table
+from ml.card.document import Block, Cell, Facts, Gallery, Section, Sentences, Table
 from ml.card.evidence import CardEvidence
+from ml.card.pictures import list_drawn
 from ml.card.words import count, join, word, write_number
 from ml.records import Choice
 
@@ -15,6 +16,13 @@ ORIGINS = {
     "training": "tuned and fitted for its day",
     "renewal": "the champion's recipe refitted on newer rows",
     "manual": "registered by hand",
+}
+MOVES = {
+    "promote": "Promoted",
+    "renewal": "Renewed",
+    "rollback": "Rolled back",
+    "manual": "Moved by hand",
+    "forced": "Forced by a person",
 }
 Entry = tuple[datetime, str, str, str]
 
@@ -31,7 +39,7 @@ def write_making(evidence: CardEvidence) -> Section:
     entries += [("Trials", logged.parameters["trials"])] if "trials" in logged.parameters else []
     entries += [("AUC out of fold", _describe_folds(evidence))] if "auc" in metrics else []
     entries += [("Tuned minus regularised default", _describe_tuning(evidence))] if "tuned_minus_default" in metrics else []
-    return Section("Making", (Facts(tuple(entries)),))
+    return Section("Making", (Facts(tuple(entries)), Gallery(list_drawn(evidence))))
 
 
 def _describe_folds(evidence: CardEvidence) -> str:
@@ -63,7 +71,7 @@ def write_lineage(evidence: CardEvidence) -> Section:
 
 def write_history(evidence: CardEvidence) -> Section:
     """Everything that was decided about it, oldest first."""
-    entries = sorted((*_begin(evidence), *_judge(evidence), *_move(evidence)), key=lambda entry: entry[0])
+    entries = sorted((*_begin(evidence), *_judge(evidence), *_ask(evidence), *_move(evidence)), key=lambda entry: entry[0])
     rows = tuple((Cell(str(evidence.local_day(when))), word(what), Cell(says), Cell(who)) for when, what, says, who in entries)
     blocks: list[Block] = [Table(("Day", "What", "Because", "Who"), rows)]
     if evidence.verdicts_against:
@@ -90,16 +98,19 @@ def _judge(evidence: CardEvidence) -> Iterator[Entry]:
         yield each.effective_at, each.verdict.outcome.value, f"Against {against}: {reason}", "compare"
 
 
+def _ask(evidence: CardEvidence) -> Iterator[Entry]:
+    for each in evidence.questions:
+        yield each.effective_at, "asked", f"A person was asked, because: {' '.join(each.because)}", "promote"
+        if each.answered_effective_at is not None:
+            yield each.answered_effective_at, each.status, each.remark or "", each.answered_by or ""
+
+
 def _move(evidence: CardEvidence) -> Iterator[Entry]:
     number = evidence.version.version
     for move in evidence.promotions:
+        because = "on its verdict." if move.evaluation_id else f"{move.reason.rstrip('.')}."
         if move.version == number:
-            before = f" in the place of version {move.previous_version}" if move.previous_version else ""
-            yield move.effective_at, "champion", f"By {move.kind}{before}: {move.reason}", move.actor
+            before = f", in the place of version {move.previous_version}" if move.previous_version else ""
+            yield move.effective_at, "champion", f"{MOVES[move.kind]}{before}: {because}", move.actor
         elif move.previous_version == number:
-            yield (
-                move.effective_at,
-                "replaced",
-                f"Version {move.version} took its place by {move.kind}: {move.reason}",
-                move.actor,
-            )
+            yield move.effective_at, "replaced", f"By version {move.version}. {MOVES[move.kind]}: {because}", move.actor

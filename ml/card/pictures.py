@@ -10,6 +10,7 @@ from ml.card.document import Picture
 from ml.card.evidence import CardEvidence
 from ml.card.words import write_interval
 from ml.metrics import ReliabilityBin
+from ml.records import Interval
 from ml.records.cards import ServedDay
 
 if TYPE_CHECKING:
@@ -43,18 +44,23 @@ def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
 
 
 def draw_course(evidence: CardEvidence) -> tuple[Picture, ...]:
-    """Promised against kept over time, once something was kept; and the pictures of the training."""
+    """Promised against kept over time, where there is an AUC on both sides."""
     promised = evidence.measured.figure("auc")
     days = [day for day in evidence.served if day.is_ranked][-MOST_DAYS:]
-    course: tuple[Picture, ...] = ()
-    if days and promised is not None:
-        says = f"AUC of each as_of since the promotion; the holdout promised {write_interval(promised)}."
-        course = (Picture("course", "Promised and kept", says, _draw_course(evidence, days)),)
-    titles = {"learning_curve": "Learning curve", "folds": "AUC by fold"}
+    if not days or promised is None:
+        return ()
+    says = f"AUC of each as_of since the promotion; the band is what the holdout promised, {write_interval(promised)}."
+    return (Picture("course", "Promised and kept", says, _draw_course(promised, days), is_wide=True),)
+
+
+def list_drawn(evidence: CardEvidence) -> tuple[Picture, ...]:
+    """The pictures of the training, as they were logged."""
+    says = {
+        "learning_curve": ("Learning curve", "AUC on the last fold by the number of newest training as_ofs."),
+        "folds": ("Folds", "AUC by fold, oldest first, with the baselines on the same rows."),
+    }
     logged = evidence.logged.pictures
-    return course + tuple(
-        Picture(name, title, f"{title}, drawn by the training.", logged[name]) for name, title in titles.items() if name in logged
-    )
+    return tuple(Picture(name, title, said, logged[name]) for name, (title, said) in says.items() if name in logged)
 
 
 def _draw_reliability(evidence: CardEvidence) -> bytes:
@@ -80,9 +86,7 @@ def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: s
     )
 
 
-def _draw_course(evidence: CardEvidence, days: Sequence[ServedDay]) -> bytes:
-    promised = evidence.measured.figure("auc")
-    assert promised is not None
+def _draw_course(promised: Interval, days: Sequence[ServedDay]) -> bytes:
     figure, axes = _open(WIDE_INCHES, "as_of", "AUC")
     places = range(len(days))
     axes.axhspan(promised.low, promised.high, color=PROMISED, alpha=0.12, linewidth=0)

@@ -7,7 +7,7 @@ from ml.card.evidence import CardEvidence
 from ml.card.measured import Measured, SegmentFigure, Served
 from ml.card.pictures import draw_calibrations, draw_course
 from ml.card.standing import ENOUGH_AS_OFS, Standing
-from ml.card.words import LOWER_IS_BETTER, count, join, word, write_days, write_interval, write_metric, write_share
+from ml.card.words import LOWER_IS_BETTER, count, word, write_days, write_interval, write_metric, write_share
 from ml.metrics import ReliabilityBin
 
 FEW_TO_TELL, ONE_CLASS = "too few positives", "one class came true"
@@ -18,8 +18,7 @@ def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
     """Both sides: what the holdout promised, and what has come true."""
     blocks: list[Block] = [_list_promised(evidence, standing), _list_kept(evidence, standing)]
     if evidence.served:
-        blocks.append(Sentences((say_difference(evidence),)))
-    blocks.append(Gallery(draw_course(evidence)))
+        blocks += [Sentences((say_difference(evidence),)), Gallery(draw_course(evidence))]
     return Section("Quality", tuple(blocks))
 
 
@@ -63,6 +62,7 @@ def _list_kept(evidence: CardEvidence, standing: Standing) -> Table:
         ("as_of", "Rows", "Positive", "Mean score", "AUC", "Log-loss"),
         (*days, *pooled),
         frozenset({1, 2, 3, 4, 5}),
+        sums=len(pooled),
         title=f"Since the promotion ({standing.status}: {matured})" if standing.since else "Since the promotion",
         empty="No as_of after the promotion has matured yet." if standing.since else "It was never champion.",
     )
@@ -128,8 +128,11 @@ def write_segments(evidence: CardEvidence) -> Section:
     measured = evidence.measured
     if not measured.segments:
         return Section("Segments", (Sentences(("The model file names no segments, so that none was looked at.",)),))
-    unjudged = [each for each in measured.segments if each.auc is None]
-    said = f"On the holdout. {_say_unjudged(unjudged)} Segments are read by the SQL and never fed to the model."
+    unjudged = sum(each.auc is None for each in measured.segments)
+    judged = "each holds enough positives" if not unjudged else f"{unjudged} of them hold too few positives to be judged"
+    said = (
+        f"Slices of the holdout, {len(measured.segments)} in all; {judged}. They are read by the SQL and never fed to the model."
+    )
     rows = tuple(_describe_segment(each, measured) for each in measured.segments)
     headings = ("Segment", "Value", "Rows", "Positive", "Mean score", "AUC")
     return Section("Segments", (Sentences((said,)), Table(headings, rows, frozenset({2, 3, 4, 5}))))
@@ -144,10 +147,3 @@ def _describe_segment(each: SegmentFigure, measured: Measured) -> tuple[Cell, ..
         Cell(f"{each.mean_score:.3f}"),
         Cell(write_interval(each.auc, FEW_TO_TELL)),
     )
-
-
-def _say_unjudged(unjudged: list[SegmentFigure]) -> str:
-    if not unjudged:
-        return "Every segment holds enough positives to be judged."
-    named = join(f"{each.segment} = {each.value}" for each in unjudged)
-    return f"{count(len(unjudged), 'segment holds', 'segments hold')} too few positives to be judged: {named}."

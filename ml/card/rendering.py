@@ -15,7 +15,7 @@ from ml.card.words import TONES
 SHORTEST_SENTENCE = 280
 """Characters of the headline that the list of versions shows at most."""
 
-MARKUP = re.compile(r"([\\`*|<>]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|^[#+=-](?=\s)|^\d+(?=[.)]\s)|&(?=#?\w+;))")
+MARKUP = re.compile(r"([\\`*|<>]|(?<!\w)_|_(?!\w)|\](?=[(\[])|^\[(?=[^\]]*\]:)|^[#+=-](?=\s)|^\d+(?=[.)]\s)|&(?=#?\w+;))")
 
 
 def render_markdown(card: ModelCard) -> str:

@@ -22,15 +22,16 @@ METRICS = {
 LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
 
 TONES: dict[str, Tone] = {
-    **dict.fromkeys(("PROMOTE", "promoted", "held", "steady", "champion", "final", "inside"), "good"),
-    **dict.fromkeys(("INCONCLUSIVE", "doubtful", "open", "provisional", "by construction", "outside", "TRAIN"), "warm"),
+    **dict.fromkeys(("PROMOTE", "promoted", "champion", "final", "approved"), "good"),
+    **dict.fromkeys(("INCONCLUSIVE", "doubtful", "open", "provisional", "by construction", "outside", "asked", "TRAIN"), "warm"),
     **dict.fromkeys(("REJECT", "rejected", "veto", "drifted"), "bad"),
 }
+QUIET = {"held", "steady", "inside", "not checked"}
 
 
 def word(text: str) -> Cell:
-    """A word that stands out."""
-    return Cell(text, tone=TONES.get(text, "calm"))
+    """A word that stands out, unless it says that all is as it should be."""
+    return Cell(text, tone=None if text in QUIET else TONES.get(text, "calm"))
 
 
 def write_metric(metric: str) -> str:

@@ -86,7 +86,7 @@ def _choose_tiles(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...
         Tile(
             "Knowledge lag",
             f"{evidence.version.knowledge_lag_days} days",
-            f"newest rows of {max(evidence.version.training_as_ofs)}",
+            f"trained to {max(evidence.version.training_as_ofs)}",
         )
     )
     tiles.append(

@@ -1,8 +1,9 @@
-"""Commands over several days and for people: set-up, history, first champion, replay, rollback, lost days, mail."""
+"""Commands over several days and for people: set-up, history, first champion, replay, rollback, lost days, cards, mail."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -125,6 +126,24 @@ def reconcile(
         run = build_run(stores.settings, model, last, simulate=simulate)
         rows = [lost.facts() for lost in operate.reconcile(stores, run, start=start)]
         show_table(rows, as_json=as_json, empty="No day was lost.")
+
+
+@app.command(rich_help_panel=PANEL)
+def card(
+    model: ModelName,
+    version: Annotated[int | None, typer.Argument(help="A version; else the champion.", show_default=False)] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page to this file, too.")] = None,
+) -> None:
+    """Write the model card of a version again, keep it in MLflow, and print it as Markdown."""
+    from ml import card as cards  # noqa: PLC0415 - as above
+    from ml.pipeline.carding import write_card  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, read_today(stores.settings, model), simulate=False)
+        written = write_card(stores, run, version)
+    if html is not None:
+        html.write_text(cards.render_html(written), encoding="utf-8")
+    typer.echo(cards.render_markdown(written))
 
 
 @app.command(rich_help_panel=PANEL)

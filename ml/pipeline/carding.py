@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ml import card as cards
 from ml.card import CardEvidence, Measured, ModelCard, Served
 from ml.config import Declaration
+from ml.errors import NoChampionYet
 from ml.pipeline.champion import load_version
 from ml.pipeline.opening import Stores
 from ml.records import Run, Version, dump_json
@@ -26,25 +27,33 @@ PICTURES = ("calibration", "learning_curve", "folds")
 SHOWN_CHECKS = 12
 
 
-def write_card(stores: Stores, run: Run, version: int) -> ModelCard:
-    """Write the card of a version and keep it with the version in MLflow; writing it twice changes nothing.
+def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCard:
+    """Write the card of a version (the champion's by default) and keep it in MLflow; writing it twice changes nothing.
 
     It is a view: nothing is decided by it, it can be written again at any time, and all that it says stands elsewhere.
 
     Raises:
+        NoChampionYet: no version is named, and there is no champion.
         VersionMissing: the ledger does not know the version.
         RegistryUnavailable: MLflow does not answer; what the stage did before stands, and a rerun writes the card.
     """
     with stores.warehouse.transaction() as session:
-        known = ledger.get_version(session, run.model, version)
+        known = _find_version(session, run, version)
     measured, logged = _find_measured(stores, known), _read_training(stores, known)
     with stores.warehouse.transaction() as session:
-        take_lock(session, "card", run.model, version)  # of two writers the later one knows at least as much
+        take_lock(session, "card", known.model, known.version)  # of two writers the later one knows at least as much
         evidence = _gather(stores, session, known, measured=measured, logged=logged)
         card = cards.write_model_card(evidence)
-        address = card_address(stores, run.model, version)
+        address = card_address(stores, known.model, known.version)
         stores.registry.log_card(known, _lay_out(card, measured), cards.describe_version(card, address))
     return card
+
+
+def _find_version(session: Session, run: Run, version: int | None) -> Version:
+    number = ledger.champion(session, run.model) if version is None else version
+    if number is None:
+        raise NoChampionYet(f"{run.model}: there is no champion yet: name a version, or `perennial bootstrap {run.model}`.")
+    return ledger.get_version(session, run.model, number)
 
 
 def card_address(stores: Stores, model: str, version: int) -> str:
@@ -103,6 +112,7 @@ def _gather(stores: Stores, session: Session, version: Version, *, measured: Mea
         verdicts=facts.verdicts_on(session, name, number),
         verdicts_against=facts.verdicts_against(session, name, number),
         contests=facts.contests_of(session, name, number),
+        questions=facts.questions_about(session, name, number),
         promotions=ledger.champion_history(session, name),
         checks=facts.checks_of(session, name, number, limit=SHOWN_CHECKS),
         asked=ledger.find_decision(session, name, version.trained_for),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import isfinite
+from typing import Literal
 
 from ml.records.intervals import Interval
 from ml.records.verdicts import Verdict
@@ -39,6 +40,18 @@ class DatedVerdict:
     evaluation_id: int
     effective_at: datetime
     verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to a person about a version, with the clock of its answer or closing; None while it is open."""
+
+    effective_at: datetime
+    because: tuple[str, ...]
+    status: Literal["open", "superseded", "approved", "rejected", "expired"]
+    answered_by: str | None
+    remark: str | None
+    answered_effective_at: datetime | None
 
 
 @dataclass(frozen=True)

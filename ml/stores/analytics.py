@@ -84,6 +84,13 @@ def find_report(database: Database, model: str, as_of: date) -> str | None:
     return None if found is None else str(found["mlflow_run_id"])
 
 
+def find_training(database: Database, model: str, version: int) -> str | None:
+    """The MLflow run that keeps a version and its card; None when the ledger does not know it."""
+    with database.transaction() as session:
+        found = _first(_read(session, "run_of_version", model=model, version=version))
+    return None if found is None else str(found["mlflow_run_id"])
+
+
 def _read(session: Session, query: str, **values: object) -> Rows:
     return tuple(dict(row) for row in session.execute(queries.load("analytics")[query], values).mappings())
 

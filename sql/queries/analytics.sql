@@ -104,6 +104,12 @@ from ledger.drift_checks
 join ledger.versions using (model, version)
 where model = :model and as_of = :as_of;
 
+-- name: run_of_version
+-- The MLflow run that keeps a version and its card.
+select mlflow_run_id
+from ledger.versions
+where model = :model and version = :version;
+
 -- name: letters_of_day
 -- The mail about a day.
 select event, letter ->> 'headline' as headline, recipient, sent_at, last_error

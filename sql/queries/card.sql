@@ -21,6 +21,13 @@ from ledger.contests
 where model = :model and :version in (challenger_version, champion_version)
 order by contest_id;
 
+-- name: questions_about
+-- What people were asked about a version, and what they said, oldest first.
+select effective_at, because, status, answered_by, remark, answered_effective_at
+from ledger.approvals
+where model = :model and version = :version
+order by question_id;
+
 -- name: built_days
 -- The snapshots of some days, oldest first, with the entities that the suites rejected.
 select

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from ml.records import Contest, DriftCheck
-from ml.records.cards import BuiltDay, DatedVerdict, ServedDay
+from ml.records.cards import Asked, BuiltDay, DatedVerdict, ServedDay
 from ml.stores import queries
 from ml.stores.sessions import Session
 
@@ -29,6 +29,11 @@ def verdicts_against(session: Session, model: str, version: int) -> tuple[DatedV
 def contests_of(session: Session, model: str, version: int) -> tuple[Contest, ...]:
     """Every sequential test in which a version stood on either side, oldest first, without the looks."""
     return _fetch(Contest, session, "contests_of", model=model, version=version)
+
+
+def questions_about(session: Session, model: str, version: int) -> tuple[Asked, ...]:
+    """What people were asked about a version, and what they said, oldest first."""
+    return _fetch(Asked, session, "questions_about", model=model, version=version)
 
 
 def built_days(session: Session, model: str, as_ofs: Sequence[date]) -> tuple[BuiltDay, ...]:

@@ -1,0 +1,183 @@
+"""Everything that a card can tell, about a version that never was: as a challenger, a champion and a former champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from ml.card import CardEvidence, measure_served
+from ml.card.measured import Figure, Input, Measured, SegmentFigure
+from ml.config import ROOT, load_declaration
+from ml.metrics import reliability_bins
+from ml.records import (
+    Attribution,
+    BlastRadius,
+    Contest,
+    DriftCheck,
+    FeatureDrift,
+    Guard,
+    Interval,
+    Look,
+    MetricComparison,
+    Outcome,
+    Promotion,
+    SegmentComparison,
+    Verdict,
+    Version,
+)
+from ml.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
+
+DECLARATION = load_declaration(ROOT, "lapse")
+MODEL = DECLARATION.model
+TRAINED_FOR = date(2017, 11, 1)
+TRAINING = MODEL.training_as_ofs(date(2017, 5, 22), date(2017, 8, 7))
+HOLDOUT = MODEL.training_as_ofs(date(2017, 9, 4), date(2017, 9, 25))
+PROMOTED_ON = date(2017, 11, 1)
+
+
+def at(day: date) -> datetime:
+    """Noon in UTC: the same day in New York."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def interval(estimate: float, reach: float = 0.02) -> Interval:
+    return Interval(estimate, estimate - reach, estimate + reach, reach / 1.96)
+
+
+def draw_scores(days: tuple[date, ...], entities: int = 300, seed: int = 1) -> tuple[pd.Series, pd.Series]:
+    """Calibrated scores with their labels, indexed by (as_of, entity_id)."""
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([pd.to_datetime(list(days)), range(entities)], names=["as_of", "entity_id"])
+    scores = pd.Series(rng.beta(0.6, 3.0, len(index)), index=index)
+    return scores, pd.Series((rng.uniform(size=len(index)) < scores).astype("int64"), index=index)
+
+
+VERSION = Version(
+    model="lapse",
+    version=7,
+    algorithm="xgboost",
+    mlflow_run_id="4f0c",
+    manifest={"model.ubj": "a" * 64, "contract.json": "b" * 64},
+    data_hash="c" * 64,
+    training_as_ofs=TRAINING,
+    holdout_as_ofs=HOLDOUT,
+    trained_for=TRAINED_FOR,
+    effective_at=at(TRAINED_FOR),
+    parameters={"max_depth": 4, "learning_rate": 0.03},
+    config_hash=MODEL.config_hash,
+    query_hash=DECLARATION.query_hash,
+    code_version="0.2.0+123456789abc",
+)
+SCORES, LABELS = draw_scores(HOLDOUT)
+MEASURED = Measured(
+    inputs=(
+        Input("recency_days", "numeric", 0, "increasing"),
+        Input("tenure_days", "numeric", 0, None),
+        Input("favourite_store", "category", 12, None),
+    ),
+    calibrator="beta",
+    training_rows=26_480,
+    training_positives=3_390,
+    rows=len(SCORES),
+    entities=300,
+    positives=int(LABELS.sum()),
+    mean_score=float(SCORES.mean()),
+    figures=(
+        Figure("auc", interval(0.861)),
+        Figure("log_loss", interval(0.281)),
+        Figure("calibration_error", interval(0.014, 0.005)),
+    ),
+    bins=reliability_bins(SCORES, LABELS),
+    segments=(
+        SegmentFigure("income", "50-74K", 800, 104, 0.13, interval(0.85)),
+        SegmentFigure("income", "250K+", 36, 1, 0.02, None),
+    ),
+)
+VERDICT = Verdict(
+    model="lapse",
+    as_of=TRAINED_FOR,
+    outcome=Outcome.PROMOTE,
+    challenger_version=7,
+    champion_version=4,
+    opponent="champion",
+    holdout_as_ofs=HOLDOUT,
+    rows=8_836,
+    positives=1_131,
+    metrics=(MetricComparison("auc", 0.852, 0.861, interval(0.009, 0.004)),),
+    baselines=(MetricComparison("auc_over_recency", 0.754, 0.861, interval(0.107)),),
+    segments=(SegmentComparison("income", "50-74K", 800, 104, is_judged=True, gain=interval(0.01)),),
+    knowledge_lag_days=86,
+    reasons=("The gain of +0.0090 AUC lies above 0 and reaches the floor of +0.0085.", "Nothing speaks against it."),
+    side="superiority",
+    alpha=0.00048,
+    looks=(Look(HOLDOUT, 0.009, 0.002, 0.5, 0.0001, 3.3),),
+    guards=(
+        Guard("log_loss", interval(0.004), 0.003, "held", "Log-loss does not get worse."),
+        Guard("income = 250K+", None, 0.02, "not judged", "income = 250K+ holds 1 positive, and 50 are the fewest."),
+        Guard("calibration_error", interval(-0.011, 0.004), 0.01, "doubtful", "Calibration may have become worse."),
+    ),
+    blast_radius=BlastRadius(HOLDOUT[-1], 2209, 0.81, 31, 12, {"income = 50-74K": 0.021}, "The top decile keeps 81%."),
+    doubts=("Calibration may have become worse.",),
+    attribution=Attribution(interval(0.003), interval(0.006)),
+)
+
+
+def promote(version: int, day: date, previous: int | None, kind: str = "promote", number: int = 1) -> Promotion:
+    evaluation = number if kind in ("promote", "renewal") else None
+    return Promotion(number, "lapse", version, previous, kind, "applied", evaluation, "Because.", "tester", at(day))  # type: ignore[arg-type] # - a literal
+
+
+CHECK = DriftCheck(
+    model="lapse",
+    as_of=date(2017, 11, 20),
+    version=7,
+    rows=2210,
+    features=(
+        FeatureDrift("recency_days", 0.31, 9.4, 12.8, 0.0, 0.0, is_drifted=True, can_trigger=True),
+        FeatureDrift("tenure_days", 4.75, 89.2, 185.6, 0.0, 0.0, is_drifted=True, can_trigger=False),
+        FeatureDrift("favourite_store", 0.01, None, None, 0.0, 0.0, is_drifted=False, can_trigger=True),
+    ),
+    drifted_share=0.5,
+    prediction_shift=0.021,
+    score_psi=0.02,
+    is_drifted=True,
+    report="https://airflow.example.com/perennial/reports/lapse/2017-11-20",
+)
+
+CHALLENGER = CardEvidence(
+    declaration=DECLARATION,
+    version=VERSION,
+    logged=LoggedTraining(
+        metrics={"auc": 0.858, "tuned_minus_default": 0.0012},
+        parameters={"trials": "50"},
+        fold_aucs={1: 0.851, 2: 0.862},
+        importances={"recency_days": 0.62, "favourite_store": 0.3, "tenure_days": 0.08},
+        alarms="tenure_days separates the first from the last as_of.",
+    ),
+    measured=MEASURED,
+    training=tuple(BuiltDay(day, 2209, 3, "backfill", {}) for day in TRAINING),
+    holdout=tuple(BuiltDay(day, 2209, 0, "live", {}) for day in HOLDOUT),
+    verdicts=(DatedVerdict(41, at(TRAINED_FOR), VERDICT),),
+    contests=(Contest(9, "lapse", 7, 4, "superiority", 0.00048, "promoted", TRAINED_FOR, at(TRAINED_FOR)),),
+    questions=(Asked(at(TRAINED_FOR), ("Calibration may have become worse.",), "approved", "ada", "Seen.", at(PROMOTED_ON)),),
+    promotions=(promote(4, date(2017, 8, 2), None),),
+    links=(("MLflow run", "https://mlflow.example.com/#/experiments/1/runs/4f0c"),),
+)
+"""Judged, and not promoted."""
+
+CHAMPION = replace(CHALLENGER, promotions=(*CHALLENGER.promotions, promote(7, PROMOTED_ON, 4, number=2)), checks=(CHECK,))
+"""Promoted on a Wednesday; nothing that it published has matured."""
+
+
+def serve(evidence: CardEvidence, as_ofs: int) -> CardEvidence:
+    """The same version after so many as_ofs since its promotion have matured."""
+    days = tuple(date(2017, 11, 6) + timedelta(weeks=week) for week in range(as_ofs))
+    served = tuple(
+        ServedDay(100 + place, day, 7, 2209, 290, interval(0.842), 0.29, 0.13, 0.131) for place, day in enumerate(days)
+    )
+    pooled = measure_served(*draw_scores(days[:4], seed=2), confidence=0.95) if days else None
+    newest = measure_served(*draw_scores(days[-4:], seed=3), confidence=0.95) if as_ofs > 4 else None
+    return replace(evidence, served=served, first_served=pooled, newest_served=newest)
