@@ -22,13 +22,17 @@ DRAWS = 100_000  # the error of the tail is then below 2 % of it
 
 
 def relate_looks(covariance: Floats, counts: Sequence[int]) -> Floats:
-    """Correlations between looks, each the mean over the first so many as_ofs; shape (looks, looks)."""
+    """Correlations between looks, each the mean over the first so many as_ofs; shape (looks, looks).
+
+    A look at two predictors that rank alike has no error and goes with no other.
+    """
     averages = np.zeros((len(counts), len(covariance)))
     for look, count in enumerate(counts):
         averages[look, :count] = 1 / count
     joint = averages @ covariance @ averages.T
     errors = np.sqrt(np.diagonal(joint))
-    correlations: Floats = joint / np.outer(errors, errors)
+    scale = np.outer(errors, errors)
+    correlations: Floats = np.divide(joint, scale, out=np.eye(len(counts)), where=scale > 0)
     return correlations
 
 

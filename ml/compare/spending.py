@@ -21,7 +21,7 @@ def spend(alpha: float, information: float) -> float:
 
 
 def measure_information(covariance: Floats, *, final: int, overlap: int, former: float) -> float:
-    """(SE of the last look / SE of this one) squared, in (former, 1].
+    """(SE of the last look / SE of this one) squared, in (former, 1], and 1 at the last look only.
 
     The last look's error is projected: neighbouring as_ofs covary as those seen so far do on average, and as_ofs whose
     label periods do not overlap not at all. Where that is too hopeful, less is spent early, which errs on the safe side.
@@ -34,8 +34,9 @@ def measure_information(covariance: Floats, *, final: int, overlap: int, former:
     """
     if len(covariance) >= final:
         return 1.0
-    found = project_variance(covariance, final, overlap) / float(covariance.mean())
-    return float(np.clip(found, former + SMALLEST_STEP * (1 - former), 1.0))
+    variance, least = float(covariance.mean()), SMALLEST_STEP * (1 - former)
+    found = project_variance(covariance, final, overlap) / variance if variance > 0 else 0.0
+    return float(np.clip(found, former + least, 1 - least))  # below 1, or the looks to come had nothing left to spend
 
 
 def project_variance(covariance: Floats, final: int, overlap: int) -> float:
