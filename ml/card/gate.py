@@ -32,7 +32,7 @@ def _describe_verdict(verdict: Verdict) -> Facts:
         ("Against", f"{against}, side {verdict.side}"),
         ("Judged on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
     ]
-    entries += [("Error spent", f"at most {verdict.alpha:.4f} over all its looks")] if verdict.alpha is not None else []
+    entries += [("Error spent", f"at most {verdict.alpha:.2g} over all its looks")] if verdict.alpha is not None else []
     entries += [("Judged again on", str(verdict.judged_again_on))] if verdict.judged_again_on else []
     return Facts(tuple(entries))
 
@@ -61,7 +61,7 @@ def _list_looks(verdict: Verdict) -> Table:
             Cell(f"{look.estimate:+.4f}"),
             Cell(f"{look.lower:+.4f}"),
             Cell(f"{look.information:.0%}"),
-            Cell(f"{look.spent:.5f}"),
+            Cell(f"{look.spent:.2g}"),
         )
         for number, look in enumerate(verdict.looks, start=1)
     )
@@ -111,7 +111,7 @@ def _list_contests(evidence: CardEvidence) -> Table:
             Cell(str(each.opened_for)),
             Cell(f"version {each.challenger_version} against {each.champion_version}"),
             Cell(each.side),
-            Cell(f"{each.alpha:.4f}"),
+            Cell(f"{each.alpha:.2g}"),
             word(each.status),
         )
         for each in evidence.contests

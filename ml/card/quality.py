@@ -129,7 +129,7 @@ def write_segments(evidence: CardEvidence) -> Section:
     if not measured.segments:
         return Section("Segments", (Sentences(("The model file names no segments, so that none was looked at.",)),))
     unjudged = sum(each.auc is None for each in measured.segments)
-    judged = "each holds enough positives" if not unjudged else f"{unjudged} of them hold too few positives to be judged"
+    judged = f"{count(unjudged, 'holds', 'hold')} too few positives to be judged" if unjudged else "each holds enough positives"
     said = (
         f"Slices of the holdout, {len(measured.segments)} in all; {judged}. They are read by the SQL and never fed to the model."
     )

@@ -6,19 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from ml.card.document import Cell, Tone
-from ml.records import Interval
+from ml.records import METRIC_NAMES, Interval
 
-METRICS = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "log_loss": "log-loss",
-    "brier": "Brier score",
-    "precision_at_recall": "precision at the guarded recall",
-    "calibration_error": "calibration error",
-    "auc_over_recency": "AUC over the recency rule",
-    "auc_over_logistic": "AUC over logistic regression",
-    "log_loss_over_logistic": "log-loss under logistic regression",
-}
 LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
 
 TONES: dict[str, Tone] = {
@@ -36,7 +25,7 @@ def word(text: str) -> Cell:
 
 def write_metric(metric: str) -> str:
     """A metric as people name it; one that is new here keeps its own name."""
-    return METRICS.get(metric, metric.replace("_", " "))
+    return METRIC_NAMES.get(metric, metric.replace("_", " ") if metric.isidentifier() else metric)
 
 
 def write_interval(value: Interval | None, absent: str = "") -> str:

@@ -7,27 +7,23 @@ from dataclasses import replace
 from datetime import date
 
 from ml.letters.figures import show_number
-from ml.records import Letter, Outcome, Promotion, Question, Verdict
-
-NAMES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "log_loss": "log-loss",
-    "brier": "Brier score",
-    "precision_at_recall": "precision at the guarded recall",
-    "calibration_error": "calibration error",
-    "auc_over_recency": "AUC, recency rule",
-    "auc_over_logistic": "AUC, logistic regression",
-    "log_loss_over_logistic": "log-loss, logistic regression",
-}
+from ml.records import METRIC_NAMES, Letter, Outcome, Promotion, Question, Verdict
 
 
-def write_verdict(verdict: Verdict, others: Sequence[Verdict] = (), *, mlflow_run: str, refused_because: str | None) -> Letter:
+def write_verdict(
+    verdict: Verdict,
+    others: Sequence[Verdict] = (),
+    *,
+    mlflow_run: str,
+    refused_because: str | None,
+    model_card: str | None = None,
+) -> Letter:
     """The mail of a comparison: who won on the rows that neither had seen, and what follows.
 
     Args:
         others: the day's verdicts on shadows and renewals, a sentence each.
         refused_because: why the champion stays; None when the challenger took its place.
+        mlflow_run, model_card: addresses.
     """
     compared = (*verdict.metrics, *verdict.baselines)
     opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
@@ -40,7 +36,7 @@ def write_verdict(verdict: Verdict, others: Sequence[Verdict] = (), *, mlflow_ru
         summary=" ".join(verdict.reasons),
         moved=tuple(
             (
-                NAMES.get(metric.metric, metric.metric),
+                METRIC_NAMES.get(metric.metric, metric.metric),
                 show_number(metric.champion),
                 show_number(metric.challenger),
                 "" if metric.gain is None else f"gain {metric.gain}",
@@ -54,9 +50,9 @@ def write_verdict(verdict: Verdict, others: Sequence[Verdict] = (), *, mlflow_ru
             *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
         ),
         you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
-        chart={NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
+        chart={METRIC_NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
         chart_title="Gain of the challenger, positive is better",
-        links=(("MLflow run", mlflow_run),),
+        links=(("MLflow run", mlflow_run), *((("Model card", model_card),) if model_card else ())),
     )
 
 
@@ -72,11 +68,13 @@ def _name_side(verdict: Verdict) -> str:
     return "The champion's recipe refitted as" if verdict.side == "renewal" else "Shadow"
 
 
-def write_question(question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str) -> Letter:
+def write_question(
+    question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str, model_card: str | None = None
+) -> Letter:
     """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
     commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
     waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
-    told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits)
+    told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits, model_card=model_card)
     return replace(
         told,
         event=f"question_{question.version}",

@@ -14,6 +14,7 @@ from typing import Literal
 from ml import letters
 from ml import promote as promoting
 from ml.errors import ArtifactCorrupt, NothingToDo, NotPromoted, PromotionRefused, VersionMissing
+from ml.pipeline.carding import card_address
 from ml.pipeline.champion import open_throne, settle
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion, Question, Run
@@ -224,4 +225,5 @@ def _write_letter(stores: Stores, session: Session, question: Question, evaluati
         evaluation.verdict,
         mlflow_run=stores.registry.run_url(version.mlflow_run_id),
         airflow=f"{stores.settings.airflow_url}/dags/{question.model}.approve/required_actions",
+        model_card=card_address(stores, question.model, question.version),
     )

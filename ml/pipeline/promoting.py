@@ -6,6 +6,7 @@ from ml import letters
 from ml import promote as protocol
 from ml.errors import NotPromoted, PromotionRefused
 from ml.pipeline import approving
+from ml.pipeline.carding import card_address
 from ml.pipeline.champion import open_throne
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Evaluation, Move, Promotion, Question, Run
@@ -52,7 +53,8 @@ def _post_verdict(
     with stores.warehouse.transaction() as session:
         challenger = ledger.get_version(session, run.model, chosen.verdict.challenger_version)
     address = stores.registry.run_url(challenger.mlflow_run_id)
-    letter = letters.write_verdict(chosen.verdict, others, mlflow_run=address, refused_because=refused_because)
+    card = card_address(stores, run.model, challenger.version)
+    letter = letters.write_verdict(chosen.verdict, others, mlflow_run=address, model_card=card, refused_because=refused_because)
     with stores.warehouse.transaction() as session:
         ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
 

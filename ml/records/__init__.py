@@ -16,6 +16,7 @@ from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validati
 from ml.records.training import Assembly, Baseline, Origin, SplitPlan, Trained, TrainingSet, Version
 from ml.records.tuning import SearchHistory, Tuning
 from ml.records.verdicts import (
+    METRIC_NAMES,
     Comparison,
     Evaluation,
     MetricComparison,
@@ -28,6 +29,7 @@ from ml.records.verdicts import (
 )
 
 __all__ = [
+    "METRIC_NAMES",
     "Answer",
     "AnswerSource",
     "Assembly",

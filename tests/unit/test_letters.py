@@ -249,6 +249,11 @@ def test_a_question_says_how_to_answer_and_what_happens_without_an_answer():
     ) == write_question().you_must
 
 
+def test_a_verdict_leads_to_the_model_card():
+    letter = letters.write_verdict(VERDICT, refused_because=None, mlflow_run="http://run", model_card="http://card")
+    assert (("MLflow run", "http://run"), ("Model card", "http://card")) == letter.links
+
+
 def test_each_version_is_asked_about_in_a_letter_of_its_own():
     assert "question_2" == write_question().event
 
