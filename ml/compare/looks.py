@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from ml.compare.boundaries import find_boundary, relate_looks, widen
 from ml.compare.spending import measure_information, spend
 from ml.metrics import DailyGain
+from ml.metrics.panel import Floats
 from ml.records import Look
+
+Booleans = np.bool_ | npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,15 @@ def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
         spent=spent,
         boundary=widen(height, gain.degrees_of_freedom),
     )
+
+
+def is_won(lower: Floats | float, estimate: Floats | float, floor: float) -> Booleans:
+    """Is there a gain, over all looks together, and is it worth a promotion? The floor is not asked of the lower bound."""
+    won: Booleans = np.logical_and(np.greater(lower, 0), np.greater_equal(estimate, floor))
+    return won
+
+
+def is_lost(upper: Floats | float, floor: float) -> Booleans:
+    """Does not even the upper bound reach the floor? Giving up costs no error."""
+    lost: Booleans = np.less(upper, floor)
+    return lost

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from ml.metrics.panel import Floats
 from ml.records import Contest
 
 
@@ -22,12 +25,18 @@ def choose_shadows(contenders: Sequence[Contest], most: int) -> tuple[Contest, .
         contenders: undecided after their newest look, oldest first.
         most: so many stay at most.
     """
-    ranking = sorted(range(len(contenders)), key=lambda place: -_measure_promise(contenders[place]))
+    ranking = sorted(range(len(contenders)), key=lambda place: -_read_promise(contenders[place]))
     return tuple(contenders[place] for place in sorted(ranking[:most]))
 
 
-def _measure_promise(contest: Contest) -> float:
-    """The gain at the newest look in standard errors; 0 where nothing speaks for or against it yet."""
-    if not contest.looks or contest.looks[-1].standard_error == 0:
+def _read_promise(contest: Contest) -> float:
+    if not contest.looks:
         return 0.0
-    return contest.looks[-1].estimate / contest.looks[-1].standard_error
+    return float(measure_promise(contest.looks[-1].estimate, contest.looks[-1].standard_error))
+
+
+def measure_promise(estimate: Floats | float, standard_error: Floats | float) -> Floats:
+    """The gain in standard errors; 0 without an error, for then nothing speaks for or against it."""
+    gain, error = np.broadcast_arrays(np.asarray(estimate, dtype=float), np.asarray(standard_error, dtype=float))
+    promise: Floats = np.divide(gain, error, out=np.zeros(gain.shape), where=error > 0)
+    return promise

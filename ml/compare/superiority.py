@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ml.compare.contest import ComparisonInput
 from ml.compare.judging import Judgement, next_look_on, refuse_few_entities, refuse_without_account, say_gain
-from ml.compare.looks import TestPlan, take_look
+from ml.compare.looks import TestPlan, is_lost, is_won, take_look
 from ml.errors import MisalignedScores
 from ml.metrics import DailyGain, paired_auc_by_day
 from ml.records import Interval, Look, Outcome
@@ -53,10 +53,10 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
 
 def _judge_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Judgement:
     look, said = looks[-1], f"The gain of {say_gain(gain, 'AUC')}"
-    if gain.high < floor:
+    if is_lost(gain.high, floor):
         return Judgement(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.",), looks=looks)
     bound = _say_bound(contest, look)
-    if look.lower > 0 and gain.estimate >= floor:
+    if is_won(look.lower, gain.estimate, floor):
         return Judgement(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
     again_on = None if is_last(contest, look) else next_look_on(contest)
     return Judgement(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
