@@ -48,9 +48,11 @@ class Rows:
     index: pd.MultiIndex
 
     def on(self, as_ofs: Sequence[date]) -> Rows:
-        """The rows of these as_ofs."""
-        chosen = np.asarray(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
-        return replace(self, matrix=self.matrix[chosen], labels=self.labels[chosen], index=self.index[chosen])
+        """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
+        chosen = np.flatnonzero(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
+        together = len(chosen) > 0 and chosen[-1] - chosen[0] == len(chosen) - 1
+        part = slice(chosen[0], chosen[-1] + 1) if together else chosen
+        return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part])
 
     def only(self, name: str) -> Rows:
         """All rows, one feature."""
