@@ -120,11 +120,25 @@ def _find_anchor(session: Session, run: Run, champion: Version) -> Version | Non
 
 
 def close_contests(session: Session, model: Model, run: Run, judged: Sequence[tuple[Pair, Verdict]]) -> None:
-    """Record every verdict and look, and close the contests that they end; of the open ones the best stay as shadows."""
+    """Record every verdict and look, and close the contests that they end; of the open ones the best stay as shadows.
+
+    What an earlier attempt has recorded stands: the timings of another are other timings.
+    """
     kept = _keep_shadows(model, judged)
     for pair, verdict in judged:
-        is_kept = pair.contest is not None and pair.contest.contest_id in kept
-        _record_verdict(session, run, _close_contest(session, run, pair, verdict, is_kept=is_kept))
+        if not _is_recorded(session, run, verdict):
+            is_kept = pair.contest is not None and pair.contest.contest_id in kept
+            ledger.record_evaluation(session, run, _close_contest(session, run, pair, verdict, is_kept=is_kept))
+
+
+def _is_recorded(session: Session, run: Run, verdict: Verdict) -> bool:
+    """Was this pair judged on these rows before, for this day?"""
+    former = ledger.latest_evaluation(session, run.model, verdict.challenger_version)
+    return former is not None and (former.verdict.as_of, former.verdict.champion_version, former.verdict.holdout_as_ofs) == (
+        verdict.as_of,
+        verdict.champion_version,
+        verdict.holdout_as_ofs,
+    )
 
 
 def _close_contest(session: Session, run: Run, pair: Pair, verdict: Verdict, *, is_kept: bool) -> Verdict:
@@ -160,10 +174,3 @@ def _keep_shadows(model: Model, judged: Sequence[tuple[Pair, Verdict]]) -> froze
         if pair.contest is not None and pair.side == "superiority" and verdict.outcome is Outcome.INCONCLUSIVE
     ]
     return frozenset(contest.contest_id for contest in choose_shadows(undecided, model.promotion.shadow_max))
-
-
-def _record_verdict(session: Session, run: Run, verdict: Verdict) -> None:
-    """Keep a verdict unless the challenger's newest is the same: a rerun adds nothing."""
-    former = ledger.latest_evaluation(session, run.model, verdict.challenger_version)
-    if former is None or former.verdict != verdict:
-        ledger.record_evaluation(session, run, verdict)

@@ -15,6 +15,7 @@ from tests.integration.publish_toy import AS_OF, VERSION, declare, make_job, mak
 
 NEXT = date(2017, 11, 13)
 VIEWS = (
+    "challengers",
     "drift_daily",
     "freshness",
     "model_history",
@@ -224,3 +225,27 @@ def test_the_run_log_shows_the_attempt_that_died(toy, read):
         values ('toy', 'train', '2017-11-06', 'live', 'airflow', '2017-11-06')""",
     )
     assert read("select stage, status, finished_at from analytics.run_log") == [("train", "running", None)]
+
+
+# Challengers
+def test_a_challenger_shows_its_newest_look_and_what_the_account_had_given_away(toy, read):
+    write(
+        toy,
+        """insert into ledger.contests
+               (model, challenger_version, champion_version, side, alpha, opened_for, purpose, effective_at)
+           values ('toy', 2, 1, 'superiority', 0.01, '2017-01-02', 'simulation', '2017-01-02 12:00'),
+                  ('toy', 3, 1, 'superiority', 0.02, '2017-06-05', 'simulation', '2017-06-05 12:00'),
+                  ('toy', 4, 1, 'superiority', 0.03, '2018-02-05', 'simulation', '2018-02-05 12:00'),
+                  ('toy', 4, 1, 'renewal', 0.04, '2018-02-05', 'simulation', '2018-02-05 12:00')""",
+        """insert into ledger.looks
+               (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
+           select contest_id, as_ofs, estimate, 0.001, 0.5, 0.001, 3, effective_at
+           from ledger.contests,
+               (values (array[date '2016-11-07'], 0.009), (array[date '2016-11-07', '2016-11-14'], 0.005)) as s (as_ofs, estimate)
+           where challenger_version = 2""",
+    )
+    found = read("""
+        select challenger_version, side, looks, as_ofs, estimate, lower_bound, drawn_in_365_days
+        from analytics.challengers order by challenger_version, side desc""")
+    assert [(2, "superiority", 2, 2, 0.005, 0.002, 0.01)] == [tuple(round(v, 9) if isinstance(v, float) else v for v in found[0])]
+    assert [0.03, 0.05, 0.04] == [round(row[-1], 9) for row in found[1:]]

@@ -29,7 +29,7 @@ comment on column analytics.model_history.champion_from is 'The clock of the run
 comment on column analytics.model_history.champion_until is 'When the next one took its place; null while it serves';
 comment on column analytics.model_history.version is 'Model version that became champion';
 comment on column analytics.model_history.previous_version is 'The champion before; null for the first';
-comment on column analytics.model_history.kind is 'promote (by a verdict), rollback, manual (the alias was moved by hand) or forced';
+comment on column analytics.model_history.kind is 'promote (by a verdict), renewal (its recipe on newer rows was not worse), rollback, manual (the alias was moved by hand) or forced';
 comment on column analytics.model_history.reason is 'Why, in words';
 comment on column analytics.model_history.actor is 'Who asked';
 comment on column analytics.model_history.purpose is 'live, simulation or backfill';

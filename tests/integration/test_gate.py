@@ -1,0 +1,138 @@
+"""The gate over several weeks: shadows, the account of errors, renewal, and what a new champion does to those under test."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from ml import pipeline
+from ml.errors import NothingToDo, NotPromoted
+from ml.pipeline import approving
+from ml.records import Outcome
+from tests.world import MODEL, edit_model
+
+FIRST_WEEK, SECOND_WEEK, THIRD_WEEK = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
+CONTESTS = """
+    select challenger_version, champion_version, side, status, alpha, opened_for,
+        (select count(*) from ledger.looks where looks.contest_id = contests.contest_id) as looks
+    from ledger.contests order by contest_id"""
+NO_FLOOR = {"min_gain = 0.01 ": "min_gain = 0.0 "}
+"""Equal challengers stay undecided: nothing lies clearly below a floor of 0."""
+
+
+def learn(world, as_of):
+    """A week's retraining up to its verdicts."""
+    run = world.run(as_of)
+    pipeline.refresh(world.stores, run)
+    pipeline.validate(world.stores, run)
+    pipeline.train(world.stores, run)
+    return pipeline.compare(world.stores, run)
+
+
+def contests(world):
+    return [(c["challenger_version"], c["status"], c["looks"]) for c in world.ask(CONTESTS)]
+
+
+def test_an_undecided_challenger_stays_as_a_shadow_and_is_looked_at_again(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    (first,) = learn(world, FIRST_WEEK).verdicts
+    assert (Outcome.INCONCLUSIVE, "superiority", 1) == (first.outcome, first.side, len(first.looks))
+    second = learn(world, SECOND_WEEK)
+    again = second.about(first.challenger_version)
+    assert [2, 3] == [len(look.as_ofs) for look in again.looks]
+    assert again.looks[0] == first.looks[0]
+    assert again.looks[1].spent > first.looks[0].spent
+    assert 2 == len(second.verdicts)
+    assert {(first.challenger_version, "open", 2)} < set(contests(world))
+
+
+def test_a_comparison_draws_its_share_of_the_years_budget_once_and_tells_new_recipe_from_new_data(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    once = learn(world, FIRST_WEEK)
+    state = world.ask(CONTESTS)
+    assert [0.05 / (52 + 37)] == [pytest.approx(contest["alpha"]) for contest in state]
+    found = once.verdicts[0].attribution
+    gain = once.verdicts[0].metric("auc").gain.estimate
+    assert gain == pytest.approx(found.new_data.estimate + found.new_recipe.estimate)
+    assert once == pipeline.compare(world.stores, world.run(FIRST_WEEK))
+    assert state == world.ask(CONTESTS)
+    assert 1 == world.ask_one("select count(*) from ledger.evaluations where as_of = :day", day=FIRST_WEEK)
+
+
+def test_of_too_many_shadows_the_least_promising_leaves_for_good(world):
+    edit_model(world.settings.home, {**NO_FLOOR, "shadow_max = 3 ": "shadow_max = 1 "})
+    learn(world, FIRST_WEEK)
+    learn(world, SECOND_WEEK)
+    assert ["displaced", "open"] == sorted(status for _, status, _ in contests(world))
+    (displaced,) = (version for version, status, _ in contests(world) if status == "displaced")
+    later = learn(world, THIRD_WEEK)
+    assert displaced not in {verdict.challenger_version for verdict in later.verdicts}
+
+
+def test_a_challenger_below_the_floor_is_rejected_and_its_test_ends(world):
+    edit_model(world.settings.home, {"min_gain = 0.01 ": "min_gain = 0.5 "})
+    (verdict,) = learn(world, FIRST_WEEK).verdicts
+    assert (Outcome.REJECT, [(verdict.challenger_version, "rejected", 1)]) == (verdict.outcome, contests(world))
+    with pytest.raises(NotPromoted):
+        pipeline.promote(world.stores, world.run(FIRST_WEEK))
+
+
+def test_an_empty_account_tests_nobody_and_says_when_it_is_filled_again(world):
+    world.tell(
+        """insert into ledger.contests
+               (model, challenger_version, champion_version, side, alpha, status, opened_for, purpose, effective_at, ended_at)
+           values (:model, 999, 998, 'superiority', 0.0499, 'rejected', '2017-01-09', 'simulation', '2017-01-09 12:00', now())""",
+        model=MODEL,
+    )
+    (verdict,) = learn(world, FIRST_WEEK).verdicts
+    assert (Outcome.INCONCLUSIVE, date(2018, 1, 9), ()) == (verdict.outcome, verdict.judged_again_on, verdict.looks)
+    assert verdict.reasons[0].startswith("The account of false promotions is empty until 2018-01-09")
+    assert 1 == len(contests(world))
+
+
+def test_the_same_rows_and_recipe_are_no_new_challenger(world):
+    """Its test ended with a rejection; made again two days later of the same as_ofs, it has no second chance."""
+    edit_model(world.settings.home, {"min_gain = 0.01 ": "min_gain = 0.5 "})
+    (verdict,) = learn(world, FIRST_WEEK).verdicts
+    world.tell(
+        """insert into ledger.versions (model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs,
+               holdout_as_ofs, trained_for, parameters, holdout_mean_score, config_hash, query_hash, code_version, effective_at)
+           select model, 999, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs,
+               trained_for + 2, parameters, holdout_mean_score, config_hash, query_hash, code_version, effective_at
+           from ledger.versions where version = :version""",
+        version=verdict.challenger_version,
+    )
+    with pytest.raises(NothingToDo, match=f"same rows by the same recipe as version {verdict.challenger_version}"):
+        pipeline.compare(world.stores, world.run(date(2017, 6, 21)))
+    assert 1 == len(contests(world))
+
+
+def test_shadows_start_again_against_a_new_champion(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    (shadow,) = learn(world, FIRST_WEEK).verdicts
+    newcomer = max(v.challenger_version for v in learn(world, SECOND_WEEK).verdicts)
+    approving.force(world.stores, world.run(SECOND_WEEK), newcomer, reason="The business asked for it.")
+    learn(world, THIRD_WEEK)
+    found = {(c["challenger_version"], c["champion_version"]): c["status"] for c in world.ask(CONTESTS)}
+    assert "ended" == found[shadow.challenger_version, shadow.champion_version]
+    assert "promoted" == found[newcomer, shadow.champion_version]
+    assert "open" == found[shadow.challenger_version, newcomer]
+
+
+def test_a_champion_that_is_old_is_renewed_by_its_own_recipe(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    edit_model(
+        world.settings.home,
+        {
+            "max_age_days = 56 ": "max_age_days = 7 ",
+            "renewal_margin = 0.004": "renewal_margin = 0.2",
+            "log_loss = 0.003": "log_loss = 0.2",
+        },
+    )
+    comparison = learn(world, FIRST_WEEK)
+    (renewal,) = (verdict for verdict in comparison.verdicts if verdict.side == "renewal")
+    assert (Outcome.PROMOTE, 0.05 / 12) == (renewal.outcome, pytest.approx(renewal.alpha))
+    promotion = pipeline.promote(world.stores, world.run(FIRST_WEEK))
+    assert ("renewal", renewal.challenger_version) == (promotion.kind, promotion.version)
+    assert renewal.challenger_version == world.stores.registry.get_champion(MODEL)
