@@ -14,7 +14,7 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command; an error of ours is one message and an exit code, never a traceback."""
     prepare_process()
-    from ml.cli import history, operations, stack, stages  # noqa: F401, PLC0415 - they register commands, once prepared
+    from ml.cli import history, operations, people, stack, stages  # noqa: F401, PLC0415 - they register commands, once prepared
 
     try:
         app()

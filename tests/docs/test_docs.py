@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from ml.cli import app, history, operations, stack, stages  # noqa: F401 - importing registers the commands
+from ml.cli import app, history, operations, people, stack, stages  # noqa: F401 - importing registers the commands
 from ml.config import ROOT, Model
 from ml.pipeline import STAGES
 
