@@ -2,7 +2,7 @@
 
 Both run in this process, in turns, after their imports; the ratio is that of the medians.
 
-    python bench/drift.py --rows 100000 --columns 30 --rounds 3
+    python bench/drift.py --rows 50000 --columns 30 --rounds 3
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def measure_seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--columns", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()

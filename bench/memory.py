@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -73,7 +74,7 @@ def live(stack: Stack) -> None:
     print(f"{len(built)} snapshots; " + ", ".join(f"{one.verb} {one.state} {one.seconds:.0f} s" for one in lived))
 
 
-def watch(var: Path, samples: list[Counter[str]], ended: threading.Event, limit_seconds: float = 600.0) -> None:
+def watch(var: Path, samples: list[Counter[str]], ended: threading.Event, limit_seconds: float = 1800.0) -> None:
     """Sample until told to end, until the stack ends, or until the time is over."""
     deadline = time.monotonic() + limit_seconds
     while not ended.wait(SAMPLE_SECONDS) and time.monotonic() < deadline:
@@ -122,6 +123,8 @@ def read_pss(pid: int) -> int:
 
 
 def report(samples: list[Counter[str]]) -> None:
+    if not samples:
+        sys.exit("no sample: is there a stack in that folder?")
     print(f"peak PSS in GB over {len(samples)} samples")
     for group in sorted({group for sample in samples for group in sample if sample[group]}):
         peak = max(sample[group] for sample in samples)
