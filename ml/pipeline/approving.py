@@ -189,10 +189,12 @@ def force(stores: Stores, run: Run, version: int, *, reason: str) -> Promotion:
 
 def _check_possible(stores: Stores, run: Run, evaluation: Evaluation) -> None:
     settle(stores, run)
-    with stores.warehouse.transaction() as session:
-        history = ledger.champion_history(session, run.model)
     approval = stores.declaration(run.model).model.promotion.approval
-    if promoting.choose_challenger(history, evaluation, run, approval=approval, is_approved=True) is None:
+
+    def choose(history: promoting.History) -> Move | None:
+        return promoting.choose_challenger(history, evaluation, run, approval=approval, is_approved=True)
+
+    if promoting.rehearse(open_throne(stores, run), choose) is None:
         raise PromotionRefused(f"{run}: version {evaluation.verdict.challenger_version} is the champion already.")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import astuple
 from datetime import date
 
-from ml.errors import VersionMissing
+from ml.errors import MetricNotFinite, VersionMissing
 from ml.records import Evaluation, Origin, Run, Verdict, Version, dump_json, to_json
 from ml.stores.ledger.statements import execute, fetch_one
 from ml.stores.sessions import Session
@@ -81,7 +83,12 @@ def last_search(session: Session, model: str, *, before: date) -> Version | None
 
 
 def record_evaluation(session: Session, run: Run, verdict: Verdict) -> int:
-    """Keep a verdict with all its evidence; returns its number."""
+    """Keep a verdict with all its evidence; returns its number.
+
+    Raises:
+        MetricNotFinite: JSON has no word for NaN, so that a figure that decided would be missing from the evidence.
+    """
+    _check_finite(verdict)
     return int(
         execute(
             session,
@@ -96,6 +103,16 @@ def record_evaluation(session: Session, run: Run, verdict: Verdict) -> int:
             effective_at=run.clock,
         ).scalar_one()
     )
+
+
+def _check_finite(verdict: Verdict) -> None:
+    for comparison in (*verdict.metrics, *verdict.baselines):
+        figures = (comparison.champion, comparison.challenger, *(astuple(comparison.gain) if comparison.gain else ()))
+        if not all(math.isfinite(figure) for figure in figures if figure is not None):
+            raise MetricNotFinite(
+                f"{verdict.model}, as_of {verdict.as_of}: the {comparison.metric} of version {verdict.challenger_version} is not "
+                f"finite ({comparison}): no verdict was recorded, and nothing is promoted. Look for NaN in its scores."
+            )
 
 
 def latest_evaluation(session: Session, model: str, challenger_version: int) -> Evaluation | None:
