@@ -44,9 +44,10 @@ def write_verdict(
             for metric in compared
         ),
         system_did=(
-            f"Trained version {verdict.challenger_version} and compared it with {opponent} on {verdict.rows} unseen rows; {did}.",
+            f"Compared version {verdict.challenger_version} with {opponent} on {verdict.rows} unseen rows; {did}.",
             f"The knowledge lag of the challenger is {verdict.knowledge_lag_days} days.",
             *_tell_apart(verdict),
+            *_tell_harm(verdict),
             *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
         ),
         you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
@@ -62,6 +63,17 @@ def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
     if found is None:
         return ()
     return (f"Of the gain, newer rows alone bring {found.new_data} AUC, and the new recipe on the same rows {found.new_recipe}.",)
+
+
+def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
+    """What a promotion would change for those who act on the scores, what is in doubt, and what nobody could judge."""
+    radius = verdict.blast_radius
+    unjudged = ", ".join(guard.name for guard in verdict.guards if guard.state == "not judged")
+    return (
+        *((radius.sentence,) if radius else ()),
+        *verdict.doubts,
+        *((f"Not judged, for want of evidence: {unjudged}.",) if unjudged else ()),
+    )
 
 
 def _name_side(verdict: Verdict) -> str:

@@ -11,10 +11,13 @@ from ml import letters
 from ml.config import ROOT, load_model
 from ml.decide import decide
 from ml.records import (
+    Attribution,
+    BlastRadius,
     Decision,
     DriftCheck,
     Evidence,
     FeatureDrift,
+    Guard,
     Interval,
     MetricComparison,
     Outcome,
@@ -172,6 +175,29 @@ def test_a_promotion_asks_for_nothing():
     assert "PROMOTE: version 2 against champion version 1" == letter.headline
     assert "moved the alias champion to it." in letter.system_did[0]
     assert () == letter.you_must
+
+
+def test_a_verdict_tells_what_would_change_what_is_in_doubt_and_what_nobody_could_judge():
+    radius = BlastRadius(AS_OF, 2200, 0.4, 90, 60, {}, "40% of the champion's top tenth would stay.")
+    guards = (Guard("AUC, income = high", None, 0.02, "not judged", "Too few positives."),)
+    verdict = replace(VERDICT, blast_radius=radius, guards=guards, doubts=("Less than half of the top tenth stays.",))
+    told = letters.write_verdict(verdict, mlflow_run="http://mlflow", refused_because=None).system_did
+    assert told[2:] == (radius.sentence, verdict.doubts[0], "Not judged, for want of evidence: AUC, income = high.")
+
+
+def test_a_verdict_tells_new_data_from_a_new_recipe_and_names_the_shadows():
+    parts = Attribution(Interval(0.005, 0.0, 0.01, 0.002), Interval(0.015, 0.01, 0.02, 0.002))
+    shadow = replace(VERDICT, challenger_version=5, outcome=Outcome.INCONCLUSIVE, reasons=("It may be chance.",))
+    refit = replace(shadow, challenger_version=6, side="renewal")
+    letter = letters.write_verdict(
+        replace(VERDICT, attribution=parts), (shadow, refit), mlflow_run="http://mlflow", refused_because=None
+    )
+    assert letter.system_did[2:] == (
+        "Of the gain, newer rows alone bring +0.0050 [+0.0000, +0.0100] AUC, and the new recipe on the same rows "
+        "+0.0150 [+0.0100, +0.0200].",
+        "Shadow version 5: INCONCLUSIVE. It may be chance.",
+        "The champion's recipe refitted as version 6: INCONCLUSIVE. It may be chance.",
+    )
 
 
 def test_a_verdict_that_waits_for_approval_names_the_command():
