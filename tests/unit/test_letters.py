@@ -192,12 +192,13 @@ def test_a_verdict_tells_new_data_from_a_new_recipe_and_names_the_shadows():
     letter = letters.write_verdict(
         replace(VERDICT, attribution=parts), (shadow, refit), mlflow_run="http://mlflow", refused_because=None
     )
-    assert letter.system_did[2:] == (
-        "Of the gain, newer rows alone bring +0.0050 [+0.0000, +0.0100] AUC, and the new recipe on the same rows "
-        "+0.0150 [+0.0100, +0.0200].",
+    apart, *others = letter.system_did[2:]
+    assert "newer rows alone bring +0.0050 [" in apart
+    assert "the new recipe on the same rows +0.0150 [" in apart
+    assert others == [
         "Shadow version 5: INCONCLUSIVE. It may be chance.",
         "The champion's recipe refitted as version 6: INCONCLUSIVE. It may be chance.",
-    )
+    ]
 
 
 def test_a_verdict_that_waits_for_approval_names_the_command():
