@@ -24,7 +24,9 @@ from ml.records import (
     MetricComparison,
     Outcome,
     Promotion,
+    Recipe,
     SegmentComparison,
+    Tuning,
     Verdict,
     Version,
 )
@@ -70,9 +72,19 @@ VERSION = Version(
     config_hash=MODEL.config_hash,
     query_hash=DECLARATION.query_hash,
     code_version="0.2.0+123456789abc",
+    tuning=Tuning(
+        is_searched=True,
+        because="The last search is 21 days old.",
+        recipe=Recipe("xgboost", {"max_depth": 4}),
+        question="d" * 64,
+        trials=50,
+        gain=interval(0.0012, 0.0013),
+    ),
 )
 SCORES, LABELS = draw_scores(HOLDOUT)
 MEASURED = Measured(
+    confidence=0.95,
+    recall=0.8,
     inputs=(
         Input("recency_days", "numeric", 0, "increasing"),
         Input("tenure_days", "numeric", 0, None),
@@ -151,8 +163,7 @@ CHALLENGER = CardEvidence(
     declaration=DECLARATION,
     version=VERSION,
     logged=LoggedTraining(
-        metrics={"auc": 0.858, "tuned_minus_default": 0.0012},
-        parameters={"trials": "50"},
+        metrics={"auc": 0.858},
         fold_aucs={1: 0.851, 2: 0.862},
         importances={"recency_days": 0.62, "favourite_store": 0.3, "tenure_days": 0.08},
         alarms="tenure_days separates the first from the last as_of.",

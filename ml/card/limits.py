@@ -96,7 +96,7 @@ def _limit_figures(evidence: CardEvidence) -> Iterator[str]:
         "floor may have been kept out, and equal figures do not mean equal scores."
     )
     yield (
-        f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {promotion.precision_at_recall:.0%} "
+        f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {evidence.measured.recall:.0%} "
         "recall: whoever acts on another share of the cohort should look at that share."
     )
     yield "Intervals are about chance, with entities as the pieces of evidence; they do not cover a world that changes."

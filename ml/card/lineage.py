@@ -36,22 +36,14 @@ def write_making(evidence: CardEvidence) -> Section:
         (name, write_number(value) if isinstance(value, float) else str(value))
         for name, value in sorted(version.parameters.items())
     ]
-    entries += [("Trials", logged.parameters["trials"])] if "trials" in logged.parameters else []
+    entries += [("Parameters", version.tuning.sentence)] if version.tuning else []
     entries += [("AUC out of fold", _describe_folds(evidence))] if "auc" in metrics else []
-    entries += [("Tuned minus regularised default", _describe_tuning(evidence))] if "tuned_minus_default" in metrics else []
     return Section("Making", (Facts(tuple(entries)), Gallery(list_drawn(evidence))))
 
 
 def _describe_folds(evidence: CardEvidence) -> str:
     folds = [f"{auc:.3f}" for _, auc in sorted(evidence.logged.fold_aucs.items())]
     return f"{evidence.logged.metrics['auc']:.3f}" + (f"; by fold, oldest first: {', '.join(folds)}" if folds else "")
-
-
-def _describe_tuning(evidence: CardEvidence) -> str:
-    metrics = evidence.logged.metrics
-    ends = [metrics.get(f"tuned_minus_default_{end}") for end in ("low", "high")]
-    interval = "" if None in ends else f" [{ends[0]:+.4f}, {ends[1]:+.4f}]"
-    return f"{metrics['tuned_minus_default']:+.4f} AUC{interval}, out of fold: the best of many trials flatters itself"
 
 
 def write_lineage(evidence: CardEvidence) -> Section:

@@ -52,8 +52,14 @@ class SegmentFigure:
 
 @dataclass(frozen=True)
 class Measured:
-    """What never changes once a version was trained: its inputs, its rows, and its figures on its own holdout."""
+    """What never changes once a version was trained: its inputs, its rows, and its figures on its own holdout.
 
+    Attributes:
+        confidence, recall: of the intervals and of the precision, as declared when it was measured.
+    """
+
+    confidence: float
+    recall: float
     inputs: tuple[Input, ...]
     calibrator: str
     training_rows: int
@@ -87,6 +93,8 @@ def measure_version(model: Model, predictor: Predictor, training_labels: pd.Seri
     scores = pd.Series(predictor.score(holdout.features), index=holdout.features.index)
     contract = predictor.contract
     return Measured(
+        confidence=model.promotion.confidence,
+        recall=model.promotion.precision_at_recall,
         inputs=tuple(Input(each.name, each.kind, len(each.categories), each.monotone) for each in contract.features),
         calibrator=contract.calibrator.kind if contract.calibrator.coefficients != (1.0, 0.0) else "none",
         training_rows=len(training_labels),

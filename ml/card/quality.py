@@ -34,7 +34,7 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
         for figure in evidence.measured.figures
     )
     days = write_days(evidence.version.holdout_as_ofs)
-    confidence = f"{100 * evidence.model.promotion.confidence:g}%"
+    confidence = f"{100 * evidence.measured.confidence:g}%"
     return Table(
         ("Metric", "Holdout", f"{confidence} interval", ""),
         rows,

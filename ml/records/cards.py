@@ -25,7 +25,6 @@ class LoggedTraining:
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
-    parameters: Mapping[str, str] = field(default_factory=dict)
     fold_aucs: Mapping[int, float] = field(default_factory=dict)
     learning_curve: Mapping[int, float] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
 from html import unescape
+from pathlib import Path
+
+import pytest
 
 from ml import pipeline
+from ml.config import ROOT
+from ml.errors import NoChampionYet, NothingToDo, RegistryUnavailable, VersionMissing
+from ml.local.ports import find_free_port
 from ml.pipeline.carding import write_card
-from ml.stores.registry import read_card
+from ml.stores.registry import Registry, read_card
 from tests.world import FIRST_DAY, MODEL
+
+SHOWS = Path(__file__).parent / "show_pages.py"
 
 
 def champion_of(world):
@@ -16,9 +29,15 @@ def champion_of(world):
 
 
 def serve(world, as_of):
-    """A day without decision and retraining."""
-    for stage in (pipeline.refresh, pipeline.validate, pipeline.score, pipeline.monitor):
+    """Publish a day, no more."""
+    for stage in (pipeline.refresh, pipeline.validate, pipeline.score):
         stage(world.stores, world.run(as_of))
+
+
+def wait_until(world, day):
+    """The outcomes that have matured by a day on which nothing was published come in."""
+    with pytest.raises(NothingToDo, match="outcomes of older days are up to date"):
+        pipeline.monitor(world.stores, world.run(day))
 
 
 def read_file(world, path):
@@ -48,11 +67,59 @@ def test_writing_a_card_twice_sends_it_once(world):
 
 
 def test_four_matured_as_ofs_after_the_promotion_make_it_final(world):
-    days = [FIRST_DAY + timedelta(weeks=week) for week in range(7)]
-    cards = [write_card(world.stores, world.run(FIRST_DAY), champion_of(world))]
-    for day in days[1:]:
-        serve(world, day)
-        cards.append(write_card(world.stores, world.run(day), champion_of(world)))
-    assert [0, 0, 0, 1, 2, 3, 4] == [card.matured for card in cards]
-    assert [*["provisional"] * 6, "final"] == [card.status for card in cards]
+    """The labels of 06-12 have matured on 06-28, those of 07-03 on 07-19: 14 days of horizon and 2 of grace later."""
+    for week in (1, 2, 3):
+        serve(world, FIRST_DAY + timedelta(weeks=week))
+    cards = []
+    for day in (date(2017, 6, 28), date(2017, 7, 18), date(2017, 7, 19)):
+        wait_until(world, day)
+        cards.append(write_card(world.stores, world.run(day)))
+    assert [(1, "provisional"), (3, "provisional"), (4, "final")] == [(card.matured, card.status) for card in cards]
     assert cards[-1].headline in unescape(read_file(world, "card/model_card.html").decode())
+
+
+def test_the_pages_in_airflow_lead_to_the_card_and_show_it(world, tmp_path):
+    card = write_card(world.stores, world.run(FIRST_DAY))
+    paths = [f"/dags/{MODEL}", f"/cards/{MODEL}/{card.version}", f"/cards/{MODEL}/999"]
+    model, shown, unknown = open_pages(world, tmp_path, paths)
+    assert (200, True) == (model["status"], f'href="../cards/{MODEL}/{card.version}"' in model["page"])
+    assert (200, True) == (shown["status"], card.headline in unescape(shown["page"]))
+    assert (404, True) == (unknown["status"], "does not know version 999" in unknown["page"])
+
+
+def open_pages(world, folder, paths):
+    """Status and text of each page, from a process of its own: Airflow's settings are read at import."""
+    variables = {
+        **os.environ,
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_WAREHOUSE": world.settings.warehouse_url.replace("postgresql+psycopg2://", "postgres://"),
+        "PERENNIAL_MLFLOW_URI": world.settings.mlflow_uri,
+        "PERENNIAL_HOME": str(world.settings.home),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-W", "ignore", str(SHOWS), *paths]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_run_without_a_card_has_none_to_show(world):
+    with pytest.raises(VersionMissing, match=r"no card/model_card\.html"):
+        read_card(world.settings.mlflow_uri, "0" * 32)
+
+
+def test_a_version_that_the_ledger_does_not_know_has_no_card(world):
+    with pytest.raises(VersionMissing, match="does not know version 999"):
+        write_card(world.stores, world.run(FIRST_DAY), 999)
+
+
+def test_without_a_champion_a_version_must_be_named(copy_world, backfilled):
+    with copy_world(backfilled) as world, pytest.raises(NoChampionYet, match="name a version"):
+        write_card(world.stores, world.run(FIRST_DAY))
+
+
+def test_a_silent_registry_is_said_and_nothing_is_lost(world):
+    deaf = replace(world.stores, registry=Registry(f"http://127.0.0.1:{find_free_port()}"))
+    with pytest.raises(RegistryUnavailable):
+        write_card(deaf, world.run(FIRST_DAY))
+    assert "provisional" == write_card(world.stores, world.run(FIRST_DAY)).status

@@ -163,6 +163,13 @@ def test_replay_of_no_week_prints_nothing(inside):
     assert [] == inside.ask("replay", MODEL, "--from", "2017-06-20", "--to", "2017-06-21")
 
 
+def test_a_model_card_is_printed_and_written_as_a_page(inside, tmp_path):
+    page = tmp_path / "card.html"
+    code, out, _ = inside.perennial("card", MODEL, "--html", str(page))
+    assert (0, True) == (code, out.startswith(f"# {MODEL}, version "))
+    assert "0 of 4 as_ofs after the promotion have matured" in page.read_text(encoding="utf-8")
+
+
 def test_rollback_without_a_former_champion_is_refused(inside):
     code, _, said = inside.perennial("rollback", MODEL)
     assert (REFUSED, True) == (code, "there is no champion before version" in said)

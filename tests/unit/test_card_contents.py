@@ -45,7 +45,7 @@ def declare(**updates):
         "version 7 against 4",
         "| 2017-11-01 | approved | Seen. | ada |",
         "Promoted, in the place of version 4: on its verdict.",
-        "+0.0012 AUC",
+        "The last search is 21 days old. Of 50 trials",
         "less than a year: it cannot know seasons",
     ],
 )

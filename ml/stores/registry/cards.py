@@ -38,7 +38,6 @@ def fetch_training(client: MlflowClient, mlflow_run_id: str) -> LoggedTraining:
     logged = client.get_run(mlflow_run_id).data
     return LoggedTraining(
         metrics=dict(logged.metrics),
-        parameters=dict(logged.params),
         fold_aucs=_series(client, mlflow_run_id, "fold/challenger_auc"),
         learning_curve=_series(client, mlflow_run_id, "learning_curve"),
         alarms=logged.tags.get("alarms", ""),
