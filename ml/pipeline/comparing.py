@@ -19,6 +19,7 @@ from ml.pipeline.champion import load_baseline, load_version, score_rows
 from ml.pipeline.contests import Pair, close_contests, enter_pairs
 from ml.pipeline.evidence import find_champion, labels_of_shift_mature_on
 from ml.pipeline.learning import build_matured_labels
+from ml.pipeline.measuring import Seconds, time_pair, weigh
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Comparison, Run, TrainingSet, Version
 from ml.stores import ledger, warehouse
@@ -96,12 +97,13 @@ def _read_rows(session: Session, declaration: Declaration, run: Run, pair: Pair)
 
 def _prepare(stores: Stores, declaration: Declaration, run: Run, pair: Pair, rows: TrainingSet) -> ComparisonInput:
     """Everybody's scores of the same rows."""
-    challenger = pair.challenger
+    challenger, champion = pair.challenger, pair.champion
+    ours, theirs = ((), ()) if champion is None else time_pair(stores, challenger, champion, rows)
     return ComparisonInput(
         model=declaration.model,
         as_of=run.as_of,
-        challenger=_enter(stores, challenger, rows),
-        champion=None if pair.champion is None else _enter(stores, pair.champion, rows),
+        challenger=_enter(stores, challenger, rows, ours),
+        champion=None if champion is None else _enter(stores, champion, rows, theirs),
         logistic=score_rows(load_baseline(stores, challenger, "logistic"), rows),
         recency=score_rows(load_baseline(stores, challenger, "recency"), rows),
         labels=rows.labels,
@@ -115,7 +117,12 @@ def _prepare(stores: Stores, declaration: Declaration, run: Run, pair: Pair, row
     )
 
 
-def _enter(stores: Stores, version: Version, rows: TrainingSet) -> Contestant:
+def _enter(stores: Stores, version: Version, rows: TrainingSet, timings: Seconds = ()) -> Contestant:
     return Contestant(
-        version.version, version.algorithm, version.training_as_ofs, score_rows(load_version(stores, version), rows)
+        version.version,
+        version.algorithm,
+        version.training_as_ofs,
+        score_rows(load_version(stores, version), rows),
+        size_bytes=weigh(stores, version),
+        seconds_per_1000_rows=timings,
     )

@@ -213,17 +213,24 @@ def weigh(contest, ours, theirs):
     return guard(judge_harm(replace(contest, challenger=challenger, champion=champion)), "model_size")
 
 
-@pytest.mark.parametrize(("ours", "state"), [(4_000_000, "held"), (4_000_001, "veto"), (None, "not judged")])
+@pytest.mark.parametrize(("ours", "state"), [(80_000_000, "held"), (80_000_001, "veto"), (None, "not judged")])
 def test_a_size_is_known_without_error_and_never_a_doubt(ours, state):
-    assert weigh(draw_contest(), ours, 1_000_000).state == state
+    assert weigh(draw_contest(), ours, 20_000_000).state == state
 
 
 def test_a_size_is_said_in_megabytes_and_times():
-    found = weigh(draw_contest(), 5_500_000, 1_000_000)
+    found = weigh(draw_contest(), 110_000_000, 20_000_000)
     assert found.sentence == (
-        "The model's files hold 5.50 MB, 5.5 times the champion's 1.00 MB, wholly beyond the 4 times that is borne."
+        "The model's files hold 110.00 MB, the champion's 20.00 MB: 5.5 times as much, wholly beyond the 4 times that is borne."
     )
     assert (found.gain.estimate, found.gain.low, found.gain.high, found.tolerated) == (-4.5, -4.5, -4.5, 3)
+
+
+def test_a_logistic_regression_of_a_few_kilobytes_keeps_no_booster_out():
+    assert weigh(draw_contest(), 400_000, 5_000).sentence == (
+        "The model's files hold 0.40 MB, the champion's 0.01 MB (counted as 10 MB: nobody notices less): 0.0 times as much, "
+        "within the 4 times that is borne."
+    )
 
 
 def clock(contest, ours, theirs):
@@ -242,8 +249,15 @@ def test_a_slower_model_is_stopped_when_nearly_every_timing_says_so(ours, state)
 
 def test_a_time_is_said_in_seconds_and_times():
     assert clock(draw_contest(), [5.0] * 11, [1.0] * 11).sentence == (
-        "Scoring 1,000 rows takes 5.000 s, the champion 1.000 s: 5.0 times [5.0, 5.0] as long (of 0.25 s, if it is quicker), "
+        "Scoring 1,000 rows takes 5.000 s, the champion 1.000 s: 5.0 times [5.0, 5.0] as long, "
         "wholly beyond the 4 times that is borne."
+    )
+
+
+def test_a_time_that_nobody_notices_says_so():
+    assert clock(draw_contest(), [0.1] * 11, [0.01] * 11).sentence == (
+        "Scoring 1,000 rows takes 0.100 s, the champion 0.010 s (counted as 0.25 s: nobody notices less): "
+        "0.4 times [0.4, 0.4] as long, within the 4 times that is borne."
     )
 
 

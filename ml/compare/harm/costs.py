@@ -15,8 +15,8 @@ from ml.records import Guard, Interval
 
 SIZE, TIME = "model_size", "scoring_time"
 FEWEST_TIMINGS = 9  # 1 / 2^9 = .002: enough to reject at level .10 in a family of fifty
-UNNOTICED_SECONDS = 0.25  # per 1,000 rows; a champion quicker than that counts as so slow: nobody waits for it, and one
-# pause of a shared machine is as long
+UNNOTICED_BYTES = 10_000_000  # a logistic regression of 5 kB must not keep every booster out
+UNNOTICED_SECONDS = 0.25  # per 1,000 rows, as long as one pause of a shared machine; a quicker champion counts as so slow
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,16 @@ def _guard_size(pair: Pair) -> Guard:
     """A size is known without error: there is no interval, no doubt, and no share of the family's level."""
     ours, theirs = pair.contest.challenger.size_bytes, pair.champion.size_bytes
     most = pair.model.promotion.tolerated.size_ratio
-    if ours is None or not theirs:
+    if ours is None or theirs is None:
         return not_judged(SIZE, most - 1, "Not judged: the size of the model, which is not known of both.")
-    gain = 1 - ours / theirs
-    finding: Finding = "veto" if ours > most * theirs else "held"
+    ratio = ours / max(theirs, UNNOTICED_BYTES)
+    finding: Finding = "veto" if ratio > most else "held"
+    counted = f" (counted as {UNNOTICED_BYTES / 1e6:g} MB: nobody notices less)" if theirs < UNNOTICED_BYTES else ""
     sentence = (
-        f"The model's files hold {ours / 1e6:.2f} MB, {ours / theirs:.1f} times the champion's {theirs / 1e6:.2f} MB, "
+        f"The model's files hold {ours / 1e6:.2f} MB, the champion's {theirs / 1e6:.2f} MB{counted}: {ratio:.1f} times as much, "
         f"{say_finding(finding, f'{most:g} times')}."
     )
-    return Guard(SIZE, Interval(gain, gain, gain, 0.0), most - 1, finding, sentence)
+    return Guard(SIZE, Interval(1 - ratio, 1 - ratio, 1 - ratio, 0.0), most - 1, finding, sentence)
 
 
 def _guard_time(pair: Pair) -> Question | Guard:
@@ -87,13 +88,14 @@ def _guard_time(pair: Pair) -> Question | Guard:
         sentence = f"Not judged: the scoring time, on {fewest} timings of each; {FEWEST_TIMINGS} are the fewest."
         return not_judged(TIME, most - 1, sentence)
     fact = f"Scoring 1,000 rows takes {np.median(ours):.3f} s, the champion {np.median(theirs):.3f} s"
+    if np.median(theirs) < UNNOTICED_SECONDS:
+        fact += f" (counted as {UNNOTICED_SECONDS:g} s: nobody notices less)"
     return Question(TIME, compare_times(ours, theirs, tolerated=most - 1), partial(_say_time, fact, most))
 
 
 def _say_time(fact: str, most: float, gain: Interval, finding: Finding) -> str:
-    ratio = f"{1 - gain.estimate:.1f} times [{1 - gain.high:.1f}, {1 - gain.low:.1f}]"
-    floor = f"(of {UNNOTICED_SECONDS:g} s, if it is quicker)"
-    return f"{fact}: {ratio} as long {floor}, {say_finding(finding, f'{most:g} times')}."
+    ratio = f"{1 - gain.estimate:.1f} times [{1 - gain.high:.1f}, {1 - gain.low:.1f}] as long"
+    return f"{fact}: {ratio}, {say_finding(finding, f'{most:g} times')}."
 
 
 def _chance_of(hits: int, count: int) -> float:
