@@ -127,6 +127,7 @@ class Addresses:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "login.json"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",  # a handful of small files; each process costs 50 MB
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url("airflow", "airflow"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
