@@ -10,7 +10,7 @@ from datetime import date, datetime
 from ml.errors import StackError
 from ml.local import AirflowClient
 
-VERBS = ("refresh", "score", "monitor", "retrain_weekly", "retrain")
+VERBS = ("refresh", "score", "monitor", "retrain_weekly", "retrain", "approve")
 ENDED = ("success", "failed")
 POLL_SECONDS = 0.5
 RUN_SECONDS = 600.0
@@ -45,7 +45,7 @@ class Life:
             if time.monotonic() > deadline:
                 raise StackError(f"Airflow has not read the DAGs of {self._model}: see Import Errors on its home page.")
             time.sleep(POLL_SECONDS)
-        for verb in ("monitor", "score", "retrain", "retrain_weekly", "refresh"):
+        for verb in ("approve", "monitor", "score", "retrain", "retrain_weekly", "refresh"):
             self._airflow.unpause(self._name(verb))
 
     def start(self, verb: str, as_of: date) -> tuple[Lived, ...]:
