@@ -23,7 +23,8 @@ class TrainingSet:
         features: model inputs, float64 or category dtype, index (as_of: datetime64, entity_id), sorted, unique.
         labels: 0 or 1, same index.
         segments: segment columns (text), same index; never an input.
-        data_hash: SHA-256 over the checksums of the snapshots and labels in it and the query hash.
+        data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
+            about the inputs: after another ruling the same day is trained anew.
     """
 
     features: pd.DataFrame

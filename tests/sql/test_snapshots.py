@@ -203,6 +203,16 @@ def test_the_data_hash_follows_the_rows(session):
     assert read_training_set(session, LAPSE, [DAY]).data_hash != former
 
 
+def test_the_data_hash_follows_what_a_person_ruled_about_the_inputs(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    mark_valid(session)
+    training = LAPSE.model.training.model_copy(update={"exclude": ("orders_7d",)})
+    ruled = LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"training": training})})
+    hashes = [read_training_set(session, declaration, [DAY]).data_hash for declaration in (LAPSE, ruled, LAPSE)]
+    assert (hashes[0] == hashes[2], hashes[0] == hashes[1]) == (True, False)
+
+
 def test_a_training_set_without_labels_is_refused(session):
     build_snapshot(session, LAPSE, RUN)
     mark_valid(session)

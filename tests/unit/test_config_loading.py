@@ -56,7 +56,7 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
         (r'^event_at = "ordered_at"$', "", "give event_at and known_at"),
         (r'^times = "static".*$', 'times = "static"\nevent_at = "a"', "excludes event_at and known_at"),
         (r"^name = .*$", "name =", "is not valid TOML"),
-        (r"^recency = .*$", 'recency = "a"\nexclude = ["b", "a"]', "training.exclude and training.recency both name a"),
+        (r"^exclude = .*$", 'exclude = ["b", "recency_days"]', "training.exclude and training.recency both name recency_days"),
         (r"^recency = .*$", '[training.monotone]\na = "up"', "key 'training.monotone.a'.*'increasing' or 'decreasing'"),
     ],
 )

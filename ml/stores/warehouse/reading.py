@@ -112,9 +112,10 @@ def _find_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[da
 
 
 def _hash_data(declaration: Declaration, checksums: Mapping[str, Mapping[date, str]]) -> str:
-    """SHA-256 over the checksums of snapshots and labels, day by day, and the hash of the queries."""
+    """SHA-256 over the checksums of snapshots and labels, day by day, the hash of the queries, and what a person ruled."""
+    ruled = [f"{key} {text}" for key, text in sorted(declaration.model.training.rulings.items())]
     parts = [f"{kind} {day} {checksum}" for kind, days in sorted(checksums.items()) for day, checksum in sorted(days.items())]
-    return hashlib.sha256("\n".join([declaration.query_hash, *parts]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([declaration.query_hash, *ruled, *parts]).encode()).hexdigest()
 
 
 def _pandas_types(columns: Sequence[Column], segments: Sequence[str]) -> dict[str, str]:
