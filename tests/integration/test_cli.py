@@ -170,6 +170,23 @@ def test_a_model_card_is_printed_and_written_as_a_page(inside, tmp_path):
     assert "0 of 4 as_ofs after the promotion have matured" in page.read_text(encoding="utf-8")
 
 
+def test_who_was_champion_is_told_with_the_reason(inside):
+    (champion,) = inside.ask("champion", MODEL)
+    (movement,) = inside.ask("history", MODEL)
+    assert (champion["version"], "promote") == (movement["version"], movement["kind"])
+    assert (champion["since"], champion["because"]) == (movement["at"], movement["because"])
+    assert [champion] == inside.ask("champion", MODEL, "--at", champion["since"])
+
+
+def test_before_the_first_promotion_nobody_was_champion(inside):
+    code, _, said = inside.perennial("champion", MODEL, "--at", "2017-06-12")
+    assert (REFUSED, "lapse: nobody was champion at 2017-06-12 00:00:00 EDT.\n") == (code, said)
+
+
+def test_an_instant_that_is_none_is_wrong_usage(inside):
+    assert USAGE == inside.perennial("champion", MODEL, "--at", "yesterday")[0]
+
+
 def test_rollback_without_a_former_champion_is_refused(inside):
     code, _, said = inside.perennial("rollback", MODEL)
     assert (REFUSED, True) == (code, "there is no champion before version" in said)
