@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 from fairlearn.metrics import MetricFrame, false_negative_rate, selection_rate
 
@@ -11,13 +13,16 @@ SELECTED, MISSED = "selection_rate", "false_negative_rate"
 BEFORE, AFTER = "champion", "challenger"
 
 
-def figure_rates(pair: Pair, values: pd.Series) -> pd.DataFrame:
-    """Columns selection_rate and false_negative_rate, indexed by (model, value).
+def figure_rates(pair: Pair, values: pd.Series, wanted: Collection[str]) -> pd.DataFrame:
+    """Columns selection_rate and false_negative_rate, indexed by (model, value); empty when no value is wanted.
 
-    Rows that agree are counted together and weighed: fairlearn walks through its rows in Python. A value without
-    positives gets a false-negative rate of 0: ask how many there are before believing it.
+    Rows that agree are counted together and weighed: fairlearn walks through its rows, and its values, in Python. A value
+    without positives would get a false-negative rate of 0: want only those that have some.
     """
     counts = pd.concat([_count(pair, values, pair.theirs, BEFORE), _count(pair, values, pair.ours, AFTER)])
+    counts = counts[counts["value"].isin(wanted)]
+    if counts.empty:
+        return pd.DataFrame()
     weights = {"sample_weight": counts["count"].to_numpy()}
     frame = MetricFrame(
         metrics={SELECTED: selection_rate, MISSED: false_negative_rate},

@@ -39,7 +39,7 @@ TWO_VALUES = 2
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """One value of a segment column; `figures` are fairlearn's of the whole column."""
+    """One value of a segment column; `figures` are fairlearn's of those values of the column that are judged."""
 
     pair: Pair
     name: str
@@ -70,11 +70,12 @@ def guard_segments(pair: Pair) -> Iterator[Question | Guard]:
     """Three questions for every value with enough positives, in the order of the columns and of the values."""
     for column in pair.segments.columns:
         values = pair.segments[column]
-        figures = figure_rates(pair, values)
-        found = sorted(values.unique())
-        for position, value in enumerate(found):
-            segment = Segment(pair, f"{column} = {value}", value, (values == value).to_numpy(), figures)
-            yield from _guard_segment(segment, is_mirror=position == 1 and len(found) == TWO_VALUES)
+        members = {value: (values == value).to_numpy() for value in sorted(values.unique())}
+        judged = [value for value, rows in members.items() if _is_enough(pair, rows & pair.panel.is_positive)]
+        figures = figure_rates(pair, values, judged)
+        for position, (value, rows) in enumerate(members.items()):
+            segment = Segment(pair, f"{column} = {value}", value, rows, figures)
+            yield from _guard_segment(segment, is_mirror=position == 1 and len(members) == TWO_VALUES)
 
 
 def _guard_segment(segment: Segment, *, is_mirror: bool) -> Iterator[Question | Guard]:
