@@ -20,6 +20,7 @@ class Book(Protocol):
     """The ledger's side of one model; every call is a transaction of its own."""
 
     def lock(self) -> AbstractContextManager[None]: ...
+    def check_lock(self) -> None: ...
     def history(self) -> History: ...
     def find_open(self) -> Promotion | None: ...
     def find_twins(self, version: int) -> frozenset[int]: ...
@@ -99,9 +100,21 @@ def reconcile(throne: Throne) -> Promotion | None:
 
 def _carry_out(throne: Throne, move: Move) -> Promotion:
     throne.check(move.version)
-    intent = throne.book.intend(move, find_champion(throne.book.history()))
-    throne.alias.set(move.version)
+    intent = _intend(throne, move, find_champion(throne.book.history()))
+    _point_alias(throne, move.version)
     return throne.book.apply(intent)
+
+
+def _intend(throne: Throne, move: Move, champion: int | None) -> Promotion:
+    """Whoever stood still may have lost the lock, and another has moved the champion since: what was read is stale."""
+    throne.book.check_lock()
+    return throne.book.intend(move, champion)
+
+
+def _point_alias(throne: Throne, version: int | None) -> None:
+    """The registry knows no fence, so the lock is made sure of here too."""
+    throne.book.check_lock()
+    throne.alias.set(version)
 
 
 def _reconcile(throne: Throne) -> Promotion | None:
@@ -114,7 +127,7 @@ def _reconcile(throne: Throne) -> Promotion | None:
         assert champion is not None
         return _restore(throne, champion)
     by_hand = Move(named, "manual", f"The alias was found moved by hand from version {champion} to version {named}.")
-    return _finish(throne, throne.book.intend(by_hand, champion))
+    return _finish(throne, _intend(throne, by_hand, champion))
 
 
 def _end_intent(throne: Throne, intent: Promotion) -> Promotion:
@@ -128,19 +141,19 @@ def _finish(throne: Throne, intent: Promotion) -> Promotion:
     try:
         throne.check(intent.version)
         if throne.alias.get() != intent.version:
-            throne.alias.set(intent.version)
+            _point_alias(throne, intent.version)
     except PermanentError as failure:
         with suppress(VersionMissing):  # the champion before was deleted too: that is said where it is loaded
-            throne.alias.set(intent.previous_version)
+            _point_alias(throne, intent.previous_version)
         return throne.book.undo(intent, str(failure))
     return throne.book.apply(intent)
 
 
 def _restore(throne: Throne, champion: int) -> Promotion:
     """Set a lost alias again. A champion that was deleted cannot be named, and a rollback from it must stay possible."""
-    intent = throne.book.intend(Move(champion, "manual", "The alias was found taken away by hand."), champion)
+    intent = _intend(throne, Move(champion, "manual", "The alias was found taken away by hand."), champion)
     try:
-        throne.alias.set(champion)
+        _point_alias(throne, champion)
     except VersionMissing as failure:
         return throne.book.undo(intent, str(failure))
     return throne.book.undo(intent, f"It names version {champion} again.")

@@ -57,13 +57,24 @@ class PromotionBook:
         self._database = database
         self._run = run
         self._announce = announce
+        self._locking: Session | None = None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Wait until nobody else moves this model's champion; a promoter that dies gives the lock back."""
         with self._database.transaction() as session:
             take_lock(session, "promotion", self._run.model)
+            self._locking = session
             yield
+
+    def check_lock(self) -> None:
+        """Make sure of the lock: a session that ended while this process stood still has lost it.
+
+        Raises:
+            WarehouseUnavailable: inside `lock`, which says so.
+        """
+        assert self._locking is not None
+        take_lock(self._locking, "promotion", self._run.model)
 
     def history(self) -> tuple[Promotion, ...]:
         with self._database.transaction() as session:
