@@ -58,11 +58,11 @@ class Registry:
         training = identify_training(trained, run)
         with self._asking(f"keep the training of {run}"):
             experiment_id = self._ensure_experiment(run.model)
-            known = self._client.search_runs(
-                [experiment_id], f"tags.`{TRAINING}` = '{training}' and attributes.status = 'FINISHED'", max_results=1
-            )
-            if known:
-                return str(known[0].info.run_id)
+            known = self._client.search_runs([experiment_id], f"tags.`{TRAINING}` = '{training}'")
+            if finished := [run for run in known if run.info.status == "FINISHED"]:
+                return str(finished[-1].info.run_id)  # the first: newest come first
+            for killed in known:
+                self._client.set_terminated(killed.info.run_id, "KILLED")  # else it would seem to run for ever
             tags = {**describe_run(trained, run), TRAINING: training}
             run_id = self._client.create_run(experiment_id, run_name=f"{run.model} {run.as_of}", tags=tags).info.run_id
             self._log_numbers(run_id, trained, run)
@@ -132,18 +132,27 @@ class Registry:
         """Make a logged training a version; the same training becomes one version only."""
         with self._asking(f"register a version of {model}"):
             self._ensure_registered_model(model)
-            known = self._client.search_model_versions(f"name = '{model}' and run_id = '{mlflow_run_id}'")
-            if known:
-                return min(int(version.version) for version in known)
-            run = self._client.get_run(mlflow_run_id)
-            created = self._client.create_model_version(
-                model,
-                source=f"{run.info.artifact_uri}/{FOLDER}",
-                run_id=mlflow_run_id,
-                tags={name: run.data.tags[name] for name in VERSION_TAGS},
-                await_creation_for=0,  # a version of plain artifacts is ready at once
-            )
-        return int(created.version)
+            if not (known := self._find_versions_of(model, mlflow_run_id)):
+                self._create_version(model, mlflow_run_id)
+                known = self._find_versions_of(model, mlflow_run_id)
+            first, *doubles = known
+            for double in doubles:  # of a request that was sent twice because nobody heard the first answer
+                self._client.delete_model_version(model, str(double))
+        return first
+
+    def _find_versions_of(self, model: str, mlflow_run_id: str) -> list[int]:
+        found = self._client.search_model_versions(f"name = '{model}' and run_id = '{mlflow_run_id}'")
+        return sorted(int(version.version) for version in found)
+
+    def _create_version(self, model: str, mlflow_run_id: str) -> None:
+        run = self._client.get_run(mlflow_run_id)
+        self._client.create_model_version(
+            model,
+            source=f"{run.info.artifact_uri}/{FOLDER}",
+            run_id=mlflow_run_id,
+            tags={name: run.data.tags[name] for name in VERSION_TAGS},
+            await_creation_for=0,  # a version of plain artifacts is ready at once
+        )
 
     def fetch(self, model: str, version: int, into: Path) -> Path:
         """A local folder with the files of a version; fetched once, whole or not at all.
