@@ -12,6 +12,7 @@ from ml.config import Declaration, read_code_version
 from ml.decide import decide as choose
 from ml.errors import NothingToDo, PublicationBlocked, ValidationFailed
 from ml.monitor import ScoredDay, measure_drift, realise, render_report
+from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_version, score_rows, settle
 from ml.pipeline.evidence import find_champion, gather
 from ml.pipeline.opening import Stores, recorded
@@ -37,10 +38,17 @@ SHOWN_OUTCOMES = 4
 
 @recorded
 def refresh(stores: Stores, run: Run) -> Snapshot:
-    """Photograph the source as of the day: one row per entity, made only of facts known before it began."""
+    """Photograph the source as of the day: one row per entity, made only of facts known before it began.
+
+    A day that is built anew must be validated anew. So an attempt that a later one overtook builds nothing: nobody would
+    validate after it.
+    """
     declaration = stores.declaration(run.model)
     check_clock(declaration.model, run)
     with stores.warehouse.transaction() as session:
+        take_lock(session, run.model, run.as_of)
+        if ledger.is_overtaken(session, run, "refresh", stores.attempt):
+            return ledger.find_snapshot(session, run.model, run.as_of)
         warehouse.sync(session, declaration)
         return warehouse.build_snapshot(session, declaration, run)
 
@@ -140,20 +148,21 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
     model = declaration.model
     with stores.warehouse.transaction() as session:
         waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
-    for publication in waiting:
-        if model.matured_at(publication.as_of) <= run.clock:
-            _measure_outcome(stores, declaration, run, publication)
+    matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
+    measured = [publication for publication in matured if _measure_outcome(stores, declaration, run, publication)]
+    write_cards(stores, run, (publication.version for publication in measured))
 
 
-def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
+def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> bool:
     with stores.warehouse.transaction() as session:
         if warehouse.label_delivery(session, declaration, publication.as_of, run.clock) is not None:
-            return  # an outage must not look like an outcome: the next run asks again
+            return False  # an outage must not look like an outcome: the next run asks again
         warehouse.build_labels(session, declaration, run, publication.as_of)
         scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
         labels = warehouse.read_labels(session, run.model, publication.as_of)
         realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
         ledger.record_outcome(session, run, publication, realised)
+    return True
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:

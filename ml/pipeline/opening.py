@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
@@ -21,11 +21,12 @@ Options = ParamSpec("Options")
 
 @dataclass(frozen=True)
 class Stores:
-    """What the stages of one installation read and write."""
+    """What the stages of one installation read and write; `attempt` is the number in `ledger.runs` of the stage that does."""
 
     settings: Settings
     warehouse: Database
     registry: Registry
+    attempt: int = 0
 
     def declaration(self, model: str) -> Declaration:
         return load_declaration(self.settings.home, model)
@@ -51,7 +52,7 @@ def recorded(
         with stores.warehouse.transaction() as session:
             run_id = ledger.start_run(session, run, function.__name__)
         try:
-            result = function(stores, run, *options, **named)
+            result = function(replace(stores, attempt=run_id), run, *options, **named)
         except BaseException as error:
             with suppress(WarehouseUnavailable):  # the stage's own error is the one to show
                 _finish(stores, run_id, "refused" if isinstance(error, Refused) else "failed", str(error) or type(error).__name__)

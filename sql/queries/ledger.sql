@@ -11,6 +11,13 @@ returning run_id;
 -- The attempt ended, well or not.
 update ledger.runs set status = :status, message = :message, finished_at = clock_timestamp() where run_id = :run_id;
 
+-- name: is_overtaken
+-- Has a later attempt of a stage ended well?
+select exists (
+    select from ledger.runs
+    where model = :model and stage = :stage and as_of = :as_of and run_id > :attempt and status = 'ok'
+);
+
 -- name: find_snapshot
 -- What the ledger knows of the snapshot (or the labels) of a day.
 select model, as_of, kind, rows, checksum, query_hash, config_hash, columns, status

@@ -33,6 +33,11 @@ def finish_run(session: Session, run_id: int, status: Literal["ok", "failed", "r
     execute(session, "finish_run", run_id=run_id, status=status, message=message)
 
 
+def is_overtaken(session: Session, run: Run, stage: str, attempt: int) -> bool:
+    """Whether a later attempt of the stage has ended well: what the rest of the day rests on is its work."""
+    return bool(execute(session, "is_overtaken", model=run.model, stage=stage, as_of=run.as_of, attempt=attempt).scalar_one())
+
+
 def find_snapshot(session: Session, model: str, as_of: date, kind: Literal["features", "labels"] = "features") -> Snapshot:
     """What was built for the day, whatever the suites said of it.
 
