@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
+from ml.config.training import Training
 from ml.errors import GrainViolated, SnapshotMissing
 from ml.records import Rejects
 from ml.stores.warehouse import (
@@ -152,8 +153,9 @@ def test_null_is_read_as_missing(session):
 
 
 def test_a_flag_is_read_as_one_or_zero_and_null_as_missing(session):
+    unruled = LAPSE.model.model_copy(update={"training": Training()})
     flagged = with_sql(
-        LAPSE,
+        LAPSE.model_copy(update={"model": unruled}),
         "select distinct household_id as entity_id, case when household_id > 0 then household_id = 2 end as is_second, "
         "1.0::double precision as tenure_days, 0::bigint as campaigns_total, 0::bigint as open_campaigns, 'a' as income, "
         "'b' as spend_tier from orders where ordered_at < :as_of_start",
