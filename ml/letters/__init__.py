@@ -1,6 +1,6 @@
 """What people are told: records in, a `Letter` out. Facts and advice only; the layout belongs to `stores.mail`."""
 
-from ml.letters.champions import say_what_became, show_in_markdown, write_alias, write_question, write_verdict
+from ml.letters.champions import say_what_became, show_in_markdown, write_alias, write_answer, write_question, write_verdict
 from ml.letters.days import (
     HEADLINES,
     Findings,
@@ -25,6 +25,7 @@ __all__ = [
     "say_what_is_served",
     "show_in_markdown",
     "write_alias",
+    "write_answer",
     "write_block",
     "write_decision",
     "write_failure",

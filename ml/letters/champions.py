@@ -124,6 +124,26 @@ def say_what_became(question: Question) -> str:
             return f"The {about} {'has expired' if question.status == 'expired' else 'was superseded'}.{remark}"
 
 
+def write_answer(question: Question) -> Letter:
+    """The mail about a question that is closed: what was answered, by whom, and what follows."""
+    ends = {"approved": f"was approved by {question.answered_by}", "rejected": f"was rejected by {question.answered_by}"}
+    return Letter(
+        model=question.model,
+        as_of=question.as_of,
+        event=f"answer_{question.version}",
+        headline=f"version {question.version} {ends.get(question.status, 'was not promoted: nobody answered')}",
+        summary=say_what_became(question),
+        moved=(),
+        system_did=(
+            f"Noted the answer; version {question.version} takes the place of version {question.champion_version} "
+            "if that one is still champion and the files pass."
+            if question.status == "approved"
+            else f"Left the champion, version {question.champion_version}, as it is.",
+        ),
+        you_must=(),
+    )
+
+
 def write_alias(promotion: Promotion, as_of: date) -> Letter:
     """The mail about an alias that somebody moved in the registry: what was made of it, and how to undo that.
 

@@ -21,6 +21,7 @@ from ml.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion
 from ml.stores import ledger
 from ml.stores.sessions import Session, take_lock
 
+UNANSWERED = "Nobody answered in time."
 ANSWERED: Mapping[Answer, Literal["approved", "rejected"]] = {"approve": "approved", "reject": "rejected"}
 
 
@@ -115,10 +116,10 @@ def answer(
         take_lock(session, "approval", run.model)
         question = ledger.newest_question(session, run.model, version=version)
         if question is not None and question.status == "open":
-            question = _close_if_stale(session, run, question)
+            question = _close_if_stale(stores, session, run, question)
         if question is not None and question.status == "open":
             said = replace(run, actor=actor)
-            question = ledger.close_question(session, said, question, ANSWERED[decision], source=source, remark=remark)
+            question = _close(stores, session, said, question, ANSWERED[decision], source=source, remark=remark)
     if question is None:
         raise PromotionRefused(f"{run}: nobody was asked about version {version}.")
     if question.status != ANSWERED[decision]:
@@ -162,9 +163,9 @@ def expire(stores: Stores, run: Run, version: int) -> Question:
         take_lock(session, "approval", run.model)
         question = ledger.newest_question(session, run.model, version=version)
         if question is not None and question.status == "open":
-            question = _close_if_stale(session, run, question)
+            question = _close_if_stale(stores, session, run, question)
         if question is not None and question.status == "open":
-            question = ledger.close_question(session, run, question, "expired", remark="Nobody answered in time.")
+            question = _close(stores, session, run, question, "expired", remark=UNANSWERED)
     if question is None:
         raise PromotionRefused(f"{run}: nobody was asked about version {version}.")
     return question
@@ -209,15 +210,32 @@ def _supersede_older(session: Session, run: Run, evaluation: Evaluation) -> None
         ledger.close_question(session, run, waiting, "superseded", remark=f"Version {newer} came after it.")
 
 
-def _close_if_stale(session: Session, run: Run, question: Question) -> Question:
+def _close_if_stale(stores: Stores, session: Session, run: Run, question: Question) -> Question:
     """An open question whose champion has gone, or whose deadline has passed, is closed before anybody answers it."""
     champion = ledger.champion(session, run.model)
     if champion != question.champion_version:
         remark = f"The champion is now version {champion}; it was compared with version {question.champion_version}."
-        return ledger.close_question(session, run, question, "superseded", remark=remark)
+        return _close(stores, session, run, question, "superseded", remark=remark)
     if run.clock > question.deadline:
-        return ledger.close_question(session, run, question, "expired", remark="Nobody answered in time.")
+        return _close(stores, session, run, question, "expired", remark=UNANSWERED)
     return question
+
+
+def _close(
+    stores: Stores,
+    session: Session,
+    run: Run,
+    question: Question,
+    status: Literal["superseded", "approved", "rejected", "expired"],
+    *,
+    source: AnswerSource | None = None,
+    remark: str | None = None,
+) -> Question:
+    """Close a question and tell the owner what became of it; a newer question speaks for one that it supersedes."""
+    closed = ledger.close_question(session, run, question, status, source=source, remark=remark)
+    if status != "superseded":
+        ledger.put_letter(session, run, letters.write_answer(closed), stores.declaration(run.model).model.owner)
+    return closed
 
 
 def _write_letter(stores: Stores, session: Session, question: Question, evaluation: Evaluation) -> Letter:

@@ -36,6 +36,14 @@ def test_the_owner_is_asked_by_mail_with_the_evidence_and_both_commands(arena):
     assert f"`perennial approve lapse {version}` or `perennial reject lapse {version}`" in letter["you_must"][0]
 
 
+def test_the_owner_is_told_of_the_answer(arena):
+    evaluation = arena.judge()
+    version = arena.ask(evaluation).version
+    arena.answer(evaluation, "reject")
+    told = arena.world.ask_one("select letter ->> 'headline' from ledger.outbox where event = :event", event=f"answer_{version}")
+    assert f"version {version} was rejected by ann" == told
+
+
 def test_asking_twice_is_asking_once(arena):
     evaluation = arena.judge()
     assert arena.ask(evaluation) == arena.ask(evaluation)

@@ -309,3 +309,25 @@ def test_airflow_shows_the_table_of_the_question_in_markdown():
 )
 def test_a_question_says_what_became_of_it(changes, sentence):
     assert sentence == letters.say_what_became(replace(QUESTION, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline", "did"),
+    [
+        (
+            {"status": "approved", "answered_by": "ann", "answer_source": "airflow"},
+            "version 2 was approved by ann",
+            "version 2 takes the place of version 1 if that one is still champion and the files pass",
+        ),
+        (
+            {"status": "rejected", "answered_by": "ann", "answer_source": "shell"},
+            "version 2 was rejected by ann",
+            "Left the champion, version 1, as it is",
+        ),
+        ({"status": "expired"}, "version 2 was not promoted: nobody answered", "Left the champion, version 1, as it is"),
+    ],
+)
+def test_the_end_of_a_question_is_told_as_well(changes, headline, did):
+    letter = letters.write_answer(replace(QUESTION, **changes))
+    assert (headline, "answer_2") == (letter.headline, letter.event)
+    assert did in letter.system_did[0]
