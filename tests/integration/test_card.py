@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ml import pipeline
+from ml.card import render_markdown
 from ml.config import ROOT
 from ml.errors import NoChampionYet, NothingToDo, RegistryUnavailable, VersionMissing
 from ml.local.ports import find_free_port
@@ -123,3 +124,16 @@ def test_a_silent_registry_is_said_and_nothing_is_lost(world):
     with pytest.raises(RegistryUnavailable):
         write_card(deaf, world.run(FIRST_DAY))
     assert "provisional" == write_card(world.stores, world.run(FIRST_DAY)).status
+
+
+def test_a_week_later_both_cards_tell_of_the_comparison(world):
+    next_day = FIRST_DAY + timedelta(weeks=1)
+    world.live(next_day)
+    champion = write_card(world.stores, world.run(next_day))
+    judged = world.ask_one("select challenger_version from ledger.evaluations where as_of = :day", day=next_day)
+    challenger = write_card(world.stores, world.run(next_day), judged)
+    assert ("challenger", "candidate") == (challenger.role, challenger.status)
+    said = render_markdown(challenger)
+    assert f"- **Against:** champion version {champion.version}, side superiority" in said
+    assert "**Guards: what it must not harm**" in said
+    assert "As champion it was compared 1 time" in render_markdown(champion)
