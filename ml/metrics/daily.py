@@ -47,15 +47,13 @@ class DailyGain:
     @property
     def covariance(self) -> Floats:
         """Of the gains of any two as_ofs, shape (as_ofs, as_ofs)."""
-        entities = len(self.influence)
-        small_sample = entities / (entities - 1)
-        found: Floats = small_sample * self.influence.T @ self.influence
+        found: Floats = self._small_sample * self.influence.T @ self.influence
         return found
 
     @property
     def standard_error(self) -> float:
         """Of the mean."""
-        return float(np.sqrt(self.covariance.mean()))
+        return float(np.sqrt(self._small_sample * np.square(self.influence.mean(axis=1)).sum()))
 
     @property
     def degrees_of_freedom(self) -> float:
@@ -66,6 +64,10 @@ class DailyGain:
         squares = np.square(self.influence.mean(axis=1))
         spread = float(np.square(squares).sum() - squares.sum() ** 2 / len(squares))
         return float(2 * squares.sum() ** 2 / spread) if spread > 0 else float(len(squares))
+
+    @property
+    def _small_sample(self) -> float:
+        return len(self.influence) / (len(self.influence) - 1)
 
 
 def paired_auc_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Series) -> DailyGain:

@@ -1,0 +1,154 @@
+"""How often does the gate err in a year, and how soon does it see a gain? Against the rules that are used elsewhere.
+
+Years of weekly decisions are simulated by the gate's own functions (bench/years); a requirement that fails ends with 1.
+All limits are those of Clopper and Pearson at 99 %.
+
+    python bench/gate.py                                # about two minutes; --household-years 0 leaves out the slow half
+    python bench/gate.py --picture docs/gate.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy.stats import binomtest
+from years.decisions import DRAWS_A_YEAR, Lived, Stream, Years
+from years.households import count_crossings
+from years.picture import draw_gate
+from years.renewals import TRIES, count_renewals
+from years.rivals import RULES, rate_rivals, rate_weeks
+from years.worlds import ALPHA, BUDGET, FINAL, FIRST, WORLDS, Test, World, plan_test
+
+MARGIN = 0.015  # beyond the budget, for what 2,000 years leave open
+RUN_IN = FINAL - FIRST + 1  # weeks until the shadows of a year are those of any year
+RENEWAL_YEARS, SOON_YEARS = 10, 5  # times as many: half a per cent is little, and eight weeks are soon simulated
+SOON = 8
+PICTURED = WORLDS[-2]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of years, with its limits."""
+
+    count: int
+    of: int
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        found = binomtest(self.count, self.of).proportion_ci(0.99, method="exact")
+        return float(found.low), float(found.high)
+
+    def __str__(self) -> str:
+        return "{:6.4f} [{:.4f}, {:.4f}]".format(self.count / self.of, *self.limits)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured in one world; `false_mean` counts false promotions of equal challengers a year."""
+
+    equal: Share
+    false_mean: float
+    worse: Share
+    soon: Share
+    within_a_year: Share
+    renewed: Share
+
+    def find_failures(self) -> Iterator[str]:
+        if self.equal.limits[1] > BUDGET + MARGIN:
+            yield f"equal challengers are promoted in up to {self.equal.limits[1]:.4f} of years, budget {BUDGET} + {MARGIN}"
+        if self.worse.limits[1] >= 0.01:
+            yield f"challengers .01 worse are promoted in up to {self.worse.limits[1]:.4f} of years, not under .01"
+        if self.soon.limits[0] <= 0.9:
+            yield f"a gain of .02 is found within {SOON} weeks in only {self.soon.limits[0]:.4f} of years at least, not over .9"
+        if self.within_a_year.limits[0] <= 0.8:
+            yield f"a gain of .01 is found in only {self.within_a_year.limits[0]:.4f} of years at least, not over .8"
+        if self.renewed.limits[1] >= 0.005:
+            yield f"refits .01 worse enter in up to {self.renewed.limits[1]:.4f} of years, not under .005"
+
+
+def measure_world(world: World, test: Test, *, years: int, seed: int) -> Figures:
+    def live(stream: Stream, times: int = 1) -> Lived:
+        return Years(world, test, stream, years=times * years, seed=seed).live()
+
+    equal = live(Stream(0.0, with_drift=True, run_in=RUN_IN))
+    worse = live(Stream(-0.01, with_drift=True, run_in=RUN_IN))
+    soon = live(Stream(0.02, weeks=SOON), SOON_YEARS)
+    slow = live(Stream(0.01))
+    renewed = count_renewals(world, -0.01, years=RENEWAL_YEARS * years, seed=seed)
+    return Figures(
+        equal=Share(int((equal.false > 0).sum()), years),
+        false_mean=float(equal.false.mean()),
+        worse=Share(int((worse.false > 0).sum()), years),
+        soon=Share(int((soon.promotions > 0).sum()), SOON_YEARS * years),
+        within_a_year=Share(int((slow.promotions > 0).sum()), years),
+        renewed=Share(int((renewed > 0).sum()), RENEWAL_YEARS * years),
+    )
+
+
+def report_ours(years: int, seed: int) -> list[str]:
+    """Print one line for each world; returns what failed."""
+    test, failures = plan_test(), []
+    print(
+        f"\nThe gate, {years} years a cell, alpha {ALPHA:.6f} for each of at most {DRAWS_A_YEAR} contests a year; share of years"
+    )
+    print(f"{'SE':>6} {'corr':>4}  {'equal: a false promotion':24} {'mean':>6}  {'.01 worse: a promotion':24}", end="  ")
+    print(f"{f'+.02 within {SOON} weeks':24}  {'+.01 within a year':24}  {f'renewed, {TRIES} refits .01 worse':24}")
+    for world in WORLDS:
+        found = measure_world(world, test, years=years, seed=seed)
+        print(f"{world.error:6.4f} {world.likeness:4.1f}  {found.equal} {found.false_mean:6.4f}  {found.worse}", end="  ")
+        print(f"{found.soon}  {found.within_a_year}  {found.renewed}", flush=True)
+        failures += [f"SE {world.error}, correlation {world.likeness}: {failure}" for failure in found.find_failures()]
+    return failures
+
+
+def report_rivals(years: int, seed: int) -> None:
+    print(f"\nOther rules, {years} years a cell: share of years with a promotion, equal challengers | .01 worse")
+    print(f"{'SE':>6} {'corr':>4}  " + "  ".join(f"{rule:>15}" for rule in RULES))
+    for world in WORLDS:
+        equal, worse = (rate_rivals(world, gain, years=years, seed=seed) for gain in (0.0, -0.01))
+        cells = "  ".join(f"{equal[rule]:7.3f} |{worse[rule]:6.3f}" for rule in RULES)
+        print(f"{world.error:6.4f} {world.likeness:4.1f}  {cells}", flush=True)
+    print("\nSingle weeks drawn row by row (AUC .80, 2,000 rows, 8 % positives), by the floor of these rules")
+    for floor in (0.004, 0.008):
+        stored, point = rate_weeks(floor, weeks=years // 2, seed=seed)
+        print(f"floor {floor:.3f}: {stored:.2f} of models .01 worse beat the stored metric, {point:.2f} of equal ones the point")
+
+
+def report_households(years: int, seed: int) -> list[str]:
+    crossed = count_crossings(years * DRAWS_A_YEAR, seed=seed).reshape(years, DRAWS_A_YEAR).sum(axis=1)
+    share = Share(int((crossed > 0).sum()), years)
+    print(f"\nReal households drawn anew, no gain, no floor, no giving up, {DRAWS_A_YEAR} contests a year, {years} years:")
+    print(f"{crossed.sum():.0f} crossings, {years * BUDGET:.0f} allowed; a year has one with probability {share}")
+    return ["real households cross more often than the budget allows"] if share.limits[0] > BUDGET else []
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--years", type=int, default=2_000)
+    parser.add_argument("--household-years", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--picture", type=Path, help="only draw the picture of the gate, into this file")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options, began = read_options(), time.perf_counter()
+    if options.picture is not None:
+        draw_gate(PICTURED, options.picture, years=options.years, seed=options.seed)
+        return 0
+    failures = report_ours(options.years, options.seed)
+    report_rivals(options.years, options.seed)
+    if options.household_years:
+        failures += report_households(options.household_years, options.seed)
+    print("", *(f"FAILED: {failure}" for failure in failures), sep="\n")
+    print(f"{'Not every' if failures else 'Every'} requirement holds; {time.perf_counter() - began:.0f} s")
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Years of weekly decisions, simulated: what `bench/gate.py` measures."""
