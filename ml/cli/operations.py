@@ -98,13 +98,18 @@ def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = F
 def rollback(
     model: ModelName,
     to: Annotated[int | None, typer.Option("--to", help="A former champion's version; else the one before.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that it is, in a simulation; today.")
+    ] = None,
+    simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a former champion back; the next scoring uses it."""
+    """Put a former champion back; the next scoring uses it, and the version that was taken back rests."""
     from ml import pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
-        run = build_run(stores.settings, model, read_today(stores.settings, model), simulate=False)
+        day = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, day, simulate=simulate)
         show(pipeline.describe(pipeline.rollback(stores, run, to=to)), as_json=as_json)
 
 

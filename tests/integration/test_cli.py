@@ -187,6 +187,15 @@ def test_an_instant_that_is_none_is_wrong_usage(inside):
     assert USAGE == inside.perennial("champion", MODEL, "--at", "yesterday")[0]
 
 
+def test_a_rollback_in_a_simulation_starts_the_cooldown_on_its_day(inside, arena):
+    version = arena.judge().verdict.challenger_version
+    inside.ask("promote", MODEL, str(version), "--force", "--reason", "A test wants it.", *DAY)
+    (back,) = inside.ask("rollback", MODEL, *DAY)
+    assert (arena.champion, version, "rollback") == (back["version"], back["before"], back["kind"])
+    rests = {movement["version"]: movement["rests_until"] for movement in inside.ask("history", MODEL)}
+    assert {arena.champion: None, version: "2017-07-17 10:00:00+00:00"} == rests
+
+
 def test_rollback_without_a_former_champion_is_refused(inside):
     code, _, said = inside.perennial("rollback", MODEL)
     assert (REFUSED, True) == (code, "there is no champion before version" in said)
