@@ -37,7 +37,9 @@ def judge_superiority(contest: ComparisonInput, gain: Interval, floor: float) ->
 
 
 def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tuple[Look, ...]:
-    """All looks with the newest last; rows that were looked at before are not looked at twice.
+    """All looks with the newest last; rows that were looked at before are not looked at twice, and none after the last look.
+
+    A winner may wait for a person's answer beyond its last look: it then has no error left to spend, and its answer.
 
     Raises:
         MisalignedScores: an as_of that was looked at before is missing now.
@@ -46,7 +48,7 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
     if daily.as_ofs[: len(before)] != before:
         missing = ", ".join(str(day) for day in sorted(set(before) - set(daily.as_ofs))) or "their order"
         raise MisalignedScores(f"As_ofs that were judged before are not there any more: {missing}. Build these snapshots again.")
-    if former and daily.as_ofs == before:
+    if former and (daily.as_ofs == before or len(before) >= plan.final):
         return former
     return (*former, take_look(daily, former, plan))
 

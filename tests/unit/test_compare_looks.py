@@ -10,6 +10,7 @@ from ml.compare import TestPlan
 from ml.compare.boundaries import find_boundary, relate_looks, widen
 from ml.compare.looks import is_lost, is_won, take_look
 from ml.compare.spending import measure_information, project_variance, spend
+from ml.compare.superiority import look_again
 from ml.metrics import DailyGain
 
 ALPHA = 0.02
@@ -134,6 +135,14 @@ def test_a_look_after_one_without_any_error_is_a_first_look():
     looks = take_looks(DailyGain(gain.as_ofs, gain.gains, influence, 500), (4, 5))
     assert np.isfinite(looks[-1].boundary)
     assert looks[-1].boundary > norm.isf(ALPHA)
+
+
+def test_after_the_last_look_nothing_is_looked_at_any_more():
+    """A winner waits for a person's answer while more as_ofs mature: nothing is left to spend."""
+    gain = make_gain(correlate())
+    plan = TestPlan(alpha=ALPHA, final=6, overlap=4, seed=7)
+    looks = tuple(take_looks(gain, (4, 6), plan))
+    assert look_again(gain, looks, plan) == looks
 
 
 def test_it_is_won_above_zero_and_at_the_floor():
