@@ -94,6 +94,7 @@ def _describe_effect(verdict: Verdict) -> list[Block]:
             )
         )
         flips = sorted(verdict.blast_radius.flips.items(), key=lambda item: (-item[1], item[0]))
+        flips = [(name, share) for name, share in flips if share > 0]
         rows = tuple((Cell(name), Cell(f"{share:.1%}", share=share)) for name, share in flips)
         blocks += [Table(("Segment", "Predictions that change"), rows, frozenset({1}))] if rows else []
     if verdict.attribution:

@@ -11,12 +11,15 @@ from ml.records import DriftCheck, FeatureDrift
 
 HEADINGS = ("Feature", "Importance", "Kind", "Ruled", "Training mean", "Newest mean", "PSI", "Drifted in", "Flag")
 NUMBERS = frozenset({1, 4, 5, 6, 7})
+OF_DRIFT = 4  # from here on the columns tell of drift, and stay away before the first check
 
 
 def write_features(evidence: CardEvidence) -> Section:
     """The inputs, the weightiest first; drift is that of the newest check of what this version scored."""
     blocks: list[Block] = [Sentences((_say_drift(evidence.checks, evidence.model), _say_importance(evidence.version.algorithm)))]
-    blocks.append(Table(HEADINGS, tuple(_describe(evidence, each) for each in rank_inputs(evidence)), NUMBERS))
+    shown = len(HEADINGS) if evidence.checks else OF_DRIFT
+    rows = tuple(_describe(evidence, each)[:shown] for each in rank_inputs(evidence))
+    blocks.append(Table(HEADINGS[:shown], rows, NUMBERS))
     if evidence.logged.alarms:
         blocks.append(Sentences((f"The training raised an alarm: {evidence.logged.alarms}",)))
     return Section("Features", tuple(blocks))

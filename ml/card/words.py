@@ -24,8 +24,9 @@ def word(text: str) -> Cell:
 
 
 def write_metric(metric: str) -> str:
-    """A metric as people name it; one that is new here keeps its own name."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " ") if metric.isidentifier() else metric)
+    """A metric as people name it, also before `, segment = value`; one that is new here keeps its own name."""
+    name, comma, where = metric.partition(", ")
+    return METRIC_NAMES.get(name, name.replace("_", " ") if name.isidentifier() else name) + comma + where
 
 
 def write_interval(value: Interval | None, absent: str = "") -> str:

@@ -100,6 +100,12 @@ def test_a_version_without_figures_segments_checks_and_verdicts_has_a_card():
     assert "names no segments" in text_of(replace(CHALLENGER, measured=bare, verdicts=(), contests=(), questions=()))
 
 
+def test_before_the_first_check_no_column_tells_of_drift():
+    said = text_of(CHALLENGER)
+    assert "no drift was measured" in said
+    assert "| Feature | Importance | Kind | Ruled |\n" in said
+
+
 def test_the_head_of_a_query_ends_where_the_query_begins():
     query = "-- Purpose: why.\n-- Grain: one row per shop that sold (the cohort).\nselect 1 -- Grain: nothing\n"
     assert "Purpose: why.\nGrain: one row per shop that sold (the cohort)." == read_head(query)
