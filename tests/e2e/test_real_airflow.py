@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -19,6 +20,9 @@ from ml.demo.life import Life
 from ml.local.fleet import make_postgres
 from ml.local.ports import find_free_port
 from ml.local.servers import make_mlflow
+from ml.pipeline import approving
+from ml.records import Outcome, Run
+from ml.stores import ledger
 from ml.stores.sessions import Database
 
 MODEL = "lapse"
@@ -175,7 +179,12 @@ def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
 
 @pytest.mark.parametrize(
     ("page", "sentence"),
-    [("", "2017-10-30, trained to"), ("dags/lapse.score", "against baselines"), ("dags/unknown", "is not a DAG of a model")],
+    [
+        ("", "2017-10-30, trained to"),
+        ("dags/lapse.score", "against baselines"),
+        ("cards/lapse/1", "lapse, version 1: model card"),
+        ("dags/unknown", "is not a DAG of a model"),
+    ],
 )
 def test_pages_say_what_the_ledger_knows(stack, airflow_life, page, sentence):
     assert sentence in open_page(stack, page)
@@ -204,3 +213,74 @@ def test_a_replay_takes_the_same_decisions(airflow_life, replayed_life):
 
 def test_a_replay_reaches_the_same_verdicts(airflow_life, replayed_life):
     assert replayed_life.verdicts == airflow_life.verdicts
+
+
+# A person decides
+def record_earned_verdict(stores, run):
+    """The challenger of the day as if it had earned its promotion: two weeks of data rarely let one."""
+    with stores.warehouse.transaction() as session:
+        challenger = ledger.trained_on_day(session, MODEL, run.as_of)
+        judged = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
+        ledger.record_evaluation(session, run, replace(judged, outcome=Outcome.PROMOTE, doubts=()))
+        return ledger.latest_evaluation(session, MODEL, challenger.version)
+
+
+def await_from(read):
+    """The first thing that is not empty."""
+    deadline = time.monotonic() + 120
+    while not (found := read()):
+        assert time.monotonic() < deadline, read
+        time.sleep(0.1)
+    return found
+
+
+def await_end(stack, dag_id, run_id):
+    """How a run and its tasks ended."""
+    state = await_from(lambda: (run := stack.airflow.dag_run(dag_id, run_id)["state"]) in ("success", "failed") and run)
+    return state, {task["task_id"]: task["state"] for task in stack.airflow.task_instances(dag_id, run_id)}
+
+
+@pytest.fixture(scope="module")
+def asked(stack, airflow_life):
+    """A question that the next run of the retraining hands to Airflow, answered there in the second in which it is shown."""
+    asking, dag_id = f"{MODEL}.retrain", f"{MODEL}.approve"
+    with warnings.catch_warnings(), pipeline.open_stores(stack.settings()) as stores:
+        warnings.simplefilter("ignore")
+        clock = stores.declaration(MODEL).model.known_until(NEXT)
+        run = Run(MODEL, NEXT, clock, "simulation")
+        approving.ask(stores, run, record_earned_verdict(stores, run), ("A test wants it.",))
+    retrained = await_end(stack, asking, stack.airflow.trigger(asking, partition_key=NEXT.isoformat()))
+    (woken,) = await_from(lambda: stack.airflow.runs(dag_id, partition_key=NEXT.isoformat()))
+    run_id = woken["dag_run_id"]
+    place = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+    (action,) = await_from(lambda: stack.airflow.request("GET", f"{place}/hitlDetails")["hitl_details"])
+    answer = {"chosen_options": ["Approve"], "params_input": {}}
+    stack.airflow.request("PATCH", f"{place}/taskInstances/ask/-1/hitlDetails", answer)
+    return retrained, action, await_end(stack, dag_id, run_id)
+
+
+def test_a_retraining_ends_when_the_question_is_asked(asked):
+    (state, tasks), _, _ = asked
+    assert ("success", "success") == (state, tasks["ask_for_approval"])
+
+
+def test_the_required_action_shows_the_evidence(asked):
+    _, action, _ = asked
+    assert f"{MODEL}: may version 2 become champion?" == action["subject"]
+    assert "| AUC |" in action["body"]
+    assert ["Approve", "Reject"] == action["options"]
+
+
+def test_an_answer_in_the_second_of_the_question_ends_well(asked):
+    _, _, (state, tasks) = asked
+    assert ("success", {"ask": "success", "promote": "success", "mail": "success"}) == (state, tasks)
+
+
+def test_the_ledger_knows_who_answered_in_airflow_and_what_followed(stack, asked):
+    owner = stack.addresses.database_url("owner", "warehouse")
+    user = stack.login[0].capitalize()
+    assert [(2, "approved", user, "airflow")] == read(
+        owner, "select version, status, answered_by, answer_source from ledger.approvals"
+    )
+    newest = "select version, kind, actor from ledger.promotions order by promotion_id desc limit 1"
+    assert [(2, "promote", user)] == read(owner, newest)
