@@ -16,7 +16,7 @@ class Tuning:
     Attributes:
         is_searched: False when a known recipe was fitted again.
         because: why it was searched, or why not: a sentence.
-        question: SHA-256 over what a search depends on beside the rows: SQL, inputs, libraries and their ranges.
+        basis: SHA-256 over what a search depends on beside the rows: SQL, inputs, libraries and their ranges.
         trials: of the search; 0 without one.
         gain: out-of-fold AUC of the recipe minus that of the better regularised default. The best of many trials flatters
             itself on the rows it was chosen by: an upper hope, not a promise.
@@ -25,7 +25,7 @@ class Tuning:
     is_searched: bool
     because: str
     recipe: Recipe
-    question: str
+    basis: str
     trials: int
     gain: Interval
 

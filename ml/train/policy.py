@@ -20,21 +20,21 @@ class SearchChoice:
     because: str
 
 
-def choose_search(rules: Training, past: SearchHistory, question: str) -> SearchChoice:
+def choose_search(rules: Training, past: SearchHistory, basis: str) -> SearchChoice:
     """The first reason to search that holds; without one the parameters of the last search are fitted again.
 
     Good parameters are those that were the best of their search, out of fold: whether what is fitted with them may serve
     is the comparison's to say.
 
     Args:
-        question: of this training, as `name_question` gives it.
+        basis: of this training, as `name_basis` gives it.
     """
     last, limit = past.last_search, rules.search_every_days
     if limit == 0:
         return SearchChoice(None, "Every training searches (search_every_days = 0).")
     if last is None:
         return SearchChoice(None, "Nothing was searched before.")
-    if last.question != question:
+    if last.basis != basis:
         return SearchChoice(None, "SQL, inputs, libraries or their ranges differ from those of the last search.")
     if past.is_asked_by_drift and rules.search_on_drift:
         return SearchChoice(None, "Drift asked for this training (search_on_drift).")
@@ -43,7 +43,7 @@ def choose_search(rules: Training, past: SearchHistory, question: str) -> Search
     return SearchChoice(last.recipe, f"The last search is {past.days_since} days old (search_every_days = {limit}).")
 
 
-def name_question(rules: Training, features: Sequence[Feature], query_hash: str) -> str:
+def name_basis(rules: Training, features: Sequence[Feature], query_hash: str) -> str:
     """SHA-256 over what the best parameters depend on beside the rows; categories and medians come from the rows."""
     inputs = [(feature.name, feature.kind, feature.monotone) for feature in features]
     asked = repr((query_hash, inputs, rules.algorithms, {algorithm: SPACES[algorithm] for algorithm in rules.algorithms}))

@@ -130,7 +130,7 @@ def recipe_of(trial: FrozenTrial) -> Recipe:
 
 
 def name_study(name: str, search: Search, data_hash: str, folds: object) -> str:
-    """The study's name and a fingerprint of all that its trials depend on: another question never resumes these answers."""
+    """The study's name and a fingerprint of all that its trials depend on: another search never resumes these trials."""
     asked = [data_hash, search.algorithms, search.seed, search.warm_start, repr(folds), repr(SPACES)]
     return f"{name}-{hashlib.sha256(json.dumps(asked, default=str, sort_keys=True).encode()).hexdigest()[:12]}"
 

@@ -29,7 +29,7 @@ from ml.train.judged import (
     write_all,
 )
 from ml.train.pictures import draw_pictures
-from ml.train.policy import choose_search, name_question
+from ml.train.policy import choose_search, name_basis
 from ml.train.rows import FoldRows, Rows, cut_folds, gather_rows
 from ml.train.search import Searched, search_recipe, try_known
 from ml.train.splits import make_folds
@@ -56,7 +56,7 @@ class Prepared:
     started: float
 
     @property
-    def question(self) -> tuple[object, ...]:
+    def search_inputs(self) -> tuple[object, ...]:
         """What a search over these rows depends on, beside the rows themselves and the search."""
         return [fold.fold for fold in self.folds], self.rows.features
 
@@ -104,11 +104,11 @@ def train(
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan)
-        question = name_question(model.training, prepared.rows.features, past.query_hash)
-        choice = choose_search(model.training, past, question)
+        basis = name_basis(model.training, prepared.rows.features, past.query_hash)
+        choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
             search = _describe_search(model, past, trials)
-            name = name_study(study_name or model.name, search, training.data_hash, prepared.question)
+            name = name_study(study_name or model.name, search, training.data_hash, prepared.search_inputs)
             searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
         else:
             searched = _try_known(prepared, choice.recipe, threads)
@@ -119,7 +119,7 @@ def train(
             seed=model.training.seed,
             confidence=model.promotion.confidence,
         )
-        return _fit(prepared, judged, searched, _report_tuning(prepared, searched, choice.because, question), folder=folder)
+        return _fit(prepared, judged, searched, _report_tuning(prepared, searched, choice.because, basis), folder=folder)
 
 
 def refit(
@@ -144,8 +144,8 @@ def refit(
         judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
         tuning = None
         if searched:
-            question = name_question(model.training, prepared.rows.features, query_hash)
-            tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", question)
+            basis = name_basis(model.training, prepared.rows.features, query_hash)
+            tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", basis)
         return _fit(prepared, judged, searched, tuning, folder=folder)
 
 
@@ -171,12 +171,12 @@ def _try_known(prepared: Prepared, recipe: Recipe, threads: int) -> Searched:
     return try_known(recipe, prepared.folds, algorithms=rules.algorithms, seed=rules.seed, threads=threads)
 
 
-def _report_tuning(prepared: Prepared, searched: Searched, because: str, question: str) -> Tuning:
+def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: str) -> Tuning:
     return Tuning(
         is_searched=searched.trials > 0,
         because=because,
         recipe=searched.best.recipe,
-        question=question,
+        basis=basis,
         trials=searched.trials,
         gain=compare_to_default(searched, prepared.labels, prepared.model.promotion.confidence),
     )

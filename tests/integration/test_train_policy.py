@@ -62,7 +62,7 @@ def test_the_first_training_searches(trained):
 def test_a_week_later_the_last_good_parameters_are_fitted_again(trained):
     former, tuning = trained.first.tuning, trained.weekly.tuning
     assert (tuning.is_searched, tuning.trials) == (False, 0)
-    assert (tuning.recipe, tuning.question) == (former.recipe, former.question)
+    assert (tuning.recipe, tuning.basis) == (former.recipe, former.basis)
     assert tuning.because == "The last search is 7 days old (search_every_days = 28)."
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ml.records import Interval, SearchHistory, Tuning
 from ml.train.boosters import REGULARISED_DEFAULTS
-from ml.train.policy import choose_search, name_question
+from ml.train.policy import choose_search, name_basis
 from ml.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
@@ -20,8 +20,8 @@ PAST = SearchHistory(last_search=LAST, days_since=7)
 TRAINING = make_training_set(mondays(2), entities=20)
 
 
-def choose(past: SearchHistory = PAST, question: str = "the same", **rules: object):
-    return choose_search(RULES.model_copy(update=rules), past, question)
+def choose(past: SearchHistory = PAST, basis: str = "the same", **rules: object):
+    return choose_search(RULES.model_copy(update=rules), past, basis)
 
 
 def test_a_young_search_is_not_repeated():
@@ -42,8 +42,8 @@ def test_a_search_is_made_for_a_reason(past, because):
     assert (found.recipe, found.because) == (None, because)
 
 
-def test_another_question_needs_another_search():
-    found = choose(question="another")
+def test_another_basis_needs_another_search():
+    found = choose(basis="another")
     assert (found.recipe, found.because.split(" differ")[0]) == (None, "SQL, inputs, libraries or their ranges")
 
 
@@ -55,13 +55,13 @@ def test_a_limit_of_no_days_searches_every_time():
     assert choose(replace(PAST, days_since=0), search_every_days=0).recipe is None
 
 
-def question_of(query_hash: str = "", *, training=TRAINING, **rules: object) -> str:
+def basis_of(query_hash: str = "", *, training=TRAINING, **rules: object) -> str:
     changed = RULES.model_copy(update=rules)
-    return name_question(changed, gather_rows("lapse", training, changed).features, query_hash)
+    return name_basis(changed, gather_rows("lapse", training, changed).features, query_hash)
 
 
-def test_other_rows_ask_the_same_question():
-    assert question_of(training=make_training_set(mondays(3), entities=30, seed=2)) == question_of()
+def test_other_rows_have_the_same_basis():
+    assert basis_of(training=make_training_set(mondays(3), entities=30, seed=2)) == basis_of()
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_other_rows_ask_the_same_question():
         pytest.param({"algorithms": ("xgboost",)}, id="libraries"),
     ],
 )
-def test_whatever_a_search_depends_on_asks_another_question(other):
-    assert question_of(**other) != question_of()
+def test_whatever_a_search_depends_on_is_another_basis(other):
+    assert basis_of(**other) != basis_of()
 
 
-def test_trials_and_time_limit_ask_the_same_question():
-    assert question_of(trials=99, timeout_minutes=1.0) == question_of()
+def test_trials_and_time_limit_have_the_same_basis():
+    assert basis_of(trials=99, timeout_minutes=1.0) == basis_of()
 
 
 @pytest.mark.parametrize(

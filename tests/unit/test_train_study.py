@@ -72,7 +72,7 @@ def test_a_library_that_the_model_excludes_is_no_recipe():
     assert read_recipe(CHAMPION, ("xgboost",)) is None
 
 
-def test_another_question_never_resumes_the_same_study():
+def test_another_search_never_resumes_the_same_study():
     names = {
         name_study("lapse", SEARCH, "a", []),
         name_study("lapse", SEARCH, "b", []),
