@@ -14,7 +14,7 @@ from typing import Literal
 from ml import letters
 from ml import promote as promoting
 from ml.errors import ArtifactCorrupt, NothingToDo, NotPromoted, PromotionRefused, VersionMissing
-from ml.pipeline.carding import card_address
+from ml.pipeline.carding import card_address, write_cards
 from ml.pipeline.champion import open_throne, settle
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion, Question, Run
@@ -149,7 +149,9 @@ def carry_out(stores: Stores, run: Run, version: int) -> Promotion:
         move = promoting.choose_challenger(history, evaluation, own, approval=approval, is_approved=True)
         return move and replace(move, reason=f"{move.reason} {letters.say_what_became(question)}")
 
-    return promoting.promote(open_throne(stores, own), choose)
+    promotion = promoting.promote(open_throne(stores, own), choose)
+    write_cards(stores, run, (promotion.version, promotion.previous_version))
+    return promotion
 
 
 @recorded
@@ -183,9 +185,11 @@ def force(stores: Stores, run: Run, version: int, *, reason: str) -> Promotion:
         return promoting.choose_forced(history, run, version, reason=reason)
 
     try:
-        return promoting.promote(open_throne(stores, run), choose)
+        promotion = promoting.promote(open_throne(stores, run), choose)
     except (VersionMissing, ArtifactCorrupt) as failure:
         raise PromotionRefused(f"{run}: not even by force: {failure}") from failure
+    write_cards(stores, run, (promotion.version, promotion.previous_version))
+    return promotion
 
 
 def _check_possible(stores: Stores, run: Run, evaluation: Evaluation) -> None:

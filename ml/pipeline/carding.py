@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -47,6 +47,13 @@ def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCar
         address = card_address(stores, known.model, known.version)
         stores.registry.log_card(known, _lay_out(card, measured), cards.describe_version(card, address))
     return card
+
+
+def write_cards(stores: Stores, run: Run, versions: Iterable[int | None]) -> None:
+    """The cards of everybody whom a stage has said something new about, each once; a backfill says nothing new."""
+    if run.purpose != "backfill":
+        for version in sorted({version for version in versions if version is not None}):
+            write_card(stores, run, version)
 
 
 def _find_version(session: Session, run: Run, version: int | None) -> Version:

@@ -15,6 +15,7 @@ from ml.compare import ComparisonInput, Contestant, unseen_as_ofs
 from ml.compare import compare as judge
 from ml.config import Declaration
 from ml.errors import NothingToDo, VersionMissing
+from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_baseline, load_version, score_rows
 from ml.pipeline.contests import Pair, close_contests, enter_pairs
 from ml.pipeline.evidence import find_champion, labels_of_shift_mature_on
@@ -48,6 +49,7 @@ def compare(stores: Stores, run: Run) -> Comparison:
         stores.registry.log_verdict(
             pair.challenger.version, pair.challenger.mlflow_run_id, comparison.about(pair.challenger.version)
         )
+    write_cards(stores, run, (pair.challenger.version for pair in pairs))
     return comparison
 
 

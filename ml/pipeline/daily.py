@@ -12,6 +12,7 @@ from ml.config import Declaration, read_code_version
 from ml.decide import decide as choose
 from ml.errors import NothingToDo, PublicationBlocked, ValidationFailed
 from ml.monitor import ScoredDay, measure_drift, realise, render_report
+from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_version, score_rows, settle
 from ml.pipeline.evidence import find_champion, gather
 from ml.pipeline.opening import Stores, recorded
@@ -147,20 +148,21 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
     model = declaration.model
     with stores.warehouse.transaction() as session:
         waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
-    for publication in waiting:
-        if model.matured_at(publication.as_of) <= run.clock:
-            _measure_outcome(stores, declaration, run, publication)
+    matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
+    measured = [publication for publication in matured if _measure_outcome(stores, declaration, run, publication)]
+    write_cards(stores, run, (publication.version for publication in measured))
 
 
-def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
+def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> bool:
     with stores.warehouse.transaction() as session:
         if warehouse.label_delivery(session, declaration, publication.as_of, run.clock) is not None:
-            return  # an outage must not look like an outcome: the next run asks again
+            return False  # an outage must not look like an outcome: the next run asks again
         warehouse.build_labels(session, declaration, run, publication.as_of)
         scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
         labels = warehouse.read_labels(session, run.model, publication.as_of)
         realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
         ledger.record_outcome(session, run, publication, realised)
+    return True
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:

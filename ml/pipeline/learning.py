@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from ml.config import Declaration, read_code_version
 from ml.errors import HistoryTooShort, NotAsked, NothingToTrain
+from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import score_rows
 from ml.pipeline.evidence import find_champion, look_back, matured_days
 from ml.pipeline.opening import Stores, recorded
@@ -98,8 +99,10 @@ def train(stores: Stores, run: Run) -> Version:
         past = look_back(session, run, declaration, champion)
     material = Material(declaration, plan, training, holdout, champion, past)
     challenger = _make(stores, run, material, "training", partial(_search, stores, material))
+    made = [challenger]
     if champion is not None and champion.parameters:
-        _make(stores, run, material, "renewal", partial(_refit, material, champion.recipe))
+        made.append(_make(stores, run, material, "renewal", partial(_refit, material, champion.recipe)))
+    write_cards(stores, run, (version.version for version in made))
     return challenger
 
 

@@ -6,7 +6,7 @@ from ml import letters
 from ml import promote as protocol
 from ml.errors import NotPromoted, PromotionRefused
 from ml.pipeline import approving
-from ml.pipeline.carding import card_address
+from ml.pipeline.carding import card_address, write_cards
 from ml.pipeline.champion import open_throne
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Evaluation, Move, Promotion, Question, Run
@@ -41,6 +41,7 @@ def promote(stores: Stores, run: Run) -> Promotion | Question:
         _post_verdict(stores, run, evaluations, evaluation, refused_because=str(refusal))
         raise
     _post_verdict(stores, run, evaluations, evaluation, refused_because=None)
+    write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
 
@@ -66,4 +67,6 @@ def rollback(stores: Stores, run: Run, *, to: int | None = None) -> Promotion:
     Raises:
         NothingToRollBackTo: there is no former champion, or `to` is the champion already.
     """
-    return protocol.roll_back(open_throne(stores, run), run.model, to=to)
+    promotion = protocol.roll_back(open_throne(stores, run), run.model, to=to)
+    write_cards(stores, run, (promotion.version, promotion.previous_version))
+    return promotion

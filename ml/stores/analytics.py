@@ -25,6 +25,7 @@ class ModelFacts:
     champions: Rows = ()
     decisions: Rows = ()
     verdicts: Rows = ()
+    shadows: Rows = ()
     weeks: Rows = ()
     waiting: Rows = ()
 
@@ -53,6 +54,7 @@ def read_model(database: Database, model: str) -> ModelFacts:
             champions=_read(session, "champions", model=model, limit=SHOWN),
             decisions=_read(session, "decisions", model=model, limit=SHOWN),
             verdicts=_read(session, "verdicts", model=model, limit=SHOWN_VERDICTS),
+            shadows=_read(session, "shadows", model=model),
             weeks=_read(session, "weeks", model=model, limit=SHOWN),
             waiting=_read(session, "waiting", model=model),
         )

@@ -43,6 +43,13 @@ where model = :model
 order by evaluation_id desc
 limit :limit;
 
+-- name: shadows
+-- Challengers under test now, oldest first.
+select challenger_version, champion_version, side, opened_for, looks, as_ofs, estimate, lower_bound, alpha, drawn_in_365_days
+from analytics.challengers
+where model = :model and status = 'open'
+order by opened_for, challenger_version;
+
 -- name: weeks
 -- Published days with their drift and, once labels have matured, the realised AUC; newest first.
 select
