@@ -1,36 +1,47 @@
-"""Every stage, killed with -9 at known points and run again by two processes at once, ends as if nothing had happened."""
+"""Every stage, killed with -9 at known points or run again beside a survivor, ends as if it had run once.
+
+So a scheduler's crash does it: the orphaned task is run again, and its first process is dead, or it stands still and
+goes on later.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
-import time
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import date
+from itertools import count
 
 import pytest
 from sqlalchemy import text
 
-from ml.errors import Refused
-from tests.integration.stage_process import run_stage
-from tests.world import World, end_state, forget_trainings
+from tests.integration.lives import DAILY, LEARNING, Life, find_runs, find_versions, forget_training, live, read_versions
+from tests.integration.stage_process import (
+    PRELOADED,
+    TRY_AGAIN,
+    WAIT_SECONDS,
+    Halt,
+    attempt_stage,
+    is_stopped,
+    run_stage,
+    wait_for,
+)
+from tests.world import FIRST_DAY, MODEL, World, end_state
 
-DAY = date(2017, 7, 3)  # the labels of the first day have matured, so that its outcome is measured too
-TRAINING_DAY = date(2017, 6, 13)  # no other test trains for this day
-WAIT_SECONDS = 60
-PRELOADED = ["tests.integration.stage_process", "great_expectations", "evidently", "mlflow", "optuna", "lightgbm", "xgboost"]
+NUMBERS = count(1)
 
 # The points at which a process is killed: after a statement, before its transaction commits.
-DAILY = {
+KILLS = {
     "refresh": (("insert", "features.lapse"), ("insert", "ledger.snapshots")),
     "validate": (("insert", "ledger.validations"), ("update", "ledger.snapshots")),
     "score": (("insert", "ledger.publications"), ("insert", "scores.lapse"), ("update", "ledger.publications")),
     "monitor": (("insert", "ledger.outcomes"), ("insert", "ledger.drift_checks")),
     "decide": (("insert", "ledger.decisions"), ("insert", "ledger.outbox")),
     "mail": (("update", "ledger.outbox"),),
-}
-LEARNING = {
     "train": (("insert", "ledger.snapshots"), ("insert", "ledger.versions")),
     "compare": (("insert", "ledger.evaluations"),),
     "promote": (("insert", "ledger.promotions"), ("update", "ledger.promotions"), ("insert", "ledger.outbox")),
@@ -41,6 +52,55 @@ create or replace function public.stop_here() returns trigger language plpgsql a
     $$ begin perform pg_advisory_xact_lock_shared(4711); return null; end $$;
 create trigger stop_here after {event} on {table} for each statement execute function public.stop_here();
 """
+# The answers of the registry after which a training is killed; each attempt goes on to the next.
+REQUESTS = {
+    "logging": (
+        "GET /api/2.0/mlflow/experiments/get-by-name",
+        "POST /api/2.0/mlflow/runs/search",
+        "POST /api/2.0/mlflow/runs/create",
+        "POST /api/2.0/mlflow/runs/log-batch",
+        "artifacts/model/contract.json",
+        "artifacts/baselines/",
+        "artifacts/manifest.json",
+    ),
+    "registering": (
+        "POST /api/2.0/mlflow/runs/update",
+        "POST /api/2.0/mlflow/registered-models/create",
+        "GET /api/2.0/mlflow/model-versions/search",
+        "POST /api/2.0/mlflow/model-versions/create",
+    ),
+}
+
+# Where a survivor stands still inside a transaction, holding what the second attempt needs.
+SET_ALIAS = "POST /api/2.0/mlflow/registered-models/alias"
+HOLDING = {
+    "refresh": "insert into ledger.snapshots",
+    "validate": "insert into ledger.validations",
+    "score": "set status = 'live'",
+    "monitor": "insert into ledger.drift_checks",
+    "decide": "insert into ledger.decisions",
+    "mail": "for update skip locked",
+    "train": "GET /api/2.0/mlflow/model-versions/search",
+    "compare": "insert into ledger.evaluations",
+    "promote": SET_ALIAS,
+}
+# Where it stands still before it takes a lock, so that the second attempt overtakes it.
+LOCK = "pg_advisory_xact_lock"
+OVERTAKEN = {
+    "refresh": LOCK,
+    "validate": LOCK,
+    "score": LOCK,
+    "monitor": "insert into ledger.drift_checks",
+    "decide": LOCK,
+    "mail": "for update skip locked",
+    "train": "'training\\x1f",
+    "compare": LOCK,
+    "promote": LOCK,
+}
+BLOCKED = """select count(*) from pg_stat_activity
+    where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0"""
+END_SESSIONS = """select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
+    where datname = current_database() and application_name = 'perennial'"""
 
 
 @pytest.fixture(scope="module")
@@ -51,81 +111,161 @@ def processes():
     return context
 
 
-@dataclass
-class Lives:
-    """Two copies of a world: one in which nothing goes wrong, and one in which every stage is killed."""
-
-    calm: World
-    killed: World
-    day: date
-
-    def arguments(self, stage: str):
-        return stage, self.killed.settings, replace(self.killed.run(self.day), actor="killed")
+@pytest.fixture(scope="module")
+def lives(postgres, copy_world, backfilled, session_smtp_sink) -> Iterator[dict[str, Life]]:
+    """By stage. What is compared and promoted was trained for another day than what is trained: the registry is shared."""
+    smtp = session_smtp_sink.settings
+    with (
+        copy_world() as world,
+        live(postgres, world, Life(date(2017, 7, 3), smtp), DAILY) as daily,  # the labels of the first day have matured
+        copy_world(backfilled) as first,
+        live(postgres, first, Life(date(2017, 6, 14), smtp), LEARNING) as training,
+        copy_world(backfilled) as second,
+        live(postgres, second, Life(date(2017, 6, 13), smtp), LEARNING) as judging,
+    ):
+        yield {**dict.fromkeys(DAILY, daily), **dict.fromkeys(LEARNING, judging), "train": training}
 
 
 @pytest.fixture(scope="module")
-def daily(copy_world, session_smtp_sink) -> Iterator[Lives]:
-    with copy_world() as calm, copy_world() as killed:
-        smtp = session_smtp_sink.settings
-        yield Lives(calm.with_smtp(smtp), killed.with_smtp(smtp), DAY)
+def open_before(postgres, open_world, lives):
+    """Opens the world as it is before a stage; the registry forgets what was trained there."""
+
+    @contextmanager
+    def open_it(stage: str) -> Iterator[World]:
+        name, life = f"again_{next(NUMBERS)}", lives[stage]
+        postgres.make(name, template=life.befores[stage])
+        with open_world(name) as world:
+            forget_training(world, life.day if stage == "train" else None)
+            yield world.with_smtp(life.smtp)
+        postgres.drop(name)
+
+    return open_it
 
 
-@pytest.fixture(scope="module")
-def learning(copy_world, backfilled) -> Iterator[Lives]:
-    with copy_world(backfilled) as calm, copy_world(backfilled) as killed:
-        yield Lives(calm, killed, TRAINING_DAY)
+@pytest.fixture
+def start(processes):
+    """Starts an attempt in a process of its own, which is dead after the block."""
 
-
-@pytest.fixture(scope="module")
-def calm_learning(learning) -> dict[str, dict]:
-    """The end state after each stage; what the registry learned of it is then forgotten."""
-    states = {stage: _live_calmly(learning, stage) for stage in LEARNING}
-    learning.calm.tell("set local session_replication_role = replica; delete from ledger.promotions; delete from ledger.versions")
-    forget_trainings(learning.calm)
-    return states
-
-
-@pytest.mark.parametrize("stage", DAILY)
-def test_a_killed_stage_of_the_day_is_finished_by_two_reruns_at_once(stage, daily, processes):
-    expected = _live_calmly(daily, stage)
-    for event, table in DAILY[stage]:
-        _kill_at(daily, stage, processes, event=event, table=table)
-    _rerun_twice_at_once(daily, stage, processes)
-    assert expected == end_state(daily.killed)
-
-
-@pytest.mark.parametrize("stage", LEARNING)
-def test_a_killed_stage_of_learning_is_finished_by_two_reruns_at_once(stage, learning, calm_learning, processes):
-    for event, table in LEARNING[stage]:
-        _kill_at(learning, stage, processes, event=event, table=table)
-    _rerun_twice_at_once(learning, stage, processes)
-    assert calm_learning[stage] == end_state(learning.killed)
-
-
-def _live_calmly(lives: Lives, stage: str) -> dict:
-    with suppress(Refused):
-        run_stage(stage, lives.calm.settings, lives.calm.run(lives.day))
-    return end_state(lives.calm)
-
-
-def _kill_at(lives: Lives, stage: str, processes, *, event: str, table: str) -> None:
-    with _gate(lives.killed, event, table):
-        child = processes.Process(target=run_stage, args=lives.arguments(stage))
+    @contextmanager
+    def start_it(stage: str, world: World, life: Life, halt: Halt | None = None) -> Iterator:
+        run = replace(world.run(life.day), actor="somebody else")
+        child = processes.Process(target=attempt_stage, args=(stage, world.settings, run, halt))
         child.start()
-        _wait(lambda: _count_stopped(lives.killed) == 1 or not child.is_alive())
-        assert child.is_alive(), f"{stage} ended without a {event} of {table}"
-        child.kill()
-        child.join()
-        _wait(lambda: _count_stopped(lives.killed) == 0)
+        try:
+            yield child
+        finally:
+            child.kill()
+            child.join()
+
+    return start_it
 
 
-def _rerun_twice_at_once(lives: Lives, stage: str, processes) -> None:
-    children = [processes.Process(target=run_stage, args=lives.arguments(stage)) for _ in range(2)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(WAIT_SECONDS)
-    assert [0, 0] == [child.exitcode for child in children]
+@pytest.fixture
+def stand_still(start):
+    """Starts an attempt that stands still at some words."""
+
+    @contextmanager
+    def start_it(stage: str, world: World, life: Life, halt: Halt) -> Iterator:
+        with start(stage, world, life, halt) as child:
+            wait_for(lambda: not child.is_alive() or is_stopped(child.pid))
+            assert child.is_alive(), f"{stage} ended without {halt.words}"
+            yield child
+
+    return start_it
+
+
+def go_on(child) -> int:
+    """Let a process go on; its exit code."""
+    os.kill(child.pid, signal.SIGCONT)
+    child.join(WAIT_SECONDS)
+    return child.exitcode
+
+
+# Kills
+@pytest.mark.parametrize("stage", KILLS)
+def test_a_killed_stage_is_finished_by_two_reruns_at_once(stage, lives, open_before, start):
+    life = lives[stage]
+    with open_before(stage) as world:
+        for event, table in KILLS[stage]:
+            with _gate(world, event, table), start(stage, world, life) as child:
+                wait_for(lambda: _count_stopped(world) == 1 or not child.is_alive())
+                assert child.is_alive(), f"{stage} ended without a {event} of {table}"
+                child.kill()
+                wait_for(lambda: _count_stopped(world) == 0)
+        with start(stage, world, life) as one, start(stage, world, life) as other:
+            assert [0, 0] == [_join(one), _join(other)]
+        assert life.afters[stage] == end_state(world)
+
+
+@pytest.mark.parametrize("requests", REQUESTS.values(), ids=REQUESTS)
+def test_a_training_that_is_killed_after_any_request_is_registered_once(requests, lives, open_before, start):
+    life = lives["train"]
+    with open_before("train") as world:
+        for request in requests:
+            with start("train", world, life, Halt(request, signal=signal.SIGKILL)) as child:
+                assert -signal.SIGKILL == _join(child), request
+        run_stage("train", world.settings, world.run(life.day))
+        assert life.afters["train"] == end_state(world)
+        assert find_versions(world, life.day) == read_versions(world, life.day)
+        finished = {run.info.run_id for run in find_runs(world, life.day) if run.info.status != "KILLED"}
+        assert finished == {mlflow_run_id for _, mlflow_run_id in read_versions(world, life.day)}
+
+
+# Survivors
+@pytest.mark.parametrize("stage", HOLDING)
+def test_a_stage_that_waits_for_a_survivor_ends_as_if_it_had_run_once(stage, lives, open_before, stand_still):
+    life = lives[stage]
+    with open_before(stage) as world, stand_still(stage, world, life, Halt(HOLDING[stage])) as survivor:
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(run_stage, stage, world.settings, world.run(life.day))
+            wait_for(lambda: second.done() or world.ask_one(BLOCKED) > 0)
+            assert 0 == go_on(survivor)
+            second.result(WAIT_SECONDS)
+        assert life.afters[stage] == end_state(world)
+        assert find_versions(world, life.day) == read_versions(world, life.day)
+
+
+@pytest.mark.parametrize("stage", ["refresh", "score", "train", "promote"])
+def test_a_survivor_that_lost_its_sessions_says_so_and_spoils_nothing(stage, lives, open_before, stand_still):
+    """As when it stands still for longer than `idle_in_transaction_session_timeout`."""
+    life = lives[stage]
+    with open_before(stage) as world, stand_still(stage, world, life, Halt(HOLDING[stage])) as survivor:
+        world.tell(END_SESSIONS)
+        run_stage(stage, world.settings, world.run(life.day))
+        assert TRY_AGAIN == go_on(survivor)
+        assert life.afters[stage] == end_state(world)
+        assert find_versions(world, life.day) == read_versions(world, life.day)
+
+
+@pytest.mark.parametrize("stages", [DAILY, LEARNING], ids=["daily", "learning"])
+def test_survivors_that_were_overtaken_change_nothing_when_they_go_on(stages, lives, open_before, stand_still):
+    """One of every stage; they go on when the last stage has ended, the first stage's last."""
+    life = lives[stages[0]]
+    with open_before(stages[0]) as world, ExitStack() as survivors:
+        standing = []
+        for stage in stages:
+            halt = Halt(OVERTAKEN[stage], "before")
+            standing.insert(0, survivors.enter_context(stand_still(stage, world, life, halt)))
+            run_stage(stage, world.settings, world.run(life.day))
+        assert [0] * len(stages) == [go_on(survivor) for survivor in standing]
+        assert life.afters[stages[-1]] == end_state(world)
+        assert find_versions(world, life.day) == read_versions(world, life.day)
+
+
+def test_a_survivor_that_lost_its_lock_does_not_move_the_alias(lives, open_before, stand_still):
+    """It has read that there is no champion, and has not announced its promotion yet."""
+    halt = Halt("GET /api/2.0/mlflow/registered-models/alias")
+    with open_before("promote") as world, stand_still("promote", world, lives["promote"], halt) as survivor:
+        world.tell(END_SESSIONS)
+        (another, _), *_ = find_versions(world, FIRST_DAY)
+        world.stores.registry.set_champion(MODEL, another)
+        assert TRY_AGAIN == go_on(survivor)
+        assert another == world.stores.registry.get_champion(MODEL)
+
+
+def _join(child) -> int:
+    child.join(WAIT_SECONDS)
+    return child.exitcode
 
 
 @contextmanager
@@ -143,10 +283,3 @@ def _count_stopped(world: World) -> int:
         "select count(*) from pg_locks join pg_database on oid = database "
         "where datname = current_database() and locktype = 'advisory' and objid = 4711 and not granted"
     )
-
-
-def _wait(is_done) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_done():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.02)
