@@ -76,6 +76,7 @@ class AskPersonOperator(ModelOperator):
             defaults=[REJECT],
             subject=subject,
             body=body,
+            params={},  # None is refused
             assigned_users=[HITLUser(id=name, name=name) for name in approvers],
         )
 

@@ -216,12 +216,15 @@ def test_a_replay_reaches_the_same_verdicts(airflow_life, replayed_life):
 
 
 # A person decides
+DOUBT = "A test doubts it."
+
+
 def record_earned_verdict(stores, run):
-    """The challenger of the day as if it had earned its promotion: two weeks of data rarely let one."""
+    """The challenger of the day as if it had earned its promotion, with a doubt: two weeks of data rarely let one."""
     with stores.warehouse.transaction() as session:
         challenger = ledger.trained_on_day(session, MODEL, run.as_of)
         judged = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
-        ledger.record_evaluation(session, run, replace(judged, outcome=Outcome.PROMOTE, doubts=()))
+        ledger.record_evaluation(session, run, replace(judged, outcome=Outcome.PROMOTE, doubts=(DOUBT,)))
         return ledger.latest_evaluation(session, MODEL, challenger.version)
 
 
@@ -248,7 +251,7 @@ def asked(stack, airflow_life):
         warnings.simplefilter("ignore")
         clock = stores.declaration(MODEL).model.known_until(NEXT)
         run = Run(MODEL, NEXT, clock, "simulation")
-        approving.ask(stores, run, record_earned_verdict(stores, run), ("A test wants it.",))
+        approving.ask(stores, run, record_earned_verdict(stores, run), (DOUBT,))
     retrained = await_end(stack, asking, stack.airflow.trigger(asking, partition_key=NEXT.isoformat()))
     (woken,) = await_from(lambda: stack.airflow.runs(dag_id, partition_key=NEXT.isoformat()))
     run_id = woken["dag_run_id"]
@@ -278,7 +281,7 @@ def test_an_answer_in_the_second_of_the_question_ends_well(asked):
 
 def test_the_ledger_knows_who_answered_in_airflow_and_what_followed(stack, asked):
     owner = stack.addresses.database_url("owner", "warehouse")
-    user = stack.login[0].capitalize()
+    user = stack.login[0]
     assert [(2, "approved", user, "airflow")] == read(
         owner, "select version, status, answered_by, answer_source from ledger.approvals"
     )
