@@ -84,14 +84,11 @@ def refuse_oracles(model: Model, alone: Mapping[str, float]) -> None:
 
 
 def _name_acknowledged(model: Model, alone: Mapping[str, float]) -> tuple[str, ...]:
-    """A sentence for each feature that would stop the training, had nobody looked at it."""
-    limit = model.training.max_feature_auc
-    return tuple(
-        f"{name} alone reaches an AUC of {alone[name]:.3f}, over max_feature_auc = {limit}: acknowledged up to "
-        f"{model.training.acknowledged_auc[name]}."
-        for name in _name_strong(alone, dict.fromkeys(alone, limit))
-        if name in model.training.acknowledged_auc
-    )
+    """A sentence about the features that would stop the training, had nobody looked at them."""
+    limit, acknowledged = model.training.max_feature_auc, model.training.acknowledged_auc
+    strong = [name for name in _name_strong(alone, dict.fromkeys(alone, limit)) if name in acknowledged]
+    named = ", ".join(f"{name} ({alone[name]:.3f}, up to {acknowledged[name]})" for name in strong)
+    return (f"Alone over max_feature_auc = {limit} and acknowledged: {named}.",) if strong else ()
 
 
 def _name_strong(alone: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:

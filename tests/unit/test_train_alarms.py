@@ -53,10 +53,12 @@ def test_an_acknowledged_feature_does_not_stop_the_training():
     refuse_oracles(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86}), {"strong": 0.85, "weak": 0.6})
 
 
-def test_an_acknowledged_feature_is_named_all_the_same():
-    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
-    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), {"strong": 0.85, "weak": 0.6})
-    assert sentence == "strong alone reaches an AUC of 0.850, over max_feature_auc = 0.8: acknowledged up to 0.86."
+def test_acknowledged_features_are_named_all_the_same():
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86, "second": 0.83, "weak": 0.83})
+    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), {"weak": 0.6, "second": 0.81, "strong": 0.85})
+    assert (
+        sentence == "Alone over max_feature_auc = 0.8 and acknowledged: strong (0.850, up to 0.86), second (0.810, up to 0.83)."
+    )
 
 
 def test_an_acknowledged_feature_that_grew_weak_is_not_named():
