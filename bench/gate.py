@@ -20,6 +20,7 @@ from scipy.stats import binomtest
 from years.decisions import DRAWS_A_YEAR, Lived, Stream, Years
 from years.households import count_crossings
 from years.picture import draw_gate
+from years.policies import rate_policies
 from years.renewals import TRIES, count_renewals
 from years.rivals import RULES, rate_rivals, rate_weeks
 from years.worlds import ALPHA, BUDGET, FINAL, FIRST, WORLDS, Test, World, plan_test
@@ -90,9 +91,9 @@ def measure_world(world: World, test: Test, *, years: int, seed: int) -> Figures
     )
 
 
-def report_ours(years: int, seed: int) -> list[str]:
+def report_ours(test: Test, years: int, seed: int) -> list[str]:
     """Print one line for each world; returns what failed."""
-    test, failures = plan_test(), []
+    failures: list[str] = []
     print(
         f"\nThe gate, {years} years a cell, alpha {ALPHA:.6f} for each of at most {DRAWS_A_YEAR} contests a year; share of years"
     )
@@ -119,6 +120,13 @@ def report_rivals(years: int, seed: int) -> None:
         print(f"floor {floor:.3f}: {stored:.2f} of models .01 worse beat the stored metric, {point:.2f} of equal ones the point")
 
 
+def report_policies(test: Test, years: int, seed: int) -> None:
+    world = WORLDS[-1]
+    print(f"\nWho stays under test: share of years with a promotion of +.01, SE {world.error}, correlation {world.likeness}")
+    for policy, share in rate_policies(world, test, years=years, seed=seed).items():
+        print(f"{share:6.3f}  {policy}")
+
+
 def report_households(years: int, seed: int) -> list[str]:
     crossed = count_crossings(years * DRAWS_A_YEAR, seed=seed).reshape(years, DRAWS_A_YEAR).sum(axis=1)
     share = Share(int((crossed > 0).sum()), years)
@@ -141,8 +149,10 @@ def main() -> int:
     if options.picture is not None:
         draw_gate(PICTURED, options.picture, years=options.years, seed=options.seed)
         return 0
-    failures = report_ours(options.years, options.seed)
+    test = plan_test()
+    failures = report_ours(test, options.years, options.seed)
     report_rivals(options.years, options.seed)
+    report_policies(test, options.years, options.seed)
     if options.household_years:
         failures += report_households(options.household_years, options.seed)
     print("", *(f"FAILED: {failure}" for failure in failures), sep="\n")

@@ -7,6 +7,7 @@ account covers another alpha. Errors are then drawn anew: the very rows that fla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,15 @@ DRAWS_A_YEAR = int(BUDGET / ALPHA + 0.5)
 GIVE_UP = float(norm.isf((1 - MODEL.promotion.confidence) / 2))
 
 
+Promise = Callable[[Floats, Floats, Ints], Floats]
+"""From estimates, standard errors and counts of as_ofs: the higher, the longer a challenger stays under test."""
+
+
+def by_gain(estimate: Floats, error: Floats, _count: Ints) -> Floats:
+    """As the gate does."""
+    return measure_promise(estimate, error)
+
+
 @dataclass(frozen=True)
 class Stream:
     """What the weeks bring.
@@ -65,8 +75,8 @@ class Lived:
 class Years:
     """The state of all years in one week; arrays have the shape (years, places)."""
 
-    def __init__(self, world: World, test: Test, stream: Stream, *, years: int, seed: int) -> None:
-        self.world, self.test, self.stream = world, test, stream
+    def __init__(self, world: World, test: Test, stream: Stream, *, years: int, seed: int, promise: Promise = by_gain) -> None:
+        self.world, self.test, self.stream, self.promise = world, test, stream, promise
         self.rng = np.random.default_rng([seed, int(world.error * 1e6), int(world.likeness * 10), int(stream.gain * 1e4) % 997])
         self.all = np.arange(years)
         shape = (years, PLACES)
@@ -130,7 +140,7 @@ class Years:
         won = self.is_open & is_won(lower, estimate, FLOOR)
         over = is_lost(estimate + GIVE_UP * error, FLOOR) | (count >= FINAL)
         self.is_open &= ~over | won
-        self._displace(won, measure_promise(estimate, error))
+        self._displace(won, self.promise(estimate, error, count))
         best = np.where(won, estimate, -np.inf).argmax(axis=1)
         return np.where(won.any(axis=1), best, -1), self.gain[self.all, best]
 
