@@ -164,6 +164,10 @@ class WarehouseUnavailable(UnavailableError):
     """PostgreSQL does not answer."""
 
 
+class WarehouseBusy(UnavailableError):
+    """Somebody else has held a lock for too long."""
+
+
 class MailUnavailable(UnavailableError):
     """The SMTP server does not take mail; the outbox keeps it."""
 

@@ -144,8 +144,13 @@ END_STATE = {
     "quarantine": "select as_of, entity_id, rule, row_content from ledger.quarantine order by as_of, entity_id, rule",
     "snapshots": "select as_of, kind, rows, checksum, status from ledger.snapshots order by as_of, kind",
     "validations": "select as_of, passed, rows, quarantined from ledger.validations order by as_of, passed",
-    "versions": "select trained_for, algorithm, data_hash, manifest, holdout_mean_score from ledger.versions order by 1",
-    "evaluations": "select as_of, verdict, evidence -> 'metrics' as metrics from ledger.evaluations order by as_of",
+    "versions": """
+        select trained_for, origin, algorithm, data_hash, manifest, holdout_mean_score
+        from ledger.versions order by 1, 2""",
+    "evaluations": "select as_of, verdict, evidence -> 'metrics' as metrics from ledger.evaluations order by 1, challenger_version",
+    "contests": """
+        select side, status, alpha, opened_for, looks.as_ofs, estimate, boundary
+        from ledger.contests left join ledger.looks using (contest_id) order by contests.contest_id, looks.as_ofs""",
     "promotions": """
         select trained_for, kind, status from ledger.promotions join ledger.versions using (model, version)
         order by promotion_id""",

@@ -13,12 +13,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from ml.errors import WarehouseUnavailable
+from ml.errors import WarehouseBusy, WarehouseUnavailable
 
 Session: TypeAlias = Connection
 """One open transaction; who takes a session never commits."""
 
 CONNECT_TIMEOUT_SECONDS = 10
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
 LENT = "lent"  # the savepoint at which a lent connection begins
 PARAMETERS = {
     # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
@@ -45,6 +46,7 @@ class Database:
 
         Raises:
             WarehouseUnavailable: the server refused the connection, or it was lost on the way.
+            WarehouseBusy: another attempt held a lock for longer than `lock_timeout`.
         """
         try:
             with self._engine.begin() as session:
@@ -52,6 +54,11 @@ class Database:
         except DBAPIError as error:
             if error.connection_invalidated or _is_refused(error):
                 raise WarehouseUnavailable(f"{self._describe()} does not answer: {str(error.orig).strip()}") from error
+            if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
+                raise WarehouseBusy(
+                    f"{self._describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
+                    "Nothing was changed; try again once it has ended."
+                ) from error
             raise
 
     def url_in_schema(self, schema: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from ml.errors import SnapshotMissing, VersionMissing
+from ml.errors import SnapshotMissing, VersionMissing, WarehouseBusy
 from ml.records import (
     Interval,
     Letter,
@@ -24,7 +24,7 @@ from ml.records import (
     Version,
 )
 from ml.stores import ledger
-from ml.stores.sessions import Database
+from ml.stores.sessions import Database, take_lock
 
 DAY = date(2017, 11, 13)
 CLOCK = datetime(2017, 11, 13, 11, tzinfo=UTC)
@@ -241,3 +241,17 @@ def test_a_refused_letter_waits_and_a_sent_one_does_not(session):
     ledger.mark_sent(session, message_id)
     assert ledger.claim_letter(session, message_id) is None
     assert ledger.waiting_letters(session) == ()
+
+
+# Waiting
+def wait_briefly_for_the_lock(database):
+    with database.transaction() as rerun:
+        rerun.execute(text("set local lock_timeout = '100ms'"))
+        take_lock(rerun, "lapse", DAY)
+
+
+def test_a_lock_that_somebody_keeps_is_an_error_that_may_be_retried(database):
+    with database.transaction() as survivor:
+        take_lock(survivor, "lapse", DAY)
+        with pytest.raises(WarehouseBusy, match="another attempt at the same work"):
+            wait_briefly_for_the_lock(database)

@@ -176,7 +176,7 @@ def test_a_drift_report_is_kept_with_the_run_and_read_again(registry, run, versi
 
 def test_a_report_that_was_never_kept_is_missing(registry, run, version):
     run_id = registry._find_version(run.model, version).run_id
-    with pytest.raises(VersionMissing, match="has no report of 1999-01-04"):
+    with pytest.raises(VersionMissing, match=r"has no reports/1999-01-04\.html"):
         read_report(registry.uri, run_id, date(1999, 1, 4))
 
 
