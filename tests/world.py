@@ -147,7 +147,9 @@ END_STATE = {
     "versions": """
         select trained_for, origin, algorithm, data_hash, manifest, holdout_mean_score
         from ledger.versions order by 1, 2""",
-    "evaluations": "select as_of, verdict, evidence -> 'metrics' as metrics from ledger.evaluations order by 1, challenger_version",
+    "evaluations": """
+        select as_of, verdict, evidence -> 'metrics' as metrics
+        from ledger.evaluations order by as_of, challenger_version""",
     "contests": """
         select side, status, alpha, opened_for, looks.as_ofs, estimate, boundary
         from ledger.contests left join ledger.looks using (contest_id) order by contests.contest_id, looks.as_ofs""",
