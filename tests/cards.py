@@ -76,7 +76,7 @@ VERSION = Version(
         is_searched=True,
         because="The last search is 21 days old.",
         recipe=Recipe("xgboost", {"max_depth": 4}),
-        question="d" * 64,
+        basis="d" * 64,
         trials=50,
         gain=interval(0.0012, 0.0013),
     ),
