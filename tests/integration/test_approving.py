@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from ml.errors import NotPromoted, PromotionRefused
-from ml.pipeline import approving, rollback
+from ml.pipeline import approving, promote, rollback
 from ml.records import Outcome
 from tests.arena import LATER_DAY
-from tests.world import MODEL
+from tests.world import MODEL, edit_model
 
 CLOSED_LATER = timedelta(hours=73)
 
@@ -77,6 +77,14 @@ def test_nobody_is_asked_about_a_challenger_that_lost(arena):
 def test_nobody_is_asked_about_a_verdict_against_a_former_champion(arena):
     with pytest.raises(PromotionRefused, match="the champion is now version"):
         arena.ask(arena.judge(champion=99))
+
+
+def test_the_stage_promote_asks_where_the_model_file_says_so(arena):
+    edit_model(arena.world.settings.home, {'approval = "auto"': 'approval = "manual"'})
+    evaluation = arena.judge()
+    question = promote(arena.world.stores, arena.run_of(evaluation))
+    assert ("open", ('promotion.approval = "manual".',)) == (question.status, question.because)
+    assert (arena.champion, arena.champion) == arena.serving
 
 
 # Answering
