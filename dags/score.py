@@ -22,7 +22,7 @@ def build(model: Model) -> DAG:
             task_id="ask_for_first_training",
             model=model.name,
             reason="first",
-            trigger_rule=TriggerRule.ALL_SKIPPED,
+            trigger_rule=TriggerRule.NONE_FAILED,  # score is skipped without a champion; its failure leaves the run red
             announces=asset("drift", model.name),
         )
         score >> first >> MailOperator(task_id="mail", model=model.name).as_teardown()

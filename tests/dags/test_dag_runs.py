@@ -19,6 +19,7 @@ from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home,
 RUNNER = Path(__file__).parent / "run_dags.py"
 MODEL = "small"  # a name of its own: other tests' versions of `lapse` live in the same MLflow
 DATABASE = "warehouse_of_dags"
+UNKNOWN_DAY = "2017-06-19"  # nobody has built its snapshot
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,11 @@ def environment(postgres, settings, tmp_path_factory):
 def lived(environment):
     """One run of each DAG for the day of the first champion, and one without any day."""
     days = (f"{verb}={FIRST_DAY}" for verb in ("refresh", "retrain", "score", "monitor", "retrain_weekly", "approve"))
-    asked = ("retrain_weekly=", *days)  # first: `dag.test` leaves the parameters of a run with its DAG
+    asked = (
+        "retrain_weekly=",
+        *days,
+        f"score={UNKNOWN_DAY}",
+    )  # without a day first: `dag.test` leaves the parameters of a run with its DAG
     command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
@@ -116,10 +121,18 @@ def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
     assert {"state": "success", "tasks": tasks} == lived[f"{verb}={FIRST_DAY}"]
 
 
+def test_a_day_that_cannot_be_scored_leaves_the_run_red(lived):
+    """The last task decides the colour of a run: were it skipped, a failed day would look like a good one."""
+    tasks = {"score": "failed", "ask_for_first_training": "upstream_failed", "mail": "success"}
+    assert {"state": "failed", "tasks": tasks} == lived[f"score={UNKNOWN_DAY}"]
+
+
 def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
     with Database(settings.owner_url).transaction() as session:
         stages = (
-            session.execute(text("select stage from ledger.runs where dag_run_id like 'manual__%' order by run_id"))
+            session.execute(
+                text("select stage from ledger.runs where dag_run_id like 'manual__%' and status = 'ok' order by run_id")
+            )
             .scalars()
             .all()
         )
@@ -127,7 +140,8 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
-    assert 2 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
+    """The verdict, the decision, and what failed on the unknown day."""
+    assert 3 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
 
 
 def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):
