@@ -60,6 +60,4 @@ def _object_to_ratchet(contest: ComparisonInput, look: Look) -> tuple[str, ...]:
     if worst > -margin:
         return ()
     who = f"Against version {contest.anchor.version}, the last to enter by being better,"
-    return (
-        f"{who} it differs by {daily.estimate:+.4f} AUC, at worst {worst:+.4f}: renewals may not add up to {margin:.4f}.",
-    )
+    return (f"{who} it differs by {daily.estimate:+.4f} AUC, at worst {worst:+.4f}: renewals may not add up to {margin:.4f}.",)
