@@ -60,13 +60,13 @@ def _judge_look(contest: ComparisonInput, gain: Interval, floor: float, looks: t
     bound = _say_bound(contest, look)
     if is_won(look.lower, gain.estimate, floor):
         return Judgement(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
-    again_on = None if is_last(contest, look) else next_look_on(contest)
+    again_on = None if is_last(contest) else next_look_on(contest)
     return Judgement(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
 
 
-def is_last(contest: ComparisonInput, look: Look) -> bool:
-    """Has the test seen all the as_ofs that it was planned for?"""
-    return contest.test is not None and len(look.as_ofs) >= contest.test.final
+def is_last(contest: ComparisonInput) -> bool:
+    """Has the test seen all the as_ofs that it was planned for? Those of one class count, though nothing is ranked there."""
+    return contest.test is not None and len(contest.holdout_as_ofs) >= contest.test.final
 
 
 def _say_bound(contest: ComparisonInput, look: Look) -> str:

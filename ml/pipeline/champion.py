@@ -79,10 +79,12 @@ def _check_files(stores: Stores, model: str, number: int) -> None:
         load_predictor(stores.registry.fetch(model, number, Path(folder)), version.manifest)
 
 
-def settle(stores: Stores, run: Run) -> None:
-    """Bring ledger and alias together before anything relies on them; a backfill only reads the ledger."""
-    if run.purpose != "backfill":
-        promoting.reconcile(open_throne(stores, run))
+def settle(stores: Stores, run: Run) -> Promotion | None:
+    """Bring ledger and alias together before anything relies on them; a backfill only reads the ledger.
+
+    Returns the movement that was finished, undone or found, if any.
+    """
+    return None if run.purpose == "backfill" else promoting.reconcile(open_throne(stores, run))
 
 
 def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:

@@ -8,21 +8,21 @@ finds is written in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ml.compare import ComparisonInput, Contestant, unseen_as_ofs
+from ml.compare import ComparisonInput, Contestant
 from ml.compare import compare as judge
 from ml.config import Declaration
-from ml.errors import NothingToDo, VersionMissing
+from ml.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, VersionMissing
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_baseline, load_version, score_rows
-from ml.pipeline.contests import Pair, close_contests, enter_pairs
+from ml.pipeline.contests import Lost, Pair, close_contests, enter_pairs
 from ml.pipeline.evidence import find_champion, labels_of_shift_mature_on
 from ml.pipeline.learning import build_matured_labels
 from ml.pipeline.measuring import Seconds, time_pair, weigh
 from ml.pipeline.opening import Stores, recorded
-from ml.records import Comparison, Run, TrainingSet, Version
+from ml.records import Comparison, Run, TrainingSet, Verdict, Version
 from ml.stores import ledger, warehouse
 from ml.stores.sessions import Session, take_lock
 
@@ -33,24 +33,51 @@ def compare(stores: Stores, run: Run) -> Comparison:
 
     Raises:
         NothingToDo: the challenger is the champion already, or the same as a version whose test has ended.
+        NotAsked: a backfill compares nobody.
         VersionMissing: nothing was trained for this day.
     """
+    if run.purpose == "backfill":
+        raise NotAsked(f"{run}: a backfill compares nobody: it would draw on today's account of errors.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         challenger, champion = _find_contestants(session, run)
+        labelled = build_matured_labels(session, declaration, run)
         take_lock(session, "contests", run.model)
-        pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion)
-    judged = tuple(zip(pairs, map(judge, _prepare_all(stores, declaration, run, pairs)), strict=True))
+        pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion, labelled=labelled)
+    judged = tuple(_judge_all(stores, declaration, run, pairs))
     with stores.warehouse.transaction() as session:
         take_lock(session, "contests", run.model)
         close_contests(session, declaration.model, run, judged)
         comparison = _recall(session, run, challenger)
-    for pair, _ in judged:
-        stores.registry.log_verdict(
-            pair.challenger.version, pair.challenger.mlflow_run_id, comparison.about(pair.challenger.version)
-        )
-    write_cards(stores, run, (pair.challenger.version for pair in pairs))
+    _tell_registry(stores, run, comparison)
     return comparison
+
+
+def _judge_all(
+    stores: Stores, declaration: Declaration, run: Run, pairs: Sequence[Pair]
+) -> Iterator[tuple[Pair, Verdict | Lost]]:
+    """A verdict on each pair, in their order; a shadow or a refit that cannot be judged any more stops nobody else.
+
+    What is wrong with the champion or the day's challenger is raised, for then nothing can be said.
+    """
+    for champion in {pair.champion.version: pair.champion for pair in pairs if pair.champion}.values():
+        load_version(stores, champion)
+    for pair in pairs:
+        try:
+            yield pair, judge(_prepare_pair(stores, declaration, run, pair))
+        except (VersionMissing, ArtifactCorrupt, MisalignedScores) as failure:
+            if pair.challenger.trained_for == run.as_of and pair.side == "superiority":
+                raise
+            yield pair, Lost(str(failure))
+
+
+def _tell_registry(stores: Stores, run: Run, comparison: Comparison) -> None:
+    """What MLflow and the cards say of everybody judged; after a crash in between the rerun says it."""
+    with stores.warehouse.transaction() as session:
+        judged = [(ledger.get_version(session, run.model, v.challenger_version), v) for v in comparison.verdicts]
+    for version, verdict in judged:
+        stores.registry.log_verdict(version.version, version.mlflow_run_id, verdict)
+    write_cards(stores, run, {number for _, v in judged for number in (v.challenger_version, v.champion_version)})
 
 
 def _recall(session: Session, run: Run, challenger: Version) -> Comparison:
@@ -77,24 +104,13 @@ def _find_contestants(session: Session, run: Run) -> tuple[Version, Version | No
     return challenger, champion
 
 
-def _prepare_all(stores: Stores, declaration: Declaration, run: Run, pairs: Iterable[Pair]) -> Iterable[ComparisonInput]:
-    for pair in pairs:
-        with stores.warehouse.transaction() as session:
-            rows = _read_rows(session, declaration, run, pair)
-            checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
-        contest = _prepare(stores, declaration, run, pair, rows)
-        shifted = labels_of_shift_mature_on(declaration.model, checks)
-        yield replace(contest, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
-
-
-def _read_rows(session: Session, declaration: Declaration, run: Run, pair: Pair) -> TrainingSet:
-    """The matured as_ofs that neither of the pair has seen, up to the last look; else the holdout, to say that it was seen."""
-    is_first = pair.champion is None
-    labelled = pair.challenger.holdout_as_ofs if is_first else build_matured_labels(session, declaration, run)
-    trained_on = (*pair.challenger.training_as_ofs, *(pair.champion.training_as_ofs if pair.champion else ()))
-    unseen = unseen_as_ofs(labelled, trained_on, embargo=declaration.model.embargo)
-    last = len(unseen) if pair.test is None else pair.test.final
-    return warehouse.read_training_set(session, declaration, unseen[:last] or pair.challenger.holdout_as_ofs)
+def _prepare_pair(stores: Stores, declaration: Declaration, run: Run, pair: Pair) -> ComparisonInput:
+    with stores.warehouse.transaction() as session:
+        rows = warehouse.read_training_set(session, declaration, pair.as_ofs or pair.challenger.holdout_as_ofs)
+        checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
+    contest = _prepare(stores, declaration, run, pair, rows)
+    shifted = labels_of_shift_mature_on(declaration.model, checks)
+    return replace(contest, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
 
 
 def _prepare(stores: Stores, declaration: Declaration, run: Run, pair: Pair, rows: TrainingSet) -> ComparisonInput:

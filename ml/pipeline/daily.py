@@ -94,7 +94,9 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
 def score(stores: Stores, run: Run) -> Publication:
     """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
     declaration = stores.declaration(run.model)
-    settle(stores, run)
+    found = settle(stores, run)
+    if found is not None and found.status == "applied":
+        write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
         champion = check_champion(run, find_champion(session, run))
     if run.purpose == "live":
@@ -140,6 +142,7 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
     check = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
+    write_cards(stores, run, (version.version,))
     return check
 
 

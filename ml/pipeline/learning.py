@@ -17,7 +17,7 @@ from ml.pipeline.champion import score_rows
 from ml.pipeline.evidence import find_champion, look_back, matured_days
 from ml.pipeline.opening import Stores, recorded
 from ml.predictor import load_predictor
-from ml.records import Assembly, Choice, Origin, Recipe, Run, SearchHistory, SplitPlan, Trained, TrainingSet, Version
+from ml.records import Assembly, Choice, Origin, Outcome, Recipe, Run, SearchHistory, SplitPlan, Trained, TrainingSet, Version
 from ml.stores import ledger, warehouse
 from ml.stores.sessions import Session, take_lock
 from ml.train import plan_split, refit
@@ -62,11 +62,22 @@ def assemble(stores: Stores, run: Run) -> Assembly:
             raise NothingToTrain(str(short)) from short
         training = warehouse.read_training_set(session, declaration, plan.training)
         done = ledger.find_training(session, run.model, run.as_of, training.data_hash)
-        if done and ledger.latest_evaluation(session, run.model, done.version):
+        if done and ledger.latest_evaluation(session, run.model, done.version) and not _waits_for_promotion(session, run):
             raise NothingToTrain(
                 f"{run}: version {done.version} was trained on these very rows for this day and has its verdict."
             )
     return Assembly(run.as_of, plan, len(training.labels), training.data_hash)
+
+
+def _waits_for_promotion(session: Session, run: Run) -> bool:
+    """Did a verdict of the day say PROMOTE, and nobody acted on it? So it is after a crash between compare and promote."""
+    champion = ledger.champion(session, run.model)
+    return any(
+        evaluation.verdict.outcome is Outcome.PROMOTE
+        and evaluation.verdict.champion_version == champion
+        and ledger.find_question_about(session, evaluation.evaluation_id) is None
+        for evaluation in ledger.evaluations_of_day(session, run)
+    )
 
 
 def build_matured_labels(session: Session, declaration: Declaration, run: Run) -> tuple[date, ...]:

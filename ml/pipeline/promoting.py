@@ -27,7 +27,8 @@ def promote(stores: Stores, run: Run) -> Promotion | Question:
         champion = ledger.champion(session, run.model)
     if not evaluations:
         raise PromotionRefused(f"{run}: no challenger of this day has a verdict: run train and compare first.")
-    evaluation = protocol.choose_evaluation(evaluations)
+    current = tuple(e for e in evaluations if champion in (e.verdict.champion_version, e.verdict.challenger_version))
+    evaluation = protocol.choose_evaluation(current or evaluations)  # the champion may have changed since the comparison
     is_done = evaluation.verdict.challenger_version == champion
     if not is_done and protocol.must_ask(evaluation, model.promotion.approval):
         return approving.ask(stores, run, evaluation, protocol.list_reasons_to_ask(evaluation, model.promotion.approval))

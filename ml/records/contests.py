@@ -43,6 +43,8 @@ class Contest:
     Attributes:
         side: `superiority` asks for a gain; `renewal` for not being worse.
         alpha: probability of a false promotion over all its looks, drawn from the account when it was opened.
+        last_look, overlap: as_ofs of the last look, and the distance in as_ofs from which on label periods do not overlap;
+            fixed when it was opened, whatever the model's file says later.
         opened_for: the as_of of its first comparison.
         looks: oldest first.
     """
@@ -53,6 +55,8 @@ class Contest:
     champion_version: int
     side: Side
     alpha: float
+    last_look: int
+    overlap: int
     status: Literal["open", "promoted", "rejected", "exhausted", "displaced", "ended"]
     opened_for: date
     effective_at: datetime

@@ -16,7 +16,7 @@ order by evaluation_id;
 
 -- name: contests_of
 -- Every sequential test in which a version stood on either side, oldest first; their looks stand in the verdicts.
-select contest_id, model, challenger_version, champion_version, side, alpha, status, opened_for, effective_at
+select contest_id, model, challenger_version, champion_version, side, alpha, last_look, overlap, status, opened_for, effective_at
 from ledger.contests
 where model = :model and :version in (challenger_version, champion_version)
 order by contest_id;

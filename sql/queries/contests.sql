@@ -3,13 +3,17 @@
 
 -- name: open_contest
 -- A challenger enters against a champion; the same pair enters once.
-insert into ledger.contests (model, challenger_version, champion_version, side, alpha, opened_for, purpose, effective_at)
-values (:model, :challenger_version, :champion_version, :side, :alpha, :opened_for, :purpose, :effective_at)
+insert into ledger.contests (
+    model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at
+)
+values (
+    :model, :challenger_version, :champion_version, :side, :alpha, :last_look, :overlap, :opened_for, :purpose, :effective_at
+)
 on conflict do nothing;
 
 -- name: contests
 -- The contests of a model with their looks, oldest first; one pair, one side or one status only, where these are given.
-select contest_id, model, challenger_version, champion_version, side, alpha, status, opened_for, effective_at,
+select contest_id, model, challenger_version, champion_version, side, alpha, last_look, overlap, status, opened_for, effective_at,
     (
         select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
         from ledger.looks
@@ -37,10 +41,10 @@ update ledger.contests set status = :status, reason = :reason, ended_at = clock_
 where contest_id = :contest_id and status = 'open';
 
 -- name: draws
--- What was drawn from the account of errors after an instant of the runs' clock, oldest first.
+-- What was drawn from the account of errors after an instant of the runs' clock, oldest first; what a newer run drew counts too.
 select alpha, effective_at
 from ledger.contests
-where model = :model and side = :side and effective_at > :since and effective_at <= :until
+where model = :model and side = :side and effective_at > :since
 order by effective_at, contest_id;
 
 -- name: evaluations_of_a_day
@@ -54,10 +58,10 @@ order by challenger_version, evaluation_id desc;
 -- Every version made of the same rows, oldest first.
 select * from ledger.versions where model = :model and data_hash = :data_hash order by version;
 
--- name: last_superior
--- The newest champion that entered by being better: the measure of renewals.
-select version
-from ledger.promotions
-where model = :model and status = 'applied' and kind in ('promote', 'forced', 'manual')
-order by promotion_id desc
-limit 1;
+-- name: is_refused
+-- Did a person say no, or nothing in time, to this challenger in place of this champion?
+select exists (
+    select from ledger.approvals
+    where model = :model and version = :challenger_version and champion_version = :champion_version
+        and status in ('rejected', 'expired')
+);

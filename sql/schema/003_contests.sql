@@ -8,6 +8,8 @@ create table ledger.contests (
     champion_version integer not null,
     side text not null check (side in ('superiority', 'renewal')),
     alpha double precision not null check (alpha > 0 and alpha < 1),
+    last_look integer not null check (last_look > 0),
+    overlap integer not null check (overlap > 0),
     status text not null default 'open' check (status in ('open', 'promoted', 'rejected', 'exhausted', 'displaced', 'ended')),
     opened_for date not null,
     reason text,
@@ -20,6 +22,9 @@ create table ledger.contests (
 );
 create index contests_of_a_model on ledger.contests (model, status);
 comment on table ledger.contests is 'One row per challenger against one champion; alpha was drawn from the account of errors when it was opened';
+
+comment on column ledger.contests.last_look is 'As_ofs of the last look, fixed when the contest was opened';
+comment on column ledger.contests.overlap is 'From this distance in as_ofs on label periods do not overlap, fixed when the contest was opened';
 
 create table ledger.looks (
     contest_id bigint not null references ledger.contests,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 
 import pytest
 
-from ml import pipeline
-from ml.errors import NothingToDo, NotPromoted
+from ml import operate, pipeline
+from ml.errors import NotAsked, NothingToDo, NotPromoted
 from ml.pipeline import approving
+from ml.pipeline.contests import find_anchor
 from ml.records import Outcome
+from ml.stores import ledger
 from tests.world import MODEL, edit_model
 
 FIRST_WEEK, SECOND_WEEK, THIRD_WEEK = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
@@ -19,6 +22,12 @@ CONTESTS = """
     from ledger.contests order by contest_id"""
 NO_FLOOR = {"min_gain = 0.01 ": "min_gain = 0.0 "}
 """Equal challengers stay undecided: nothing lies clearly below a floor of 0."""
+RENEWED = {
+    "max_age_days = 56 ": "max_age_days = 7 ",
+    "renewal_margin = 0.004": "renewal_margin = 0.2",
+    "log_loss = 0.003": "log_loss = 0.2",
+}
+"""The champion is old after a week, and its refit may be a good deal worse."""
 
 
 def learn(world, as_of):
@@ -81,8 +90,10 @@ def test_a_challenger_below_the_floor_is_rejected_and_its_test_ends(world):
 def test_an_empty_account_tests_nobody_and_says_when_it_is_filled_again(world):
     world.tell(
         """insert into ledger.contests
-               (model, challenger_version, champion_version, side, alpha, status, opened_for, purpose, effective_at, ended_at)
-           values (:model, 999, 998, 'superiority', 0.0499, 'rejected', '2017-01-09', 'simulation', '2017-01-09 12:00', now())""",
+               (model, challenger_version, champion_version, side, alpha, last_look, overlap, status, opened_for, purpose,
+                effective_at, ended_at)
+           values (:model, 999, 998, 'superiority', 0.0499, 14, 2, 'rejected', '2017-01-09', 'simulation',
+               '2017-01-09 12:00', now())""",
         model=MODEL,
     )
     (verdict,) = learn(world, FIRST_WEEK).verdicts
@@ -121,18 +132,73 @@ def test_shadows_start_again_against_a_new_champion(world):
 
 
 def test_a_champion_that_is_old_is_renewed_by_its_own_recipe(world):
-    edit_model(world.settings.home, NO_FLOOR)
-    edit_model(
-        world.settings.home,
-        {
-            "max_age_days = 56 ": "max_age_days = 7 ",
-            "renewal_margin = 0.004": "renewal_margin = 0.2",
-            "log_loss = 0.003": "log_loss = 0.2",
-        },
-    )
+    edit_model(world.settings.home, {**NO_FLOOR, **RENEWED})
     comparison = learn(world, FIRST_WEEK)
     (renewal,) = (verdict for verdict in comparison.verdicts if verdict.side == "renewal")
     assert (Outcome.PROMOTE, 0.05 / 12) == (renewal.outcome, pytest.approx(renewal.alpha))
     promotion = pipeline.promote(world.stores, world.run(FIRST_WEEK))
     assert ("renewal", renewal.challenger_version) == (promotion.kind, promotion.version)
     assert renewal.challenger_version == world.stores.registry.get_champion(MODEL)
+
+
+def test_a_test_that_runs_is_neither_replanned_nor_stopped_by_a_shadow_whose_files_are_lost(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    (first,) = learn(world, FIRST_WEEK).verdicts
+    learn(world, SECOND_WEEK)
+    edit_model(world.settings.home, {"shadow_looks = 13 ": "shadow_looks = 1 "})
+    state = world.ask(CONTESTS)
+    again = pipeline.compare(world.stores, world.run(FIRST_WEEK))  # an older day knows less than what was looked at
+    assert ((first,), state) == (again.verdicts, world.ask(CONTESTS))
+
+    world.stores.registry._client.delete_model_version(MODEL, str(first.challenger_version))
+    shutil.rmtree(world.settings.artifacts / "versions")
+    later = learn(world, THIRD_WEEK)
+    judged = {verdict.challenger_version for verdict in later.verdicts}
+    assert (first.challenger_version, "ended", 2) in contests(world)
+    assert first.challenger_version not in judged
+    assert max(number for number, *_ in contests(world)) in judged
+
+
+def test_a_renewal_is_measured_against_the_line_of_champions_that_a_rollback_left(world):
+    (first,) = world.ask("select version from ledger.promotions")
+    other = learn(world, FIRST_WEEK).verdicts[0].challenger_version
+    approving.force(world.stores, world.run(FIRST_WEEK), other, reason="A test wants it.")
+    with world.stores.warehouse.transaction() as session:
+        champion = ledger.get_version(session, MODEL, other)
+        assert find_anchor(session, world.run(FIRST_WEEK), champion) is None
+    pipeline.rollback(world.stores, world.run(FIRST_WEEK))
+    with world.stores.warehouse.transaction() as session:
+        champion = ledger.get_version(session, MODEL, first["version"])
+        assert find_anchor(session, world.run(FIRST_WEEK), champion) is None
+
+
+def test_a_promotion_that_a_crash_left_undone_is_made_by_the_next_run(world):
+    edit_model(world.settings.home, {**NO_FLOOR, **RENEWED})
+    learn(world, FIRST_WEEK)
+    operate.retrain(world.stores, world.run(FIRST_WEEK))
+    assert "renewal" == world.ask_one("select kind from ledger.promotions order by promotion_id desc limit 1")
+    with pytest.raises(NothingToDo, match="has its verdict"):
+        pipeline.assemble(world.stores, world.run(FIRST_WEEK))
+
+
+def test_a_backfill_compares_nobody(world):
+    with pytest.raises(NotAsked, match="a backfill compares nobody"):
+        pipeline.compare(world.stores, world.run(FIRST_WEEK, "backfill"))
+
+
+def test_whom_a_person_has_refused_is_not_asked_about_again(world):
+    edit_model(world.settings.home, NO_FLOOR)
+    (verdict,) = learn(world, FIRST_WEEK).verdicts
+    world.tell(
+        """insert into ledger.approvals (model, as_of, version, champion_version, evaluation_id, because, status, deadline,
+               actor, purpose, effective_at)
+           select model, as_of, challenger_version, champion_version, evaluation_id, '{}', 'open', '2018-01-01', 'airflow',
+               'simulation', effective_at
+           from ledger.evaluations where challenger_version = :version""",
+        version=verdict.challenger_version,
+    )
+    question = world.ask_one("select question_id from ledger.approvals")
+    approving.answer(world.stores, world.run(FIRST_WEEK), question, decision="reject", actor="ann", source="shell")
+    later = learn(world, SECOND_WEEK)
+    assert (verdict.challenger_version, "rejected", 1) in contests(world)
+    assert verdict.challenger_version not in {each.challenger_version for each in later.verdicts}

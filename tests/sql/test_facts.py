@@ -22,8 +22,9 @@ insert into ledger.validations (model, as_of, passed, rows, quarantined, results
 values ('toy', '2017-10-30', true, 1, 0, '[]', '2017-10-30');
 insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
 values ('toy', '2017-10-30', 'SKIP', 'quiet', 'Nothing moved.', '{}', 'simulation', '2017-10-30');
-insert into ledger.contests (model, challenger_version, champion_version, side, alpha, opened_for, purpose, effective_at)
-values ('toy', 4, 3, 'superiority', .001, '2017-10-30', 'simulation', '2017-10-30');
+insert into ledger.contests
+    (model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
+values ('toy', 4, 3, 'superiority', .001, 16, 4, '2017-10-30', 'simulation', '2017-10-30');
 insert into ledger.looks (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
 values (1, '{2017-09-04}', .01, .004, .3, .0001, 3.5, '2017-10-30');
 insert into ledger.approvals (model, as_of, version, evaluation_id, because, deadline, actor, purpose, effective_at)

@@ -232,11 +232,11 @@ def test_a_challenger_shows_its_newest_look_and_what_the_account_had_given_away(
     write(
         toy,
         """insert into ledger.contests
-               (model, challenger_version, champion_version, side, alpha, opened_for, purpose, effective_at)
-           values ('toy', 2, 1, 'superiority', 0.01, '2017-01-02', 'simulation', '2017-01-02 12:00'),
-                  ('toy', 3, 1, 'superiority', 0.02, '2017-06-05', 'simulation', '2017-06-05 12:00'),
-                  ('toy', 4, 1, 'superiority', 0.03, '2018-02-05', 'simulation', '2018-02-05 12:00'),
-                  ('toy', 4, 1, 'renewal', 0.04, '2018-02-05', 'simulation', '2018-02-05 12:00')""",
+               (model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
+           values ('toy', 2, 1, 'superiority', 0.01, 16, 4, '2017-01-02', 'simulation', '2017-01-02 12:00'),
+                  ('toy', 3, 1, 'superiority', 0.02, 16, 4, '2017-06-05', 'simulation', '2017-06-05 12:00'),
+                  ('toy', 4, 1, 'superiority', 0.03, 16, 4, '2018-02-05', 'simulation', '2018-02-05 12:00'),
+                  ('toy', 4, 1, 'renewal', 0.04, 4, 4, '2018-02-05', 'simulation', '2018-02-05 12:00')""",
         """insert into ledger.looks
                (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
            select contest_id, as_ofs, estimate, 0.001, 0.5, 0.001, 3, effective_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from ml.records import Contest, Evaluation, Look, Run, Side, Version
@@ -18,7 +18,17 @@ class Draw:
     effective_at: datetime
 
 
-def open_contest(session: Session, run: Run, pair: tuple[int, int], *, side: Side, alpha: float) -> Contest:
+@dataclass(frozen=True)
+class Terms:
+    """What is fixed when a contest is opened; see `Contest`."""
+
+    side: Side
+    alpha: float
+    last_look: int
+    overlap: int
+
+
+def open_contest(session: Session, run: Run, pair: tuple[int, int], terms: Terms) -> Contest:
     """Enter a challenger against a champion and draw its alpha; a pair that entered before is returned as it stands.
 
     Args:
@@ -31,13 +41,12 @@ def open_contest(session: Session, run: Run, pair: tuple[int, int], *, side: Sid
         model=run.model,
         challenger_version=challenger,
         champion_version=champion,
-        side=side,
-        alpha=alpha,
+        **asdict(terms),
         opened_for=run.as_of,
         purpose=run.purpose,
         effective_at=run.clock,
     )
-    found = find_contest(session, run.model, pair, side=side)
+    found = find_contest(session, run.model, pair, side=terms.side)
     assert found is not None
     return found
 
@@ -84,9 +93,9 @@ def end_contest(session: Session, contest: Contest, status: str, reason: str) ->
     execute(session, "contests.end_contest", contest_id=contest.contest_id, status=status, reason=reason)
 
 
-def draws(session: Session, model: str, side: Side, *, since: datetime, until: datetime) -> tuple[Draw, ...]:
-    """What was drawn after `since` and up to `until`, oldest first."""
-    return fetch_all(Draw, session, "contests.draws", model=model, side=side, since=since, until=until)
+def draws(session: Session, model: str, side: Side, *, since: datetime) -> tuple[Draw, ...]:
+    """What was drawn after `since`, oldest first."""
+    return fetch_all(Draw, session, "contests.draws", model=model, side=side, since=since)
 
 
 def evaluations_of_day(session: Session, run: Run) -> tuple[Evaluation, ...]:
@@ -95,12 +104,19 @@ def evaluations_of_day(session: Session, run: Run) -> tuple[Evaluation, ...]:
 
 
 def find_twin(session: Session, version: Version) -> Version:
-    """The oldest version made of the same rows by the same recipe: itself, unless it was trained twice."""
+    """The oldest version of the same origin made of the same rows by the same recipe: itself, unless it was made twice."""
     made = fetch_all(Version, session, "contests.trained_on_rows", model=version.model, data_hash=version.data_hash)
-    return next((former for former in made if former.recipe_hash == version.recipe_hash), version)
+    alike = (former for former in made if (former.recipe_hash, former.origin) == (version.recipe_hash, version.origin))
+    return next(alike, version)
 
 
-def last_superior(session: Session, model: str) -> int | None:
-    """The newest champion that entered by being better, or by a person's hand; a renewal is measured against it too."""
-    number = execute(session, "contests.last_superior", model=model).scalar()
-    return None if number is None else int(number)
+def is_refused(session: Session, contest: Contest) -> bool:
+    """Was a person asked about this very pair, and did not say yes in time?"""
+    found = execute(
+        session,
+        "contests.is_refused",
+        model=contest.model,
+        challenger_version=contest.challenger_version,
+        champion_version=contest.champion_version,
+    )
+    return bool(found.scalar())
