@@ -70,5 +70,5 @@ comment on column analytics.{model}_lineage.training_query_hash is 'SHA-256 of t
 comment on column analytics.{model}_lineage.training_code_version is 'Version of the program that trained it';
 comment on column analytics.{model}_lineage.verdict is 'The verdict that let the version become champion; null when a person moved the alias';
 comment on column analytics.{model}_lineage.evaluation_id is 'The comparison behind that verdict';
-comment on column analytics.{model}_lineage.promoted_by is 'promote, rollback, manual or forced';
+comment on column analytics.{model}_lineage.promoted_by is 'promote, renewal, rollback, manual or forced';
 comment on column analytics.{model}_lineage.promoted_at is 'The clock of the run that promoted it';
