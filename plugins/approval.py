@@ -6,6 +6,9 @@ so that an answer from a shell, a newer challenger or another champion ends the 
 Airflow resumes a waiting task in the moment of the answer. When that is before its executor has noticed that the task went
 to wait, the scheduler takes the resumed task for lost and fails it. The answer stays with the task instance, so a retry
 does not ask again (that would wipe the answer) but goes back to waiting, and finds it.
+
+An answer counts for the question that was shown, also when a newer one of the same day has overtaken it: its number is kept
+with the task over every try, and travels with the wait and on to the promotion.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,36 +38,47 @@ if TYPE_CHECKING:
 
 APPROVE, REJECT = "Approve", "Reject"
 POLL_SECONDS = 5.0
+SHOWN = "question_id"
+"""Under which a task keeps the number of the question that it has shown, and tells it to the next."""
 
 
 class AskPersonOperator(ModelOperator):
     """Waits as a required action until the question of the day has an answer, and puts the answer into the ledger."""
 
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
-        from ml.pipeline import approving, describe  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
+        from ml.pipeline import approving  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
 
+        kept = context["task_state_store"]
+        shown = kept.get(SHOWN)
+        if shown is not None:
+            return self._wait(approving.get_question(stores, run, int(shown)), run, context)
         question = approving.find_question_of_day(stores, run)
+        if question.status == "open":
+            kept.set(SHOWN, question.question_id)  # before it is shown: whoever is stopped in between finds it not shown
+            self._show(stores, question, context["ti"].id)
+        return self._wait(question, run, context)
+
+    def _wait(self, question: Question, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         if question.status != "open":
-            return describe(question)
-        instance = context["ti"]
-        if instance.try_number == 1:
-            self._show(stores, question, instance.id)
+            return _tell(question)
         trigger = AnswerTrigger(
-            ti_id=str(instance.id), question_id=question.question_id, until=utcnow() + (question.deadline - run.clock)
+            ti_id=str(context["ti"].id), question_id=question.question_id, until=utcnow() + (question.deadline - run.clock)
         )
-        raise TaskDeferred(trigger=trigger, method_name="resume")
+        raise TaskDeferred(trigger=trigger, method_name="resume", kwargs={"question_id": question.question_id})
 
-    def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the wait: the event is Airflow's own about an answer, or our trigger's."""
+    def resume(self, context: Mapping[str, Any], event: Mapping[str, Any], question_id: int) -> dict[str, Any]:
+        """Go on after the wait for a question: the event is Airflow's own about an answer, or our trigger's."""
         if event.get("is_unknown"):
-            return self.live(context, self._ask_again)
-        return self.live(context, partial(self._record, event=event))
+            return self.live(context, partial(self._ask_again, question_id=question_id))
+        return self.live(context, partial(self._record, event=event, question_id=question_id))
 
-    def _ask_again(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask_again(self, stores: Stores, run: Run, context: Mapping[str, Any], *, question_id: int) -> dict[str, Any]:
         from ml.pipeline import approving  # noqa: PLC0415 - as above
 
-        self._show(stores, approving.find_question_of_day(stores, run), context["ti"].id)
-        return self.work(stores, run, context)
+        question = approving.get_question(stores, run, question_id)
+        if question.status == "open":
+            self._show(stores, question, context["ti"].id)
+        return self._wait(question, run, context)
 
     def _show(self, stores: Stores, question: Question, ti_id: UUID) -> None:
         from ml.pipeline import approving  # noqa: PLC0415 - as above
@@ -80,25 +95,37 @@ class AskPersonOperator(ModelOperator):
             assigned_users=[HITLUser(id=name, name=name) for name in approvers],
         )
 
-    def _record(self, stores: Stores, run: Run, context: Mapping[str, Any], *, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
-        from ml.pipeline import approving, describe  # noqa: PLC0415 - as above
+    def _record(
+        self,
+        stores: Stores,
+        run: Run,
+        context: Mapping[str, Any],  # noqa: ARG002 - see ModelOperator
+        *,
+        event: Mapping[str, Any],
+        question_id: int,
+    ) -> dict[str, Any]:
+        from ml.pipeline import approving  # noqa: PLC0415 - as above
 
-        version = approving.find_question_of_day(stores, run).version
         person = event.get("responded_by_user")
         if person is None:
-            return describe(approving.expire(stores, run, version))
+            return _tell(approving.expire(stores, run, question_id))
         decision: Answer = "approve" if APPROVE in event["chosen_options"] else "reject"
-        return describe(approving.answer(stores, run, version, decision=decision, actor=person["name"], source="airflow"))
+        return _tell(approving.answer(stores, run, question_id, decision=decision, actor=person["name"], source="airflow"))
+
+
+def _tell(question: Question) -> dict[str, Any]:
+    from ml.pipeline import describe  # noqa: PLC0415 - as above
+
+    return {**describe(question), SHOWN: question.question_id}
 
 
 class CarryOutOperator(ModelOperator):
-    """Makes the version champion that a person has approved; a skip when nobody has."""
+    """Makes the version champion that the task `ask` was told to; a skip when nobody has approved it."""
 
-    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         from ml.pipeline import approving, describe  # noqa: PLC0415 - as above
 
-        question = approving.find_question_of_day(stores, run)
-        return describe(approving.carry_out(stores, run, question.version))
+        return describe(approving.carry_out(stores, run, context["ti"].xcom_pull(task_ids="ask")[SHOWN]))
 
 
 class AnswerTrigger(BaseTrigger):
@@ -126,22 +153,20 @@ class AnswerTrigger(BaseTrigger):
                 return
 
     def _look(self) -> dict[str, Any] | None:
-        answer = self._read_answer()
-        if answer is not None:
-            return answer
+        """What ends the wait; None while nothing does, and while Airflow does not say whether somebody has answered."""
+        try:
+            detail = get_hitl_detail_content_detail(ti_id=UUID(self.ti_id))
+        except AirflowRuntimeError as failure:
+            return {"is_unknown": True} if _is_never_shown(failure) else None
+        person = detail.responded_by_user
+        if detail.response_received and person is not None:
+            return {
+                "chosen_options": list(detail.chosen_options or []),
+                "responded_by_user": {"id": person.id, "name": person.name},
+            }
         if self._read_status() != "open":
             return {"is_closed": True}
         return {"is_timed_out": True} if utcnow() >= self.until else None
-
-    def _read_answer(self) -> dict[str, Any] | None:
-        try:
-            detail = get_hitl_detail_content_detail(ti_id=UUID(self.ti_id))
-        except AirflowRuntimeError:  # the action was never shown: its task ended before
-            return {"is_unknown": True}
-        person = detail.responded_by_user
-        if not detail.response_received or person is None:
-            return None
-        return {"chosen_options": list(detail.chosen_options or []), "responded_by_user": {"id": person.id, "name": person.name}}
 
     def _read_status(self) -> str:
         """A warehouse that does not answer changes nothing: the next look asks again."""
@@ -153,3 +178,8 @@ class AnswerTrigger(BaseTrigger):
                 return ledger.question_status(session, self.question_id)
         except WarehouseUnavailable:
             return "open"
+
+
+def _is_never_shown(failure: AirflowRuntimeError) -> bool:
+    """Airflow knows no such action: its task ended before. Faults of server and network come as the same error."""
+    return (failure.error.detail or {}).get("status_code") == HTTPStatus.NOT_FOUND

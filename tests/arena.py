@@ -41,11 +41,18 @@ class Arena:
     def ask(self, evaluation: Evaluation):
         return approving.ask(self.world.stores, self.run_of(evaluation), evaluation, ("A test wants it.",))
 
+    def question_of(self, evaluation: Evaluation) -> int:
+        """The number of what was asked about a verdict; one that nobody has where nobody asked."""
+        found = self.world.ask(
+            "select question_id from ledger.approvals where evaluation_id = :verdict", verdict=evaluation.evaluation_id
+        )
+        return found[0]["question_id"] if found else 0
+
     def answer(self, evaluation: Evaluation, decision: str, actor: str = "ann", *, run: Run | None = None, remark=None):
         return approving.answer(
             self.world.stores,
             run or self.run_of(evaluation),
-            evaluation.verdict.challenger_version,
+            self.question_of(evaluation),
             decision=decision,
             actor=actor,
             source="shell",
@@ -53,7 +60,10 @@ class Arena:
         )
 
     def carry_out(self, evaluation: Evaluation):
-        return approving.carry_out(self.world.stores, self.run_of(evaluation), evaluation.verdict.challenger_version)
+        return approving.carry_out(self.world.stores, self.run_of(evaluation), self.question_of(evaluation))
+
+    def expire(self, evaluation: Evaluation):
+        return approving.expire(self.world.stores, self.run_of(evaluation), self.question_of(evaluation))
 
     def run_of(self, evaluation: Evaluation) -> Run:
         return self.world.run(evaluation.verdict.as_of)

@@ -37,9 +37,9 @@ def _answer(model: str, version: int | None, decision: Answer, reason: str | Non
         wall = build_run(stores.settings, model, question.as_of, simulate=False)
         run = approving.place(wall, question)
         answered = approving.answer(
-            stores, run, question.version, decision=decision, actor=run.actor, source="shell", remark=reason
+            stores, run, question.question_id, decision=decision, actor=run.actor, source="shell", remark=reason
         )
-        record = approving.carry_out(stores, run, question.version) if decision == "approve" else answered
+        record = approving.carry_out(stores, run, question.question_id) if decision == "approve" else answered
         show(pipeline.describe(record), as_json=as_json)
 
 
@@ -57,7 +57,10 @@ def promote(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the best challenger of a day champion when its verdict says PROMOTE, or any version by force."""
+    """Make the best challenger of a day champion when its verdict says PROMOTE, or any version by force.
+
+    Where a person decides, it asks and ends with 0: a question is not a refusal.
+    """
     from ml import pipeline  # noqa: PLC0415 - as above
     from ml.pipeline import approving  # noqa: PLC0415 - as above
 

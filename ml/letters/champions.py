@@ -126,7 +126,11 @@ def say_what_became(question: Question) -> str:
 
 def write_answer(question: Question) -> Letter:
     """The mail about a question that is closed: what was answered, by whom, and what follows."""
-    ends = {"approved": f"was approved by {question.answered_by}", "rejected": f"was rejected by {question.answered_by}"}
+    ends = {
+        "approved": f"was approved by {question.answered_by}",
+        "rejected": f"was rejected by {question.answered_by}",
+        "superseded": "was not promoted: another champion came first",
+    }
     return Letter(
         model=question.model,
         as_of=question.as_of,
@@ -134,14 +138,23 @@ def write_answer(question: Question) -> Letter:
         headline=f"version {question.version} {ends.get(question.status, 'was not promoted: nobody answered')}",
         summary=say_what_became(question),
         moved=(),
-        system_did=(
-            f"Noted the answer; version {question.version} takes the place of version {question.champion_version} "
-            "if that one is still champion and the files pass."
-            if question.status == "approved"
-            else f"Left the champion, version {question.champion_version}, as it is.",
-        ),
+        system_did=(_say_what_follows(question),),
         you_must=(),
     )
+
+
+def _say_what_follows(question: Question) -> str:
+    version, champion = question.version, question.champion_version
+    match question.status:
+        case "approved":
+            return (
+                f"Noted the answer; version {version} takes the place of version {champion} if that one is still champion "
+                "and the files pass."
+            )
+        case "superseded":
+            return f"Closed the question: version {champion}, with which version {version} was compared, is not the champion now."
+        case _:
+            return f"Left the champion, version {champion}, as it is."
 
 
 def write_alias(promotion: Promotion, as_of: date) -> Letter:

@@ -19,6 +19,7 @@ from ml.pipeline.champion import open_throne, settle
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion, Question, Run
 from ml.stores import ledger
+from ml.stores.ledger import approvals
 from ml.stores.sessions import Session, take_lock
 
 UNANSWERED = "Nobody answered in time."
@@ -39,21 +40,29 @@ def ask(stores: Stores, run: Run, evaluation: Evaluation, because: tuple[str, ..
         PromotionRefused: an approval could not be carried out, or a newer question was asked already.
     """
     _check_possible(stores, run, evaluation)
-    declared = stores.declaration(run.model).model
-    deadline = run.clock + timedelta(hours=declared.promotion.answer_within_hours)
+    overtaken = None
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
-        asked = ledger.find_question_about(session, evaluation.evaluation_id)
-        if asked is not None:
-            return asked
-        _supersede_older(session, run, evaluation)
-        question = ledger.record_question(session, run, evaluation, because, deadline)
-        ledger.put_letter(session, run, _write_letter(stores, session, question, evaluation), declared.owner)
+        question = ledger.find_question_about(session, evaluation.evaluation_id)
+        if question is None:
+            overtaken = _supersede_older(session, run, evaluation)
+            question = _put_question(stores, session, run, evaluation, because)
+    write_cards(stores, run, (question.version, overtaken.version if overtaken else None))
+    return question
+
+
+def _put_question(stores: Stores, session: Session, run: Run, evaluation: Evaluation, because: tuple[str, ...]) -> Question:
+    declared = stores.declaration(run.model).model
+    deadline = run.clock + timedelta(hours=declared.promotion.answer_within_hours)
+    question = ledger.record_question(session, run, evaluation, because, deadline)
+    ledger.put_letter(session, run, _write_letter(stores, session, question, evaluation), declared.owner)
     return question
 
 
 def find_question(stores: Stores, model: str, *, version: int | None = None) -> Question:
     """The question that waits for a person; with `version` the newest about it, whatever became of it.
+
+    Where none waits it is the one that was approved and not carried out: whoever answered was stopped before the promotion.
 
     Raises:
         PromotionRefused: there is none.
@@ -62,7 +71,7 @@ def find_question(stores: Stores, model: str, *, version: int | None = None) -> 
         if version is not None:
             found = ledger.newest_question(session, model, version=version)
         else:
-            found = ledger.open_question(session, model)
+            found = ledger.open_question(session, model) or approvals.approved_question(session, model)
     if found is None:
         about = "" if version is None else f" about version {version}"
         raise PromotionRefused(f"{model}: no question{about} waits for a person.")
@@ -80,6 +89,23 @@ def find_question_of_day(stores: Stores, run: Run) -> Question:
     if found is None:
         raise NothingToDo(f"{run}: nobody was asked about a challenger of this day.")
     return found
+
+
+def get_question(stores: Stores, run: Run, question_id: int) -> Question:
+    """One question, whatever became of it.
+
+    Raises:
+        PromotionRefused: this model has no such question.
+    """
+    with stores.warehouse.transaction() as session:
+        return _get_question(session, run, question_id)
+
+
+def _get_question(session: Session, run: Run, question_id: int) -> Question:
+    question = approvals.find_question(session, question_id)
+    if question is None or question.model != run.model:
+        raise PromotionRefused(f"{run}: nobody asked question {question_id}.")
+    return question
 
 
 def write_request(stores: Stores, question: Question) -> tuple[str, str]:
@@ -100,7 +126,7 @@ def place(run: Run, question: Question) -> Run:
 def answer(
     stores: Stores,
     run: Run,
-    version: int,
+    question_id: int,
     *,
     decision: Answer,
     actor: str,
@@ -112,34 +138,24 @@ def answer(
     Raises:
         PromotionRefused: nobody asked, somebody answered otherwise, or the question is out of date.
     """
-    with stores.warehouse.transaction() as session:
-        take_lock(session, "approval", run.model)
-        question = ledger.newest_question(session, run.model, version=version)
-        if question is not None and question.status == "open":
-            question = _close_if_stale(stores, session, run, question)
-        if question is not None and question.status == "open":
-            said = replace(run, actor=actor)
-            question = _close(stores, session, said, question, ANSWERED[decision], source=source, remark=remark)
-    if question is None:
-        raise PromotionRefused(f"{run}: nobody was asked about version {version}.")
+    said = replace(run, actor=actor)
+    question = _end(stores, said, question_id, ANSWERED[decision], source=source, remark=remark)
     if question.status != ANSWERED[decision]:
         raise PromotionRefused(f"{run}: {letters.say_what_became(question)}")
     return question
 
 
 @recorded
-def carry_out(stores: Stores, run: Run, version: int) -> Promotion:
-    """Promote a version that a person has approved; the person is the actor of the promotion, the verdict its evidence.
+def carry_out(stores: Stores, run: Run, question_id: int) -> Promotion:
+    """Promote the version that a person has approved; the person is the actor of the promotion, the verdict its evidence.
 
     Raises:
         NotPromoted: nobody has approved it.
         PromotionRefused: it was approved, and something else stands in the way, such as another champion meanwhile.
     """
     with stores.warehouse.transaction() as session:
-        question = ledger.newest_question(session, run.model, version=version)
-        evaluation = ledger.evaluation_of(session, question) if question else None
-    if question is None or evaluation is None:
-        raise NotPromoted(f"{run}: nobody was asked about version {version}.")
+        question = _get_question(session, run, question_id)
+        evaluation = ledger.evaluation_of(session, question)
     if question.status != "approved" or question.answered_by is None:
         raise NotPromoted(f"{run}: {letters.say_what_became(question)}")
     own = replace(run, actor=question.answered_by)
@@ -155,33 +171,28 @@ def carry_out(stores: Stores, run: Run, version: int) -> Promotion:
 
 
 @recorded
-def expire(stores: Stores, run: Run, version: int) -> Question:
+def expire(stores: Stores, run: Run, question_id: int) -> Question:
     """Close a question that nobody has answered in time; one that was answered or superseded stays as it is.
 
     Raises:
-        PromotionRefused: nobody was asked about this version.
+        PromotionRefused: this model has no such question.
     """
-    with stores.warehouse.transaction() as session:
-        take_lock(session, "approval", run.model)
-        question = ledger.newest_question(session, run.model, version=version)
-        if question is not None and question.status == "open":
-            question = _close_if_stale(stores, session, run, question)
-        if question is not None and question.status == "open":
-            question = _close(stores, session, run, question, "expired", remark=UNANSWERED)
-    if question is None:
-        raise PromotionRefused(f"{run}: nobody was asked about version {version}.")
-    return question
+    return _end(stores, run, question_id, "expired", remark=UNANSWERED)
 
 
 @recorded
 def force(stores: Stores, run: Run, version: int, *, reason: str) -> Promotion:
     """Make a version champion because a person says so: no verdict is asked for, but its files must pass.
 
+    Saying it again for the same reason, as a rerun does, finds it done.
+
     Raises:
-        PromotionRefused: it is the champion already, is not registered, or its files do not pass.
+        PromotionRefused: it is the champion already by another movement, is not registered, or its files do not pass.
     """
 
-    def choose(history: promoting.History) -> Move:
+    def choose(history: promoting.History) -> Move | None:
+        if history and (history[-1].version, history[-1].kind, history[-1].reason) == (version, "forced", reason):
+            return None
         return promoting.choose_forced(history, run, version, reason=reason)
 
     try:
@@ -203,15 +214,40 @@ def _check_possible(stores: Stores, run: Run, evaluation: Evaluation) -> None:
         raise PromotionRefused(f"{run}: version {evaluation.verdict.challenger_version} is the champion already.")
 
 
-def _supersede_older(session: Session, run: Run, evaluation: Evaluation) -> None:
-    """Close what still waits; a rerun of an older day does not overtake the question of a newer one."""
+def _supersede_older(session: Session, run: Run, evaluation: Evaluation) -> Question | None:
+    """Close what still waits, without a letter: the newer question's speaks for it.
+
+    A rerun of an older day does not overtake the question of a newer one.
+    """
     newest = ledger.newest_question(session, run.model)
     if newest is not None and (newest.as_of, newest.evaluation_id) > (run.as_of, evaluation.evaluation_id):
         raise PromotionRefused(f"{run}: {newest} was asked on {newest.as_of}, later than this verdict.")
     waiting = ledger.open_question(session, run.model)
-    if waiting is not None:
-        newer = evaluation.verdict.challenger_version
-        ledger.close_question(session, run, waiting, "superseded", remark=f"Version {newer} came after it.")
+    if waiting is None:
+        return None
+    newer = evaluation.verdict.challenger_version
+    return ledger.close_question(session, run, waiting, "superseded", remark=f"Version {newer} came after it.")
+
+
+def _end(
+    stores: Stores,
+    run: Run,
+    question_id: int,
+    status: approvals.Closing,
+    *,
+    source: AnswerSource | None = None,
+    remark: str | None = None,
+) -> Question:
+    """Close a question, unless it was closed before or is out of date; what became of it stands on the card of its version."""
+    with stores.warehouse.transaction() as session:
+        take_lock(session, "approval", run.model)
+        question = _get_question(session, run, question_id)
+        if question.status == "open":
+            question = _close_if_stale(stores, session, run, question)
+        if question.status == "open":
+            question = _close(stores, session, run, question, status, source=source, remark=remark)
+    write_cards(stores, run, (question.version,))
+    return question
 
 
 def _close_if_stale(stores: Stores, session: Session, run: Run, question: Question) -> Question:
@@ -230,15 +266,14 @@ def _close(
     session: Session,
     run: Run,
     question: Question,
-    status: Literal["superseded", "approved", "rejected", "expired"],
+    status: approvals.Closing,
     *,
     source: AnswerSource | None = None,
     remark: str | None = None,
 ) -> Question:
-    """Close a question and tell the owner what became of it; a newer question speaks for one that it supersedes."""
+    """Close a question and tell the owner what became of it."""
     closed = ledger.close_question(session, run, question, status, source=source, remark=remark)
-    if status != "superseded":
-        ledger.put_letter(session, run, letters.write_answer(closed), stores.declaration(run.model).model.owner)
+    ledger.put_letter(session, run, letters.write_answer(closed), stores.declaration(run.model).model.owner)
     return closed
 
 

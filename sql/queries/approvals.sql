@@ -23,6 +23,25 @@ select * from ledger.approvals where question_id = :question_id;
 -- What waits for an answer now: at most one question of a model.
 select * from ledger.approvals where model = :model and status = 'open';
 
+-- name: approved_question
+-- What a person has approved and nobody has carried out, while the champion that it was compared with still serves.
+select *
+from ledger.approvals
+where model = :model and status = 'approved'
+    and not exists (
+        select from ledger.promotions
+        where promotions.evaluation_id = approvals.evaluation_id and promotions.status = 'applied'
+    )
+    and champion_version is not distinct from (
+        select promotions.version
+        from ledger.promotions
+        where promotions.model = approvals.model and promotions.status = 'applied'
+        order by promotion_id desc
+        limit 1
+    )
+order by question_id desc
+limit 1;
+
 -- name: newest_question
 -- The newest question of a model; of one version, or of one day, when given.
 select *

@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ml.errors import NotPromoted, PromotionRefused
 from ml.pipeline import approving, promote, rollback
-from ml.records import Outcome
+from ml.records import Move, Outcome
+from ml.stores import ledger
+from ml.stores.registry import read_card
 from tests.arena import LATER_DAY
 from tests.world import MODEL, edit_model
 
@@ -150,8 +152,18 @@ def test_a_superseded_question_takes_no_answer(arena):
 
 
 def test_nobody_answers_what_nobody_asked(arena):
-    with pytest.raises(PromotionRefused, match="nobody was asked about version"):
+    with pytest.raises(PromotionRefused, match="nobody asked question"):
         arena.answer(arena.judge(), "approve")
+
+
+def test_an_answer_reaches_the_question_that_it_names_and_no_newer_one_of_its_day(arena):
+    older, newer = arena.judge(), arena.judge()
+    arena.ask(older)
+    arena.ask(newer)
+    assert "superseded" == arena.expire(older).status
+    with pytest.raises(PromotionRefused, match="was superseded"):
+        arena.answer(older, "approve")
+    assert ["superseded", "open"] == [row[1] for row in arena.questions]
 
 
 def test_an_answer_after_the_deadline_comes_too_late(arena):
@@ -170,6 +182,46 @@ def test_a_question_about_a_champion_that_has_gone_takes_no_answer(arena):
     approving.force(arena.world.stores, arena.run_of(evaluation), forced, reason="Needed today.")
     with pytest.raises(PromotionRefused, match=f"The champion is now version {forced}"):
         arena.answer(evaluation, "approve")
+    version = evaluation.verdict.challenger_version
+    assert [f"version {version} was not promoted: another champion came first"] == read_headlines(arena, version)
+
+
+def test_of_a_superseded_question_only_the_newer_one_is_mailed(arena):
+    older, newer = arena.judge(), arena.judge(LATER_DAY)
+    arena.ask(older)
+    arena.ask(newer)
+    arena.expire(older)
+    assert [] == read_headlines(arena, older.verdict.challenger_version)
+
+
+def read_headlines(arena, version):
+    """What was mailed about the end of a question."""
+    rows = arena.world.ask(
+        "select letter ->> 'headline' as said from ledger.outbox where event = :event", event=f"answer_{version}"
+    )
+    return [row["said"] for row in rows]
+
+
+# The model card
+def test_question_and_answer_stand_on_the_model_card_at_once(arena):
+    evaluation = arena.judge()
+    arena.ask(evaluation)
+    assert "A test wants it." in read_own_card(arena)
+    arena.answer(evaluation, "reject", remark="Too close to Christmas.")
+    assert "Too close to Christmas." in read_own_card(arena)
+
+
+def test_a_question_that_ends_without_an_answer_says_so_on_the_card(arena):
+    evaluation = arena.judge()
+    arena.ask(evaluation)
+    arena.expire(evaluation)
+    assert approving.UNANSWERED in read_own_card(arena)
+
+
+def read_own_card(arena):
+    """The card of whichever version was written last: the arena's versions share one MLflow run."""
+    mlflow_run = arena.world.ask_one("select distinct mlflow_run_id from ledger.versions where version = :it", it=arena.champion)
+    return read_card(arena.world.settings.mlflow_uri, mlflow_run).decode()
 
 
 def test_an_approval_is_not_carried_out_against_another_champion(arena):
@@ -196,12 +248,11 @@ def test_an_approved_version_that_was_rolled_back_does_not_come_again(arena):
 def test_an_expired_question_stays_expired_and_an_answered_one_answered(arena):
     first = arena.judge()
     arena.ask(first)
-    version = first.verdict.challenger_version
-    assert "expired" == approving.expire(arena.world.stores, arena.run_of(first), version).status
+    assert "expired" == arena.expire(first).status
     second = arena.judge(LATER_DAY)
     arena.ask(second)
     arena.answer(second, "reject")
-    assert "rejected" == approving.expire(arena.world.stores, arena.run_of(second), second.verdict.challenger_version).status
+    assert "rejected" == arena.expire(second).status
 
 
 def test_an_answer_is_for_good(arena):
@@ -225,6 +276,33 @@ def test_the_open_question_is_found_without_its_number(arena):
     assert question == approving.find_question(arena.world.stores, MODEL)
 
 
+def test_an_approval_that_nobody_could_carry_out_is_found_again(arena):
+    evaluation = arena.judge()
+    arena.ask(evaluation)
+    answered = arena.answer(evaluation, "approve")  # and killed before the promotion
+    assert answered == approving.find_question(arena.world.stores, MODEL)
+    arena.carry_out(evaluation)
+    with pytest.raises(PromotionRefused, match="no question waits"):
+        approving.find_question(arena.world.stores, MODEL)
+
+
+def test_an_approval_that_another_champion_overtook_is_not_found_again(arena):
+    evaluation = arena.judge()
+    arena.ask(evaluation)
+    arena.answer(evaluation, "approve")
+    forced = arena.judge().verdict.challenger_version
+    approving.force(arena.world.stores, arena.run_of(evaluation), forced, reason="Needed today.")
+    with pytest.raises(PromotionRefused, match="no question waits"):
+        approving.find_question(arena.world.stores, MODEL)
+
+
+def test_a_question_that_waits_comes_before_an_approval_that_was_not_carried_out(arena):
+    approved, newer = arena.judge(), arena.judge(LATER_DAY)
+    arena.ask(approved)
+    arena.answer(approved, "approve")
+    assert arena.ask(newer) == approving.find_question(arena.world.stores, MODEL)
+
+
 def test_without_a_question_there_is_nothing_to_find(arena):
     with pytest.raises(PromotionRefused, match="no question waits"):
         approving.find_question(arena.world.stores, MODEL)
@@ -240,6 +318,23 @@ def test_a_forced_promotion_is_recorded_as_forced_with_its_reason_and_its_actor(
         promotion.actor,
         promotion.evaluation_id,
     )
+    assert (version, version) == arena.serving
+
+
+def test_forcing_twice_for_one_reason_is_once(arena):
+    version, run = arena.judge().verdict.challenger_version, arena.world.run("2017-06-19")
+    first = approving.force(arena.world.stores, run, version, reason="The old one is wrong.")
+    assert first == approving.force(arena.world.stores, run, version, reason="The old one is wrong.")
+    with pytest.raises(PromotionRefused, match="is the champion already"):
+        approving.force(arena.world.stores, run, version, reason="Another reason.")
+
+
+def test_a_forced_promotion_that_was_killed_after_its_intent_is_finished_by_the_rerun(arena):
+    version, run = arena.judge().verdict.challenger_version, arena.world.run("2017-06-19")
+    book = ledger.PromotionBook(arena.world.stores.warehouse, run)
+    intent = book.intend(Move(version, "forced", "The old one is wrong."), arena.champion)
+    finished = approving.force(arena.world.stores, run, version, reason="The old one is wrong.")
+    assert (intent.promotion_id, "applied") == (finished.promotion_id, finished.status)
     assert (version, version) == arena.serving
 
 

@@ -325,6 +325,11 @@ def test_a_question_says_what_became_of_it(changes, sentence):
             "Left the champion, version 1, as it is",
         ),
         ({"status": "expired"}, "version 2 was not promoted: nobody answered", "Left the champion, version 1, as it is"),
+        (
+            {"status": "superseded"},
+            "version 2 was not promoted: another champion came first",
+            "version 1, with which version 2 was compared, is not the champion now",
+        ),
     ],
 )
 def test_the_end_of_a_question_is_told_as_well(changes, headline, did):

@@ -45,6 +45,16 @@ def open_question(session: Session, model: str) -> Question | None:
     return fetch_one(Question, session, "approvals.open_question", model=model)
 
 
+def approved_question(session: Session, model: str) -> Question | None:
+    """What a person has approved, and nobody has carried out although nothing came between."""
+    return fetch_one(Question, session, "approvals.approved_question", model=model)
+
+
+def find_question(session: Session, question_id: int) -> Question | None:
+    """One question, whatever became of it."""
+    return fetch_one(Question, session, "approvals.find_question", question_id=question_id)
+
+
 def newest_question(session: Session, model: str, *, version: int | None = None, as_of: date | None = None) -> Question | None:
     """The newest question, whatever became of it; of one version or of one day, if asked."""
     return fetch_one(Question, session, "approvals.newest_question", model=model, version=version, as_of=as_of)
@@ -75,7 +85,7 @@ def close_question(
         remark=remark,
         effective_at=run.clock,
     )
-    closed = fetch_one(Question, session, "approvals.find_question", question_id=question.question_id)
+    closed = find_question(session, question.question_id)
     assert closed is not None
     return closed
 
