@@ -205,15 +205,16 @@ def read_headlines(arena, version):
 # The model card
 def test_question_and_answer_stand_on_the_model_card_at_once(arena):
     evaluation = arena.judge()
-    arena.ask(evaluation)
-    assert "A test wants it." in read_own_card(arena)
-    arena.answer(evaluation, "reject", remark="Too close to Christmas.")
-    assert "Too close to Christmas." in read_own_card(arena)
+    approving.ask(arena.world.stores, arena.run_of(evaluation), evaluation, ("Its card shall tell.",))
+    assert "Its card shall tell." in read_own_card(arena)
+    arena.answer(evaluation, "reject", remark="So shall this.")
+    assert "So shall this." in read_own_card(arena)
 
 
 def test_a_question_that_ends_without_an_answer_says_so_on_the_card(arena):
     evaluation = arena.judge()
     arena.ask(evaluation)
+    assert approving.UNANSWERED not in read_own_card(arena)
     arena.expire(evaluation)
     assert approving.UNANSWERED in read_own_card(arena)
 
