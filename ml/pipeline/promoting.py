@@ -30,13 +30,14 @@ def promote(stores: Stores, run: Run) -> Promotion | Question:
     current = tuple(e for e in evaluations if champion in (e.verdict.champion_version, e.verdict.challenger_version))
     evaluation = protocol.choose_evaluation(current or evaluations)  # the champion may have changed since the comparison
     is_done = evaluation.verdict.challenger_version == champion
-    if not is_done and protocol.must_ask(evaluation, model.promotion.approval):
-        return approving.ask(stores, run, evaluation, protocol.list_reasons_to_ask(evaluation, model.promotion.approval))
+    because = protocol.list_reasons_to_ask(evaluation, model.promotion.approval)
 
     def choose(history: protocol.History) -> Move | None:
         return protocol.choose_challenger(history, evaluation, run, approval=model.promotion.approval)
 
     try:
+        if not is_done and protocol.must_ask(evaluation, model.promotion.approval):
+            return approving.ask(stores, run, evaluation, because)
         promotion = protocol.promote(open_throne(stores, run), choose)
     except (NotPromoted, PromotionRefused) as refusal:
         _post_verdict(stores, run, evaluations, evaluation, refused_because=str(refusal))
