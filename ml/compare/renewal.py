@@ -9,8 +9,8 @@ an error account of its own.
 from __future__ import annotations
 
 from ml.compare.contest import ComparisonInput, Contestant
-from ml.compare.judging import Judgement, refuse_few_entities, refuse_without_account
-from ml.compare.superiority import FEWEST_POSITIVE_ENTITIES, look_again
+from ml.compare.judging import Judgement
+from ml.compare.superiority import look_or_refuse
 from ml.metrics import paired_auc_by_day, paired_loss_difference
 from ml.records import Look, Outcome
 
@@ -18,13 +18,8 @@ from ml.records import Look, Outcome
 def judge_renewal(contest: ComparisonInput) -> Judgement:
     """One look at the refitted recipe."""
     assert contest.champion is not None
-    daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
-    if daily.positive_entities < FEWEST_POSITIVE_ENTITIES:
-        return refuse_few_entities(daily.positive_entities, FEWEST_POSITIVE_ENTITIES)
-    if contest.test is None:
-        return refuse_without_account(contest)
-    looks = look_again(daily, contest.former, contest.test)
-    return _judge_look(contest, contest.champion, looks)
+    looks = look_or_refuse(contest)
+    return looks if isinstance(looks, Judgement) else _judge_look(contest, contest.champion, looks)
 
 
 def _judge_look(contest: ComparisonInput, champion: Contestant, looks: tuple[Look, ...]) -> Judgement:

@@ -26,14 +26,23 @@ def judge_superiority(contest: ComparisonInput, gain: Interval, floor: float) ->
         gain: in AUC, with its interval of `promotion.confidence`; its upper bound gives up.
         floor: smallest gain worth a promotion, in AUC.
     """
+    looks = look_or_refuse(contest)
+    return looks if isinstance(looks, Judgement) else _judge_look(contest, gain, floor, looks)
+
+
+def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Judgement:
+    """All looks at this pair with the newest last, or why nobody may look.
+
+    Raises:
+        MisalignedScores: an as_of that was looked at before is missing now.
+    """
     assert contest.champion is not None
     daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
     if daily.positive_entities < FEWEST_POSITIVE_ENTITIES:
         return refuse_few_entities(daily.positive_entities, FEWEST_POSITIVE_ENTITIES)
     if contest.test is None:
         return refuse_without_account(contest)
-    looks = look_again(daily, contest.former, contest.test)
-    return _judge_look(contest, gain, floor, looks)
+    return look_again(daily, contest.former, contest.test)
 
 
 def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tuple[Look, ...]:
