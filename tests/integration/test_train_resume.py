@@ -20,7 +20,7 @@ from ml.train import train
 from tests.training_sets import make_training_set, small_model, small_plan
 
 TRIALS = 12
-KILLS = (0, 3, 9)  # once so many trials are stored; the first as soon as the study's tables stand
+KILLS = (0, 3, 6)  # once so many trials are stored; the first as soon as the study's tables stand
 MODEL = small_model(trials=TRIALS)
 PLAN = small_plan(MODEL)
 PATIENCE_SECONDS = 120
