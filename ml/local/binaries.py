@@ -38,7 +38,7 @@ def find_binaries(base: Path) -> Binaries:
     folder = _find_package() / INSTALLATION / "bin"
     if os.geteuid() != 0:
         return Binaries(folder, base, None)
-    if not _can_run(folder / "postgres", base):
+    if not _can_run(folder / "initdb", base):
         raise StackError(
             "PostgreSQL refuses to run as root, and this root may not lend another user the right to pass closed directories "
             "(capability CAP_DAC_OVERRIDE, dropped by some containers): run `perennial` as a normal user."
@@ -53,10 +53,10 @@ def _find_package() -> Path:
     return Path(found.origin).parent
 
 
-def _can_run(program: Path, base: Path) -> bool:
-    """Whether the user nobody reaches the program and may work under `base`."""
+def _can_run(initdb: Path, base: Path) -> bool:
+    """Whether the user nobody reaches the programs (initdb looks for its siblings) and may work under `base`."""
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), "15", str(NOBODY), "same"]
-    script = '"$0" --version && cd "$1"'
-    done = subprocess.run([*leash, "/bin/sh", "-c", script, program, base], capture_output=True, check=False)  # noqa: S603 - ours
+    script = '"$0" --show -D "$1/data" && cd "$1"'
+    done = subprocess.run([*leash, "/bin/sh", "-c", script, initdb, base], capture_output=True, check=False)  # noqa: S603 - ours
     return done.returncode == 0

@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT = 1, 8, 47
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAP_AMBIENT = 1, 8, 28, 47
 PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, CAPABILITY_VERSION_3 = 2, 1, 0x20080522
+SECBIT_NO_SETUID_FIXUP = 4
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -19,6 +20,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def become(user: int) -> None:
     """Take the user's id and group; keep the right to pass closed directories where the kernel allows it."""
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)  # else access(2), which initdb asks, forgets the right
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)

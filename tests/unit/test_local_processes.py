@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from ml.local.binaries import NOBODY
 from ml.local.processes import Identity, end_all, find_members, identify, spawn
 
 
@@ -73,3 +74,15 @@ def test_a_session_that_is_not_ours_is_not_found(tmp_path):
 def test_a_leader_outside_our_namespace_has_no_members():
     """In a container the session of a process may be led from outside: the kernel then says 0, for all of them."""
     assert find_members(Identity(0, -1)) == ()
+
+
+def test_who_root_becomes_still_passes_a_closed_directory(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    user = NOBODY if os.geteuid() == 0 else None
+    ask = f"import os, sys; sys.exit(not os.access({str(program)!r}, os.X_OK))"  # as initdb asks for its siblings
+    child = _spawn([sys.executable, "-I", "-S", "-c", ask], tmp_path, user=user)
+    assert child.wait() == 0, (tmp_path / "log").read_text(encoding="utf-8")
