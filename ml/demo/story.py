@@ -6,6 +6,7 @@ training takes 03-27 .. 08-07 and the four Mondays 09-04 .. 09-25 are held out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -23,6 +24,14 @@ FIRST, QUIET, BROKEN = date(2017, 10, 30), date(2017, 11, 6), date(2017, 11, 13)
 SHIFTED, ASKED, COOLING = date(2017, 11, 20), date(2017, 11, 27), date(2017, 12, 4)
 MATURED = date(2018, 1, 3)
 WEEKS = (FIRST, QUIET, BROKEN, SHIFTED, ASKED, COOLING)
+LETTERS = {
+    FIRST: {"decision", "verdict"},
+    QUIET: {"decision", "verdict"},
+    BROKEN: {"blocked", "decision"},
+    SHIFTED: {"decision"},
+    ASKED: {"decision", "verdict"},
+    COOLING: {"decision"},
+}
 TAKEOVER = date(2017, 11, 14)
 WEEKLY_AUC, MEAN_AUC = (0.82, 0.89), (0.84, 0.87)
 
@@ -75,7 +84,7 @@ class Story:
     def stop_a_broken_day(self) -> None:
         self.account.headline(f"{BROKEN}  Planted: a column is delivered all null")
         data.plant_null_column(self.loader_url, BROKEN)
-        lived = self.watch(self.life.start("refresh", BROKEN))
+        lived = self.watch(self.life.start("refresh", BROKEN), wanted="failed")
         self.expect_decision(BROKEN, Choice.BLOCK)
         live = self.newest()
         self.account.expect(live is not None and live.as_of == QUIET, f"analysts still see the scores of {QUIET}")
@@ -117,13 +126,15 @@ class Story:
         self.account.expect(bool(aucs) and low <= min(aucs) <= max(aucs) <= high, f"single weeks: AUC {spread}")
         mean = sum(aucs) / len(aucs) if aucs else 0.0
         self.account.expect(MEAN_AUC[0] <= mean <= MEAN_AUC[1], f"mean over the weeks: AUC {mean:.3f}")
-        self.expect_mail_is_out()
+        self.expect_letters(LETTERS)
 
     # Looking into the ledger
-    def watch(self, lived: tuple[Lived, ...]) -> tuple[Lived, ...]:
+    def watch(self, lived: tuple[Lived, ...], wanted: str = "success") -> tuple[Lived, ...]:
         for one in lived:
-            tasks = ", ".join(f"{task} {state}" for task, state in one.tasks.items() if state != "success")
-            self.account.lived(f"{MODEL}.{one.verb}", one.state, one.seconds, tasks or "every task")
+            tasks = ", ".join(f"{task} {state}" for task, state in one.tasks.items() if state != "success") or "every task"
+            self.account.lived(f"{MODEL}.{one.verb}", one.state, one.seconds, tasks)
+            if one.state != wanted:
+                self.account.expect(holds=False, what=f"{MODEL}.{one.verb} ended as {one.state}, not {wanted}: {tasks}")
         return lived
 
     def newest(self) -> Publication | None:
@@ -159,11 +170,14 @@ class Story:
         said = f"{decision.choice} ({decision.rule}): {decision.sentence}" if decision else "no decision"
         self.account.expect(decision is not None and decision.choice is choice, said)
 
-    def expect_mail_is_out(self) -> None:
+    def expect_letters(self, told: Mapping[date, set[str]]) -> None:
         with self.stores.warehouse.transaction() as session:
             waiting = ledger.waiting_letters(session, MODEL)
-            events = [event for week in WEEKS for event in ledger.letters_of(session, MODEL, week)]
-        self.account.expect(not waiting and bool(events), f"{len(events)} mails were sent, {len(waiting)} wait")
+            written = {day: ledger.letters_of(session, MODEL, day) for day in told}
+        lacking = [f"{event} of {day}" for day, events in told.items() for event in sorted(events.difference(written[day]))]
+        sent = sum(len(events) for events in written.values())
+        said = f"{sent} mails were sent, {len(waiting)} wait" + (f"; never written: {', '.join(lacking)}" if lacking else "")
+        self.account.expect(not waiting and not lacking, said)
 
 
 def _say(facts: dict[str, object]) -> str:
