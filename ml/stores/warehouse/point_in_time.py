@@ -22,6 +22,7 @@ from ml.errors import ConfigError, EmptySource, HistoryTooShort
 from ml.stores import queries
 from ml.stores.sessions import Session
 
+INSTANT = "timestamp with time zone"
 UNSORTABLE = ("json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon")
 
 
@@ -49,7 +50,7 @@ def open_views(session: Session, declaration: Declaration, bounds: Bounds) -> It
     """While the block lasts, every declared source is a temporary view of its name, and nothing else is on the search path.
 
     Raises:
-        ConfigError: a declared source does not exist, or lacks a column that the model file names.
+        ConfigError: a declared source does not exist, lacks a column that the model file names, or has a time that is no instant.
     """
     model = declaration.model
     for name, source in model.sources.items():
@@ -142,7 +143,20 @@ def _read_columns(session: Session, model: Model, name: str, source: Source) -> 
             f"models/{model.name}.toml: [sources.{name}] names the column {missing[0]}, which source.{name} lacks; "
             f"found: {', '.join(columns)}."
         )
+    for column in (source.event_at, source.known_at):
+        if column and columns[column] != INSTANT:
+            raise ConfigError(_explain_instant(model, name, column, columns[column]))
     return columns
+
+
+def _explain_instant(model: Model, name: str, column: str, found: str) -> str:
+    """A day, or a clock without its zone, would be read in the server's zone, and count on the wrong side of midnight."""
+    day_is_over = " + 1" if found == "date" and column == model.sources[name].known_at else ""  # only then is it surely known
+    return (
+        f"models/{model.name}.toml: [sources.{name}] names the column {column}, which is of type {found}: it must be {INSTANT}. "
+        f'Run: alter table source."{name}" alter "{column}" type {INSTANT} '
+        f"using (\"{column}\"{day_is_over})::timestamp at time zone '{model.timezone}'; (or the zone that its clock showed)."
+    )
 
 
 def _bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
