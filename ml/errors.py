@@ -168,8 +168,12 @@ class WarehouseBusy(UnavailableError):
     """Somebody else has held a lock for too long."""
 
 
+class MailRefused(PermanentError):
+    """A letter cannot be written as mail, or the SMTP server refuses it; it waits and holds up no other."""
+
+
 class MailUnavailable(UnavailableError):
-    """The SMTP server does not take mail; the outbox keeps it."""
+    """The SMTP server does not answer, or refuses the login; the outbox keeps all mail."""
 
 
 class StackError(PerennialError):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from ml import letters
-from ml.errors import MailUnavailable
+from ml.errors import MailRefused, MailUnavailable
 from ml.pipeline.opening import Stores
 from ml.records import Run
 from ml.stores import ledger
 from ml.stores import mail as post
-
-MOST_REFUSALS = 3
 
 
 def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
@@ -27,9 +25,9 @@ def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str
 
 
 def drain_outbox(stores: Stores) -> dict[str, object]:
-    """Send what waits, oldest first; one letter per transaction, so that a crash repeats at most one.
+    """Send what waits, what was never tried first; one letter per transaction, so that a crash repeats at most one.
 
-    A refused letter goes on waiting and holds up no other; several refusals in a row mean that the server is down.
+    A refused letter goes on waiting and holds up no other; a server that is down ends the attempt.
     """
     with stores.warehouse.transaction() as session:
         waiting = ledger.waiting_letters(session)
@@ -37,12 +35,12 @@ def drain_outbox(stores: Stores) -> dict[str, object]:
     for message_id in waiting:
         try:
             sent += _send(stores, message_id)
-        except MailUnavailable as error:
+        except (MailUnavailable, MailRefused, ValueError) as error:  # ValueError: another release wrote what we cannot read
             refusals.append(str(error))
             with stores.warehouse.transaction() as session:
                 ledger.mark_failed(session, message_id, str(error))
-        if len(refusals) == MOST_REFUSALS:
-            break
+            if isinstance(error, MailUnavailable):
+                break
     return {"sent": sent, "waiting": len(waiting) - sent, **({"because": refusals[0]} if refusals else {})}
 
 

@@ -279,10 +279,10 @@ values (:model, :as_of, :event, :recipient, cast(:letter as jsonb), :message_id,
 on conflict do nothing;
 
 -- name: waiting_letters
--- What has not been sent yet, oldest first; all models when :model is null.
+-- What has not been sent yet, what was refused least often first, then the oldest; all models when :model is null.
 select message_id from ledger.outbox
 where sent_at is null and model = coalesce(:model, model)
-order by recorded_at, message_id;
+order by attempts, recorded_at, message_id;
 
 -- name: claim_letter
 -- A waiting letter, locked until the transaction ends; nothing when somebody else is sending it or has sent it.

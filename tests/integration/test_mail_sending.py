@@ -1,14 +1,16 @@
 """Letters leave through a real SMTP server: at least once, at most one double, and a double bears the same Message-ID."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from aiosmtpd.controller import Controller
 
-from ml.config import Smtp
-from ml.errors import MailUnavailable
+from ml.config import Settings, Smtp
+from ml.errors import MailRefused, MailUnavailable
 from ml.local.ports import find_free_port
+from ml.pipeline import Stores, drain_outbox
 from ml.records import Letter, Run
 from ml.stores import ledger
 from ml.stores.mail import render, send
@@ -80,29 +82,118 @@ def test_a_letter_that_somebody_is_sending_is_left_to_them(outbox, smtp_sink):
 
 
 def test_a_letter_waits_while_the_server_is_down(outbox, smtp_sink):
-    with pytest.raises(MailUnavailable, match="It waits in the outbox"):
+    with pytest.raises(MailUnavailable, match="waits in the outbox"):
         drain(outbox, Smtp(port=1, timeout_seconds=1))
     drain(outbox, smtp_sink.settings)
     assert len(smtp_sink.messages) == 1
 
 
-class RefusesRecipients:
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's hook
-        return "550 no such user"
-
-
-def test_a_refused_recipient_is_named(smtp_sink):
-    port = find_free_port()
-    controller = Controller(RefusesRecipients(), hostname="127.0.0.1", port=port)
+@contextmanager
+def serve(handler):
+    """A mail server of the test's own."""
+    controller = Controller(handler, hostname="127.0.0.1", port=find_free_port())
     controller.start()
+    yield Smtp(port=controller.port)
+    controller.stop()
+
+
+class Mailboxes:
+    """A server without the mailbox gone@example.com; `taken` are the recipients of what it took."""
+
+    def __init__(self):
+        self.taken = []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's hook
+        if address.startswith("gone@"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's hook
+        self.taken += envelope.rcpt_tos
+        return "250 OK"
+
+
+class TiredMailboxes(Mailboxes):
+    """A server that is about to shut down when the client says goodbye."""
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802 - aiosmtpd's hook
+        return "421 shutting down"
+
+
+def put_letters(outbox, *recipients):
+    """One more waiting letter to each."""
+    with outbox.transaction() as session:
+        for number, recipient in enumerate(recipients):
+            ledger.put_letter(session, RUN, replace(LETTER, event=f"decision_{number}"), recipient)
+
+
+def drain_as_pipeline(outbox, smtp):
+    settings = Settings(warehouse_url=outbox.url, owner_url="", mlflow_uri="", smtp=smtp)
+    return drain_outbox(Stores(settings, outbox, registry=None))
+
+
+def test_a_refused_recipient_is_named():
     message = render(
         LETTER, sender="a@example.com", recipient="gone@example.com", message_id="<1@example.com>", sent_at=RUN.clock
     )
-    try:
-        with pytest.raises(MailUnavailable, match=r"gone@example\.com: 550 no such user"):
-            send(message, Smtp(port=port))
-    finally:
-        controller.stop()
+    with serve(Mailboxes()) as smtp, pytest.raises(MailRefused, match=r"gone@example\.com: 550 no such user"):
+        send(message, smtp)
+
+
+def test_letters_to_a_mailbox_that_is_gone_hold_up_no_others(outbox):
+    put_letters(outbox, *["gone@example.com"] * 5, "risk@example.com")
+    with serve(there := Mailboxes()) as smtp:
+        facts = drain_as_pipeline(outbox, smtp)
+    assert ["growth@example.com", "risk@example.com"] == there.taken
+    assert (2, 5) == (facts["sent"], facts["waiting"])
+
+
+def test_what_was_refused_before_comes_after_what_was_never_tried(outbox):
+    put_letters(outbox, "gone@example.com")
+    with serve(Mailboxes()) as smtp:
+        drain_as_pipeline(outbox, smtp)
+    with outbox.transaction() as session:
+        ledger.put_letter(session, RUN, replace(LETTER, event="verdict"), "growth@example.com")
+        waiting = ledger.waiting_letters(session)
+    assert ["verdict", "decision_0"] == [message_id.split(".")[2].partition("@")[0] for message_id in waiting]
+
+
+def test_a_server_that_is_down_is_asked_once(outbox):
+    put_letters(outbox, "risk@example.com")
+    drain_as_pipeline(outbox, Smtp(port=find_free_port()))
+    with outbox.transaction() as session:
+        tried = [ledger.claim_letter(session, message_id).attempts for message_id in ledger.waiting_letters(session)]
+    assert [0, 1] == tried
+
+
+def test_a_letter_that_cannot_be_addressed_holds_up_no_others(outbox, smtp_sink):
+    put_letters(outbox, "risk@example.com\nBcc: all@example.com", "risk@example.com")
+    facts = drain_as_pipeline(outbox, smtp_sink.settings)
+    assert ["growth@example.com", "risk@example.com"] == [message["To"] for message in smtp_sink.messages]
+    assert "decision_0" in facts["because"]
+
+
+def test_a_letter_of_another_release_holds_up_no_others(outbox, smtp_sink, warehouse_urls):
+    put_letters(outbox, "risk@example.com")
+    superuser = Database(warehouse_urls.superuser)
+    with superuser.transaction() as session:
+        session.exec_driver_sql("update ledger.outbox set letter = letter - 'headline' where event = 'decision'")
+    superuser.dispose()
+    facts = drain_as_pipeline(outbox, smtp_sink.settings)
+    assert (1, 1) == (facts["sent"], facts["waiting"])
+
+
+def test_a_sender_may_have_a_name_of_its_own(outbox, smtp_sink):
+    drain_as_pipeline(outbox, replace(smtp_sink.settings, sender="Retraining <no-reply@example.com>"))
+    assert ["Retraining <no-reply@example.com>"] == [message["From"] for message in smtp_sink.messages]
+
+
+def test_a_server_that_does_not_say_goodbye_is_not_sent_the_letter_again(outbox):
+    with serve(there := TiredMailboxes()) as smtp:
+        drain_as_pipeline(outbox, smtp)
+        drain_as_pipeline(outbox, smtp)
+    assert ["growth@example.com"] == there.taken
 
 
 def test_a_server_without_encryption_is_refused_when_it_is_asked_for(smtp_sink):

@@ -53,7 +53,7 @@ def letters_of(session: Session, model: str, as_of: date) -> tuple[str, ...]:
 
 
 def waiting_letters(session: Session, model: str | None = None) -> tuple[str, ...]:
-    """Message-IDs of what has not been sent, oldest first."""
+    """Message-IDs of what has not been sent, what was refused least often first, then the oldest."""
     return tuple(execute(session, "waiting_letters", model=model).scalars())
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from functools import cache
 from pathlib import Path
 
 import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
+from ml.errors import MailRefused
 from ml.records import Letter
 from ml.stores.mail.picture import describe_chart, draw_chart
 
@@ -56,14 +58,28 @@ def render(letter: Letter, *, sender: str, recipient: str, message_id: str, sent
 
     Args:
         letter: what to say.
-        sender, recipient: plain addresses.
+        sender, recipient: addresses; the sender's may come with a name, as in `Name <name@example.com>`.
         message_id: with its angle brackets; a second delivery of the same letter bears the same.
         sent_at: the instant for the Date header.
+
+    Raises:
+        MailRefused: an address, or the letter, cannot be written as mail.
     """
+    try:
+        return _write(letter, sender=sender, recipient=recipient, message_id=message_id, sent_at=sent_at)
+    except (ValueError, MessageError, TemplateError) as error:
+        raise MailRefused(
+            f"The letter {message_id} from '{sender}' to '{recipient}' cannot be written as mail: {error}. It waits in the "
+            "outbox; correct the owner in the model file, or the sender (PERENNIAL_SMTP_SENDER, from_email of smtp_default)."
+        ) from error
+
+
+def _write(letter: Letter, *, sender: str, recipient: str, message_id: str, sent_at: datetime) -> EmailMessage:
     heading = _read_heading(letter)
     message = EmailMessage(policy=SMTP)
     message["Subject"] = _shorten(f"[perennial] {letter.model} {letter.as_of}: {_join(heading)}")
-    message["From"] = Address("Perennial", addr_spec=sender)
+    name, address = parseaddr(sender)
+    message["From"] = Address(name or "Perennial", addr_spec=address)
     message["To"] = recipient
     message["Date"] = format_datetime(sent_at)
     message["Message-ID"] = message_id

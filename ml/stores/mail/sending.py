@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
 from ml.config.settings import Smtp
-from ml.errors import MailUnavailable
+from ml.errors import MailRefused, MailUnavailable
 
 
 def send(message: EmailMessage, smtp: Smtp) -> None:
     """Deliver one message; when this returns, the server has taken it.
 
     Raises:
-        MailUnavailable: the server does not answer, or refuses the login, the recipient or the message.
+        MailUnavailable: the server does not answer, or refuses encryption or login: it would take no other letter either.
+        MailRefused: it refuses the sender, the recipient or the message.
     """
     try:
-        with smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.timeout_seconds) as server:
-            if smtp.starttls:
-                server.starttls(context=ssl.create_default_context())
-            if smtp.user is not None:
-                server.login(smtp.user, smtp.password or "")
-            server.send_message(message)
+        with _open_session(smtp) as server:
+            _hand_over(message, server, smtp)
     except (OSError, smtplib.SMTPException) as error:
         raise MailUnavailable(
-            f"The mail server {smtp.host}:{smtp.port} did not take '{message['Subject']}' ({_describe(error)}). "
-            "It waits in the outbox and goes out with the next run; check PERENNIAL_SMTP_* or the connection smtp_default."
+            f"The mail server {smtp.host}:{smtp.port} takes no mail ({_describe(error)}). '{message['Subject']}' "
+            "waits in the outbox and goes out with the next run; check PERENNIAL_SMTP_* or the connection smtp_default."
+        ) from error
+
+
+@contextmanager
+def _open_session(smtp: Smtp) -> Iterator[smtplib.SMTP]:
+    server = smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.timeout_seconds)
+    try:
+        if smtp.starttls:
+            server.starttls(context=ssl.create_default_context())
+        if smtp.user is not None:
+            server.login(smtp.user, smtp.password or "")
+        yield server
+    finally:
+        with suppress(OSError, smtplib.SMTPException):  # however the server says goodbye, what it took stays taken
+            server.quit()
+        server.close()
+
+
+def _hand_over(message: EmailMessage, server: smtplib.SMTP, smtp: Smtp) -> None:
+    try:
+        server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailRefused(
+            f"The mail server {smtp.host}:{smtp.port} did not take '{message['Subject']}' ({_describe(error)}). It waits in "
+            "the outbox and is tried again with the next run; check the owner in the model file, and the sender."
         ) from error
 
 
