@@ -34,7 +34,7 @@ class Postgres:
     def __init__(self, folder: Path, port: int, *, passwords: Path, options: Mapping[str, str] = DURABLE) -> None:
         self.port = port
         self._binaries: Binaries = find_binaries(folder)
-        self._base = self._binaries.base
+        self._base = self._binaries.base.resolve()
         self._passwords_path = passwords
         self._server: subprocess.Popen[bytes] | None = None
         self._options = {**options, "listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
@@ -49,13 +49,17 @@ class Postgres:
 
     @property
     def process(self) -> Identity | None:
-        """The postmaster of these data, if one runs."""
+        """The postmaster of these data, if one runs.
+
+        Known by its command, which everybody may read: a container's root may not look at `/proc/<pid>/cwd` of a user.
+        """
         try:
             pid = int((self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-            works_here = Path(f"/proc/{pid}/cwd").readlink() == self.data.resolve()
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
-        return identify(pid) if works_here else None
+        is_ours = Path(os.fsdecode(words[0])).name == "postgres" and words[1:3] == [b"-D", os.fsencode(self.data)]
+        return identify(pid) if is_ours else None
 
     def url(self, database: str, role: str) -> str:
         """The address of a database under a role, with its password."""
@@ -89,7 +93,8 @@ class Postgres:
             # pg_ctl's own waiting would take a killed child of ours, which we have yet to reap, for a living server.
             self._run([self._binaries.path("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-W"], may_fail=True)
             self._wait_for_end(process)
-        self._reap()
+        if self._server is not None:
+            self._server.poll()  # takes the child that has ended, and never waits for one that lives
 
     def _wait_for_end(self, process: Identity) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -97,11 +102,6 @@ class Postgres:
             if time.monotonic() > deadline:
                 raise StackError(f"PostgreSQL does not stop ({describe_process(process.pid)}); see {self.log}.")
             time.sleep(0.05)
-
-    def _reap(self) -> None:
-        if self._server is not None:
-            self._server.wait()
-            self._server = None
 
     def ensure_roles(self) -> None:
         """Make the roles of sql/install/roles.sql, each with its password."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,20 @@ def test_a_second_start_takes_over_from_the_first(server):
     assert not former.is_alive
     assert second.run_sql("postgres", "show fsync;").strip() == "on"
     second.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root loses rights, by setpriv")
+def test_root_of_a_container_knows_its_server(server):
+    """Docker's root lacks CAP_SYS_PTRACE, without which most of `/proc/<pid>` of the user nobody is closed."""
+    code = """
+import sys
+from pathlib import Path
+from ml.local.postgres import Postgres
+print(Postgres(Path(sys.argv[1]), 1, passwords=Path(sys.argv[2])).process)
+"""
+    command = [sys.executable, "-c", code, server.data.parent, server.data.parent.parent / "passwords.json"]
+    without = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+    assert subprocess.check_output([*without, *command], text=True).strip() == str(server.process)
 
 
 def test_a_stale_pidfile_that_names_a_living_process_is_no_obstacle(server):
