@@ -9,7 +9,6 @@ grace_days = 2 its labels cover [05-08, 06-05) and are matured from 06-07 on.
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,21 +16,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ml.config.cron import Cron, find_first_firing
 from ml.config.promotion import Promotion
 from ml.config.section import Identifier, Section, Share
 from ml.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-CRON_FIELDS = 5
-
-
-def _check_cron(value: str) -> str:
-    if len(value.split()) != CRON_FIELDS or not re.fullmatch(r"[0-9*/,\- ]+", value):
-        raise ValueError(f"'{value}' is not a cron expression of five numeric fields, such as '30 6 * * *'")
-    return value
 
 
 def _check_timezone(value: str) -> str:
@@ -42,7 +33,6 @@ def _check_timezone(value: str) -> str:
     return value
 
 
-Cron = Annotated[str, AfterValidator(_check_cron)]
 TimezoneName = Annotated[str, AfterValidator(_check_timezone)]
 
 
@@ -163,14 +153,12 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _refresh_does_not_fire_before_settle(self) -> Model:
-        minute, hour, *_ = self.schedule.refresh.split()
-        if hour.isdigit() and minute.isdigit():
-            fires_at = int(hour) * 60 + int(minute)
-            if fires_at < self.schedule.settle_hours * 60:
-                raise ValueError(
-                    f"schedule.refresh = '{self.schedule.refresh}' fires at {int(hour):02}:{int(minute):02}, before "
-                    f"settle_hours = {self.schedule.settle_hours} have passed: refresh later or settle less"
-                )
+        fires_at = find_first_firing(self.schedule.refresh)
+        if timedelta(hours=fires_at.hour, minutes=fires_at.minute) < timedelta(hours=self.schedule.settle_hours):
+            raise ValueError(
+                f"schedule.refresh = '{self.schedule.refresh}' fires at {fires_at:%H:%M}, before settle_hours = "
+                f"{self.schedule.settle_hours} have passed: refresh later or settle less"
+            )
         return self
 
     # The calendar

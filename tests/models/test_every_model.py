@@ -1,11 +1,12 @@
 """What holds for every file in models/: it loads, one row per entity, its suites fit, and the future changes nothing."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from ml.config import ROOT, load_declaration
+from ml.config.cron import find_first_firing
 from ml.config.model import Source
 from ml.stores.warehouse import build_labels, build_snapshot, read_columns
 from ml.validate import load_suite
@@ -59,6 +60,14 @@ def other_columns(session, name: str, source: Source) -> dict[str, str]:
 
 def test_it_loads(declaration, name):
     assert declaration.model.name == name
+
+
+def test_every_day_of_a_year_has_settled_when_its_refresh_fires(declaration):
+    """2027-03-14 is the day on which New York has settled at 07:00 by the clock on the wall, not at 06:00."""
+    model = declaration.model
+    fires_at = find_first_firing(model.schedule.refresh)
+    days = [date(2027, 1, 1) + timedelta(days=number) for number in range(365)]
+    assert [day for day in days if datetime.combine(day, fires_at, model.zone) < model.known_until(day)] == []
 
 
 def test_a_snapshot_has_one_row_per_entity(sample, declaration, run, name):

@@ -1,0 +1,43 @@
+"""Cron expressions of five numeric fields, and when in a day they first fire."""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/[1-9]\d*)?")  # of a list: `*`, `6`, `0-6`, each perhaps with a step
+LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def _check_cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != len(LIMITS) or not all(_is_field(*pair) for pair in zip(fields, LIMITS, strict=True)):
+        raise ValueError(f"'{value}' is not a cron expression of five numeric fields, such as '30 7 * * *'")
+    return value
+
+
+def _is_field(field: str, limits: tuple[int, int]) -> bool:
+    return all(_is_part(part, *limits) for part in field.split(","))
+
+
+def _is_part(part: str, least: int, most: int) -> bool:
+    found = PART.fullmatch(part)
+    numbers = [least, *(int(number) for number in found.groups() if number), most] if found else []
+    return found is not None and numbers == sorted(numbers)
+
+
+def find_first_firing(cron: str) -> time:
+    """The earliest time of a day at which it fires by the clock on the wall: `30 0,6 * * *` fires at 00:30."""
+    minute, hour, *_ = (min(map(_read_first, field.split(","))) for field in cron.split())
+    return time(hour, minute)
+
+
+def _read_first(part: str) -> int:
+    first = re.split("[-/]", part)[0]
+    return 0 if first == "*" else int(first)
+
+
+Cron = Annotated[str, AfterValidator(_check_cron)]
