@@ -11,6 +11,7 @@ from ml import local
 from ml.cli.edge import FAULT, AsJson, app, find_settings, open_stores, read_today, show_table
 from ml.config import model_names
 from ml.config.settings import read_smtp
+from ml.errors import PerennialError
 
 PANEL = "Embedded stack"
 
@@ -46,7 +47,8 @@ def status(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def doctor(as_json: AsJson = False) -> None:
     """Look at every component, name what is wrong or was lost, and say how to repair it; changes nothing."""
-    findings = local.diagnose(find_settings(), local.Stack(local.find_var()).airflow, (_find_lost_days,))
+    settings = find_settings()
+    findings = local.diagnose(settings, local.find_airflow(settings), (_find_lost_days,))
     rows = [{"component": f.component, "well": "yes" if f.is_well else "NO", "found": f.found, "fix": f.fix} for f in findings]
     show_table(rows, as_json=as_json)
     if not all(finding.is_well for finding in findings):
@@ -56,12 +58,16 @@ def doctor(as_json: AsJson = False) -> None:
 def _find_lost_days() -> tuple[local.Finding, ...]:
     from ml import operate  # noqa: PLC0415 - imports every heavy library
 
-    with open_stores() as stores:
-        lost = [
-            day
-            for name in model_names(stores.settings.home)
-            for day in operate.find_lost(stores, name, read_today(stores.settings, name))
-        ]
+    try:
+        with open_stores() as stores:
+            lost = [
+                day
+                for name in model_names(stores.settings.home)
+                for day in operate.find_lost(stores, name, read_today(stores.settings, name))
+            ]
+    except PerennialError as error:
+        fix = "Repair first what is named above."
+        return (local.Finding("days", is_well=False, found=f"cannot be read: {error}", fix=fix),)
     if not lost:
         return (local.Finding("days", is_well=True, found="No day was lost between two DAGs."),)
     return tuple(

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,10 +24,11 @@ Answer = dict[str, Any]
 
 
 class AirflowClient:
-    """Speaks as one user; gets a new token when the old one has run out."""
+    """Speaks as one user; gets a new token when the old one has run out. Without a user it can ask for `health` alone."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str | None = None, password: str | None = None) -> None:
         self.url = url
+        self.user = user
         self._login = {"username": user, "password": password}
         self._token: str | None = None
         # Nothing may stand between this machine and itself.
@@ -109,8 +111,8 @@ class AirflowClient:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)  # noqa: S310 - http only
         try:
+            request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 - http only
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 parsed: Answer = json.loads(answer.read().decode() or "{}")
                 return parsed
@@ -120,8 +122,10 @@ class AirflowClient:
             if error.code == UNAUTHORIZED and token is not None:
                 raise _TokenRefused(said) from error
             raise StackError(f"Airflow refused {method} {path} with {error.code}: {said[:500]}") from error
-        except (urllib.error.URLError, OSError) as error:
+        except (OSError, HTTPException) as error:
             raise UnavailableError(f"Airflow at {self.url} does not answer: {error}") from error
+        except ValueError as error:
+            raise StackError(f"What answers at {self.url} is no Airflow: {method} {path} gave no JSON ({error}).") from error
 
 
 class _TokenRefused(StackError):

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ml.config import Settings
-from ml.errors import MigrationConflict, PerennialError
+from ml.config import Settings, load_declaration, model_names
+from ml.errors import ConfigError, PerennialError, PermanentError
 from ml.local.airflow_api import SERVICES, AirflowClient
 from ml.local.fleet import answers_smtp
 from ml.local.libgomp import LIBRARY, has_libgomp
@@ -46,6 +46,7 @@ def diagnose(settings: Settings, airflow: AirflowClient, more: Iterable[Check] =
         lambda: check_airflow(airflow),
         lambda: check_import_errors(airflow),
         lambda: check_smtp(settings),
+        lambda: check_models(settings),
         *more,
     )
     return tuple(finding for check in checks for finding in check())
@@ -95,14 +96,17 @@ def check_airflow(airflow: AirflowClient) -> tuple[Finding, ...]:
     try:
         unhealthy = airflow.unhealthy()
     except PerennialError as error:
-        fix = "Start it with `perennial up`, or correct PERENNIAL_AIRFLOW_URL; its logs are in var/log."
+        fix = "Start it (`perennial up`; its logs are in var/log), or set PERENNIAL_AIRFLOW_URL to your own Airflow's address."
         return (Finding("Airflow api-server", is_well=False, found=str(error), fix=fix),)
-    answers = Finding("Airflow api-server", is_well=True, found=f"{airflow.url} answers")
+    unseen = "" if airflow.user else "; its DAGs need a login and were not looked at"
+    answers = Finding("Airflow api-server", is_well=True, found=f"{airflow.url} answers{unseen}")
     return (answers, *(_judge_service(service, is_well=service not in unhealthy) for service in SERVICES))
 
 
 def check_import_errors(airflow: AirflowClient) -> tuple[Finding, ...]:
     """A DAG file with an error is simply absent from Airflow's pages."""
+    if not airflow.user:
+        return ()
     try:
         errors, dags = airflow.import_errors(), airflow.dags()
     except PerennialError as error:
@@ -125,6 +129,24 @@ def check_smtp(settings: Settings) -> tuple[Finding, ...]:
     return (Finding("SMTP", is_well=False, found=f"{place} does not answer", fix=fix),)
 
 
+def check_models(settings: Settings) -> tuple[Finding, ...]:
+    """Every model file with its SQL and suites."""
+    names = model_names(settings.home)
+    broken = [str(error) for error in (_find_fault(settings, name) for name in names) if error]
+    if broken or not names:
+        found = broken or [f"there is no file in {settings.home / 'models'}"]
+        return tuple(Finding("models", is_well=False, found=one, fix="Correct it (README, 'Add a model').") for one in found)
+    return (Finding("models", is_well=True, found=", ".join(names)),)
+
+
+def _find_fault(settings: Settings, name: str) -> ConfigError | None:
+    try:
+        load_declaration(settings.home, name)
+    except ConfigError as error:
+        return error
+    return None
+
+
 def _judge_server(version: str, number: int) -> Finding:
     fix = "" if number >= OLDEST_POSTGRES else "PostgreSQL 15 to 18 is needed."
     return Finding("PostgreSQL", is_well=not fix, found=f"PostgreSQL {version} answers", fix=fix)
@@ -134,7 +156,7 @@ def _check_migrations(database: Database, settings: Settings) -> Finding:
     try:
         with database.transaction() as session:
             check_ledger(session, settings.home)
-    except MigrationConflict as conflict:
+    except PermanentError as conflict:
         return Finding("migrations", is_well=False, found=str(conflict), fix="Run `perennial migrate`.")
     return Finding("migrations", is_well=True, found="the ledger is up to date")
 
@@ -151,4 +173,9 @@ def _judge_service(service: str, *, is_well: bool) -> Finding:
     name = f"Airflow {service.replace('_', '-')}"
     if is_well:
         return Finding(name, is_well=True, found="its heartbeat is fresh")
-    return Finding(name, is_well=False, found="no fresh heartbeat", fix=f"See var/log/{name.lower().replace(' ', '-')}.log.")
+    return Finding(
+        name,
+        is_well=False,
+        found="no fresh heartbeat",
+        fix=f"See its log (`perennial up`: var/log/{name.lower().replace(' ', '-')}.log).",
+    )

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
 from ml.errors import StackError
@@ -120,7 +120,7 @@ def fetch(url: str) -> str | None:
     try:
         with opener.open(url, timeout=PROBE_SECONDS) as answer:
             return str(answer.read().decode(errors="replace"))
-    except (urllib.error.URLError, OSError):
+    except (OSError, HTTPException, ValueError):  # ValueError: the address is none
         return None
 
 

@@ -31,6 +31,14 @@ def find_settings(environment: Mapping[str, str] = os.environ) -> Settings | Non
     return record.addresses.settings() if record is not None and record.is_alive else None
 
 
+def find_airflow(settings: Settings, environment: Mapping[str, str] = os.environ) -> AirflowClient:
+    """Airflow where the settings say; logged in only where it is the embedded stack's own."""
+    record = read_record(find_var(environment))
+    if record is not None and record.is_alive and record.addresses.airflow_url == settings.airflow_url:
+        return make_client(record.addresses)
+    return AirflowClient(settings.airflow_url)
+
+
 @dataclass(frozen=True)
 class ServerStatus:
     """One server: `state` is healthy, unhealthy or down."""

@@ -13,6 +13,10 @@ create table if not exists ledger.migrations (
     recorded_at timestamptz not null default clock_timestamp()
 );
 
+-- name: has_migrations
+-- Was anything migrated here?
+select to_regclass('ledger.migrations') is not null;
+
 -- name: read_migrations
 -- Every applied migration: number, name, checksum.
 select number, name, checksum from ledger.migrations order by number;

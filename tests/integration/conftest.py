@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ml import operate, pipeline
+from ml import cli, operate, pipeline
 from ml.config import Settings
 from ml.demo.data import load_tables
 from ml.stores.sessions import Database
 from tests.arena import Arena
+from tests.shell import Shell
 from tests.world import (
     BACKFILLED_TO,
     FIRST_AS_OF,
@@ -100,3 +101,28 @@ def world(copy_world) -> Iterator[World]:
 def arena(world) -> Arena:
     """The world with challengers to ask about."""
     return Arena(world, world.ask_one("select version from ledger.promotions"))
+
+
+@pytest.fixture
+def shell(capsys, monkeypatch) -> Shell:
+    monkeypatch.setattr(cli, "prepare_process", lambda: None)  # it would quiet the warnings of this process for good
+    return Shell(None, capsys, monkeypatch)
+
+
+@pytest.fixture
+def inside(shell, world, smtp_sink) -> Shell:
+    settings = world.settings
+    environment = {
+        "PERENNIAL_WAREHOUSE_URL": settings.warehouse_url,
+        "PERENNIAL_OWNER_URL": settings.owner_url,
+        "PERENNIAL_MLFLOW_URI": settings.mlflow_uri,
+        "PERENNIAL_HOME": str(settings.home),
+        "PERENNIAL_ARTIFACTS": str(settings.artifacts),
+        "PERENNIAL_SMTP_HOST": smtp_sink.settings.host,
+        "PERENNIAL_SMTP_PORT": str(smtp_sink.settings.port),
+        "PERENNIAL_TRIALS": "1",
+    }
+    for name, value in environment.items():
+        shell.patch.setenv(name, value)
+    shell.world = world
+    return shell

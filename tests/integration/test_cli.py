@@ -5,64 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import shutil
-from dataclasses import dataclass
 
 import pytest
 
-from ml import cli
 from ml.cli.edge import FAULT, REFUSED, USAGE
-from tests.world import MODEL, World, edit_model
+from tests.world import MODEL, edit_model
 
 DAY = ["--as-of", "2017-06-19", "--simulate"]
-
-
-@dataclass
-class Shell:
-    """`perennial` with the world's addresses in its environment."""
-
-    world: World
-    capture: pytest.CaptureFixture
-    patch: pytest.MonkeyPatch
-
-    def perennial(self, *words: str) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr of a command."""
-        self.patch.setattr("sys.argv", ["perennial", *words])
-        self.capture.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = self.capture.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    def ask(self, *words: str) -> list[dict]:
-        """The data that a command prints with --json; it must end well."""
-        code, out, err = self.perennial(*words, "--json")
-        assert (0, "") == (code, err)
-        return [json.loads(line) for line in out.splitlines()]
-
-
-@pytest.fixture
-def shell(capsys, monkeypatch) -> Shell:
-    monkeypatch.setattr(cli, "prepare_process", lambda: None)  # it would quiet the warnings of this process for good
-    return Shell(None, capsys, monkeypatch)
-
-
-@pytest.fixture
-def inside(shell, world, smtp_sink) -> Shell:
-    settings = world.settings
-    environment = {
-        "PERENNIAL_WAREHOUSE_URL": settings.warehouse_url,
-        "PERENNIAL_OWNER_URL": settings.owner_url,
-        "PERENNIAL_MLFLOW_URI": settings.mlflow_uri,
-        "PERENNIAL_HOME": str(settings.home),
-        "PERENNIAL_ARTIFACTS": str(settings.artifacts),
-        "PERENNIAL_SMTP_HOST": smtp_sink.settings.host,
-        "PERENNIAL_SMTP_PORT": str(smtp_sink.settings.port),
-        "PERENNIAL_TRIALS": "1",
-    }
-    for name, value in environment.items():
-        shell.patch.setenv(name, value)
-    shell.world = world
-    return shell
 
 
 # Every stage

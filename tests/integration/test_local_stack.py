@@ -11,7 +11,7 @@ from email.message import EmailMessage
 import pytest
 
 from ml.errors import StackError
-from ml.local import Ports, Stack, find_settings
+from ml.local import Ports, Stack, find_airflow, find_settings
 from ml.local.doctor import Finding, diagnose
 from ml.local.processes import find_members
 
@@ -47,7 +47,9 @@ def test_a_simulation_is_not_taken_for_a_live_stack(stack):
 
 
 def test_a_shell_finds_the_settings_of_the_running_stack(stack):
-    assert find_settings({"PERENNIAL_VAR": str(stack.var)}) == stack.settings()
+    shell = {"PERENNIAL_VAR": str(stack.var)}
+    assert find_settings(shell) == stack.settings()
+    assert find_airflow(stack.settings(), shell).user == stack.login[0]
 
 
 def test_airflow_loads_every_dag_file(stack):

@@ -53,7 +53,8 @@ def check_ledger(session: Session, home: Path) -> None:
         MigrationConflict: names the migration in question and what to do.
     """
     migrations = _read_migrations(home)
-    applied = _read_applied(session)
+    is_begun = session.execute(queries.load("warehouse")["has_migrations"]).scalar_one()
+    applied = _read_applied(session) if is_begun else {}
     _check_agreement(migrations, applied)
     missing = [migration.name for migration in migrations if migration.number not in applied]
     if missing:
