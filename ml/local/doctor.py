@@ -14,7 +14,6 @@ from ml.local.libgomp import LIBRARY, has_libgomp
 from ml.local.servers import fetch
 from ml.stores import queries
 from ml.stores.sessions import Database
-from ml.stores.warehouse import check_ledger
 
 ROLES = ("owner", "loader", "pipeline", "analyst")
 OLDEST_POSTGRES = 150000
@@ -153,6 +152,8 @@ def _judge_server(version: str, number: int) -> Finding:
 
 
 def _check_migrations(database: Database, settings: Settings) -> Finding:
+    from ml.stores.warehouse import check_ledger  # noqa: PLC0415 - imports LightGBM, before anybody has found libgomp for it
+
     try:
         with database.transaction() as session:
             check_ledger(session, settings.home)

@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from ml.config.settings import ROOT
 from ml.errors import PerennialError, StackError
 from ml.local.addresses import ADMIN, Addresses, name_variable
 from ml.local.airflow_api import AirflowClient
@@ -39,6 +40,13 @@ def make_databases(postgres: Postgres) -> None:
     postgres.ensure_database("warehouse", "owner", guests=WAREHOUSE_GUESTS)
     postgres.ensure_database("airflow", "airflow")
     postgres.ensure_database("mlflow", "mlflow")
+
+
+def migrate_warehouse(addresses: Addresses) -> None:
+    """Bring the platform's own tables up to this version."""
+    from ml.stores.warehouse import migrate  # noqa: PLC0415 - imports every heavy library
+
+    migrate(addresses.database_url("owner"), ROOT)
 
 
 def make_client(addresses: Addresses) -> AirflowClient:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from ml.config.settings import ROOT
 from ml.errors import PerennialError, StackError
 from ml.local.addresses import Addresses, name_variable
 from ml.local.fleet import (
@@ -23,13 +22,13 @@ from ml.local.fleet import (
     make_postgres,
     make_registry,
     migrate_airflow,
+    migrate_warehouse,
     write_login,
 )
 from ml.local.ports import require_free
 from ml.local.processes import Identity, end_all, find_members, identify
 from ml.local.record import Record, State, forget_record, read_record, try_lock, unpack_addresses, write_record
 from ml.local.servers import Server
-from ml.stores.warehouse import migrate
 
 VARIABLE = "PERENNIAL_STACK"
 WATCH_SECONDS = 1.0
@@ -68,7 +67,7 @@ class Supervisor:
         self._say("starting PostgreSQL")
         self._postgres.start()
         make_databases(self._postgres)
-        migrate(self._addresses.database_url("owner"), ROOT)
+        migrate_warehouse(self._addresses)
         self._say("starting MLflow and the mail sink")
         if self._addresses.mail_server is None:
             self._launch(make_mail_sink(self._addresses))

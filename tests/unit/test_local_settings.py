@@ -80,6 +80,11 @@ def test_the_copy_of_libgomp_is_a_library(tmp_path):
     assert (link_libgomp(tmp_path) / "libgomp.so.1").resolve().read_bytes()[:4] == b"\x7fELF"
 
 
+def test_a_command_loads_no_booster_before_it_has_found_libgomp():
+    code = "import sys, ml.cli, ml.local.supervisor; print({'lightgbm', 'pandas', 'sklearn'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
 def _write_dotenv(example: Path, target: Path) -> str:
     command = [sys.executable, "-I", ROOT / "ml" / "local" / "dotenv.py", example, target]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
