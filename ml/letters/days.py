@@ -52,7 +52,7 @@ def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realis
         summary=f"{check.rows} rows of {check.as_of} were scored with version {check.version}. {decision.sentence}",
         moved=(*list_drift(check), *outcomes),
         system_did=_what_the_decision_did(decision, check),
-        you_must=(),
+        you_must=_ask_about_the_reference(check),
         chart=_chart_drift(check),
         chart_limit=psi_limit,
         chart_title=DRIFT_TITLE,
@@ -62,12 +62,13 @@ def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realis
 
 def list_drift(check: DriftCheck) -> tuple[tuple[str, str, str, str], ...]:
     """The mean score and the columns that moved most, as rows of a mail."""
+    rebuilt = (("training rows", "", "rebuilt", f"not those that version {check.version} was trained on"),)
     score = ("mean score", "holdout", f"{check.prediction_shift:+.1%}", f"PSI {check.score_psi:.3f}")
     columns = (
         (feature.column, show_number(feature.reference_mean), show_number(feature.current_mean), _remark(feature))
         for feature in _strongest(check)
     )
-    return (score, *columns)
+    return (*(rebuilt if check.is_restated else ()), score, *columns)
 
 
 def _strongest(check: DriftCheck) -> list[FeatureDrift]:
@@ -79,6 +80,17 @@ def _remark(feature: FeatureDrift) -> str:
     words += ["drifted"] if feature.is_drifted else []
     words += [] if feature.can_trigger else ["by construction"]
     return ", ".join(words)
+
+
+def _ask_about_the_reference(check: DriftCheck) -> tuple[str, ...]:
+    if not check.is_restated:
+        return ()
+    sentences = (
+        f"Find out why snapshots or labels were rebuilt: they are not those that version {check.version} was trained on. "
+        "Drift of the columns is measured against the new ones and may not show; the mean score still is. "
+        "If the new ones are right, the next retraining learns from them."
+    )
+    return (sentences,)
 
 
 def _what_the_decision_did(decision: Decision, check: DriftCheck) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from math import nan
 
 import pandas as pd
 
@@ -174,21 +175,22 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
         reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
         holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
         current = warehouse.read_snapshot(session, declaration, run.as_of)
+        is_restated = warehouse.is_restated(session, version)
     predictor = load_version(stores, version)
-    reference_scores = score_rows(predictor, holdout)
     day = ScoredDay(
         model=declaration.model,
         as_of=run.as_of,
         version=version.version,
         scores=pd.Series(predictor.score(current), index=current.index),
-        reference_scores=reference_scores,
-        reference_mean_score=float(reference_scores.mean()),
+        reference_scores=score_rows(predictor, holdout),
+        reference_mean_score=version.holdout_mean_score or nan,  # none is an error, and today's rows cannot stand in for it
     )
-    inputs = list(reference.features.columns)
-    check = measure_drift(reference.features, current, day)
-    html = render_report(reference.features, current[inputs], declaration.model)
-    stores.registry.keep_report(version.mlflow_run_id, run, html)
-    return replace(check, report=f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}")
+    known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
+    trained_on = reference.features[[name for name in reference.features.columns if name in known]]
+    check = measure_drift(trained_on, current, day)
+    stores.registry.keep_report(version.mlflow_run_id, run, render_report(trained_on, current, declaration.model))
+    report = f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}"
+    return replace(check, report=report, is_restated=is_restated)
 
 
 @recorded

@@ -31,6 +31,7 @@ class DriftCheck:
         drifted_share: drifted columns among those that can trigger.
         prediction_shift: relative change of the mean score against the champion's holdout scores.
         is_drifted: share or shift over its limit.
+        is_restated: the training rows were rebuilt since, so that the reference is not what the version was trained on.
     """
 
     model: str
@@ -43,6 +44,7 @@ class DriftCheck:
     score_psi: float
     is_drifted: bool
     report: str | None = None
+    is_restated: bool = False
 
 
 @dataclass(frozen=True)

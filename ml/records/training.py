@@ -159,6 +159,11 @@ class Version:
         return Recipe(cast("Algorithm", self.algorithm), numbers)
 
     @property
+    def rulings(self) -> Mapping[str, str]:
+        """What a person had ruled about the inputs: the words among the parameters."""
+        return {name: words for name, words in self.parameters.items() if isinstance(words, str)}
+
+    @property
     def recipe_hash(self) -> str:
         """Two versions with equal data hash and equal recipe hash are the same predictor."""
         return recipe_hash(self.algorithm, self.parameters)

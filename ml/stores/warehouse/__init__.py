@@ -10,7 +10,7 @@ from ml.stores.warehouse.labels import build_labels, judge_delivery, label_deliv
 from ml.stores.warehouse.migrations import check_ledger, migrate, render_migrations
 from ml.stores.warehouse.point_in_time import first_covered_day
 from ml.stores.warehouse.publishing import ScoringJob, publish
-from ml.stores.warehouse.reading import read_labels, read_scores, read_snapshot, read_training_set
+from ml.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
 from ml.stores.warehouse.snapshots import build_snapshot, quarantine_rows
 from ml.stores.warehouse.sync import sync
 from ml.stores.warehouse.tables import check_columns, describe_features, read_columns
@@ -24,6 +24,7 @@ __all__ = [
     "copy_frame",
     "describe_features",
     "first_covered_day",
+    "is_restated",
     "judge_delivery",
     "label_delivery",
     "migrate",

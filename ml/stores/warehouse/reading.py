@@ -11,7 +11,7 @@ import pandas as pd
 
 from ml.config import Declaration
 from ml.errors import SnapshotMissing
-from ml.records import Column, TrainingSet
+from ml.records import Column, TrainingSet, Version
 from ml.stores import queries
 from ml.stores.sessions import Session
 from ml.stores.warehouse.tables import read_columns
@@ -42,7 +42,7 @@ def read_training_set(session: Session, declaration: Declaration, as_ofs: Sequen
         SnapshotMissing: a day has no valid snapshot, or no labels.
     """
     model = declaration.model
-    checksums = {kind: _find_checksums(session, model.name, kind, as_ofs) for kind in ("features", "labels")}
+    checksums = _find_training_checksums(session, model.name, as_ofs)
     columns = read_columns(session, model.name)
     listed = "".join(f', features."{column.name}"' for column in columns)
     query = f"""
@@ -58,8 +58,18 @@ def read_training_set(session: Session, declaration: Declaration, as_ofs: Sequen
         features=rows.drop(columns=["label", *segments]),
         labels=rows["label"],
         segments=rows[segments],
-        data_hash=_hash_data(declaration, checksums),
+        data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums),
     )
+
+
+def is_restated(session: Session, version: Version) -> bool:
+    """Do its training days hold other rows now than those it was trained on? Later queries and rulings alone do not count.
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    checksums = _find_training_checksums(session, version.model, version.training_as_ofs)
+    return _hash_data(version.query_hash, version.rulings, checksums) != version.data_hash
 
 
 def read_scores(session: Session, model: str, as_of: date) -> pd.DataFrame:
@@ -111,11 +121,15 @@ def _find_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[da
     return found
 
 
-def _hash_data(declaration: Declaration, checksums: Mapping[str, Mapping[date, str]]) -> str:
+def _find_training_checksums(session: Session, model: str, as_ofs: Sequence[date]) -> dict[str, dict[date, str]]:
+    return {kind: _find_checksums(session, model, kind, as_ofs) for kind in ("features", "labels")}
+
+
+def _hash_data(query_hash: str, rulings: Mapping[str, str], checksums: Mapping[str, Mapping[date, str]]) -> str:
     """SHA-256 over the checksums of snapshots and labels, day by day, the hash of the queries, and what a person ruled."""
-    ruled = [f"{key} {text}" for key, text in sorted(declaration.model.training.rulings.items())]
+    ruled = [f"{key} {text}" for key, text in sorted(rulings.items())]
     parts = [f"{kind} {day} {checksum}" for kind, days in sorted(checksums.items()) for day, checksum in sorted(days.items())]
-    return hashlib.sha256("\n".join([declaration.query_hash, *ruled, *parts]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([query_hash, *ruled, *parts]).encode()).hexdigest()
 
 
 def _pandas_types(columns: Sequence[Column], segments: Sequence[str]) -> dict[str, str]:
