@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ml import local
 from ml.config import Settings, load_declaration
@@ -97,7 +98,7 @@ def show(facts: Mapping[str, object], *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     for name, value in facts.items():
-        console.print(f"[bold]{name.replace('_', ' ')}[/bold]  {value}", soft_wrap=True)
+        console.print(Text.assemble((name.replace("_", " "), "bold"), f"  {value}"), soft_wrap=True)
 
 
 def show_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str = "Nothing.") -> None:
@@ -111,7 +112,7 @@ def show_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: st
         return
     table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(Text(str(value)) for value in row.values()))
     Console(highlight=False).print(table)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ml.errors import StackError
 
@@ -58,5 +59,5 @@ class Account:
     def table(self, rows: Sequence[Mapping[str, object]]) -> None:
         table = Table(*(str(name) for name in rows[0]), header_style="bold", pad_edge=False)
         for row in rows:
-            table.add_row(*(str(value) for value in row.values()))
+            table.add_row(*(Text(str(value)) for value in row.values()))
         self.console.print(table)
