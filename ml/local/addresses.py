@@ -64,12 +64,13 @@ def _read_port(environment: Mapping[str, str], server: str) -> int:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Every address of one stack, from its folder, its ports and the passwords in the folder."""
+    """Every address of one stack, from its folder, its ports and the passwords in the folder; `trials` as in `Settings`."""
 
     var: Path
     ports: Ports
     simulated_until: date | None = None
     mail_server: Smtp | None = None
+    trials: int | None = None
 
     @property
     def smtp(self) -> Smtp:
@@ -139,6 +140,7 @@ class Addresses:
     def _shared(self) -> dict[str, str]:
         smtp = self.smtp
         until = {"PERENNIAL_SIMULATED_UNTIL": self.simulated_until.isoformat()} if self.simulated_until else {}
+        trials = {"PERENNIAL_TRIALS": str(self.trials)} if self.trials else {}
         login = {"PERENNIAL_SMTP_USER": smtp.user or "", "PERENNIAL_SMTP_PASSWORD": smtp.password or ""} if smtp.user else {}
         return {
             "PERENNIAL_WAREHOUSE_URL": self.database_url("pipeline"),
@@ -152,6 +154,7 @@ class Addresses:
             "PERENNIAL_AIRFLOW_URL": self.airflow_url,
             **login,
             **until,
+            **trials,
         }
 
 

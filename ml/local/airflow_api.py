@@ -45,8 +45,10 @@ class AirflowClient:
 
     def dags(self) -> tuple[str, ...]:
         """The ids of all DAGs, sorted."""
-        answer = self.request("GET", f"/dags?limit={PAGE}&order_by=dag_id")
-        return tuple(dag["dag_id"] for dag in answer["dags"])
+        found: list[str] = []
+        while page := self.request("GET", f"/dags?limit={PAGE}&offset={len(found)}&order_by=dag_id")["dags"]:
+            found += (dag["dag_id"] for dag in page)
+        return tuple(found)
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run."""

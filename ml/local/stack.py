@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from ml.config import Settings, Smtp
+from ml.config.settings import read_trials
 from ml.errors import PerennialError, StackError
 from ml.local.addresses import ADMIN, Addresses, Ports, find_var
 from ml.local.airflow_api import AirflowClient
@@ -62,7 +63,7 @@ class Stack:
     ) -> None:
         self.var = var.absolute()
         self._process: subprocess.Popen[bytes] | None = None
-        self._wanted = Addresses(self.var, ports or Ports.from_environment(), simulated_until, mail_server)
+        self._wanted = Addresses(self.var, ports or Ports.from_environment(), simulated_until, mail_server, read_trials())
 
     @property
     def record(self) -> Record | None:

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 import pytest
 
 from ml.errors import StackError
-from ml.local import Ports, Stack, find_airflow, find_settings
+from ml.local import Ports, Stack, airflow_api, find_airflow, find_settings
 from ml.local.doctor import Finding, diagnose
 from ml.local.processes import find_members
 
@@ -54,6 +54,13 @@ def test_a_shell_finds_the_settings_of_the_running_stack(stack):
 
 def test_airflow_loads_every_dag_file(stack):
     assert stack.airflow.import_errors() == ()
+
+
+def test_every_dag_is_listed_however_many_pages_they_fill(stack, monkeypatch):
+    dags = stack.airflow.dags()
+    monkeypatch.setattr(airflow_api, "PAGE", 5)
+    assert len(dags) > 5
+    assert dags == stack.airflow.dags()
 
 
 def test_the_doctor_finds_everything_well_and_asks_its_caller_too(stack):

@@ -15,7 +15,7 @@ import pytest
 from ml.config import Smtp
 from ml.config.settings import ROOT
 from ml.errors import ConfigError, StackError
-from ml.local import Ports, find_settings
+from ml.local import Ports, Stack, find_settings
 from ml.local.addresses import Addresses
 from ml.local.libgomp import link_libgomp
 from ml.local.passwords import read_passwords
@@ -64,6 +64,14 @@ def test_the_settings_of_a_shell_are_those_of_the_stack(tmp_path):
     settings = Addresses(tmp_path, Ports(mlflow=5001, mail=2525)).settings()
     assert settings.mlflow_uri == "http://127.0.0.1:5001"
     assert (settings.smtp.port, settings.smtp.user) == (2525, None)
+
+
+def test_a_shell_tunes_with_as_many_trials_as_the_stack_that_it_finds(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERENNIAL_TRIALS", "12")
+    stack = Stack(tmp_path)
+    monkeypatch.delenv("PERENNIAL_TRIALS")
+    assert stack.settings().trials == 12
+    assert stack.addresses.airflow()["PERENNIAL_TRIALS"] == "12"
 
 
 def test_the_mail_connection_carries_the_login_of_a_named_server(tmp_path):
