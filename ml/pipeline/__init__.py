@@ -9,7 +9,8 @@ stage leaves to the next are facts in the ledger (the snapshot of the day, the v
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
 Read `daily` first, then `learning`, `comparing` and `promoting`; `champion` loads what serves, `contests` keeps who is under
-test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at.
+test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
+finds the days that can teach.
 """
 
 from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_baseline, load_version, score_rows
 from ml.pipeline.contests import Lost, Pair, close_contests, enter_pairs
 from ml.pipeline.evidence import find_champion, labels_of_shift_mature_on
-from ml.pipeline.learning import build_matured_labels
+from ml.pipeline.labelling import build_matured_labels
 from ml.pipeline.measuring import Seconds, time_pair, weigh
 from ml.pipeline.opening import Stores, recorded
 from ml.records import Comparison, Run, TrainingSet, Verdict, Version
@@ -41,7 +41,7 @@ def compare(stores: Stores, run: Run) -> Comparison:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         challenger, champion = _find_contestants(session, run)
-        labelled = build_matured_labels(session, declaration, run)
+        labelled = build_matured_labels(session, declaration, run).days
         take_lock(session, "contests", run.model)
         pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion, labelled=labelled)
     judged = tuple(_judge_all(stores, declaration, run, pairs))

@@ -92,7 +92,7 @@ def choose_as_ofs(model: Model, pair: Pair, labelled: Days) -> Days:
 
 def _is_ahead(pair: Pair, labelled: Days) -> bool:
     """Does this run's clock see all that was looked at? A rerun of an older day judges nobody anew."""
-    return not pair.looked_at or pair.looked_at[-1] <= labelled[-1]
+    return not pair.looked_at or pair.looked_at[-1] <= max(labelled, default=date.min)
 
 
 def _settle_contests(session: Session, model: Model, run: Run, champion: Version) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import partial
 from math import nan
@@ -11,11 +12,12 @@ import pandas as pd
 from ml import letters
 from ml.config import Declaration, read_code_version
 from ml.decide import decide as choose
-from ml.errors import NothingToDo, PublicationBlocked, ValidationFailed
+from ml.errors import NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
 from ml.monitor import ScoredDay, measure_drift, realise, render_report
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_version, score_rows, settle
 from ml.pipeline.evidence import find_champion, gather
+from ml.pipeline.labelling import build_matured_labels, label_day, matured_days
 from ml.pipeline.opening import Stores, recorded
 from ml.records import (
     Decision,
@@ -35,6 +37,7 @@ from ml.stores.sessions import Session, take_lock
 from ml.validate import Findings, SuiteName, check_bands, conclude, load_suite, run_suite
 
 SHOWN_OUTCOMES = 4
+log = logging.getLogger(__name__)
 
 
 @recorded
@@ -148,25 +151,35 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
 
 
 def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:
-    """Compare every publication whose labels have matured with them, one transaction each."""
+    """Compare every publication whose labels have matured with them, one transaction each.
+
+    One that cannot be measured stops neither the others nor the day; the next run tries again.
+    """
     model = declaration.model
     with stores.warehouse.transaction() as session:
         waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
     matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
-    measured = [publication for publication in matured if _measure_outcome(stores, declaration, run, publication)]
-    write_cards(stores, run, (publication.version for publication in measured))
+    measured: list[int] = []
+    failures: list[str] = []
+    for publication in matured:
+        try:
+            _measure_outcome(stores, declaration, run, publication)
+        except PermanentError as failure:
+            failures.append(str(failure))
+        else:
+            measured.append(publication.version)
+    if failures:
+        log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
+    write_cards(stores, run, measured)
 
 
-def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> bool:
+def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
     with stores.warehouse.transaction() as session:
-        if warehouse.label_delivery(session, declaration, publication.as_of, run.clock) is not None:
-            return False  # an outage must not look like an outcome: the next run asks again
-        warehouse.build_labels(session, declaration, run, publication.as_of)
+        label_day(session, declaration, run, publication.as_of)
         scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
         labels = warehouse.read_labels(session, run.model, publication.as_of)
         realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
         ledger.record_outcome(session, run, publication, realised)
-    return True
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:
@@ -196,14 +209,16 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
 @recorded
 def decide(stores: Stores, run: Run) -> Decision:
     """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
-    model = stores.declaration(run.model).model
+    declaration = stores.declaration(run.model)
+    model = declaration.model
     if run.purpose == "backfill":
         raise NothingToDo(f"{run}: a backfill asks for nothing and mails nobody.")
     with stores.warehouse.transaction() as session:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
         if not checks or checks[0].as_of != run.as_of:
             raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        decision = _record(session, run, choose(gather(session, model, run), model.monitoring))
+        evidence = gather(session, model, run, matured=build_matured_labels(session, declaration, run).days)
+        decision = _record(session, run, choose(evidence, model.monitoring))
         outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
         letter = letters.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
         ledger.put_letter(session, run, letter, model.owner)
@@ -213,7 +228,8 @@ def decide(stores: Stores, run: Run) -> Decision:
 def _block(session: Session, declaration: Declaration, run: Run, because: str, found: letters.Findings) -> Decision:
     """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
     model = declaration.model
-    decision = _record(session, run, choose(gather(session, model, run, blocked_because=because), model.monitoring))
+    evidence = gather(session, model, run, matured=matured_days(session, model, run.clock), blocked_because=because)
+    decision = _record(session, run, choose(evidence, model.monitoring))
     if run.purpose != "backfill":
         served = ledger.newest_publication(session, run.model)
         letter = letters.write_block(run, decision, found, letters.say_what_is_served(served))

@@ -57,6 +57,7 @@ def _(assembly: Assembly) -> Facts:
         "holdout": f"{assembly.plan.holdout[0]} .. {assembly.plan.holdout[-1]}",
         "knowledge_lag_days": assembly.plan.knowledge_lag_days,
         "data_hash": assembly.data_hash,
+        "left_out": " ".join(assembly.left_out) or "nothing",
     }
 
 

@@ -12,12 +12,17 @@ from ml.stores.sessions import Session
 BUDGET_DAYS = 30
 
 
-def gather(session: Session, model: Model, run: Run, *, blocked_because: str | None = None) -> Evidence:
-    """All evidence for the decision of the day; with `blocked_because` the decision is BLOCK whatever else there is."""
+def gather(
+    session: Session, model: Model, run: Run, *, matured: tuple[date, ...], blocked_because: str | None = None
+) -> Evidence:
+    """All evidence for the decision of the day; with `blocked_because` the decision is BLOCK whatever else there is.
+
+    Args:
+        matured: the as_ofs that a training could learn from, oldest first.
+    """
     champion = find_champion(session, run)
     trained = ledger.last_training(session, model.name, before=run.as_of)
     checks = ledger.last_checks(session, model.name, run.as_of, limit=model.monitoring.persistence[1])
-    matured = matured_days(session, model, run.clock)
     today = next((check for check in checks if check.as_of == run.as_of), None)
     return Evidence(
         model=model.name,
@@ -62,15 +67,6 @@ def look_back(session: Session, run: Run, declaration: Declaration, champion: Ve
         is_asked_by_drift=decision is not None and decision.choice is Choice.TRAIN,
         query_hash=declaration.query_hash,
     )
-
-
-def matured_days(session: Session, model: Model, clock: datetime) -> tuple[date, ...]:
-    """Every training as_of with a valid snapshot whose labels have matured on this clock, oldest first."""
-    cutoff = model.latest_matured(clock)
-    weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7 + 1
-    possible = set(model.training_as_ofs(cutoff - timedelta(weeks=weeks), cutoff))
-    first = min(possible, default=cutoff)
-    return tuple(day for day in ledger.valid_days(session, model.name, first=first, last=cutoff) if day in possible)
 
 
 def measure_auc_loss(session: Session, run: Run, champion: Version) -> float | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +14,30 @@ from ml.config import Declaration, read_code_version
 from ml.errors import HistoryTooShort, NotAsked, NothingToTrain
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import score_rows
-from ml.pipeline.evidence import find_champion, look_back, matured_days
+from ml.pipeline.evidence import find_champion, look_back
+from ml.pipeline.labelling import build_matured_labels, matured_days
 from ml.pipeline.opening import Stores, recorded
 from ml.predictor import load_predictor
-from ml.records import Assembly, Choice, Origin, Outcome, Recipe, Run, SearchHistory, SplitPlan, Trained, TrainingSet, Version
+from ml.records import (
+    Assembly,
+    Choice,
+    Labelled,
+    Origin,
+    Outcome,
+    Recipe,
+    Run,
+    SearchHistory,
+    SplitPlan,
+    Trained,
+    TrainingSet,
+    Version,
+)
 from ml.stores import ledger, warehouse
 from ml.stores.sessions import Session, take_lock
 from ml.train import plan_split, refit
 from ml.train import train as search
+
+log = logging.getLogger(__name__)
 
 
 def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
@@ -55,9 +71,9 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     """
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        matured = build_matured_labels(session, declaration, run)
+        labelled = build_matured_labels(session, declaration, run)
         try:
-            plan = plan_split(declaration.model, matured, run.as_of)
+            plan = plan_training(declaration, labelled, run)
         except HistoryTooShort as short:
             raise NothingToTrain(str(short)) from short
         training = warehouse.read_training_set(session, declaration, plan.training)
@@ -66,7 +82,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
             raise NothingToTrain(
                 f"{run}: version {done.version} was trained on these very rows for this day and has its verdict."
             )
-    return Assembly(run.as_of, plan, len(training.labels), training.data_hash)
+    return Assembly(run.as_of, plan, len(training.labels), training.data_hash, labelled.left_out)
 
 
 def _waits_for_promotion(session: Session, run: Run) -> bool:
@@ -80,16 +96,18 @@ def _waits_for_promotion(session: Session, run: Run) -> bool:
     )
 
 
-def build_matured_labels(session: Session, declaration: Declaration, run: Run) -> tuple[date, ...]:
-    """Label every matured day that has none yet; a day whose source has not delivered is left out, and those after it."""
-    labelled = []
-    for day in matured_days(session, declaration.model, run.clock):
-        if not ledger.has_labels(session, run.model, day, declaration.query_hash):
-            if warehouse.label_delivery(session, declaration, day, run.clock) is not None:
-                break
-            warehouse.build_labels(session, declaration, run, day)
-        labelled.append(day)
-    return tuple(labelled)
+def plan_training(declaration: Declaration, labelled: Labelled, run: Run) -> SplitPlan:
+    """Which as_ofs train and which are held out; the log says which could do neither.
+
+    Raises:
+        HistoryTooShort: too few are left.
+    """
+    for reason in labelled.left_out:
+        log.warning("train %s: left out. %s", run, reason)
+    try:
+        return plan_split(declaration.model, labelled.days, run.as_of)
+    except HistoryTooShort as short:
+        raise HistoryTooShort(" ".join((str(short), *labelled.left_out))) from short
 
 
 @recorded
@@ -103,7 +121,7 @@ def train(stores: Stores, run: Run) -> Version:
         raise NotAsked(f"{run}: a backfill never trains.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        plan = plan_split(declaration.model, build_matured_labels(session, declaration, run), run.as_of)
+        plan = plan_training(declaration, build_matured_labels(session, declaration, run), run)
         training = warehouse.read_training_set(session, declaration, plan.training)
         holdout = warehouse.read_training_set(session, declaration, plan.holdout)
         champion = find_champion(session, run)

@@ -13,7 +13,7 @@ from ml.records.recipes import Recipe, recipe_hash
 from ml.records.runs import Purpose, Run
 from ml.records.scoring import Publication, ScoringRules, Tally
 from ml.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
-from ml.records.training import Assembly, Baseline, Origin, SplitPlan, Trained, TrainingSet, Version
+from ml.records.training import Assembly, Baseline, Labelled, Origin, SplitPlan, Trained, TrainingSet, Version
 from ml.records.tuning import SearchHistory, Tuning
 from ml.records.verdicts import (
     METRIC_NAMES,
@@ -48,6 +48,7 @@ __all__ = [
     "Guard",
     "Interval",
     "Json",
+    "Labelled",
     "Letter",
     "Look",
     "MetricComparison",

@@ -58,13 +58,22 @@ class SplitPlan:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """The matured as_ofs that have labels, oldest first, and a sentence about each that got none."""
+
+    days: tuple[date, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Assembly:
-    """What a training would use: references, not rows."""
+    """What a training would use, and the sentences about what it may not use: references, not rows."""
 
     as_of: date
     plan: SplitPlan
     rows: int
     data_hash: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

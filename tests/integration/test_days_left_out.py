@@ -1,0 +1,84 @@
+"""Days that cannot teach: what their source never delivered, what fails to be labelled, and what a former definition built.
+
+The horizon is two weeks and the grace two days: 05-22 matures on 06-07, 05-29 on 06-14, 06-12 on 06-28.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from ml import pipeline
+from ml.errors import GrainViolated
+from ml.stores import ledger
+from tests.integration.test_ledger_days import CHECK
+from tests.world import FIRST_DAY, MODEL, World
+
+OUTAGE = """
+update source.orders set known_at = '2017-06-20' where ordered_at >= '2017-05-22' and ordered_at < '2017-05-29'"""
+NULL_LABEL = "case when :as_of <> date '{day}' then (returned.household_id is null)::integer end as label"
+
+
+@pytest.fixture
+def history(postgres, backfilled, open_world):
+    """A world with snapshots of 03-27 to 06-05, and no champion yet."""
+    postgres.make("history", template=backfilled)
+    with open_world("history") as world:
+        yield world
+    postgres.drop("history")
+
+
+@pytest.fixture
+def after_outage(history):
+    """The orders of one week were loaded when the labels of 05-15 and 05-22, which need them, had matured."""
+    history.tell(OUTAGE)
+    return history
+
+
+def edit_labels(world: World, after: str, before: str = "(returned.household_id is null)::integer as label") -> None:
+    file = world.settings.home / "sql" / MODEL / "labels.sql"
+    file.write_text(file.read_text().replace(before, after))
+
+
+# What was not delivered
+def test_a_day_without_its_delivery_is_left_out_and_the_later_ones_train(after_outage):
+    assembly = pipeline.assemble(after_outage.stores, after_outage.run("2017-06-21"))
+    assert (date(2017, 5, 29), date(2017, 6, 5)) == assembly.plan.holdout
+    assert date(2017, 5, 8) == assembly.plan.training[-1]
+    assert ["lapse, as_of 2017-05-15", "lapse, as_of 2017-05-22"] == [reason.partition(":")[0] for reason in assembly.left_out]
+
+
+def test_a_day_without_its_delivery_is_nothing_new_to_learn(after_outage):
+    run = after_outage.run(FIRST_DAY)
+    with after_outage.stores.warehouse.transaction() as session:
+        ledger.record_drift_check(session, run, replace(CHECK, as_of=FIRST_DAY))
+    assert date(2017, 5, 8) == pipeline.decide(after_outage.stores, run).evidence.newest_matured
+
+
+# What cannot be labelled
+def test_a_day_whose_labels_fail_is_left_out_with_its_reason(history):
+    edit_labels(history, NULL_LABEL.format(day="2017-05-15"))
+    assembly = pipeline.assemble(history.stores, history.run(FIRST_DAY))
+    assert date(2017, 5, 22) == assembly.plan.holdout[-1]
+    assert ("lapse, as_of 2017-05-15: labels.sql gives null as label: every row needs one.",) == assembly.left_out
+
+
+def test_labels_that_fail_on_every_day_are_an_error(history):
+    edit_labels(history, "null::integer as label")
+    with pytest.raises(GrainViolated, match="gives null as label"):
+        pipeline.assemble(history.stores, history.run(FIRST_DAY))
+
+
+def test_a_publication_that_cannot_be_measured_stops_neither_the_others_nor_the_day(world, caplog):
+    later, last = FIRST_DAY + timedelta(weeks=1), FIRST_DAY + timedelta(weeks=4)
+    edit_labels(world, NULL_LABEL.format(day=FIRST_DAY))
+    for day in (later, last):
+        pipeline.refresh(world.stores, world.run(day))
+        pipeline.validate(world.stores, world.run(day))
+        pipeline.score(world.stores, world.run(day))
+    pipeline.monitor(world.stores, world.run(last))
+    assert [later] == [row["as_of"] for row in world.ask("select as_of from ledger.outcomes")]
+    assert "cannot be measured: 1, the newest: lapse, as_of 2017-06-12: labels.sql gives null" in caplog.text
+    assert pipeline.decide(world.stores, world.run(last)).evidence.newest_matured == later
