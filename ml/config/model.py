@@ -23,6 +23,7 @@ from ml.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEK_DAYS = 7
 
 
 def _check_timezone(value: str) -> str:
@@ -149,6 +150,28 @@ class Model(Section):
         absent = self.label.absence_of
         if absent is not None and absent not in self.sources:
             raise ValueError(f"label.absence_of = '{absent}' is none of the sources {sorted(self.sources)}")
+        if absent is not None and self.sources[absent].times != "versioned":
+            raise ValueError(
+                f"label.absence_of = '{absent}' names a table with times = \"{self.sources[absent].times}\", of which nobody can "
+                "tell whether it was delivered: name a source with event_at and known_at, or leave absence_of out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_room_for_a_fold(self) -> Model:
+        """A fold validates as_ofs that lie at least the horizon after the oldest that trains; they come once a week."""
+        training, horizon_days = self.training, self.label.horizon_days
+        needed = -(-horizon_days // WEEK_DAYS) + 1
+        if training.min_as_ofs < needed:
+            raise ValueError(
+                f"training.min_as_ofs = {training.min_as_ofs} weekly snapshots span less than label.horizon_days = "
+                f"{horizon_days}, so that no fold could validate: write min_as_ofs = {needed} or more, and as_ofs no less"
+            )
+        if training.as_ofs < training.min_as_ofs:
+            raise ValueError(
+                f"training.as_ofs = {training.as_ofs} is less than min_as_ofs = {training.min_as_ofs}, so that nothing could "
+                f"ever train: write as_ofs = {training.min_as_ofs} or more"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,12 @@
 """sql/lapse/labels.sql on drawn tables: as_of 05-08 counts the outcome in [05-08, 06-05), of facts learned by 06-07 00:00."""
 
+from datetime import UTC, date, datetime
+
 import pytest
+from sqlalchemy import text
+
+from ml.stores.warehouse import label_delivery
+from tests.drawn import declare, with_source
 
 COHORT = """
     household_id | ordered_at           | known_at
@@ -46,3 +52,11 @@ def test_a_household_outside_the_cohort_has_no_label(warehouse):
     """,
     )
     assert warehouse.labels("lapse", as_of="2017-05-08") == {1: 1}
+
+
+def test_an_outage_is_found_however_short_the_queries_look_back(warehouse):
+    warehouse.session.execute(text("delete from source.orders where ordered_at between '2017-05-15' and '2017-05-22'"))
+    warehouse.load("source.orders", COHORT.replace("05-06", "06-04"))
+    declaration = with_source(declare("lapse"), "orders", lookback_days=3)
+    found = label_delivery(warehouse.session, declaration, date(2017, 5, 8), datetime(2017, 7, 1, tzinfo=UTC))
+    assert "orders holds 0 facts in the 7 days from 2017-05-15, and its usual week 1" in found

@@ -69,3 +69,8 @@ def test_where_history_is_shorter_than_eight_weeks_the_weeks_that_exist_count():
 def test_a_last_week_that_is_cut_short_needs_its_part_of_a_week():
     ten_days = LAPSE.model_copy(update={"label": LAPSE.label.model_copy(update={"horizon_days": 10})})
     assert judge_delivery(ten_days, DAY, USUAL | deliver(DAY, date(2017, 5, 17))) is None
+
+
+def test_without_one_usual_week_before_the_day_nothing_can_be_judged():
+    short = deliver(DAY - timedelta(days=6), date(2017, 6, 4))
+    assert "orders holds no usual week before this day" in judge_delivery(LAPSE, DAY, short)

@@ -58,12 +58,15 @@ def label_delivery(session: Session, declaration: Declaration, as_of: date, cloc
     """
     model = declaration.model
     absent = model.label.absence_of
-    if absent is None or model.sources[absent].event_at is None:
+    if absent is None:
         return None
     known_until = min(clock, model.matured_at(as_of))
     bounds = Bounds(as_of, known_until + timedelta(microseconds=1), known_until)
-    with open_views(session, declaration, bounds):
-        days = _count_days(session, model, absent, as_of)
+    # What is usual is measured over eight weeks, however far the queries look back.
+    guarded = {absent: model.sources[absent].model_copy(update={"lookback_days": WEEK_DAYS * USUAL_WEEKS})}
+    watched = declaration.model_copy(update={"model": model.model_copy(update={"sources": guarded})})
+    with open_views(session, watched, bounds):
+        days = _count_days(session, model, absent)
     return judge_delivery(model, as_of, days)
 
 
@@ -71,8 +74,8 @@ def judge_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str |
     """Why the horizon of `as_of` may be incomplete, or None.
 
     The newest fact must lie on the last local day of the horizon or later, and each week of the horizon must hold its
-    share (`min_weekly_volume`) of the median of the eight weeks before `as_of`, as far as history goes back. Single days
-    may be empty: shops close on Christmas Day.
+    share (`min_weekly_volume`) of the median of the eight weeks before `as_of`, as far as history goes back, at least one.
+    Single days may be empty: shops close on Christmas Day.
 
     Args:
         model: horizon and limits.
@@ -85,6 +88,11 @@ def judge_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str |
     if newest is None or newest < last:
         return f"{model.name}, as_of {as_of}: the newest fact of {source} is of {newest}; labels need it up to {last}."
     usual = _usual_week(as_of, days)
+    if not usual:
+        return (
+            f"{model.name}, as_of {as_of}: {source} holds no usual week before this day to measure its delivery by: labels "
+            "need at least one."
+        )
     for week in range(0, horizon, WEEK_DAYS):
         length = min(WEEK_DAYS, horizon - week)
         begins = as_of + timedelta(days=week)
@@ -109,13 +117,12 @@ def _sum_days(days: Mapping[date, int], begins: date, length: int) -> int:
     return sum(days.get(begins + timedelta(days=offset), 0) for offset in range(length))
 
 
-def _count_days(session: Session, model: Model, source: str, as_of: date) -> dict[date, int]:
+def _count_days(session: Session, model: Model, source: str) -> dict[date, int]:
     event_at = f'"{model.sources[source].event_at}"'
     statement = f"""
         select ({event_at} at time zone :timezone)::date as day, count(*) as facts
-        from pg_temp."{source}" where {event_at} >= :since group by 1"""  # noqa: S608 - checked identifiers
-    since = model.start(as_of - timedelta(days=WEEK_DAYS * USUAL_WEEKS))
-    return {row.day: row.facts for row in session.execute(text(statement), {"timezone": model.timezone, "since": since})}
+        from pg_temp."{source}" group by 1"""  # noqa: S608 - checked identifiers
+    return {row.day: row.facts for row in session.execute(text(statement), {"timezone": model.timezone})}
 
 
 @contextmanager
