@@ -108,13 +108,16 @@ def _remove_foreign(folder: Path, manifest: Mapping[str, str]) -> None:
 
 
 def draw_learning_curve(candidate: Candidate, fold: FoldRows) -> dict[int, float]:
-    """AUC on the last fold when only the newest quarter, half, or all of its training as_ofs are fitted."""
+    """AUC on the last fold when only the newest quarter, half, or all of its training as_ofs are fitted.
+
+    A part that holds one class only teaches nothing and has no point.
+    """
     days = fold.fold.training
     sizes = sorted({max(1, len(days) // 4), max(1, len(days) // 2), len(days)})
     labels = fold.validation.series(fold.validation.labels)
-    return {size: mean_auc(_score_newest(candidate, fold, size), labels) for size in sizes}
-
-
-def _score_newest(candidate: Candidate, fold: FoldRows, size: int) -> pd.Series:
-    predictor = candidate.fit(fold.training.on(fold.fold.training[-size:]))
-    return fold.validation.series(score_rows(predictor, fold.validation))
+    parts = {size: fold.training.on(days[-size:]) for size in sizes}
+    return {
+        size: mean_auc(fold.validation.series(score_rows(candidate.fit(part), fold.validation)), labels)
+        for size, part in parts.items()
+        if 0 < part.labels.mean() < 1
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,8 @@ from ml.errors import (
     SnapshotMissing,
 )
 from ml.records import SplitPlan, TrainingSet
+from ml.train.rows import FoldRows
+from ml.train.splits import Fold
 
 
 def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
@@ -30,6 +34,32 @@ def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> 
     _check_as_ofs(model, training, plan)
     _check_labels(model, training.labels)
     _check_inputs(model, training)
+
+
+def drop_one_class_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldRows, ...]:
+    """The folds from which something can be learned.
+
+    Raises:
+        OneClassLabels: there is none.
+    """
+    kept = tuple(fold for fold in folds if fold.holds_both_labels)
+    if not kept:
+        named = "; ".join(_name_fold(fold.fold) for fold in folds)
+        raise OneClassLabels(
+            f"{model.name}: every fold has labels of one class only among the rows that train, or within each as_of that "
+            f"validates ({named}): wait for more of the rarer outcome, build older snapshots, or check labels.sql."
+        )
+    return kept
+
+
+def name_dropped_folds(folds: Sequence[FoldRows], kept: Sequence[FoldRows]) -> tuple[str, ...]:
+    """A sentence about the folds that were left out, if any."""
+    dropped = [_name_fold(fold.fold) for fold in folds if fold not in kept]
+    return (f"Left out for labels of one class only: {'; '.join(dropped)}.",) if dropped else ()
+
+
+def _name_fold(fold: Fold) -> str:
+    return f"training {fold.training[0]} .. {fold.training[-1]}, validation {fold.validation[0]} .. {fold.validation[-1]}"
 
 
 def _check_grain(model: Model, training: TrainingSet) -> None:

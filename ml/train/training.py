@@ -17,7 +17,7 @@ from ml.train.alarms import find_alarms, rank_alone, refuse_oracles
 from ml.train.baselines import choose_recency
 from ml.train.boosters import measure_gains
 from ml.train.candidates import Candidate, draw_learning_curve, judge_recency
-from ml.train.guards import check_training_set
+from ml.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
 from ml.train.judged import (
     Judged,
     choose_challenger,
@@ -156,9 +156,11 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     rows = gather_rows(model.name, training.rows_of(plan.training), model.training)
     alone = rank_alone(rows)
     refuse_oracles(model, alone)
-    folds = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
+    cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
+    folds = drop_one_class_folds(model, cut)
     recency = judge_recency(choose_recency(model, alone), folds)
-    return Prepared(model, training, plan, rows, folds, recency, find_alarms(model, rows, alone), started)
+    alarms = (*find_alarms(model, rows, alone), *name_dropped_folds(cut, folds))
+    return Prepared(model, training, plan, rows, folds, recency, alarms, started)
 
 
 def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:

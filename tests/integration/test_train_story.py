@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import LeakSuspected
+from ml.errors import LeakSuspected, OneClassLabels
 from ml.metrics import auc_with_interval, mean_auc
 from ml.predictor import load_predictor
 from ml.records import SearchHistory, Trained, TrainingSet, dump_json
@@ -127,6 +127,25 @@ def test_a_training_says_what_it_did_about_its_parameters(curved, caplog, tmp_pa
 
 def test_metrics_are_kept_for_every_fold(curved):
     assert [fold["fold"] for fold in curved.fold_metrics] == [1.0, 2.0]
+
+
+def nobody_before(day: str) -> TrainingSet:
+    """The first fold trains on 03-27 .. 04-10, the second on 03-27 .. 05-01."""
+    training = make_training_set(PLAN.training)
+    early = training.features.index.get_level_values("as_of") < pd.Timestamp(day)
+    return replace(training, labels=training.labels.where(~early, 0))
+
+
+def test_a_fold_of_one_class_is_left_out_and_named(tmp_path):
+    trained = train_small(tmp_path, nobody_before("2017-04-17"), trials=1)
+    assert len(trained.fold_metrics) == 1
+    dropped = "training 2017-03-27 .. 2017-04-10, validation 2017-05-08 .. 2017-05-22"
+    assert trained.alarms[-1] == f"Left out for labels of one class only: {dropped}."
+
+
+def test_folds_that_are_all_of_one_class_are_refused_with_their_as_ofs(tmp_path):
+    with pytest.raises(OneClassLabels, match=r"2017-03-27 .. 2017-04-10.*2017-03-27 .. 2017-05-01"):
+        train_small(tmp_path, nobody_before("2017-05-08"))
 
 
 def test_all_metrics_are_finite(curved):
