@@ -149,6 +149,19 @@ def test_a_scored_row_leads_to_artifact_snapshot_configuration_code_and_verdict(
     assert found == [(3, *hashes, "0.1.0", "PROMOTE", "promote", "m")]
 
 
+def test_after_a_rollback_a_scored_row_leads_to_the_verdict_that_once_let_the_version_in(toy, read):
+    write(
+        toy,
+        CHAMPION,
+        """insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at)
+        values ('toy', 3, 3, 'rollback', 'Taken back.', 'ann', 'simulation', '2017-11-01')""",
+        "update ledger.promotions set status = 'applied', applied_at = '2026-01-01' where kind = 'rollback'",
+    )
+    toy.publish()
+    found = read("select verdict, evaluation_id, promoted_by, promoted_at::date from analytics.toy_lineage")
+    assert found == [("PROMOTE", 1, "rollback", date(2017, 11, 1))]
+
+
 def test_outcomes_belong_to_live_scores(toy, read):
     outcome = """insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, auc, log_loss, mean_score,
         base_rate, effective_at) values ('toy', '2017-11-06', 3, {}, 1000, 120, {}, .3, .12, .12, '2017-12-06')"""

@@ -1,16 +1,27 @@
 -- Purpose: from a scored row back to data, configuration, code and verdict.
 -- Grain: one row per live publication. Made by `perennial sync` as pipeline, whose rights on the ledger it lends; no parameters.
 create or replace view analytics.{model}_lineage as
-with verdicts as (
-    select distinct on (publications.publication_id)
-        publications.publication_id, promotions.kind, promotions.effective_at, evaluations.verdict, evaluations.evaluation_id
+with movements as (
+    select publications.publication_id, promotions.promotion_id, promotions.kind, promotions.effective_at, promotions.evaluation_id
     from ledger.publications
     join ledger.promotions
         on promotions.model = publications.model and promotions.version = publications.version
         and promotions.status = 'applied' and promotions.effective_at <= publications.effective_at
-    left join ledger.evaluations using (evaluation_id)
     where publications.model = '{model}'
-    order by publications.publication_id, promotions.promotion_id desc
+),
+
+newest_movements as (
+    select distinct on (publication_id) publication_id, kind, effective_at
+    from movements
+    order by publication_id, promotion_id desc
+),
+
+-- A rollback has none of its own: the one that once let the version in stands behind it.
+newest_verdicts as (
+    select distinct on (movements.publication_id) movements.publication_id, evaluations.verdict, evaluations.evaluation_id
+    from movements
+    join ledger.evaluations using (evaluation_id)
+    order by movements.publication_id, movements.promotion_id desc
 )
 
 select
@@ -36,13 +47,14 @@ select
     versions.config_hash as training_config_hash,
     versions.query_hash as training_query_hash,
     versions.code_version as training_code_version,
-    verdicts.verdict,
-    verdicts.evaluation_id,
-    verdicts.kind as promoted_by,
-    verdicts.effective_at as promoted_at
+    newest_verdicts.verdict,
+    newest_verdicts.evaluation_id,
+    newest_movements.kind as promoted_by,
+    newest_movements.effective_at as promoted_at
 from ledger.publications
 left join ledger.versions using (model, version)
-left join verdicts using (publication_id)
+left join newest_movements using (publication_id)
+left join newest_verdicts using (publication_id)
 where publications.model = '{model}' and publications.status = 'live';
 
 comment on view analytics.{model}_lineage is 'What every scored row came from, one row per live publication';
@@ -68,7 +80,7 @@ comment on column analytics.{model}_lineage.holdout_as_ofs is 'Days held out fro
 comment on column analytics.{model}_lineage.training_config_hash is 'SHA-256 of the settings when it was trained';
 comment on column analytics.{model}_lineage.training_query_hash is 'SHA-256 of the SQL when it was trained';
 comment on column analytics.{model}_lineage.training_code_version is 'Version of the program that trained it';
-comment on column analytics.{model}_lineage.verdict is 'The verdict that let the version become champion; null when a person moved the alias';
+comment on column analytics.{model}_lineage.verdict is 'The newest verdict that let the version become champion; null when only people ever moved the alias to it';
 comment on column analytics.{model}_lineage.evaluation_id is 'The comparison behind that verdict';
 comment on column analytics.{model}_lineage.promoted_by is 'promote, renewal, rollback, manual or forced';
 comment on column analytics.{model}_lineage.promoted_at is 'The clock of the run that promoted it';
