@@ -20,6 +20,7 @@ Session: TypeAlias = Connection
 
 CONNECT_TIMEOUT_SECONDS = 10
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
+INSUFFICIENT_PRIVILEGE = "42501"  # likewise
 LENT = "lent"  # the savepoint at which a lent connection begins
 PARAMETERS = {
     # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
@@ -38,7 +39,8 @@ class Database:
 
     def __init__(self, url: str, application_name: str = "perennial") -> None:
         self.url = url
-        self._engine = create_engine(url, poolclass=NullPool, connect_args=_connect_arguments(url, application_name))
+        self._arguments = _connect_arguments(url, application_name)
+        self._engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -53,24 +55,26 @@ class Database:
                 yield session
         except DBAPIError as error:
             if error.connection_invalidated or _is_refused(error):
-                raise WarehouseUnavailable(f"{self._describe()} does not answer: {str(error.orig).strip()}") from error
-            if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
+                raise WarehouseUnavailable(f"{self.describe()} does not answer: {str(error.orig).strip()}") from error
+            if read_code(error) == LOCK_NOT_AVAILABLE:
                 raise WarehouseBusy(
-                    f"{self._describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
+                    f"{self.describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
                     "Nothing was changed; try again once it has ended."
                 ) from error
             raise
 
     def url_in_schema(self, schema: str) -> str:
-        """The same database for a library that keeps its own tables: they go to this schema."""
-        url = make_url(self.url).update_query_dict({"options": f"-csearch_path={schema}"})
+        """The same database, under the same parameters, for a library that keeps its own tables: they go to this schema."""
+        options = f"{self._arguments['options']} -c search_path={schema}"
+        url = make_url(self.url).update_query_dict({**self._arguments, "options": options})
         return url.render_as_string(hide_password=False)
 
     def dispose(self) -> None:
         """Forget the engine; nothing stays open."""
         self._engine.dispose()
 
-    def _describe(self) -> str:
+    def describe(self) -> str:
+        """Server, database and role, for a sentence; no password."""
         url = make_url(self.url)
         return f"PostgreSQL at {url.host or 'the local socket'}:{url.port or 5432}, database {url.database}, role {url.username}"
 
@@ -123,14 +127,20 @@ class _LentDialect(PGDialect_psycopg2):
         """Leave the connection open."""
 
 
-def _connect_arguments(url: str, application_name: str) -> dict[str, object]:
+def _connect_arguments(url: str, application_name: str) -> dict[str, str]:
     own = " ".join(f"-c {name}={value}" for name, value in PARAMETERS.items())
     given = make_url(url).query.get("options", "")
     return {
         "application_name": application_name,
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
         "options": f"{own} {given}".strip(),
     }
+
+
+def read_code(error: DBAPIError) -> str | None:
+    """PostgreSQL's code of an error, if the server sent one."""
+    code: str | None = getattr(error.orig, "pgcode", None)
+    return code
 
 
 def _is_refused(error: DBAPIError) -> bool:

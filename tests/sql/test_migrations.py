@@ -3,11 +3,11 @@
 import shutil
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 
 from ml.config import ROOT
 from ml.errors import ConfigError, MigrationConflict, WarehouseUnavailable
-from ml.stores.sessions import Database, run_script
+from ml.stores.sessions import Database
 from ml.stores.warehouse import migrate, render_migrations
 
 LAST = max(path.stem for path in (ROOT / "sql" / "schema").glob("*.sql"))
@@ -64,11 +64,25 @@ def test_gaps_doubles_and_odd_names_are_refused(warehouse_urls, home, name):
         migrate(warehouse_urls.owner, home)
 
 
-def test_what_a_dba_runs_by_hand_is_what_migrate_would_have_done(empty_url):
-    script = render_migrations(ROOT).replace("begin;", "").replace("commit;", "")
-    with Database(empty_url).transaction() as session:
-        run_script(session, script)
+def test_what_a_dba_runs_as_superuser_is_what_migrate_would_have_done(postgres, empty_url):
+    postgres.server.run_sql("unmigrated", render_migrations(ROOT))
+    owners = "select distinct nspowner::regrole::text from pg_namespace where nspname !~ '^pg_|^information|^public'"
+    assert postgres.server.run_sql("unmigrated", f"{owners};").split() == ["owner"]
     assert migrate(empty_url, ROOT) == ()
+
+
+def test_what_a_dba_runs_again_adds_only_what_is_new(postgres, empty_url, home):
+    postgres.server.run_sql("unmigrated", render_migrations(home))
+    (home / "sql" / "schema" / f"{NEXT}_more.sql").write_text("create table ledger.more (percent text default '100%');")
+    postgres.server.run_sql("unmigrated", render_migrations(home))
+    assert postgres.server.run_sql("unmigrated", "select max(name) from ledger.migrations;").strip() == f"{NEXT}_more"
+
+
+def test_a_role_that_does_not_own_the_database_is_told_what_to_do(postgres):
+    postgres.server.run_sql("postgres", "create database borrowed;")
+    with pytest.raises(ConfigError, match=r"role owner, may not migrate.*`alter database borrowed owner to owner`"):
+        migrate(postgres.server.url("borrowed", "owner"), ROOT)
+    postgres.drop("borrowed")
 
 
 def test_a_server_that_does_not_answer_is_unavailable():
@@ -81,6 +95,21 @@ def test_every_session_is_under_the_law(warehouse_urls):
     with Database(warehouse_urls.pipeline, "a test").transaction() as session:
         found = [session.execute(text(f"show {name}")).scalar_one() for name in ["application_name", *names]]
     assert found == ["a test", "1s", "15min", "2min", "30min"]
+
+
+def test_a_library_with_tables_of_its_own_is_under_the_same_law(warehouse_urls):
+    given = make_url(warehouse_urls.pipeline).update_query_dict({"options": "-c work_mem=7MB"}).render_as_string(False)
+    engine = create_engine(Database(given, "a test").url_in_schema("tuning"))
+    names = ["application_name", "client_connection_check_interval", "statement_timeout", "work_mem", "search_path"]
+    with engine.connect() as connection:
+        assert [connection.execute(text(f"show {name}")).scalar_one() for name in names] == [
+            "a test",
+            "1s",
+            "30min",
+            "7MB",
+            "tuning",
+        ]
+    engine.dispose()
 
 
 def test_pipeline_cannot_write_the_list_of_migrations(warehouse_urls):

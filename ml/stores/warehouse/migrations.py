@@ -7,11 +7,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
 from ml.errors import ConfigError, MigrationConflict
 from ml.stores import queries
-from ml.stores.sessions import Database, Session, run_script, take_lock
+from ml.stores.sessions import INSUFFICIENT_PRIVILEGE, Database, Session, read_code, run_script, take_lock
 
 FILE_NAME = re.compile(r"(?P<number>\d{3})_[a-z0-9_]+\.sql")
+
+BEGIN_AS_OWNER = "begin;\nset local role owner;"  # a superuser's tables would be closed to pipeline
+SCRIPT_HEAD = f"""\
+-- For psql, on the warehouse, as owner or as a superuser, after sql/install/roles.sql; the database belongs to owner.
+\\set ON_ERROR_STOP on
+{BEGIN_AS_OWNER}"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
     """Apply what the database lacks; returns the names of what was applied, in order.
 
     Raises:
+        ConfigError: the role may not make what the migrations make.
         MigrationConflict: an applied file was changed or is gone, or the ledger is newer than this program.
         WarehouseUnavailable: PostgreSQL does not answer.
     """
@@ -42,6 +52,14 @@ def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
             session.execute(queries.load("warehouse")["create_ledger_schema"])
             session.execute(queries.load("warehouse")["create_migrations"])
         return tuple(migration.name for migration in migrations if _apply(database, migration, migrations))
+    except DBAPIError as error:
+        if read_code(error) != INSUFFICIENT_PRIVILEGE:
+            raise
+        url = make_url(owner_url)
+        raise ConfigError(
+            f"{database.describe()}, may not migrate: {str(error.orig).splitlines()[0]}. Have a superuser run "
+            f"sql/install/roles.sql and `alter database {url.database} owner to {url.username}`."
+        ) from error
     finally:
         database.dispose()
 
@@ -62,15 +80,17 @@ def check_ledger(session: Session, home: Path) -> None:
 
 
 def render_migrations(home: Path) -> str:
-    """All migrations as one text for a DBA: run by hand as owner, it leaves the ledger as `migrate` would."""
+    """All migrations as one text for a DBA's psql: it does what `migrate` would do, and skips what the ledger has."""
     bootstrap = [str(queries.load("warehouse")[name]) + ";" for name in ("create_ledger_schema", "create_migrations")]
-    return "\n\n".join(["begin;", *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(home))]) + "\n"
+    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(home))]) + "\n"
 
 
 def _render(migration: Migration) -> str:
     values = f"({migration.number}, '{migration.name}', '{migration.checksum}')"  # a number, [a-z0-9_] and hex digits
     note = f"insert into ledger.migrations (number, name, checksum) values {values};"  # noqa: S608 - see the line above
-    return f"-- {migration.name}\nbegin;\n{migration.statements.strip()}\n{note}\ncommit;"
+    asked = f"select not exists (select from ledger.migrations where number = {migration.number}) as is_missing"  # noqa: S608 - a number
+    script = f"{BEGIN_AS_OWNER}\n{migration.statements.strip()}\n{note}\ncommit;"
+    return f"-- {migration.name}\n{asked} \\gset\n\\if :is_missing\n{script}\n\\endif"
 
 
 def _read_migrations(home: Path) -> tuple[Migration, ...]:
