@@ -16,7 +16,9 @@ RUN python -m venv /opt/venv \
  && uv pip sync --system-certs --require-hashes requirements.lock
 
 COPY . .
-RUN uv pip install --no-deps --no-build-isolation --editable .
+# A clone under umask 077 must be readable to the user of the last stage.
+RUN chmod --recursive a+rX . \
+ && uv pip install --no-deps --no-build-isolation --editable .
 
 
 FROM python:3.11-slim-bookworm

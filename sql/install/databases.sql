@@ -12,7 +12,6 @@ alter role loader password :'loader_password';
 alter role pipeline password :'pipeline_password';
 alter role analyst password :'analyst_password';
 alter role airflow password :'airflow_password';
-alter role mlflow password :'mlflow_password';
 
 create database warehouse owner owner;
 create database airflow owner airflow;
@@ -22,3 +21,6 @@ create database mlflow owner mlflow;
 revoke connect, temporary on database warehouse, airflow, mlflow from public;
 grant connect, temporary on database warehouse to loader, pipeline;
 grant connect on database warehouse to analyst;
+
+-- Last: the healthcheck of the container logs in with it, and so knows that all of the above was done.
+alter role mlflow password :'mlflow_password';

@@ -153,6 +153,18 @@ def test_no_password_stands_in_the_compose_file(name):
     assert literal + bare == []
 
 
+def test_the_healthcheck_of_postgres_needs_what_its_first_start_makes_last():
+    (*_, last) = (ROOT / "sql" / "install" / "databases.sql").read_text(encoding="utf-8").strip().splitlines()
+    assert last == "alter role mlflow password :'mlflow_password';"
+    assert "PGPASSWORD=$$MLFLOW_PASSWORD psql -h 127.0.0.1 -U mlflow -d mlflow" in SERVICES["postgres"]["healthcheck"]["test"][1]
+
+
+def test_every_log_of_airflow_lies_in_that_folder():
+    folders = [value for name, value in COMPOSE["x-airflow-environment"].items() if re.search("__LOG.*(FOLDER|DIRECTORY)$", name)]
+    assert len(folders) == 2
+    assert [folder for folder in folders if not folder.startswith("/var/lib/perennial/logs")] == []
+
+
 def test_airflow_services_share_one_folder_of_logs():
     mounts = {name: SERVICES[name]["volumes"] for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
     assert [name for name, volumes in mounts.items() if "logs:/var/lib/perennial/logs" not in volumes] == []
