@@ -20,7 +20,8 @@ from ml.local.ports import HOST, require_free
 from ml.local.processes import Identity, describe_process, identify, spawn
 from ml.local.servers import read_end
 
-START_SECONDS = 15.0
+START_SECONDS = 15.0  # a server that ends is started again so long
+RECOVERY_SECONDS = 180.0  # one that lives is waited for so long: after a crash it reads its log first
 STOP_SECONDS = 30.0
 SUPERUSER = "postgres"
 WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst")
@@ -70,15 +71,15 @@ class Postgres:
         """Start the server (make its data first) and wait until it takes connections; it dies with this process.
 
         Raises:
-            StackError: the port is taken, or the server does not come up within 15 seconds.
+            StackError: the port is taken, or the server keeps ending for 15 seconds, or is not ready after 180.
         """
         self.stop()  # whatever a supervisor that was killed has left behind
         require_free(self.port, "PostgreSQL", setting)
         if not (self.data / "PG_VERSION").exists():
             self._make_data()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._try_start(deadline, new_session=new_session):
-            if time.monotonic() > deadline:
+        began = time.monotonic()
+        while not self._try_start(began + RECOVERY_SECONDS, new_session=new_session):
+            if time.monotonic() > began + START_SECONDS:
                 raise StackError(f"PostgreSQL does not start; the end of {self.log} says:\n{read_end(self.log)}")
             time.sleep(0.5)
 
