@@ -1,17 +1,39 @@
-"""Warehouses of these tests: drawn tables, and a sample of real purchases."""
+"""The tables of the model under test, made by its first test."""
 
 import pytest
 
-from tests.drawn import open_drawn, open_sample
+from ml.config import load_declaration
+from tests.model_tables import HOMES, make_tables, open_tables, read_day
 
 
 @pytest.fixture
-def warehouse(postgres, migrated_template):
-    with open_drawn(postgres, migrated_template) as drawn:
-        yield drawn
+def declaration(name):
+    return load_declaration(HOMES[name], name)
 
 
 @pytest.fixture
-def sample(postgres, migrated_template):
-    with open_sample(postgres, migrated_template) as session:
+def day(name):
+    return read_day(name)
+
+
+@pytest.fixture(scope="session")
+def find_fault(postgres, migrated_template):
+    """Makes the tables of a model once; gives what is wrong with them, or nothing."""
+    faults = {}
+
+    def find_it(declaration):
+        name = declaration.model.name
+        if name not in faults:
+            faults[name] = make_tables(postgres, migrated_template, declaration)
+        return faults[name]
+
+    return find_it
+
+
+@pytest.fixture
+def tables(postgres, find_fault, declaration, name):
+    """A transaction over the tables; without them one test of the model fails, and the others are skipped."""
+    if find_fault(declaration):
+        pytest.skip(f"{name} has no tables: test_its_tables_are_there says what to do")
+    with open_tables(postgres, name) as session:
         yield session
