@@ -54,12 +54,33 @@ from pg_rewrite
 join pg_depend on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
 join pg_class on pg_depend.refclassid = 'pg_class'::regclass and pg_depend.refobjid = pg_class.oid
 where pg_rewrite.ev_class = 'pg_temp.user_query'::regclass and relnamespace <> pg_my_temp_schema()
+union  -- PostgreSQL records no dependency on its own catalogs: they are found in what it understood of the query
+select distinct relnamespace::regnamespace || '.' || relname
+from pg_rewrite
+cross join regexp_matches(ev_action::text, '\mrelid (\d+)', 'g') as reads (read)
+join pg_class on pg_class.oid = read[1]::oid
+where pg_rewrite.ev_class = 'pg_temp.user_query'::regclass and relnamespace <> pg_my_temp_schema()
 union
 select distinct pronamespace::regnamespace || '.' || proname || '()'
 from pg_rewrite
 join pg_depend on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
 join pg_proc on pg_depend.refclassid = 'pg_proc'::regclass and pg_depend.refobjid = pg_proc.oid
 where pg_rewrite.ev_class = 'pg_temp.user_query'::regclass and pronamespace <> 'pg_catalog'::regnamespace;
+
+-- name: read_unrepeatable_calls
+-- Functions in user_query that tell the time, throw dice, or run SQL from a text: the same as_of would not give the same bytes
+-- twice. They stand in what PostgreSQL understood of the query, however it was spelled. `age` of one argument counts from today.
+select distinct pg_proc.oid::regprocedure::text
+from pg_rewrite
+cross join regexp_matches(ev_action::text, '\mfuncid (\d+)', 'g') as calls (called)
+join pg_proc on pg_proc.oid = called[1]::oid
+where
+    pg_rewrite.ev_class = 'pg_temp.user_query'::regclass
+    and (
+        provolatile = 'v'
+        or proname ~ '^(now|statement_timestamp|transaction_timestamp)$|_to_xml'
+        or (proname = 'age' and pronargs = 1)
+    );
 
 -- name: relation_exists
 -- Is there a table or view of that quoted name?

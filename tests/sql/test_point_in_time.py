@@ -108,6 +108,9 @@ def test_how_known_at_was_read_is_recorded():
         ("select household_id as entity_id from orders join (select * from source.products) p on true", "source.products"),
         ("select household_id as entity_id from missing.orders", "missing.orders"),
         ("select source.peep() as entity_id", "source.peep()"),
+        ("select 1 as entity_id from pg_catalog.pg_class", "pg_catalog.pg_class"),
+        ("select 1 as entity_id from pg_class", "pg_catalog.pg_class"),
+        ("select 1 as entity_id from pg_stat_activity", "pg_catalog.pg_stat_activity"),
     ],
 )
 def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, see, sql, named):
@@ -121,8 +124,15 @@ def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, s
     [
         ("select household_id as entity_id from orders where ordered_at < now()", "now"),
         ("select household_id as entity_id from orders where ordered_at < CURRENT_DATE", "current_date"),
-        ("select random() as entity_id", "random"),
-        ("select 1 as entity_id from pg_catalog.pg_class", "pg_catalog"),
+        ('select "now"() as entity_id', r"uses now\(\)"),
+        ("select age(ordered_at) as entity_id from orders", r"uses age\(timestamp with time zone\)"),
+        ("select age(date_trunc('day', ordered_at at time zone :timezone)) from orders", r"uses age\(timestamp without"),
+        ("select household_id as entity_id from orders where ordered_at < 'today'::date", "uses 'today'"),
+        ("select household_id as entity_id from orders where ordered_at < timestamptz 'Now'", "uses 'now'"),
+        ("select household_id as entity_id from orders where ordered_at < 'yesterday 12:00'", "uses 'yesterday 12:00'"),
+        ("select random() as entity_id", r"uses random\(\)"),
+        ("select 1 as entity_id from generate_series(1, 3) where gen_random_uuid() is null", r"uses gen_random_uuid\(\)"),
+        ("select 1 as entity_id, query_to_xml('select 1', true, false, '')", "uses query_to_xml"),
         ("select 1 as entity_id; drop table features.lapse", "more than one statement"),
         ("select :birthday as entity_id", ":birthday"),
         ("select nonsense as entity_id from orders", "nonsense"),
@@ -141,6 +151,10 @@ def test_comments_and_texts_may_say_anything(see):
         select 'now(); :birthday 100%' as told -- the end;
     """
     assert see(sql.replace(":birthday 100", "100")) == [("now(); 100%",)]
+
+
+def test_the_time_between_two_facts_may_be_asked(see):
+    assert see("select age(timestamptz '2017-05-08 04:00+00', timestamptz '2017-05-07 04:00+00') = interval '1 day'") == [(True,)]
 
 
 def test_a_source_that_does_not_exist_is_named(warehouse):

@@ -18,14 +18,13 @@ from ml.stores import queries
 from ml.stores.sessions import Session
 
 COMMENTS_AND_STRINGS = re.compile(r"--[^\n]*|/\*.*?\*/|('(?:[^']|'')*')|(\"[^\"]+\")", re.DOTALL)
-# What tells the time, throws dice, or runs SQL from a text; the same as_of would not give the same bytes twice.
-FORBIDDEN = re.compile(
-    r"\b(current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
-    r"|\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|random|gen_random_uuid|set_config"
-    r"|query_to_xml\w*|table_to_xml\w*|cursor_to_xml\w*|schema_to_xml\w*|database_to_xml\w*|pg_read_\w+|pg_sleep\w*)\s*\("
-    r"|\b(pg_catalog|information_schema|pg_stats)\b"
+# Words and texts that PostgreSQL reads as the time on the wall; calls are found in what it understood of the query.
+WALL_CLOCK = re.compile(
+    r"\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
+    r"|'[\d:\s]*(?:now|today|tomorrow|yesterday)[\d:\s]*'"
 )
 MISSING_RELATION = re.compile(r'"([^"]+)"')
+NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
 ENTITY = "entity_id"
 
 
@@ -46,7 +45,7 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
 
     Raises:
         ForbiddenSource: it reads a table that is not declared, names a schema, or calls a function of one.
-        ConfigError: it is not one query, tells the time itself, or PostgreSQL does not understand it.
+        ConfigError: it is not one query, tells the time itself, throws dice, or PostgreSQL does not understand it.
     """
     statement = _prepare(file, sql, parameters)
     try:
@@ -54,6 +53,7 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
     except DBAPIError as error:
         raise _explain(file, error) from error
     _check_dependencies(session, file)
+    _check_calls(session, file)
     rows = session.execute(queries.load("warehouse")["read_query_columns"])
     yield tuple(Column(row.name, row.type) for row in rows)
     session.exec_driver_sql("drop view pg_temp.user_query")
@@ -61,12 +61,12 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
 
 def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> str:
     bare = COMMENTS_AND_STRINGS.sub(lambda match: match[1] or match[2] or " ", sql).strip().removesuffix(";").rstrip()
-    code = COMMENTS_AND_STRINGS.sub("''", bare).lower()
+    code = COMMENTS_AND_STRINGS.sub(lambda match: match[0] if WALL_CLOCK.fullmatch(match[0].lower()) else "''", bare).lower()
     if ";" in code:
         raise ConfigError(f"{file} holds more than one statement: write one query.")
-    forbidden = FORBIDDEN.search(code)
-    if forbidden:
-        raise ConfigError(f"{file} uses {forbidden[0].rstrip(' (')}: a query sees its sources and :as_of, and nothing else.")
+    clock = WALL_CLOCK.search(code)
+    if clock:
+        raise ConfigError(f"{file} uses {clock[0]}: {NOTHING_ELSE}")
     unknown = sorted(set(text(bare).compile().params) - set(parameters))
     if unknown:
         raise ConfigError(f"{file} binds :{unknown[0]}; there are only {', '.join(f':{name}' for name in parameters)}.")
@@ -92,3 +92,9 @@ def _check_dependencies(session: Session, file: str) -> None:
         raise ForbiddenSource(
             f"{file} reads {', '.join(foreign)} past the point-in-time views: name declared sources without their schema."
         )
+
+
+def _check_calls(session: Session, file: str) -> None:
+    calls = session.execute(queries.load("warehouse")["read_unrepeatable_calls"]).scalars().all()
+    if calls:
+        raise ConfigError(f"{file} uses {', '.join(calls)}: {NOTHING_ELSE}")
