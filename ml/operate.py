@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from ml import pipeline
-from ml.errors import NoChampionYet, NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
+from ml.errors import HistoryTooShort, NoChampionYet, NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
 from ml.pipeline import Stores
 from ml.records import Run, Snapshot
 from ml.stores import ledger, warehouse
@@ -49,13 +49,23 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
 
 
 def first_usable_day(stores: Stores, run: Run) -> date:
-    """The oldest training as_of that a training for `run` would use and whose windows lie within history."""
+    """The oldest training as_of that a training for `run` would use and whose windows lie within history.
+
+    Raises:
+        HistoryTooShort: there is none whose labels have matured.
+    """
     declaration = stores.declaration(run.model)
     model = declaration.model
     weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7
-    wanted = model.latest_matured(run.clock) - timedelta(weeks=weeks)
+    newest = model.latest_matured(run.clock)
     with stores.warehouse.transaction() as session:
-        return max(wanted, warehouse.first_covered_day(session, declaration))
+        covered = warehouse.first_covered_day(session, declaration)
+    if covered > newest:
+        raise HistoryTooShort(
+            f"{run}: the first day whose windows lie within the history that was known by then is {covered}, and labels have "
+            f"matured up to {newest}. Wait, or load older history; what was loaded in bulk needs known_from in the model file."
+        )
+    return max(newest - timedelta(weeks=weeks), covered)
 
 
 # Replay

@@ -12,6 +12,7 @@ from ml.config import Smtp
 from ml.demo.data import plant_null_column, plant_takeover, repair_null_column
 from ml.errors import (
     ChampionTooNew,
+    HistoryTooShort,
     NoChampionYet,
     NotAsked,
     NothingToDo,
@@ -145,6 +146,11 @@ def test_a_backfill_never_trains_promotes_or_mails(world):
         pipeline.ask_for_retraining(world.stores, run, reason="weekly")
     pipeline.mail(world.stores, run, dag="refresh", failed_tasks=("refresh",))
     assert letters == world.ask_one("select count(*) from ledger.outbox")
+
+
+def test_a_first_training_before_history_covers_the_windows_is_told_from_when_on_it_does(world):
+    with pytest.raises(HistoryTooShort, match=r"known by then is 2017-03-27, and labels have matured up to 2017-03-13"):
+        operate.first_usable_day(world.stores, world.run("2017-04-03"))
 
 
 def test_a_past_day_is_not_scored_with_a_champion_from_its_future(world):

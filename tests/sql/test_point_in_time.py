@@ -7,13 +7,18 @@ import pytest
 from sqlalchemy import text
 
 from ml.errors import ConfigError, EmptySource, ForbiddenSource, HistoryTooShort
-from ml.stores.warehouse import build_snapshot
+from ml.stores.warehouse import build_snapshot, first_covered_day
 from ml.stores.warehouse.point_in_time import describe_known_rules, feature_bounds, open_views
 from ml.stores.warehouse.user_query import feature_parameters, open_query
 from tests.drawn import SOMEBODY, declare, run_of, with_source, with_sql
 
 DAY = date(2017, 5, 8)
 LAPSE = declare("lapse")
+
+OLD_FACT_LOADED_LATER = """
+    household_id | ordered_at           | known_at
+    1            | 2016-05-02 00:00 -04 | 2018-05-02 00:00 -04
+"""
 
 
 @pytest.fixture
@@ -218,6 +223,34 @@ def test_a_window_that_reaches_before_the_first_fact_is_refused(warehouse):
 
 def test_a_window_that_begins_with_history_is_accepted(warehouse):
     assert warehouse.snapshot("lapse", "2016-08-25").rows == 1
+
+
+def test_older_history_that_was_loaded_later_does_not_lengthen_what_a_day_knew(warehouse):
+    warehouse.load("source.order_items", OLD_FACT_LOADED_LATER)
+    with pytest.raises(
+        HistoryTooShort, match=r"source.order_items that was known by 2016-08-23 10:00:00\+00:00 is of 2016-06-01"
+    ):
+        warehouse.snapshot("lapse", "2016-08-23")
+
+
+def test_older_history_that_was_known_at_its_time_lengthens_what_a_day_knew(warehouse):
+    warehouse.load("source.order_items", OLD_FACT_LOADED_LATER)
+    warehouse.load("source.coupon_redemptions", OLD_FACT_LOADED_LATER.replace("ordered_at", "redeemed_at"))
+    loaded_in_bulk = with_source(LAPSE, "order_items", known_from=date(2018, 6, 1))
+    loaded_in_bulk = with_source(loaded_in_bulk, "coupon_redemptions", known_from=date(2018, 6, 1))
+    assert build_snapshot(warehouse.session, loaded_in_bulk, run_of(LAPSE, date(2016, 8, 23))).rows == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [({}, date(2016, 8, 25)), ({"known_from": date(2018, 6, 1)}, date(2016, 7, 25)), ({"lookback_days": 1}, date(2016, 6, 3))],
+    ids=["older history was not known", "it was known at its time", "a day's window"],
+)
+def test_the_first_covered_day_is_the_first_that_is_not_refused(warehouse, changes, first):
+    warehouse.load("source.order_items", OLD_FACT_LOADED_LATER)
+    source = LAPSE.model.sources["order_items"].model_copy(update=changes)
+    alone = LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"sources": {"order_items": source}})})
+    assert first_covered_day(warehouse.session, alone) == first
 
 
 def test_after_the_block_names_mean_tables_again(warehouse, see):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import text
 
@@ -63,15 +63,15 @@ def open_views(session: Session, declaration: Declaration, bounds: Bounds) -> It
 
 
 def check_sources(session: Session, declaration: Declaration, bounds: Bounds) -> None:
-    """Refuse a day for which a source is empty or a window reaches before its first fact.
+    """Refuse a day for which a source is empty or a window reaches before the first fact that was known.
 
     Raises:
         EmptySource: a source holds no fact within the bounds.
-        HistoryTooShort: the longest window of a source begins before its first fact.
+        HistoryTooShort: the longest window of a source begins before its first fact within the bounds.
     """
     model = declaration.model
     for name, source in model.sources.items():
-        _check_first_fact(session, model, name, source, bounds.as_of)
+        _check_first_fact(session, model, name, source, bounds)
         condition, values = _bound_facts(model, source, bounds)
         query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
@@ -82,25 +82,27 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
 
 
 def first_covered_day(session: Session, declaration: Declaration) -> date:
-    """The first day whose windows all lie within history.
+    """The first day whose windows all lie within the history that was known by then.
 
     Raises:
         EmptySource: a source with a window holds nothing.
     """
     model = declaration.model
     bounded = {name: source for name, source in model.sources.items() if source.lookback_days and source.event_at}
-    firsts = [_read_first_fact(session, model, name, source) for name, source in bounded.items()]
+    firsts = [_read_first_covered_day(session, model, name, source) for name, source in bounded.items()]
     return max(firsts, default=date.min)
 
 
-def _read_first_fact(session: Session, model: Model, name: str, source: Source) -> date:
-    query = text(f'select min("{source.event_at}") from source."{name}"')  # noqa: S608 - checked identifiers
-    first: datetime | None = session.execute(query).scalar_one()
-    if first is None:
+def _read_first_covered_day(session: Session, model: Model, name: str, source: Source) -> date:
+    """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest."""
+    window = f'("{source.event_at}" at time zone :zone) + make_interval(days => :lookback_days)'
+    known = f"({_known_at(source)} - make_interval(hours => :settle_hours)) at time zone :zone"
+    query = text(f'select min(greatest({window}, {known})) from source."{name}"')  # noqa: S608 - checked identifiers
+    values = {"zone": model.timezone, "lookback_days": source.lookback_days, "settle_hours": model.schedule.settle_hours}
+    covered: datetime | None = session.execute(query, values | _bind_known_from(model, source)).scalar_one()
+    if covered is None:
         raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
-    day = first.astimezone(model.zone).date()
-    begins = day if first <= model.start(day) else day + timedelta(days=1)
-    return begins + timedelta(days=source.lookback_days or 0)
+    return covered.date() if covered.time() == time() else covered.date() + timedelta(days=1)
 
 
 def describe_known_rules(model: Model) -> dict[str, dict[str, object]]:
@@ -163,15 +165,23 @@ def _bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dic
     """The condition on rows of the source table, with the values that it binds."""
     if source.times != "versioned":
         return "true", {}
-    event_at, known_at = f'"{source.event_at}"', _known_at(source)
-    conditions = [f"{event_at} < :happened_before", f"{known_at} <= :known_until"]
-    values: dict[str, object] = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
-    if source.known_from:
-        values |= {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
+    condition, values = _bound_times(model, source, bounds)
     if source.lookback_days:
-        conditions.append(f"{event_at} >= :looks_back_to")
+        condition += f' and "{source.event_at}" >= :looks_back_to'
         values["looks_back_to"] = _window_start(model, source.lookback_days, bounds.as_of)
-    return " and ".join(conditions), values
+    return condition, values
+
+
+def _bound_times(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+    condition = f'"{source.event_at}" < :happened_before and {_known_at(source)} <= :known_until'
+    values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
+    return condition, values | _bind_known_from(model, source)
+
+
+def _bind_known_from(model: Model, source: Source) -> dict[str, object]:
+    if not source.known_from:
+        return {}
+    return {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
 
 
 def _known_at(source: Source) -> str:
@@ -193,15 +203,19 @@ def _newest_version(source: Source, columns: Mapping[str, str]) -> tuple[str, st
     return f"distinct on ({key})", f"order by {order}"
 
 
-def _check_first_fact(session: Session, model: Model, name: str, source: Source, as_of: date) -> None:
+def _check_first_fact(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
+    """Only of what was known: history that is loaded later must not turn a day that was refused into one that is accepted."""
     if not source.lookback_days or source.times != "versioned":
         return
-    first = session.execute(text(f'select min("{source.event_at}") from source."{name}"')).scalar_one()  # noqa: S608 - checked
-    begins = _window_start(model, source.lookback_days, as_of)
+    condition, values = _bound_times(model, source, bounds)
+    query = text(f'select min("{source.event_at}") from source."{name}" where {condition}')  # noqa: S608 - checked identifiers
+    first = session.execute(query, values).scalar_one()
+    begins = _window_start(model, source.lookback_days, bounds.as_of)
     if first is not None and begins < first:
         raise HistoryTooShort(
-            f"{model.name}, as_of {as_of}: windows of {source.lookback_days} days begin at {begins}, but the first fact of "
-            f"source.{name} is of {first}: they would count too little. Begin later, or load older history."
+            f"{model.name}, as_of {bounds.as_of}: windows of {source.lookback_days} days begin at {begins}, but the first fact "
+            f"of source.{name} that was known by {bounds.known_until} is of {first}: they would count too little. Begin later; "
+            f"or load older history, with known_from under [sources.{name}] for what was known at its time."
         )
 
 
