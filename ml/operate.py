@@ -186,7 +186,7 @@ def find_lost(stores: Stores, model: str, last: date) -> tuple[Lost, ...]:
     """The days up to `last` that fell between two DAGs; nothing is changed."""
     since = last - timedelta(days=LOST_DAYS)
     with stores.warehouse.transaction() as session:
-        warehouse.check_ledger(session, stores.settings.home)
+        warehouse.check_ledger(session)
         unpublished = ledger.unpublished_days(session, model, since=since)
         unchecked = ledger.unchecked_days(session, model, since=since)
     days = [(day, "score") for day in unpublished] + [(day, "monitor") for day in unchecked]

@@ -46,12 +46,12 @@ def migrate(
     from ml.stores import warehouse  # noqa: PLC0415 - keeps `perennial --help` quick
 
     if sql:
-        typer.echo(warehouse.render_migrations(find_home()))
+        typer.echo(warehouse.render_migrations())
         return
     settings = find_settings()
     if not settings.owner_url:
         raise ConfigError("PERENNIAL_OWNER_URL is not set: migrations run as the role owner.")
-    applied = warehouse.migrate(settings.owner_url, settings.home)
+    applied = warehouse.migrate(settings.owner_url)
     typer.echo("\n".join(f"applied {name}" for name in applied) or "Everything is up to date.")
 
 

@@ -74,7 +74,7 @@ def check_postgres(settings: Settings) -> tuple[Finding, ...]:
         with database.transaction() as session:
             facts = session.execute(queries.load("doctor")["read_server"]).one()
             roles = set(session.execute(queries.load("doctor")["read_roles"]).scalars())
-        return (_judge_server(facts.version, facts.number), _check_migrations(database, settings), _judge_roles(roles))
+        return (_judge_server(facts.version, facts.number), _check_migrations(database), _judge_roles(roles))
     except PerennialError as error:
         fix = "Start it with `perennial up`, or correct PERENNIAL_WAREHOUSE_URL."
         return (Finding("PostgreSQL", is_well=False, found=str(error), fix=fix),)
@@ -151,12 +151,12 @@ def _judge_server(version: str, number: int) -> Finding:
     return Finding("PostgreSQL", is_well=not fix, found=f"PostgreSQL {version} answers", fix=fix)
 
 
-def _check_migrations(database: Database, settings: Settings) -> Finding:
+def _check_migrations(database: Database) -> Finding:
     from ml.stores.warehouse import check_ledger  # noqa: PLC0415 - imports LightGBM, before anybody has found libgomp for it
 
     try:
         with database.transaction() as session:
-            check_ledger(session, settings.home)
+            check_ledger(session)
     except PermanentError as conflict:
         return Finding("migrations", is_well=False, found=str(conflict), fix="Run `perennial migrate`.")
     return Finding("migrations", is_well=True, found="the ledger is up to date")

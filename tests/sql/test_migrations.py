@@ -5,8 +5,9 @@ import shutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from ml.config import ROOT
+from ml.config import ROOT, Settings
 from ml.errors import ConfigError, MigrationConflict, WarehouseUnavailable
+from ml.local.doctor import check_postgres
 from ml.stores.sessions import Database
 from ml.stores.warehouse import migrate, render_migrations
 
@@ -88,6 +89,12 @@ def test_a_role_that_does_not_own_the_database_is_told_what_to_do(postgres):
 def test_a_server_that_does_not_answer_is_unavailable():
     with pytest.raises(WarehouseUnavailable, match=r"PostgreSQL at 127.0.0.1:1, database warehouse, role owner does not answer"):
         migrate("postgresql+psycopg2://owner:secret@127.0.0.1:1/warehouse", ROOT)
+
+
+def test_doctor_asks_for_the_migrations_of_the_program_wherever_the_models_live(warehouse_urls, tmp_path):
+    settings = Settings(warehouse_urls.pipeline, warehouse_urls.owner, mlflow_uri="", home=tmp_path)
+    found = {finding.component: finding.found for finding in check_postgres(settings)}
+    assert found["migrations"] == "the ledger is up to date"
 
 
 def test_every_session_is_under_the_law(warehouse_urls):

@@ -1,4 +1,7 @@
-"""Migrations of the tables we own: numbered, checksummed, forward only, one transaction each, run as owner."""
+"""Migrations of the tables we own: numbered, checksummed, forward only, one transaction each, run as owner.
+
+They are the program's and lie below its root, wherever the home with people's models is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
+from ml.config import ROOT
 from ml.errors import ConfigError, MigrationConflict
 from ml.stores import queries
 from ml.stores.sessions import INSUFFICIENT_PRIVILEGE, Database, Session, read_code, run_script, take_lock
@@ -36,7 +40,7 @@ class Migration:
         return hashlib.sha256(self.statements.encode()).hexdigest()
 
 
-def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
+def migrate(owner_url: str, root: Path = ROOT) -> tuple[str, ...]:
     """Apply what the database lacks; returns the names of what was applied, in order.
 
     Raises:
@@ -44,7 +48,7 @@ def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
         MigrationConflict: an applied file was changed or is gone, or the ledger is newer than this program.
         WarehouseUnavailable: PostgreSQL does not answer.
     """
-    migrations = _read_migrations(home)
+    migrations = _read_migrations(root)
     database = Database(owner_url, "perennial migrate")
     try:
         with database.transaction() as session:
@@ -64,13 +68,13 @@ def migrate(owner_url: str, home: Path) -> tuple[str, ...]:
         database.dispose()
 
 
-def check_ledger(session: Session, home: Path) -> None:
+def check_ledger(session: Session, root: Path = ROOT) -> None:
     """Refuse a ledger that a newer program has migrated, or that lacks a migration of this one.
 
     Raises:
         MigrationConflict: names the migration in question and what to do.
     """
-    migrations = _read_migrations(home)
+    migrations = _read_migrations(root)
     is_begun = session.execute(queries.load("warehouse")["has_migrations"]).scalar_one()
     applied = _read_applied(session) if is_begun else {}
     _check_agreement(migrations, applied)
@@ -79,10 +83,10 @@ def check_ledger(session: Session, home: Path) -> None:
         raise MigrationConflict(f"The warehouse lacks the migration {missing[0]}: run `perennial migrate` as owner first.")
 
 
-def render_migrations(home: Path) -> str:
+def render_migrations(root: Path = ROOT) -> str:
     """All migrations as one text for a DBA's psql: it does what `migrate` would do, and skips what the ledger has."""
     bootstrap = [str(queries.load("warehouse")[name]) + ";" for name in ("create_ledger_schema", "create_migrations")]
-    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(home))]) + "\n"
+    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(root))]) + "\n"
 
 
 def _render(migration: Migration) -> str:
@@ -93,8 +97,8 @@ def _render(migration: Migration) -> str:
     return f"-- {migration.name}\n{asked} \\gset\n\\if :is_missing\n{script}\n\\endif"
 
 
-def _read_migrations(home: Path) -> tuple[Migration, ...]:
-    folder = home / "sql" / "schema"
+def _read_migrations(root: Path) -> tuple[Migration, ...]:
+    folder = root / "sql" / "schema"
     found = []
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)

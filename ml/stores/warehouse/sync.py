@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.config import ROOT, Declaration
+from ml.config import Declaration
 from ml.stores.sessions import Session, take_lock
 from ml.stores.warehouse.migrations import check_ledger
 from ml.stores.warehouse.tables import sync_tables
@@ -20,5 +20,5 @@ def sync(session: Session, declaration: Declaration) -> tuple[str, ...]:
         ConfigError, ForbiddenSource: the SQL, a source or a view file is wrong.
     """
     take_lock(session, "sync", declaration.model.name)
-    check_ledger(session, ROOT)
+    check_ledger(session)
     return (*sync_tables(session, declaration), *sync_views(session, declaration.model.name))
