@@ -116,7 +116,7 @@ def gather_rows(model: str, training: TrainingSet, rules: Training | None = None
 
 def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
     """Numbers and booleans are numeric; what remains is a category of the values seen in training."""
-    if pd.api.types.is_numeric_dtype(column.dtype) or column.isna().all():
+    if pd.api.types.is_numeric_dtype(column.dtype):
         return Feature(name=str(column.name), monotone=monotone)
     return Feature(name=str(column.name), kind="category", categories=tuple(sorted(column.dropna().astype(str).unique())))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -56,7 +58,22 @@ def test_a_logistic_regression_is_refitted_where_boosting_is_ahead(tmp_path):
     assert "booster_auc" not in trained.metrics
 
 
-@pytest.mark.parametrize("recipe", [OWN, REGULARISED_DEFAULTS["xgboost"], PLAIN_LOGISTIC], ids=lambda each: each.algorithm)
+every_recipe = pytest.mark.parametrize(
+    "recipe", [OWN, REGULARISED_DEFAULTS["xgboost"], PLAIN_LOGISTIC], ids=lambda each: each.algorithm
+)
+
+
+@every_recipe
+def test_a_text_that_no_training_row_held_is_scored_and_explained_as_unknown_when_it_comes(recipe, tmp_path):
+    unfilled = pd.Series(pd.NA, CURVED.features.index, dtype=pd.CategoricalDtype([]))
+    trained = refit_small(tmp_path, recipe, replace(CURVED, features=CURVED.features.assign(channel=unfilled)))
+    predictor = load_predictor(trained.folder, trained.manifest, threads=1)
+    arrived = CURVED.features.head(3).assign(channel=pd.Categorical(["web", "app", None]))
+    assert predictor.score(arrived).tolist() == predictor.score(arrived.assign(channel=unfilled.head(3))).tolist()
+    assert "channel = unknown" in {reason[2:] for reason in predictor.explain(arrived, 5)[0]}
+
+
+@every_recipe
 def test_a_refitted_predictor_ranks_unseen_rows(recipe, tmp_path):
     trained = refit_small(tmp_path, recipe, STRAIGHT)
     unseen = make_training_set(PLAN.holdout, seed=2)
