@@ -9,6 +9,7 @@ grace_days = 2 its labels cover [05-08, 06-05) and are matured from 06-07 on.
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -249,3 +250,14 @@ class Declaration(BaseModel):
     def query_hash(self) -> str:
         """SHA-256 over both queries."""
         return hashlib.sha256(f"{self.features_sql}\0{self.labels_sql}".encode()).hexdigest()
+
+    def definition_hash(self, kind: Literal["features", "labels"]) -> str:
+        """SHA-256 over what decides the rows of a snapshot, or of labels: what was built under another is built anew.
+
+        Lines of comment do not, nor do keys that the queries and their views do not read, such as the owner's address.
+        """
+        sql = {"features": self.features_sql, "labels": self.labels_sql}[kind]
+        code = [line for line in sql.splitlines() if not line.lstrip().startswith("--")]
+        keys = {"timezone", "entity", "sources", *(["label"] if kind == "labels" else [])}
+        stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
+        return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

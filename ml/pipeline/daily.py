@@ -228,7 +228,7 @@ def decide(stores: Stores, run: Run) -> Decision:
 def _block(session: Session, declaration: Declaration, run: Run, because: str, found: letters.Findings) -> Decision:
     """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
     model = declaration.model
-    evidence = gather(session, model, run, matured=matured_days(session, model, run.clock), blocked_because=because)
+    evidence = gather(session, model, run, matured=tuple(matured_days(session, model, run.clock)), blocked_because=because)
     decision = _record(session, run, choose(evidence, model.monitoring))
     if run.purpose != "backfill":
         served = ledger.newest_publication(session, run.model)

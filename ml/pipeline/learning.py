@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ml.config import Declaration, read_code_version
-from ml.errors import HistoryTooShort, NotAsked, NothingToTrain
+from ml.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import score_rows
 from ml.pipeline.evidence import find_champion, look_back
@@ -101,13 +101,15 @@ def plan_training(declaration: Declaration, labelled: Labelled, run: Run) -> Spl
 
     Raises:
         HistoryTooShort: too few are left.
+        SnapshotMissing: too few are left because the definition of the features has changed.
     """
     for reason in labelled.left_out:
         log.warning("train %s: left out. %s", run, reason)
     try:
         return plan_split(declaration.model, labelled.days, run.as_of)
     except HistoryTooShort as short:
-        raise HistoryTooShort(" ".join((str(short), *labelled.left_out))) from short
+        error = SnapshotMissing if labelled.outdated else HistoryTooShort
+        raise error(" ".join((str(short), *labelled.left_out))) from short
 
 
 @recorded

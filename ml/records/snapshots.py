@@ -17,7 +17,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One built snapshot (or one day of labels) as the ledger knows it."""
+    """One built snapshot (or one day of labels) as the ledger knows it.
+
+    Attributes:
+        query_hash: the definition that built it (`Declaration.definition_hash`).
+    """
 
     model: str
     as_of: date

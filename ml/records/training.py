@@ -59,9 +59,15 @@ class SplitPlan:
 
 @dataclass(frozen=True)
 class Labelled:
-    """The matured as_ofs that have labels, oldest first, and a sentence about each that got none."""
+    """The matured as_ofs that can teach, oldest first, and why others cannot.
+
+    Attributes:
+        outdated: those whose snapshots a former definition of the features built.
+        left_out: sentences about these, and about every day that got no labels.
+    """
 
     days: tuple[date, ...]
+    outdated: tuple[date, ...]
     left_out: tuple[str, ...]
 
 

@@ -37,8 +37,8 @@ order by as_of desc
 limit :limit;
 
 -- name: valid_days
--- The as_ofs in [first, last] whose features are valid, oldest first.
-select as_of
+-- The as_ofs in [first, last] whose features are valid, oldest first, with what built them.
+select as_of, query_hash
 from ledger.snapshots
 where model = :model and kind = 'features' and status = 'valid' and as_of between :first and :last
 order by as_of;
@@ -310,7 +310,7 @@ order by as_of desc
 limit 1;
 
 -- name: has_labels
--- Were the labels of a day built by the queries as they are now, from the snapshot as it is now?
+-- Were the labels of a day built by the definition as it is now, from the snapshot as it is now?
 select exists (
     select
     from ledger.snapshots as labels

@@ -11,10 +11,10 @@ from datetime import date, timedelta
 import pytest
 
 from ml import pipeline
-from ml.errors import GrainViolated
+from ml.errors import GrainViolated, SnapshotMissing
 from ml.stores import ledger
 from tests.integration.test_ledger_days import CHECK
-from tests.world import FIRST_DAY, MODEL, World
+from tests.world import FIRST_DAY, MODEL, World, edit_model
 
 OUTAGE = """
 update source.orders set known_at = '2017-06-20' where ordered_at >= '2017-05-22' and ordered_at < '2017-05-29'"""
@@ -37,9 +37,13 @@ def after_outage(history):
     return history
 
 
-def edit_labels(world: World, after: str, before: str = "(returned.household_id is null)::integer as label") -> None:
+def edit_labels(world: World, after: str) -> None:
     file = world.settings.home / "sql" / MODEL / "labels.sql"
-    file.write_text(file.read_text().replace(before, after))
+    file.write_text(file.read_text().replace("(returned.household_id is null)::integer as label", after))
+
+
+def count_lapsed(world: World) -> int:
+    return world.ask_one("select sum(label) from labels.lapse where as_of = '2017-04-10'")
 
 
 # What was not delivered
@@ -82,3 +86,26 @@ def test_a_publication_that_cannot_be_measured_stops_neither_the_others_nor_the_
     assert [later] == [row["as_of"] for row in world.ask("select as_of from ledger.outcomes")]
     assert "cannot be measured: 1, the newest: lapse, as_of 2017-06-12: labels.sql gives null" in caplog.text
     assert pipeline.decide(world.stores, world.run(last)).evidence.newest_matured == later
+
+
+# What a former definition built
+def test_labels_of_a_former_horizon_are_built_anew(history):
+    pipeline.assemble(history.stores, history.run(FIRST_DAY))
+    former = count_lapsed(history)
+    edit_model(history.settings.home, {"horizon_days = 14 ": "horizon_days = 7 "})
+    pipeline.assemble(history.stores, history.run(FIRST_DAY))
+    assert count_lapsed(history) > former
+
+
+def test_when_the_features_are_defined_anew_nothing_trains_on_the_former_ones(history):
+    file = history.settings.home / "sql" / MODEL / "features.sql"
+    file.write_text(f"{file.read_text()}\nlimit 1000000\n")
+    with pytest.raises(SnapshotMissing, match=r"run `perennial backfill lapse --from 2017-03-27 --to 2017-05-22`"):
+        pipeline.assemble(history.stores, history.run(FIRST_DAY))
+
+
+def test_snapshots_of_a_former_definition_are_left_out_where_enough_others_remain(history):
+    history.tell("update ledger.snapshots set query_hash = 'former' where as_of < '2017-04-10'")
+    assembly = pipeline.assemble(history.stores, history.run(FIRST_DAY))
+    assert date(2017, 4, 10) == assembly.plan.training[0]
+    assert "2 snapshots from 2017-03-27 to 2017-04-03" in " ".join(assembly.left_out)

@@ -130,7 +130,7 @@ def test_former_rows_are_those_of_valid_days_before_newest_first(session):
     put_snapshot(session, RUN, rows=4)
     assert ledger.former_rows(session, "lapse", DAY, limit=8) == (2, 1)
     assert ledger.former_rows(session, "lapse", DAY, limit=1) == (2,)
-    assert ledger.valid_days(session, "lapse", first=DAY - 2 * WEEK, last=DAY) == (DAY - 2 * WEEK, DAY)
+    assert ledger.valid_days(session, "lapse", first=DAY - 2 * WEEK, last=DAY) == {DAY - 2 * WEEK: "q", DAY: "q"}
 
 
 def test_the_newest_validation_of_a_day_is_found(session):

@@ -90,3 +90,39 @@ def test_other_sql_gives_another_query_hash(home):
     former = load_declaration(home, "lapse").query_hash
     (home / "sql" / "lapse" / "labels.sql").write_text("select 2")
     assert load_declaration(home, "lapse").query_hash != former
+
+
+def redefine(home, kind, file, before, after):
+    """The definitions of the rows before and after an edit."""
+    former = load_declaration(home, "lapse").definition_hash(kind)
+    (home / file).write_text((home / file).read_text().replace(before, after))
+    return former, load_declaration(home, "lapse").definition_hash(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit"),
+    [
+        ("features", ("sql/lapse/features.sql", "select 1", "-- why\nselect 1")),
+        ("labels", ("models/lapse.toml", "growth@", "other@")),
+        ("features", ("models/lapse.toml", "horizon_days = 28", "horizon_days = 21")),
+    ],
+    ids=["comment", "owner", "horizon"],
+)
+def test_what_does_not_decide_the_rows_leaves_their_definition(home, kind, edit):
+    former, now = redefine(home, kind, *edit)
+    assert now == former
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit"),
+    [
+        ("labels", ("models/lapse.toml", "horizon_days = 28", "horizon_days = 21")),
+        ("features", ("models/lapse.toml", "lookback_days = 84", "lookback_days = 90")),
+        ("features", ("sql/lapse/features.sql", "select 1", "select 2")),
+        ("labels", ("sql/lapse/labels.sql", "select 1", "select 2")),
+    ],
+    ids=["horizon", "window", "features.sql", "labels.sql"],
+)
+def test_what_decides_the_rows_changes_their_definition(home, kind, edit):
+    former, now = redefine(home, kind, *edit)
+    assert now != former

@@ -57,9 +57,9 @@ def mark_snapshot(session: Session, run: Run, status: Literal["valid", "invalid"
     execute(session, "mark_snapshot", model=run.model, as_of=run.as_of, status=status)
 
 
-def has_labels(session: Session, model: str, as_of: date, query_hash: str) -> bool:
-    """Whether the labels of a day were built from its present snapshot by the present queries."""
-    return bool(execute(session, "has_labels", model=model, as_of=as_of, query_hash=query_hash).scalar_one())
+def has_labels(session: Session, model: str, as_of: date, definition_hash: str) -> bool:
+    """Whether the labels of a day were built from its present snapshot by the present definition."""
+    return bool(execute(session, "has_labels", model=model, as_of=as_of, query_hash=definition_hash).scalar_one())
 
 
 def failure_messages(session: Session, run: Run) -> tuple[str, ...]:
@@ -72,9 +72,9 @@ def former_rows(session: Session, model: str, as_of: date, *, limit: int) -> tup
     return tuple(execute(session, "former_rows", model=model, as_of=as_of, limit=limit).scalars())
 
 
-def valid_days(session: Session, model: str, *, first: date, last: date) -> tuple[date, ...]:
-    """The as_ofs in [first, last] whose features are valid, oldest first."""
-    return tuple(execute(session, "valid_days", model=model, first=first, last=last).scalars())
+def valid_days(session: Session, model: str, *, first: date, last: date) -> dict[date, str]:
+    """The as_ofs in [first, last] whose features are valid, oldest first, each with the hash of the definition that built it."""
+    return {row.as_of: row.query_hash for row in execute(session, "valid_days", model=model, first=first, last=last)}
 
 
 def record_validation(session: Session, run: Run, validation: Validation) -> None:

@@ -95,7 +95,7 @@ def record_rows(session: Session, day: Day, run: Run) -> Snapshot:
         kind=day.kind,
         rows=rows,
         checksum=checksum,
-        query_hash=day.declaration.query_hash,
+        query_hash=day.declaration.definition_hash(day.kind),
         config_hash=day.declaration.model.config_hash,
         columns=day.columns,
     )
