@@ -200,6 +200,11 @@ class Model(Section):
         return self.horizon
 
     @property
+    def fewest_as_ofs(self) -> int:
+        """So many, one a week, must have matured before anything can train: training, embargo and holdout."""
+        return self.training.min_as_ofs - 1 + -(-self.label.horizon_days // WEEK_DAYS) + self.training.holdout_as_ofs
+
+    @property
     def longest_lookback_days(self) -> int:
         return max((source.lookback_days or 0 for source in self.sources.values()), default=0)
 

@@ -44,7 +44,7 @@ def gather(
         labels_mature_on=labels_of_shift_mature_on(model, checks),
         timezone=model.timezone,
         matured_as_ofs=len(matured),
-        needed_as_ofs=model.training.min_as_ofs,
+        needed_as_ofs=model.fewest_as_ofs,
     )
 
 

@@ -15,7 +15,7 @@ from ml.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import score_rows
 from ml.pipeline.evidence import find_champion, look_back
-from ml.pipeline.labelling import build_matured_labels, matured_days
+from ml.pipeline.labelling import build_matured_labels
 from ml.pipeline.opening import Stores, recorded
 from ml.predictor import load_predictor
 from ml.records import (
@@ -50,17 +50,31 @@ def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
         raise NotAsked(f"{run}: a backfill never trains.")
     if reason == "weekly":
         return "The week has passed."
-    model = stores.declaration(run.model).model
+    if reason == "first":
+        return _ask_for_the_first(stores, run)
     with stores.warehouse.transaction() as session:
-        if reason == "first":
-            matured = matured_days(session, model, run.clock)
-            if find_champion(session, run) is None and len(matured) >= model.training.min_as_ofs:
-                return f"There is no champion yet, and {len(matured)} as_ofs have matured."
-            raise NotAsked(f"{run}: there is a champion, or only {len(matured)} as_ofs have matured.")
         decision = ledger.find_decision(session, run.model, run.as_of)
     if decision is None or decision.choice is not Choice.TRAIN:
         raise NotAsked(f"{run}: {decision.sentence if decision else 'there is no decision'}")
     return decision.sentence
+
+
+def _ask_for_the_first(stores: Stores, run: Run) -> str:
+    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had."""
+    declaration = stores.declaration(run.model)
+    with stores.warehouse.transaction() as session:
+        if find_champion(session, run) is not None:
+            raise NotAsked(f"{run}: there is a champion.")
+        labelled = build_matured_labels(session, declaration, run)
+        last = ledger.last_training(session, run.model, before=run.as_of)
+    try:
+        plan = plan_training(declaration, labelled, run)
+    except HistoryTooShort as short:
+        raise NotAsked(str(short)) from short
+    newest = plan.holdout[-1]
+    if last is not None and newest <= max(last.holdout_as_ofs):
+        raise NotAsked(f"{run}: version {last.version} had every as_of that can teach, up to {newest}, and was not promoted.")
+    return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
 
 
 def assemble(stores: Stores, run: Run) -> Assembly:

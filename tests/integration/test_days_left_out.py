@@ -11,8 +11,9 @@ from datetime import date, timedelta
 import pytest
 
 from ml import pipeline
-from ml.errors import GrainViolated, SnapshotMissing
+from ml.errors import GrainViolated, NotAsked, SnapshotMissing
 from ml.stores import ledger
+from tests.integration.test_ledger import VERSION
 from tests.integration.test_ledger_days import CHECK
 from tests.world import FIRST_DAY, MODEL, World, edit_model
 
@@ -109,3 +110,19 @@ def test_snapshots_of_a_former_definition_are_left_out_where_enough_others_remai
     assembly = pipeline.assemble(history.stores, history.run(FIRST_DAY))
     assert date(2017, 4, 10) == assembly.plan.training[0]
     assert "2 snapshots from 2017-03-27 to 2017-04-03" in " ".join(assembly.left_out)
+
+
+# The first training
+def test_a_first_training_is_asked_for_once_it_can_train(history):
+    with pytest.raises(NotAsked, match=r"1 as_ofs can train \(of 4 matured"):
+        pipeline.ask_for_retraining(history.stores, history.run("2017-05-08"), reason="first")
+    asked = pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
+    assert asked == "There is no champion yet, and 6 as_ofs can train."
+
+
+def test_a_first_training_is_not_asked_for_again_on_the_same_days(history):
+    before = replace(VERSION, trained_for=date(2017, 6, 7), holdout_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
+    with history.stores.warehouse.transaction() as session:
+        ledger.record_version(session, before)
+    with pytest.raises(NotAsked, match=r"version 3 had every as_of that can teach, up to 2017-05-22, and was not promoted"):
+        pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
