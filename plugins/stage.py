@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from ml.config import load_declaration
-from ml.errors import NothingToDo, NotPromoted, PermanentError
+from ml.errors import NothingToDo, NotPromoted, PermanentError, UnavailableError, VersionMissing
 from ml.records import Question, Run
 from plugins.connections import read_settings
 from plugins.links import DriftReportLink, MlflowRunLink
@@ -46,7 +47,7 @@ class ModelOperator(BaseOperator):
             run = read_run(context, declaration.model)
             with pipeline.open_stores(read_settings()) as stores:
                 facts = work(stores, run, context)
-                self.links = dict(pipeline.find_links(stores, run))
+                self.links = _find_links(stores, run)
         except NothingToDo as nothing:
             raise AirflowSkipException(str(nothing)) from nothing
         except PermanentError as error:
@@ -63,6 +64,17 @@ class ModelOperator(BaseOperator):
         event = context["outlet_events"][self.announces]
         event.add_partitions(run.as_of.isoformat())
         event.extra = {"purpose": run.purpose, **{key: facts[key] for key in ("reason", "version") if key in facts}}
+
+
+def _find_links(stores: Stores, run: Run) -> dict[str, str]:
+    """The buttons of a task whose work is done: what does not answer now costs them, not the work."""
+    from ml import pipeline  # noqa: PLC0415 - as above
+
+    try:
+        return dict(pipeline.find_links(stores, run))
+    except (UnavailableError, VersionMissing) as error:
+        logging.getLogger(__name__).warning("%s: this task has no links. %s", run, error)
+        return {}
 
 
 class StageOperator(ModelOperator):
