@@ -19,8 +19,9 @@ def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = 
 
 def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str, ...]) -> None:
     with stores.warehouse.transaction() as session:
-        if "blocked" not in ledger.letters_of(session, run.model, run.as_of):
-            letter = letters.write_failure(run, dag, failed_tasks, ledger.failure_messages(session, run))
+        messages = ledger.failure_messages(session, run)
+        if not messages or not ledger.tells_of_stop(session, run, messages[-1]):
+            letter = letters.write_failure(run, dag, failed_tasks, messages)
             ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
 
 

@@ -326,6 +326,14 @@ from ledger.runs
 where model = :model and as_of = :as_of and dag_run_id = :dag_run_id and status in ('failed', 'refused')
 order by run_id;
 
+-- name: tells_of_stop
+-- Does the mail about the stop of a day tell of this failure?
+select exists (
+    select from ledger.outbox
+    where model = :model and as_of = :as_of and event = 'blocked'
+        and position(rtrim(:message, '. ') in letter ->> 'summary') > 0
+);
+
 -- name: letters_of
 -- The events of a day that were mailed or wait to be.
 select event from ledger.outbox where model = :model and as_of = :as_of order by recorded_at, event;

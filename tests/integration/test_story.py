@@ -84,8 +84,6 @@ def test_a_null_column_stops_the_day_and_the_repaired_day_goes_on(world):
         pipeline.validate(world.stores, world.run(NEXT_DAY))
     with pytest.raises(ValidationFailed):
         pipeline.validate(world.stores, world.run(NEXT_DAY))
-    with pytest.raises(SnapshotMissing):
-        pipeline.score(world.stores, world.run(NEXT_DAY))
     assert [("BLOCK",)] == [
         (row["choice"],) for row in world.ask("select choice from ledger.decisions where as_of = :d", d=NEXT_DAY)
     ]
@@ -94,6 +92,8 @@ def test_a_null_column_stops_the_day_and_the_repaired_day_goes_on(world):
     assert FIRST_DAY == fresh["scored_as_of"]
     assert (NEXT_DAY, "blocked") == (fresh["missing_as_of"], fresh["missing_kind"])
     assert "what was paid" in fresh["missing_because"]
+    with pytest.raises(SnapshotMissing):
+        pipeline.score(world.stores, world.run(NEXT_DAY))
 
     repair_null_column(world.loader_url, NEXT_DAY)
     assert Choice.SKIP is watch(world, NEXT_DAY).choice
@@ -198,3 +198,17 @@ def test_a_failed_task_is_explained_once(world, smtp_sink):
     pipeline.mail(there.stores, run, dag="score", failed_tasks=("score",))
     (explained,) = (message for message in smtp_sink.messages if "failed" in message["Subject"])
     assert "only a valid one is scored" in explained.get_body(("plain",)).get_content()
+
+
+def test_a_failure_after_a_stop_of_the_same_day_is_explained_too(world):
+    plant_null_column(world.loader_url, NEXT_DAY)
+    stopped, failed = (replace(world.run(NEXT_DAY), dag_run_id=name) for name in ("run-1", "run-2"))
+    pipeline.refresh(world.stores, stopped)
+    with pytest.raises(ValidationFailed):
+        pipeline.validate(world.stores, stopped)
+    pipeline.mail(world.stores, stopped, dag="refresh", failed_tasks=("validate",))
+    with pytest.raises(SnapshotMissing):
+        pipeline.score(world.stores, failed)
+    pipeline.mail(world.stores, failed, dag="score", failed_tasks=("score",))
+    letters = world.ask("select event from ledger.outbox where as_of = :d order by event", d=NEXT_DAY)
+    assert ["blocked", "failure_score"] == [letter["event"] for letter in letters]

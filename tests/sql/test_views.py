@@ -214,6 +214,26 @@ def test_freshness_says_why_newer_scores_are_missing(toy, read):
     assert "all scores are alike" in because
 
 
+def test_freshness_shows_a_failure_that_came_after_a_stop(toy, read):
+    block(toy, NEXT)
+    write(
+        toy,
+        """insert into ledger.runs (model, stage, as_of, purpose, actor, status, message, effective_at)
+        values ('toy', 'refresh', '2017-11-13', 'live', 'airflow', 'failed', 'No orders.', '2017-11-13')""",
+    )
+    assert read("select missing_kind, missing_because from analytics.freshness") == [("failed", "refresh: No orders.")]
+
+
+def test_freshness_shows_a_stop_as_one_though_its_attempt_failed_with_it(toy, read):
+    block(toy, NEXT)
+    write(
+        toy,
+        """insert into ledger.runs (model, stage, as_of, purpose, actor, status, message, effective_at)
+        select model, 'score', as_of, 'live', 'airflow', 'failed', message, '2017-11-13' from ledger.publications""",
+    )
+    assert read("select missing_kind from analytics.freshness") == [("blocked",)]
+
+
 def test_a_model_that_never_scored_says_why(toy, read):
     write(
         toy,

@@ -44,6 +44,7 @@ from ml.stores.ledger.outbox import (
     mark_sent,
     name_letter,
     put_letter,
+    tells_of_stop,
     waiting_letters,
 )
 from ml.stores.ledger.promotions import (
@@ -154,6 +155,7 @@ __all__ = [
     "record_validation",
     "record_version",
     "start_run",
+    "tells_of_stop",
     "trained_on_day",
     "unchecked_days",
     "unpublished_days",

@@ -52,6 +52,11 @@ def letters_of(session: Session, model: str, as_of: date) -> tuple[str, ...]:
     return tuple(execute(session, "letters_of", model=model, as_of=as_of).scalars())
 
 
+def tells_of_stop(session: Session, run: Run, message: str) -> bool:
+    """Does the mail about the stop of the day tell of this failure?"""
+    return bool(execute(session, "tells_of_stop", model=run.model, as_of=run.as_of, message=message).scalar_one())
+
+
 def waiting_letters(session: Session, model: str | None = None) -> tuple[str, ...]:
     """Message-IDs of what has not been sent, what was refused least often first, then the oldest."""
     return tuple(execute(session, "waiting_letters", model=model).scalars())

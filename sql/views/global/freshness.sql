@@ -15,14 +15,22 @@ days as (
     group by model
 ),
 
-obstacles as (
+stops as (
     select model, as_of, 'blocked' as kind, message as because, recorded_at from ledger.publications where status = 'blocked'
     union all
     select model, as_of, 'blocked', sentence, recorded_at from ledger.decisions where choice = 'BLOCK'
+),
+
+obstacles as (
+    select * from stops
     union all
     select model, as_of, status, stage || ': ' || coalesce(message, 'no message'), coalesce(finished_at, recorded_at)
     from ledger.runs
     where status in ('failed', 'refused') and stage in ('refresh', 'validate', 'score')
+        and not exists (  -- a stop ends its own attempt
+            select from stops
+            where stops.model = runs.model and stops.as_of = runs.as_of and stops.because = runs.message
+        )
 ),
 
 newest_obstacles as (
@@ -30,7 +38,7 @@ newest_obstacles as (
     from obstacles
     left join live using (model)
     where live.as_of is null or obstacles.as_of > live.as_of
-    order by obstacles.model, obstacles.as_of desc, obstacles.kind, obstacles.recorded_at desc
+    order by obstacles.model, obstacles.as_of desc, obstacles.recorded_at desc
 )
 
 select
