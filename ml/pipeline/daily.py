@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import nan
@@ -12,7 +14,7 @@ import pandas as pd
 from ml import letters
 from ml.config import Declaration, read_code_version
 from ml.decide import decide as choose
-from ml.errors import NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
+from ml.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from ml.monitor import ScoredDay, measure_drift, realise, render_report
 from ml.pipeline.carding import write_cards
 from ml.pipeline.champion import load_version, score_rows, settle
@@ -127,10 +129,11 @@ def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple
 
 def _block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
     """A stopped day is monitored too: what moved is in the mail that says why nothing was published."""
-    check = _measure(stores, declaration, run, champion)
+    check, draw = _measure(stores, declaration, run, champion)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
         _block(session, declaration, run, because, letters.find_moved(check))
+    _keep_report(stores, run, champion, check, draw)
 
 
 @recorded
@@ -143,10 +146,12 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
         if publication is None:
             raise NothingToDo(f"{run}: nothing was published for this day; outcomes of older days are up to date.")
         version = ledger.get_version(session, run.model, publication.version)
-    check = _measure(stores, declaration, run, version)
+    check, draw = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
-    write_cards(stores, run, (version.version,))
+    check = _keep_report(stores, run, version, check, draw)
+    with _spared(run, "card"):
+        write_cards(stores, run, (version.version,))
     return check
 
 
@@ -170,7 +175,8 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
             measured.append(publication.version)
     if failures:
         log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
-    write_cards(stores, run, measured)
+    with _spared(run, "card"):
+        write_cards(stores, run, measured)
 
 
 def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
@@ -182,8 +188,8 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
         ledger.record_outcome(session, run, publication, realised)
 
 
-def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:
-    """Effect sizes on all rows, and Evidently's report on a sample, kept with the version's MLflow run."""
+def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> tuple[DriftCheck, Callable[[], str]]:
+    """Effect sizes on all rows, and what draws Evidently's report on a sample."""
     with stores.warehouse.transaction() as session:
         reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
         holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
@@ -200,10 +206,27 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
     )
     known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
     trained_on = reference.features[[name for name in reference.features.columns if name in known]]
-    check = measure_drift(trained_on, current, day)
-    stores.registry.keep_report(version.mlflow_run_id, run, render_report(trained_on, current, declaration.model))
-    report = f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}"
-    return replace(check, report=report, is_restated=is_restated)
+    check = replace(measure_drift(trained_on, current, day), is_restated=is_restated)
+    return check, partial(render_report, trained_on, current, declaration.model)
+
+
+def _keep_report(stores: Stores, run: Run, version: Version, check: DriftCheck, draw: Callable[[], str]) -> DriftCheck:
+    """Draw the report of a recorded check, keep it with the version's MLflow run, and its address with the check."""
+    with _spared(run, "drift report"):
+        stores.registry.keep_report(version.mlflow_run_id, run, draw())
+        check = replace(check, report=f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}")
+        with stores.warehouse.transaction() as session:
+            ledger.record_drift_check(session, run, check)
+    return check
+
+
+@contextmanager
+def _spared(run: Run, what: str) -> Iterator[None]:
+    """What people look at may be missing: a check and a decision do not wait for it."""
+    try:
+        yield
+    except RegistryUnavailable as error:
+        log.warning("%s: the %s is missing until this stage runs again. %s", run, what, error)
 
 
 @recorded

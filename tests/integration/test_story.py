@@ -17,12 +17,15 @@ from ml.errors import (
     NotAsked,
     NothingToDo,
     NotPromoted,
+    PublicationBlocked,
+    RegistryUnavailable,
     SnapshotMissing,
     TooEarly,
     ValidationFailed,
 )
 from ml.local.ports import find_free_port
 from ml.records import Choice
+from ml.stores.registry import Registry
 from tests.world import FIRST_DAY, MODEL, edit_model, end_state
 
 NEXT_DAY, DAY_AFTER, THIRD_DAY = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
@@ -98,6 +101,37 @@ def test_a_null_column_stops_the_day_and_the_repaired_day_goes_on(world):
     repair_null_column(world.loader_url, NEXT_DAY)
     assert Choice.SKIP is watch(world, NEXT_DAY).choice
     assert NEXT_DAY == world.ask_one("select scored_as_of from analytics.freshness where model = 'lapse'")
+
+
+class FullRegistry(Registry):
+    """MLflow whose disk is full: it answers, and keeps nothing."""
+
+    def keep_report(self, *_):
+        raise RegistryUnavailable("No space left on device")
+
+    log_card = keep_report
+
+
+def fill_disk(world):
+    return replace(world.stores, registry=FullRegistry(world.settings.mlflow_uri))
+
+
+def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_report(world):
+    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    make_snapshot(world, NEXT_DAY)
+    run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
+    with pytest.raises(PublicationBlocked, match="the mean score is"):
+        pipeline.score(fill_disk(world), run)
+    pipeline.mail(world.stores, run, dag="score", failed_tasks=("score",))
+    assert "BLOCK" == world.ask_one("select choice from ledger.decisions where as_of = :d", d=NEXT_DAY)
+    assert ["blocked"] == [row["event"] for row in world.ask("select event from ledger.outbox where as_of = :d", d=NEXT_DAY)]
+    assert "blocked" == world.ask_one("select missing_kind from analytics.freshness where model = 'lapse'")
+
+
+def test_a_day_is_checked_and_decided_on_though_mlflow_keeps_no_report(world):
+    stores, run = fill_disk(world), world.run(FIRST_DAY)
+    assert pipeline.monitor(stores, run).report is None
+    assert Choice.SKIP is pipeline.decide(stores, run).choice
 
 
 # A takeover
