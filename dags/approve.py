@@ -16,15 +16,14 @@ The task `ask` waits as a *required action*: it shows the evidence and two butto
 **Reject** leaves everything as it is, and so does no answer within `promotion.answer_within_hours`. A shell answers as well:
 `perennial approve <model>` or `perennial reject <model> --reason "..."`; the wait here then ends by itself. A newer
 challenger supersedes an older question. Answer and name stand in `ledger.approvals`, and `promote` does what they say."""
-GRACE = timedelta(hours=2)
 SOON = timedelta(seconds=5)  # an answer in the very second of the question may cost a try: see plugins/approval.py
 
 
 def build(model: Model) -> DAG:
     """The DAG of one model; woken by the question that a retraining has put, under the same key."""
     schedule = PartitionedAssetTimetable(assets=asset("challenger", model.name))
-    limit = timedelta(hours=model.promotion.answer_within_hours) + GRACE
-    with model_dag(model, "approve", schedule=schedule, story=STORY, run_limit=limit) as dag:
+    wait = timedelta(hours=model.promotion.answer_within_hours)
+    with model_dag(model, "approve", schedule=schedule, story=STORY, wait=wait) as dag:
         ask = AskPersonOperator(task_id="ask", model=model.name, retry_delay=SOON)
         promote = CarryOutOperator(task_id="promote", model=model.name, announces=asset("champion", model.name))
         ask >> promote >> MailOperator(task_id="mail", model=model.name).as_teardown()

@@ -39,7 +39,7 @@ def build(model: Model) -> DAG:
     """The retraining of one model; woken by the weekly tick or by drift, under the same key."""
     schedule = PartitionedAssetTimetable(assets=asset("drift", model.name) | asset("weekly", model.name))
     limit = timedelta(minutes=model.training.timeout_minutes) + GRACE
-    with model_dag(model, "retrain", schedule=schedule, story=STORY, run_limit=3 * limit) as dag:
+    with model_dag(model, "retrain", schedule=schedule, story=STORY) as dag:
         assemble = AssembleOperator(task_id="assemble", model=model.name)
         train = StageOperator(task_id="train", stages=("train",), model=model.name, execution_timeout=limit)
         compare = StageOperator(task_id="compare", stages=("compare",), model=model.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from plugins.runs import simulated_until
 KEY_FORMAT = "%Y-%m-%d"
 FIRST_POSSIBLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 TASK_LIMIT = timedelta(minutes=30)
+LONGEST_DELAY = timedelta(minutes=10)
 
 
 def declared_models() -> Iterator[Model]:
@@ -35,8 +37,24 @@ def daily_at(model: Model, cron: str) -> CronPartitionTimetable:
     return CronPartitionTimetable(cron, timezone=model.timezone, key_format=KEY_FORMAT)
 
 
-def model_dag(model: Model, verb: str, *, schedule: Any, story: str, run_limit: timedelta = timedelta(hours=2)) -> DAG:
-    """An empty DAG `<model>.<verb>` with the rules of the house."""
+@contextmanager
+def model_dag(model: Model, verb: str, *, schedule: Any, story: str, wait: timedelta = timedelta()) -> Iterator[DAG]:
+    """A DAG `<model>.<verb>` with the rules of the house; the tasks that are made within the block are its own.
+
+    A run may last as long as every attempt of every task, and the `wait` for people. Over its limit Airflow skips what has
+    not ended, the mail included: so the limit is for runs that nobody works on, and never the first to be reached.
+    """
+    with _make_empty(model, verb, schedule, story) as dag:
+        yield dag
+    dag.dagrun_timeout = wait + sum((_longest(task) for task in dag.tasks), timedelta())
+
+
+def _longest(task: Any) -> timedelta:
+    longest: timedelta = (1 + task.retries) * task.execution_timeout + task.retries * LONGEST_DELAY
+    return longest
+
+
+def _make_empty(model: Model, verb: str, schedule: Any, story: str) -> DAG:
     until = simulated_until()
     return DAG(
         dag_id=f"{model.name}.{verb}",
@@ -46,7 +64,6 @@ def model_dag(model: Model, verb: str, *, schedule: Any, story: str, run_limit: 
         end_date=datetime(until.year, until.month, until.day, tzinfo=UTC) if until else None,
         catchup=False,
         max_active_runs=1,
-        dagrun_timeout=run_limit,
         tags=["perennial", model.name, verb],
         params={
             "as_of": Param(None, type=["null", "string"], format="date", description="The day to pretend it is (YYYY-MM-DD)")
@@ -57,7 +74,7 @@ def model_dag(model: Model, verb: str, *, schedule: Any, story: str, run_limit: 
             "retries": 2,
             "retry_delay": timedelta(seconds=30),
             "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=10),
+            "max_retry_delay": LONGEST_DELAY,
             "execution_timeout": TASK_LIMIT,
         },
     )

@@ -21,6 +21,10 @@ def describe(dag):
         "downstream": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
         "retries": sorted({task.retries for task in dag.tasks}),
         "limits": all(task.execution_timeout for task in dag.tasks),
+        "longest_run_seconds": sum(
+            ((1 + task.retries) * task.execution_timeout + task.retries * task.max_retry_delay).total_seconds()
+            for task in dag.tasks
+        ),
         "teardowns": [task.task_id for task in dag.tasks if task.is_teardown],
         "outlets": sorted(asset.name for task in dag.tasks for asset in task.outlets),
         "owners": sorted({task.owner for task in dag.tasks}),
