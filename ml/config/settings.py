@@ -17,7 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Smtp:
-    """The mail server; no user means no login. `sender` is the From address."""
+    """The mail server; no user means no login.
+
+    Attributes:
+        sender: the From address.
+        starttls: encrypt once the server has greeted, as on port 587.
+        tls: encrypt from the first byte, as on port 465.
+    """
 
     host: str = "127.0.0.1"
     port: int = 25
@@ -25,6 +31,7 @@ class Smtp:
     password: str | None = field(default=None, repr=False)
     sender: str = "perennial@example.com"
     starttls: bool = False
+    tls: bool = False
     timeout_seconds: float = 10.0
 
 
@@ -107,6 +114,7 @@ def read_smtp(environment: Mapping[str, str] = os.environ) -> Smtp:
         password=environment.get("PERENNIAL_SMTP_PASSWORD"),
         sender=environment.get("PERENNIAL_SMTP_SENDER", "perennial@example.com"),
         starttls=environment.get("PERENNIAL_SMTP_STARTTLS", "") == "1",
+        tls=environment.get("PERENNIAL_SMTP_TLS", "") == "1",
     )
 
 

@@ -149,6 +149,7 @@ class Addresses:
             "PERENNIAL_SMTP_PORT": str(smtp.port),
             "PERENNIAL_SMTP_SENDER": smtp.sender,
             "PERENNIAL_SMTP_STARTTLS": "1" if smtp.starttls else "",
+            "PERENNIAL_SMTP_TLS": "1" if smtp.tls else "",
             "PERENNIAL_HOME": str(ROOT),
             "PERENNIAL_ARTIFACTS": str(self.var / "artifacts"),
             "PERENNIAL_AIRFLOW_URL": self.airflow_url,
@@ -161,5 +162,5 @@ class Addresses:
 def _describe_smtp(smtp: Smtp) -> str:
     """The address of the connection `smtp_default`."""
     login = f"{quote(smtp.user, safe='')}:{quote(smtp.password or '', safe='')}@" if smtp.user else ""
-    plain = "" if smtp.starttls else "&disable_tls=true&disable_ssl=true"
-    return f"smtp://{login}{smtp.host}:{smtp.port}/?from_email={quote(smtp.sender, safe='')}{plain}"
+    off = ("" if smtp.starttls else "&disable_tls=true") + ("" if smtp.tls else "&disable_ssl=true")
+    return f"smtp://{login}{smtp.host}:{smtp.port}/?from_email={quote(smtp.sender, safe='')}{off}"

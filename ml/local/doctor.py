@@ -122,7 +122,7 @@ def check_import_errors(airflow: AirflowClient) -> tuple[Finding, ...]:
 def check_smtp(settings: Settings) -> tuple[Finding, ...]:
     """Mail waits in the outbox while its server is away."""
     place = f"{settings.smtp.host}:{settings.smtp.port}"
-    if answers_smtp(settings.smtp.host, settings.smtp.port):
+    if answers_smtp(settings.smtp.host, settings.smtp.port, tls=settings.smtp.tls):
         return (Finding("SMTP", is_well=True, found=f"{place} takes mail"),)
     fix = "Correct PERENNIAL_SMTP_HOST and _PORT (Airflow: the connection smtp_default); unsent mail waits and is not lost."
     return (Finding("SMTP", is_well=False, found=f"{place} does not answer", fix=fix),)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import smtplib
+import ssl
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -128,10 +130,11 @@ def airflow_command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "airflow", *arguments)
 
 
-def answers_smtp(host: str, port: int) -> bool:
-    """Whether a mail server says yes to NOOP."""
+def answers_smtp(host: str, port: int, *, tls: bool = False) -> bool:
+    """Whether a mail server says yes to NOOP; `tls` as in `Smtp`."""
+    connect = partial(smtplib.SMTP_SSL, context=ssl.create_default_context()) if tls else smtplib.SMTP
     try:
-        with smtplib.SMTP(host, port, timeout=5) as client:
+        with connect(host, port, timeout=5) as client:
             return client.noop()[0] == 250  # noqa: PLR2004 - SMTP's OK
     except (OSError, smtplib.SMTPException):
         return False

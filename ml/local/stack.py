@@ -150,7 +150,7 @@ class Stack:
     def _probes(self) -> dict[str, tuple[str, Callable[[], bool]]]:
         addresses = self.addresses
         smtp = addresses.smtp
-        sink = {"mail": (f"{smtp.host}:{smtp.port}", lambda: answers_smtp(smtp.host, smtp.port))}
+        sink = {"mail": (f"{smtp.host}:{smtp.port}", lambda: answers_smtp(smtp.host, smtp.port, tls=smtp.tls))}
         return {
             "postgres": (f"127.0.0.1:{addresses.ports.postgres}", self._has_warehouse),
             **(sink if addresses.mail_server is None else {}),

@@ -1,11 +1,16 @@
 """Letters leave through a real SMTP server: at least once, at most one double, and a double bears the same Message-ID."""
 
+import ssl
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 from aiosmtpd.controller import Controller
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ml.config import Settings, Smtp
 from ml.errors import MailRefused, MailUnavailable
@@ -89,11 +94,11 @@ def test_a_letter_waits_while_the_server_is_down(outbox, smtp_sink):
 
 
 @contextmanager
-def serve(handler):
+def serve(handler, ssl_context=None):
     """A mail server of the test's own."""
-    controller = Controller(handler, hostname="127.0.0.1", port=find_free_port())
+    controller = Controller(handler, hostname="127.0.0.1", port=find_free_port(), ssl_context=ssl_context)
     controller.start()
-    yield Smtp(port=controller.port)
+    yield Smtp(port=controller.port, tls=ssl_context is not None)
     controller.stop()
 
 
@@ -201,3 +206,41 @@ def test_a_server_without_encryption_is_refused_when_it_is_asked_for(smtp_sink):
     with pytest.raises(MailUnavailable, match="STARTTLS"):
         send(message, replace(smtp_sink.settings, starttls=True))
     assert smtp_sink.messages == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A file with a certificate of 127.0.0.1 that it signed itself, and its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = tmp_path_factory.mktemp("certificate") / "server.pem"
+    file.write_bytes(made.public_bytes(pem) + private)
+    return file
+
+
+@pytest.fixture
+def encrypted(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_letter_goes_to_a_server_that_encrypts_from_the_first_byte(outbox, encrypted, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serve(there := Mailboxes(), encrypted) as smtp:
+        drain_as_pipeline(outbox, smtp)
+    assert ["growth@example.com"] == there.taken
+
+
+def test_a_server_with_a_certificate_that_nobody_trusts_gets_no_mail(outbox, encrypted):
+    with serve(there := Mailboxes(), encrypted) as smtp:
+        facts = drain_as_pipeline(outbox, smtp)
+    assert "certificate verify failed" in facts["because"]
+    assert [] == there.taken

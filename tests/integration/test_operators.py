@@ -1,10 +1,14 @@
-"""Our operators at work in this process, with an Airflow context of the test's own."""
+"""Our operators and Airflow's connections at work in this process, with an Airflow context of the test's own."""
 
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import Connection
 
+from ml.errors import WarehouseUnavailable
 from ml.local.ports import find_free_port
+from ml.stores.sessions import Database
+from plugins.connections import write_warehouse_url
 from plugins.stage import StageOperator
 from tests.world import MODEL
 
@@ -33,3 +37,13 @@ def test_work_that_is_done_does_not_fail_for_the_buttons_of_its_task(context):
     refresh = StageOperator(task_id="refresh", stages=("refresh", "validate"), model=MODEL)
     assert refresh.live(context, refresh.work)["passed"]
     assert {} == refresh.links
+
+
+def test_a_connection_that_asks_for_what_the_warehouse_does_not_offer_is_refused(warehouse_urls, monkeypatch):
+    """What stands in the extras of a connection reaches libpq."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_WAREHOUSE", warehouse_urls.pipeline.replace("postgresql+psycopg2", "postgres") + "?sslmode=require"
+    )
+    database = Database(write_warehouse_url(Connection.get("warehouse")))
+    with pytest.raises(WarehouseUnavailable, match="SSL"), database.transaction():
+        pass

@@ -77,7 +77,7 @@ def test_a_shell_tunes_with_as_many_trials_as_the_stack_that_it_finds(tmp_path, 
 def test_the_mail_connection_carries_the_login_of_a_named_server(tmp_path):
     server = Smtp(host="mail.example.com", port=587, user="me@example.com", password="a/b", starttls=True)
     connection = Addresses(tmp_path, Ports(), mail_server=server).airflow()["AIRFLOW_CONN_SMTP_DEFAULT"]
-    assert connection == "smtp://me%40example.com:a%2Fb@mail.example.com:587/?from_email=perennial%40example.com"
+    assert connection == "smtp://me%40example.com:a%2Fb@mail.example.com:587/?from_email=perennial%40example.com&disable_ssl=true"
 
 
 def test_no_stack_means_no_settings(tmp_path):

@@ -31,7 +31,7 @@ def send(message: EmailMessage, smtp: Smtp) -> None:
 
 @contextmanager
 def _open_session(smtp: Smtp) -> Iterator[smtplib.SMTP]:
-    server = smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.timeout_seconds)
+    server = _connect(smtp)
     try:
         if smtp.starttls:
             server.starttls(context=ssl.create_default_context())
@@ -42,6 +42,13 @@ def _open_session(smtp: Smtp) -> Iterator[smtplib.SMTP]:
         with suppress(OSError, smtplib.SMTPException):  # however the server says goodbye, what it took stays taken
             server.quit()
         server.close()
+
+
+def _connect(smtp: Smtp) -> smtplib.SMTP:
+    if not smtp.tls:
+        return smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.timeout_seconds)
+    context = ssl.create_default_context()  # the library's own would accept any certificate
+    return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=smtp.timeout_seconds, context=context)
 
 
 def _hand_over(message: EmailMessage, server: smtplib.SMTP, smtp: Smtp) -> None:
