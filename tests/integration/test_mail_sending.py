@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ml.config import Settings, Smtp
 from ml.errors import MailRefused, MailUnavailable
+from ml.local.fleet import answers_smtp
 from ml.local.ports import find_free_port
 from ml.pipeline import Stores, drain_outbox
 from ml.records import Letter, Run
@@ -237,6 +238,12 @@ def test_a_letter_goes_to_a_server_that_encrypts_from_the_first_byte(outbox, enc
     with serve(there := Mailboxes(), encrypted) as smtp:
         drain_as_pipeline(outbox, smtp)
     assert ["growth@example.com"] == there.taken
+
+
+def test_a_server_that_encrypts_from_the_first_byte_is_seen_to_answer(encrypted, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serve(Mailboxes(), encrypted) as smtp:
+        assert answers_smtp(smtp.host, smtp.port, tls=smtp.tls)
 
 
 def test_a_server_with_a_certificate_that_nobody_trusts_gets_no_mail(outbox, encrypted):
