@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from ml import pipeline
+from ml.config import Model
 from ml.errors import HistoryTooShort, NoChampionYet, NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
 from ml.pipeline import Stores
-from ml.records import Run, Snapshot
+from ml.records import Choice, Publication, Run, Snapshot
+from ml.score import is_stale
 from ml.stores import ledger, warehouse
 
 LOST_DAYS = 30
@@ -37,12 +39,14 @@ def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Sna
 def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
     """Everything up to the first champion: history, labels, training, comparison with the baselines, promotion.
 
+    The history ends the day before: later trainings will want what has not matured yet, too.
+
     Raises:
         HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured.
     """
-    model = stores.declaration(run.model).model
+    today = run.clock.astimezone(stores.declaration(run.model).model.zone).date()
     sync(stores, run.model)
-    yield from backfill(stores, run.model, first_usable_day(stores, run), model.latest_matured(run.clock))
+    yield from backfill(stores, run.model, first_usable_day(stores, run), min(run.as_of, today) - timedelta(days=1))
     yield pipeline.train(stores, run)
     yield pipeline.compare(stores, run)
     yield pipeline.promote(stores, run)
@@ -168,39 +172,73 @@ class Lost:
     missing: str
     outcome: str
 
+    @property
+    def has_failed(self) -> bool:
+        """It was started, and is not done."""
+        return self.outcome not in ("waits", "done")
+
     def facts(self) -> dict[str, object]:
         """The columns of a table."""
         return {"model": self.model, "as_of": self.as_of.isoformat(), "missing": self.missing, "outcome": self.outcome}
 
 
 def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[Lost, ...]:
-    """Settle the alias, then name valid snapshots without scores and scores without a check; start what is missing.
+    """Settle the alias, then name what was lost, and start it.
 
     `run` gives the model, the clock and the actor; its as_of is the last day to look at.
     """
     pipeline.settle(stores, run)
-    return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run.model, run.as_of))
+    return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
 
 
-def find_lost(stores: Stores, model: str, last: date) -> tuple[Lost, ...]:
-    """The days up to `last` that fell between two DAGs; nothing is changed."""
-    since = last - timedelta(days=LOST_DAYS)
+def find_lost(stores: Stores, run: Run) -> tuple[Lost, ...]:
+    """Snapshots that training will want and nobody built, valid ones without scores, scores without a check, and decisions
+    to train that nobody followed, up to the run's as_of; nothing is changed.
+    """
+    model, since, last = stores.declaration(run.model).model, run.as_of - timedelta(days=LOST_DAYS), run.as_of
     with stores.warehouse.transaction() as session:
         warehouse.check_ledger(session)
-        unpublished = ledger.unpublished_days(session, model, since=since)
-        unchecked = ledger.unchecked_days(session, model, since=since)
-    days = [(day, "score") for day in unpublished] + [(day, "monitor") for day in unchecked]
-    return tuple(Lost(model, day, missing, "waits") for day, missing in days if day <= last)
+        newest = ledger.newest_publication(session, run.model)
+        days = {
+            "refresh": ledger.unbuilt_days(session, run.model, model.training_as_ofs(since, last - timedelta(days=1))),
+            "score": ledger.unpublished_days(session, run.model, since=since),
+            "monitor": ledger.unchecked_days(session, run.model, since=since),
+            "train": ledger.untrained_days(session, run.model, since=since),
+        }
+    if run.purpose == "live":
+        days["score"] = _find_scorable(model, run, days["score"], newest)
+    return tuple(Lost(run.model, day, stage, "waits") for stage in days for day in days[stage] if day <= last)
+
+
+def _find_scorable(model: Model, run: Run, days: tuple[date, ...], newest: Publication | None) -> tuple[date, ...]:
+    """The days that may still be scored live: one that is too old by now is closed as soon as there is a newer one."""
+    latest = max((*days, newest.as_of) if newest else days, default=None)
+    return tuple(day for day in days if day == latest or not is_stale(model, replace(run, as_of=day)))
 
 
 def _start(stores: Stores, run: Run, lost: Lost) -> Lost:
     model = stores.declaration(run.model).model
     own = replace(run, as_of=lost.as_of, clock=run.clock if run.purpose == "live" else model.known_until(lost.as_of))
+    follow = {"refresh": _build, "score": _score, "monitor": _monitor, "train": retrain}
     try:
-        if lost.missing == "score":
-            pipeline.score(stores, own)
-        pipeline.monitor(stores, own)
-        pipeline.decide(stores, own)
+        follow[lost.missing](stores, own)
     except PermanentError as error:
         return replace(lost, outcome=str(error))
     return replace(lost, outcome="done")
+
+
+def _build(stores: Stores, run: Run) -> None:
+    """As history: the day is not scored any more."""
+    list(backfill(stores, run.model, run.as_of, run.as_of))
+
+
+def _score(stores: Stores, run: Run) -> None:
+    pipeline.score(stores, run)
+    _monitor(stores, run)
+
+
+def _monitor(stores: Stores, run: Run) -> None:
+    """No DAG waits for what a shell decides: it trains by itself."""
+    pipeline.monitor(stores, run)
+    if pipeline.decide(stores, run).choice is Choice.TRAIN:
+        retrain(stores, run)

@@ -39,15 +39,19 @@ def check_freshness(model: Model, run: Run) -> None:
     """Refuse a snapshot that nobody should act on any more.
 
     Raises:
-        SnapshotStale: the run's clock is more than `freshness_hours` after the last instant at which its facts were learned.
+        SnapshotStale: it is.
     """
-    age = run.clock - model.known_until(run.as_of)
-    limit = timedelta(hours=model.features.freshness_hours)
-    if age > limit:
+    if is_stale(model, run):
+        age = run.clock - model.known_until(run.as_of)
         raise SnapshotStale(
             f"{run}: the snapshot knows nothing of the last {age / timedelta(hours=1):.0f} h; allowed are "
             f"{model.features.freshness_hours} h (features.freshness_hours). The former scores stay; refresh a newer as_of."
         )
+
+
+def is_stale(model: Model, run: Run) -> bool:
+    """Is the run's clock more than `freshness_hours` after the last instant at which the facts of its as_of were learned?"""
+    return run.clock - model.known_until(run.as_of) > timedelta(hours=model.features.freshness_hours)
 
 
 def scoring_rules(model: Model) -> ScoringRules:

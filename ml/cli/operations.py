@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ml.cli.edge import (
+    FAULT,
     AsJson,
     AsOf,
     FirstDay,
@@ -123,14 +124,16 @@ def reconcile(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name the days that were lost between two DAGs, settle the alias, and start what is missing."""
+    """Name the days that were lost, settle the alias, and start what is missing; exits 1 when a start fails."""
     from ml import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
         last = as_of.date() if as_of else read_today(stores.settings, model)
         run = build_run(stores.settings, model, last, simulate=simulate)
-        rows = [lost.facts() for lost in operate.reconcile(stores, run, start=start)]
-        show_table(rows, as_json=as_json, empty="No day was lost.")
+        found = operate.reconcile(stores, run, start=start)
+    show_table([lost.facts() for lost in found], as_json=as_json, empty="No day was lost.")
+    if any(lost.has_failed for lost in found):
+        raise typer.Exit(FAULT)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from ml import local
-from ml.cli.edge import FAULT, AsJson, app, find_settings, open_stores, read_today, show_table
-from ml.config import model_names
+from ml.cli.edge import FAULT, AsJson, app, build_run, find_settings, open_stores, read_today, show_table
+from ml.config import Settings, model_names
 from ml.config.settings import read_smtp
 from ml.errors import PerennialError
+from ml.records import Run
 
 PANEL = "Embedded stack"
 
@@ -63,19 +64,23 @@ def _find_lost_days() -> tuple[local.Finding, ...]:
             lost = [
                 day
                 for name in model_names(stores.settings.home)
-                for day in operate.find_lost(stores, name, read_today(stores.settings, name))
+                for day in operate.find_lost(stores, _run_today(stores.settings, name))
             ]
     except PerennialError as error:
         fix = "Repair first what is named above."
         return (local.Finding("days", is_well=False, found=f"cannot be read: {error}", fix=fix),)
     if not lost:
-        return (local.Finding("days", is_well=True, found="No day was lost between two DAGs."),)
+        return (local.Finding("days", is_well=True, found="No day was lost."),)
     return tuple(
         local.Finding(
             "days", is_well=False, found=f"{day.model} {day.as_of}: no {day.missing}", fix=f"perennial reconcile {day.model}"
         )
         for day in lost
     )
+
+
+def _run_today(settings: Settings, model: str) -> Run:
+    return build_run(settings, model, read_today(settings, model), simulate=False)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import typer
+
 from ml.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, show
+from ml.records import Choice, Decision, Run
 
 PANEL = "Stages"
 PLAIN_STAGES = {
@@ -26,7 +29,15 @@ def add_stage(stage: str, description: str) -> None:
 
         with open_stores() as stores:
             run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
-            show(pipeline.describe(pipeline.STAGES[stage](stores, run)), as_json=as_json)
+            done = pipeline.STAGES[stage](stores, run)
+            show(pipeline.describe(done), as_json=as_json)
+        if isinstance(done, Decision) and done.choice is Choice.TRAIN:
+            typer.echo(f"A shell wakes no DAG: `perennial reconcile {_repeat(run)}` starts the training.", err=True)
+
+
+def _repeat(run: Run) -> str:
+    """The model, day and clock of a run, as arguments of another command."""
+    return f"{run.model} --as-of {run.as_of}" + (" --simulate" if run.purpose == "simulation" else "")
 
 
 for name, text in PLAIN_STAGES.items():

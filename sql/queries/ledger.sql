@@ -272,6 +272,38 @@ where model = :model and status = 'live' and purpose <> 'backfill' and as_of >= 
     )
 order by as_of;
 
+-- name: unbuilt_days
+-- Of the days that training will want, those without a snapshot, of a model that had one before and has one since the first.
+select as_of
+from unnest(cast(:wanted as date[])) as wanted (as_of)
+where not exists (
+    select from ledger.snapshots where model = :model and kind = 'features' and snapshots.as_of = wanted.as_of
+)
+and exists (select from ledger.snapshots where model = :model and kind = 'features' and snapshots.as_of < wanted.as_of)
+and exists (select from ledger.snapshots where model = :model and kind = 'features' and snapshots.as_of >= :since)
+order by as_of;
+
+-- name: untrained_days
+-- Days whose decision asks for a training that nobody began, and since which nobody has trained.
+with holding as (
+    select distinct on (as_of) as_of, choice
+    from ledger.decisions
+    where model = :model and as_of >= :since
+    order by as_of, decision_id desc
+)
+
+select as_of
+from holding
+where choice = 'TRAIN'
+    and not exists (
+        select from ledger.runs where runs.model = :model and runs.stage = 'train' and runs.as_of = holding.as_of
+    )
+    and not exists (
+        select from ledger.versions
+        where versions.model = :model and versions.origin = 'training' and versions.trained_for >= holding.as_of
+    )
+order by as_of;
+
 -- name: put_letter
 -- A mail that waits; the same event of the same day is written once.
 insert into ledger.outbox (model, as_of, event, recipient, letter, message_id, effective_at)

@@ -154,6 +154,23 @@ def test_reconcile_says_that_no_day_was_lost(inside):
     assert (0, "No day was lost.\n", "") == inside.perennial("reconcile", MODEL, *DAY)
 
 
+def test_a_decision_to_train_says_how_to_and_reconcile_does(inside):
+    edit_model(inside.world.settings.home, {"max_champion_age_days = 180": "max_champion_age_days = 1"})
+    for stage in ("refresh", "validate", "score", "monitor"):
+        inside.ask(stage, MODEL, *DAY)
+    code, out, said = inside.perennial("decide", MODEL, *DAY)
+    assert (0, True) == (code, "TRAIN" in out)
+    assert f"`perennial reconcile {MODEL} {' '.join(DAY)}` starts the training" in said
+    assert [("train", "done")] == [(row["missing"], row["outcome"]) for row in inside.ask("reconcile", MODEL, *DAY)]
+
+
+def test_a_lost_day_that_cannot_be_started_is_a_fault(inside):
+    for stage in ("refresh", "validate"):
+        inside.ask(stage, MODEL, *DAY)
+    code, out, _ = inside.perennial("reconcile", MODEL, "--as-of", "2017-06-19", "--json")
+    assert (FAULT, True) == (code, "features.freshness_hours" in out)
+
+
 # What goes wrong
 def test_a_live_run_before_the_day_has_settled_is_refused(inside):
     code, _, said = inside.perennial("refresh", MODEL, "--as-of", "2999-01-07")

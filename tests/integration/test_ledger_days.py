@@ -184,3 +184,25 @@ def test_scores_that_nobody_checked_are_named(session):
     put_publication(session, RUN)
     ledger.record_drift_check(session, RUN, CHECK)
     assert ledger.unchecked_days(session, "lapse", since=DAY - 9 * WEEK) == (DAY - WEEK,)
+
+
+def test_days_that_training_will_want_and_nobody_built_are_named(session):
+    wanted = tuple(DAY + week * WEEK for week in range(4))
+    put_snapshot(session, on(DAY - 9 * WEEK))
+    assert ledger.unbuilt_days(session, "lapse", wanted) == ()  # the model rests
+    put_snapshot(session, on(DAY + WEEK), status="invalid")
+    put_snapshot(session, on(DAY + 4 * WEEK))
+    assert ledger.unbuilt_days(session, "lapse", wanted) == (DAY, DAY + 2 * WEEK, DAY + 3 * WEEK)
+
+
+def test_days_before_the_first_snapshot_are_not_missed(session):
+    put_snapshot(session, RUN)
+    assert ledger.unbuilt_days(session, "lapse", (DAY - WEEK, DAY, DAY + WEEK)) == (DAY + WEEK,)
+
+
+def test_a_decision_to_train_is_lost_until_somebody_begins(session):
+    ledger.record_decision(session, on(DAY - WEEK), replace(DECISION, as_of=DAY - WEEK, choice=Choice.SKIP))
+    ledger.record_decision(session, RUN, DECISION)
+    assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == (DAY,)
+    ledger.start_run(session, RUN, "train")
+    assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == ()

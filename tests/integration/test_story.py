@@ -207,6 +207,31 @@ def test_reconcile_names_and_starts_what_was_lost(world):
     assert () == operate.reconcile(world.stores, run, start=True)
 
 
+def test_reconcile_trains_when_the_day_that_it_starts_asks_for_it(world):
+    edit_model(world.settings.home, {"max_champion_age_days = 180": "max_champion_age_days = 1"})
+    make_snapshot(world, NEXT_DAY)
+    pipeline.score(world.stores, world.run(NEXT_DAY))
+    (started,) = operate.reconcile(world.stores, world.run(NEXT_DAY), start=True)
+    assert ("monitor", "done") == (started.missing, started.outcome)
+    assert 1 == world.ask_one("select count(*) from ledger.versions where trained_for = :d and origin = 'training'", d=NEXT_DAY)
+
+
+def test_a_day_that_is_too_old_to_score_is_closed_by_a_newer_one(world):
+    live = world.run(DAY_AFTER, "live")
+    make_snapshot(world, NEXT_DAY)
+    assert [(NEXT_DAY, "score")] == [(lost.as_of, lost.missing) for lost in operate.find_lost(world.stores, live)]
+    make_snapshot(world, DAY_AFTER)
+    assert [(DAY_AFTER, "score")] == [(lost.as_of, lost.missing) for lost in operate.find_lost(world.stores, live)]
+
+
+def test_a_snapshot_that_never_came_to_be_is_built_for_training_and_not_scored(world):
+    watch(world, DAY_AFTER)
+    (built,) = operate.reconcile(world.stores, world.run(DAY_AFTER), start=True)
+    assert (NEXT_DAY, "refresh", "done") == (built.as_of, built.missing, built.outcome)
+    assert () == operate.reconcile(world.stores, world.run(DAY_AFTER), start=True)
+    assert [FIRST_DAY, DAY_AFTER] == [row["as_of"] for row in world.ask("select as_of from ledger.publications order by as_of")]
+
+
 # Refusals and mail
 def test_a_live_run_before_the_day_has_settled_is_too_early(world):
     early = replace(world.run(NEXT_DAY, "live"), clock=world.stores.declaration(MODEL).model.start(NEXT_DAY))

@@ -33,8 +33,10 @@ from ml.stores.ledger.decisions import (
     last_checks,
     record_decision,
     record_drift_check,
+    unbuilt_days,
     unchecked_days,
     unpublished_days,
+    untrained_days,
 )
 from ml.stores.ledger.outbox import (
     Envelope,
@@ -157,8 +159,10 @@ __all__ = [
     "start_run",
     "tells_of_stop",
     "trained_on_day",
+    "unbuilt_days",
     "unchecked_days",
     "unpublished_days",
+    "untrained_days",
     "valid_days",
     "waiting_letters",
     "without_outcome",

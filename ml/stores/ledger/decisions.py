@@ -77,3 +77,15 @@ def unpublished_days(session: Session, model: str, *, since: date) -> tuple[date
 def unchecked_days(session: Session, model: str, *, since: date) -> tuple[date, ...]:
     """Live scores that were never checked for drift, oldest first."""
     return tuple(execute(session, "unchecked_days", model=model, since=since).scalars())
+
+
+def unbuilt_days(session: Session, model: str, wanted: tuple[date, ...]) -> tuple[date, ...]:
+    """Of the days in `wanted`, oldest first, those that nobody photographed, while the model lived."""
+    if not wanted:
+        return ()
+    return tuple(execute(session, "unbuilt_days", model=model, wanted=list(wanted), since=wanted[0]).scalars())
+
+
+def untrained_days(session: Session, model: str, *, since: date) -> tuple[date, ...]:
+    """Decisions to train that nobody followed, oldest first."""
+    return tuple(execute(session, "untrained_days", model=model, since=since).scalars())
