@@ -100,6 +100,18 @@ def find_members(leader: Identity) -> tuple[Identity, ...]:
     )
 
 
+def find_orphans(leader: Identity) -> tuple[Identity, ...]:
+    """Those of the leader's session that no longer descend from it: what a server that fell has left behind."""
+    return tuple(member for member in find_members(leader) if not _descends(member.pid, leader.pid))
+
+
+def _descends(pid: int, ancestor: int) -> bool:
+    while pid > 1 and pid != ancestor:
+        found = read_stat(pid)
+        pid = found.parent if found else 0
+    return pid == ancestor
+
+
 def end_all(find: Callable[[], tuple[Identity, ...]], *, grace_seconds: float = TERM_SECONDS) -> None:
     """TERM, wait, then KILL to exactly what `find` names; it is asked again, because a dying server may still start some.
 

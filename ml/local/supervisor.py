@@ -26,7 +26,7 @@ from ml.local.fleet import (
     write_login,
 )
 from ml.local.ports import require_free
-from ml.local.processes import Identity, end_all, find_members, identify
+from ml.local.processes import Identity, end_all, find_members, find_orphans, identify
 from ml.local.record import Record, State, forget_record, read_record, try_lock, unpack_addresses, write_record
 from ml.local.servers import Server
 
@@ -34,7 +34,8 @@ VARIABLE = "PERENNIAL_STACK"
 WATCH_SECONDS = 1.0
 POLL_SECONDS = 0.5
 HEALTHY_SECONDS = 240.0
-MOST_RESTARTS = 5
+MOST_FALLS = 5
+HOUR_SECONDS = 3600.0
 
 
 class Supervisor:
@@ -44,7 +45,7 @@ class Supervisor:
         self._addresses = addresses
         self._postgres = make_postgres(addresses)
         self._servers: list[Server] = []
-        self._restarts = 0
+        self._falls: tuple[float, ...] = ()
         self._record = Record(identify(os.getpid()), addresses)
 
     def run(self) -> int:
@@ -113,7 +114,7 @@ class Supervisor:
         """Until a signal comes: start again what fell.
 
         Raises:
-            StackError: servers fall again and again.
+            StackError: servers fall more than five times within an hour.
         """
         while True:
             time.sleep(WATCH_SECONDS)
@@ -124,10 +125,14 @@ class Supervisor:
                     self._start_again(server.name, server.start)
 
     def _start_again(self, name: str, start: Callable[[], None]) -> None:
-        self._restarts += 1
-        if self._restarts > MOST_RESTARTS:
-            raise StackError(f"{name} fell, the {self._restarts}th fall of a server: see the logs in {self._addresses.var}.")
+        now = time.monotonic()
+        self._falls = (*(fall for fall in self._falls if fall > now - HOUR_SECONDS), now)
+        if len(self._falls) > MOST_FALLS:
+            raise StackError(
+                f"{name} fell, the {len(self._falls)}th fall of a server within an hour: see the logs in {self._addresses.var}."
+            )
         self._say(f"{name} fell and is started again")
+        end_all(lambda: find_orphans(self._record.supervisor))  # a child of the fallen may still hold its port
         start()
         self._say(None)
 

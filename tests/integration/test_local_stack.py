@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import smtplib
+import time
 from datetime import date
 from email.message import EmailMessage
 
@@ -76,6 +77,16 @@ def test_the_mail_sink_keeps_each_mail_as_a_file(stack):
     with smtplib.SMTP("127.0.0.1", stack.addresses.ports.mail) as client:
         client.send_message(message)
     assert any(b"Good morning" in path.read_bytes() for path in stack.addresses.mail_folder.glob("*.eml"))
+
+
+def test_a_fallen_server_is_started_again_though_a_child_of_its_own_holds_its_port(stack):
+    fallen = stack.record.servers["mlflow"]
+    os.kill(fallen.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while stack.record and (stack.record.servers["mlflow"] == fallen or _read_states(stack)["mlflow"] != "healthy"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert dict.fromkeys(SERVERS, "healthy") == _read_states(stack)
 
 
 def test_up_recovers_after_everything_was_killed(stack):

@@ -9,7 +9,7 @@ import sys
 import time
 
 from ml.local.binaries import NOBODY
-from ml.local.processes import Identity, end_all, find_members, identify, spawn
+from ml.local.processes import Identity, describe_process, end_all, find_members, find_orphans, identify, spawn
 
 
 def _wait_until(condition):
@@ -68,6 +68,22 @@ def test_a_session_that_is_not_ours_is_not_found(tmp_path):
     _wait_until(lambda: find_members(leader) == (leader,))
     assert find_members(Identity(leader.pid, leader.started + 1)) == ()
     child.kill()
+    child.wait()
+
+
+def _find_command(leader, command):
+    return next((member for member in find_members(leader) if describe_process(member.pid).endswith(f"({command})")), None)
+
+
+def test_what_a_fallen_server_leaves_is_an_orphan_and_its_neighbours_are_not(tmp_path):
+    child = _spawn(["sh", "-c", "sh -c 'sleep 60 & exec sleep 50' & sleep 40 & wait"], tmp_path, new_session=True)
+    leader = identify(child.pid)
+    _wait_until(lambda: all(_find_command(leader, f"sleep {seconds}") for seconds in (60, 50, 40)))
+    left, server = _find_command(leader, "sleep 60"), _find_command(leader, "sleep 50")
+    assert find_orphans(leader) == ()
+    os.kill(server.pid, signal.SIGKILL)
+    _wait_until(lambda: find_orphans(leader) == (left,))
+    end_all(lambda: find_members(leader))
     child.wait()
 
 
