@@ -19,10 +19,9 @@ NOBODY = 65534
 
 @dataclass(frozen=True)
 class Binaries:
-    """The folder of the programs, the folder for the data, and the user to become (None: stay who we are)."""
+    """The folder of the programs, and the user to become (None: stay who we are)."""
 
     folder: Path
-    base: Path
     user: int | None
 
     def path(self, program: str) -> str:
@@ -33,17 +32,18 @@ def find_binaries(base: Path) -> Binaries:
     """Find the programs without importing their package, which would start things of its own.
 
     Raises:
-        StackError: we are root in a container that took away root's right to pass closed directories.
+        StackError: we are root in a container that took away what root needs to lend nobody a right.
     """
     folder = _find_package() / INSTALLATION / "bin"
     if os.geteuid() != 0:
-        return Binaries(folder, base, None)
+        return Binaries(folder, None)
     if not _can_run(folder / "initdb", base):
         raise StackError(
             "PostgreSQL refuses to run as root, and this root may not lend another user the right to pass closed directories "
-            "(capability CAP_DAC_OVERRIDE, dropped by some containers): run `perennial` as a normal user."
+            "(it takes the capabilities CAP_DAC_OVERRIDE and CAP_SETPCAP, which some containers drop): "
+            "run `perennial` as a normal user, or give the container both."
         )
-    return Binaries(folder, base, NOBODY)
+    return Binaries(folder, NOBODY)
 
 
 def _find_package() -> Path:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ml.config.settings import ROOT
@@ -34,11 +35,14 @@ class Postgres:
 
     def __init__(self, folder: Path, port: int, *, passwords: Path, options: Mapping[str, str] = DURABLE) -> None:
         self.port = port
-        self._binaries: Binaries = find_binaries(folder)
-        self._base = self._binaries.base.resolve()
+        self._base = folder.resolve()
         self._passwords_path = passwords
         self._server: subprocess.Popen[bytes] | None = None
         self._options = {**options, "listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
+
+    @cached_property
+    def _binaries(self) -> Binaries:
+        return find_binaries(self._base)
 
     @property
     def data(self) -> Path:
