@@ -75,13 +75,17 @@ def spawn(
     death_signal: int = signal.SIGTERM,
     user: int | None = None,
     new_session: bool = False,
+    kept: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command that gets `death_signal` (0: none) when this thread dies; its output is appended to `log`."""
+    """Start a command that gets `death_signal` (0: none) when this thread dies; its output is appended to `log`.
+
+    `kept`: descriptors that stay open in it.
+    """
     who, session = ("-" if user is None else str(user)), ("new" if new_session else "same")
     leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), who, session]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            [*leash, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment)
+            [*leash, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment), pass_fds=kept
         )
 
 

@@ -66,7 +66,7 @@ def unpack_addresses(text: str) -> Addresses:
 
 
 def try_lock(var: Path) -> int | None:
-    """Take the lock of the folder for as long as this process lives; None when another one has it."""
+    """Take the lock of the folder, for as long as the descriptor is open here or in a child; None when another one has it."""
     descriptor = os.open(var / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,3 +74,13 @@ def try_lock(var: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def is_locked(var: Path) -> bool:
+    """Whether a supervisor lives, or is about to: `up` takes the lock before it starts one."""
+    if not var.exists():
+        return False
+    lock = try_lock(var)
+    if lock is not None:
+        os.close(lock)
+    return lock is None

@@ -18,11 +18,12 @@ from ml.local.addresses import ADMIN, Addresses, Ports, find_var
 from ml.local.airflow_api import AirflowClient
 from ml.local.fleet import answers_smtp, make_client, make_postgres
 from ml.local.processes import describe_process, end_all, find_members, spawn
-from ml.local.record import Record, forget_record, pack_addresses, read_record
+from ml.local.record import Record, forget_record, is_locked, pack_addresses, read_record, try_lock
 from ml.local.servers import fetch, python_command, read_end
 
 UP_SECONDS = 300.0
 DOWN_SECONDS = 60.0
+RECORD_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
 
@@ -101,20 +102,23 @@ class Stack:
         Raises:
             StackError: a taken port, a server that does not come up, or a running stack that was started otherwise.
         """
-        record = self.record
-        if record is not None:
-            self._check_same(record)
-            progress(f"already up in {self.var}: {describe_process(record.supervisor.pid)}")
-            return False
-        self._forget_process()
         self.var.mkdir(parents=True, exist_ok=True)
+        while (lock := try_lock(self.var)) is None:
+            record = self._await_record()
+            if record is not None:
+                self._check_same(record)
+                progress(f"already up in {self.var}: {describe_process(record.supervisor.pid)}")
+                return False
+        self._forget_process()
         self._process = spawn(
-            python_command("ml.local.supervisor"),
+            python_command("ml.local.supervisor", str(lock)),
             log=self.var / "supervisor.log",
             environment={**os.environ, "PERENNIAL_STACK": pack_addresses(self._wanted)},
             death_signal=signal.SIGTERM if tied else 0,
             new_session=True,
+            kept=(lock,),
         )
+        os.close(lock)
         self._follow(self._process, progress)
         return True
 
@@ -124,7 +128,7 @@ class Stack:
         Raises:
             StackError: something of ours is still there.
         """
-        record = read_record(self.var)
+        record = self._await_record() or read_record(self.var)
         ran = record is not None and bool(find_members(record.supervisor))
         if record is not None:
             self._end(record)
@@ -134,6 +138,24 @@ class Stack:
         forget_record(self.var)
         self._forget_process()
         return ran
+
+    def _await_record(self) -> Record | None:
+        """The record of whoever holds the lock, which a young supervisor has yet to write; None when nobody holds it.
+
+        Raises:
+            StackError: no record comes.
+        """
+        deadline = time.monotonic() + RECORD_SECONDS
+        while is_locked(self.var):
+            record = self.record
+            if record is not None:
+                return record
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{self.var / 'stack.lock'} is held, but no stack says by whom: `fuser` names the process; end it."
+                )
+            time.sleep(POLL_SECONDS)
+        return None
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server, as it answers now."""
@@ -204,6 +226,8 @@ class Stack:
     def _explain_failure(self, record: Record | None, pid: int) -> str:
         if record is not None and record.supervisor.pid == pid and record.state == "failed":
             return record.events[-1]
+        if self._process is not None and self._process.returncode == 0:
+            return f"The stack in {self.var} was ended while it came up (`perennial down`): start it again when you want it."
         log = self.var / "supervisor.log"
         return f"The stack's supervisor ended; the end of {log} says:\n{read_end(log)}"
 

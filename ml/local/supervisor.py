@@ -1,6 +1,7 @@
 """Owns the servers of a stack: starts them, starts a fallen one again, and takes all of them along when it ends.
 
-`python -m ml.local.supervisor`, with the addresses in PERENNIAL_STACK. It leads the session of all its servers.
+`python -m ml.local.supervisor LOCK`, with the descriptor of the folder's lock, held by `up` until now, and the addresses
+in PERENNIAL_STACK. It leads the session of all its servers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ml.local.fleet import (
 )
 from ml.local.ports import require_free
 from ml.local.processes import Identity, end_all, find_members, find_orphans, identify
-from ml.local.record import Record, State, forget_record, read_record, try_lock, unpack_addresses, write_record
+from ml.local.record import Record, State, forget_record, read_record, unpack_addresses, write_record
 from ml.local.servers import Server
 
 VARIABLE = "PERENNIAL_STACK"
@@ -188,14 +189,10 @@ def leave_guard(addresses: Addresses, lock: int) -> None:
 
 
 def main() -> int:
-    """Supervise, if nobody else does."""
+    """Supervise until TERM."""
     addresses = unpack_addresses(os.environ.pop(VARIABLE))
-    addresses.var.mkdir(parents=True, exist_ok=True)
     (addresses.var / "log").mkdir(exist_ok=True)
-    lock = try_lock(addresses.var)
-    if lock is None:
-        return 0
-    leave_guard(addresses, lock)
+    leave_guard(addresses, int(sys.argv[1]))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     return Supervisor(addresses).run()

@@ -6,6 +6,7 @@ import os
 import signal
 import smtplib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from email.message import EmailMessage
 
@@ -15,6 +16,7 @@ from ml.errors import StackError
 from ml.local import Ports, Stack, airflow_api, find_airflow, find_settings
 from ml.local.doctor import Finding, diagnose
 from ml.local.processes import find_members
+from ml.local.record import is_locked
 
 
 def _read_states(stack):
@@ -102,3 +104,14 @@ def test_a_stack_that_never_ran_is_down(tmp_path):
     stack = Stack(tmp_path, ports=Ports.free())
     assert not stack.down()
     assert {"down"} == set(_read_states(stack).values())
+
+
+def test_down_finds_a_stack_that_has_only_begun_to_come_up(tmp_path):
+    with ThreadPoolExecutor() as pool:
+        coming = pool.submit(Stack(tmp_path, ports=Ports.free()).up)
+        while not is_locked(tmp_path):
+            time.sleep(0.01)
+        assert Stack(tmp_path).down()
+        with pytest.raises(StackError, match="was ended while it came up"):
+            coming.result()
+    assert not is_locked(tmp_path)

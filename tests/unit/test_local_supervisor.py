@@ -1,14 +1,18 @@
-"""The supervisor starts again what fell, but not for ever."""
+"""There is one supervisor of a folder; it starts again what fell, but not for ever."""
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ml.errors import StackError
-from ml.local import Ports
+from ml.local import Ports, Stack
 from ml.local.addresses import Addresses
+from ml.local.processes import identify
+from ml.local.record import Record, try_lock, write_record
 from ml.local.supervisor import HOUR_SECONDS, MOST_FALLS, Supervisor
 
 
@@ -28,3 +32,14 @@ def test_falls_of_long_ago_do_not_count(supervisor):
     started = []
     supervisor._start_again("mlflow", lambda: started.append("mlflow"))
     assert started == ["mlflow"]
+
+
+def test_a_second_up_waits_until_the_first_has_said_who_it_is(tmp_path):
+    lock = try_lock(tmp_path)
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(Stack(tmp_path).up)
+        time.sleep(0.5)
+        write_record(tmp_path, Record(identify(os.getpid()), Addresses(tmp_path, Ports())))
+        with pytest.raises(StackError, match=rf"A live stack is starting in .*pid {os.getpid()}"):
+            second.result()
+    os.close(lock)
