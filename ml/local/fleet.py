@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import smtplib
 import ssl
 import sys
@@ -112,8 +111,7 @@ def migrate_airflow(addresses: Addresses, postgres: Postgres) -> None:
     if postgres.run_sql("postgres", known).strip() == wanted:
         return
     log = addresses.var / "log" / "airflow-db-migrate.log"
-    environment = {**os.environ, **QUIET, **addresses.airflow()}
-    done = spawn(airflow_command("db", "migrate"), log=log, environment=environment)
+    done = spawn(airflow_command("db", "migrate"), log=log, environment={**QUIET, **addresses.airflow()})
     if done.wait() != 0:
         raise StackError(f"`airflow db migrate` failed; the end of {log} says:\n{read_end(log)}")
     postgres.run_sql("postgres", f"comment on database airflow is '{wanted}';")

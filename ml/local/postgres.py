@@ -18,7 +18,7 @@ from ml.errors import StackError
 from ml.local.binaries import Binaries, find_binaries
 from ml.local.passwords import ROLES, read_passwords, write_private
 from ml.local.ports import HOST, require_free
-from ml.local.processes import Identity, describe_process, identify, spawn
+from ml.local.processes import Identity, describe_process, identify, inherit_environment, spawn
 from ml.local.servers import read_end
 
 START_SECONDS = 15.0  # a server that ends is started again so long
@@ -135,7 +135,7 @@ class Postgres:
         done = subprocess.run(  # noqa: S603 - our own binary, no shell
             [self._binaries.path("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *address],
             input=statements,
-            env={**os.environ, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"},
+            env={**inherit_environment(), "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"},
             capture_output=True,
             text=True,
             check=False,
@@ -169,7 +169,7 @@ class Postgres:
         self._server = spawn(
             [self._binaries.path("postgres"), "-D", str(self.data), *options],
             log=self.log,
-            environment={**os.environ, "LC_ALL": "C"},
+            environment={"LC_ALL": "C"},
             death_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
             user=self._binaries.user,
             new_session=new_session,
@@ -192,6 +192,6 @@ class Postgres:
         """Run initdb or pg_ctl to its end; neither gets a pipe, because the server would inherit it."""
         log = self._base / f"{Path(command[0]).name}.log"
         log.unlink(missing_ok=True)
-        done = spawn(command, log=log, environment={**os.environ, "LC_ALL": "C"}, user=self._binaries.user)
+        done = spawn(command, log=log, environment={"LC_ALL": "C"}, user=self._binaries.user)
         if done.wait() != 0 and not may_fail:
             raise StackError(f"{Path(command[0]).name} failed:\n{read_end(log)}")

@@ -16,6 +16,8 @@ LEASH = Path(__file__).with_name("leash.py")
 TERM_SECONDS = 15.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.1
+FOREIGN = ("AIRFLOW", "MLFLOW_", "PG")
+"""How the names of variables begin that steer our programs, but were meant by our caller for servers of his own."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,17 @@ def describe_process(pid: int) -> str:
     return f"pid {pid} ({words[:160]})" if words else f"pid {pid}"
 
 
+def inherit_environment() -> dict[str, str]:
+    """What our programs take over from our caller; modules in the folder where he stands are none of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return {**kept, "PYTHONSAFEPATH": "1"}
+
+
 def spawn(
     command: Sequence[str],
     *,
     log: Path,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
     death_signal: int = signal.SIGTERM,
     user: int | None = None,
     new_session: bool = False,
@@ -79,13 +87,18 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a command that gets `death_signal` (0: none) when this thread dies; its output is appended to `log`.
 
-    `kept`: descriptors that stay open in it.
+    `environment`: what it is told beside what it inherits; `kept`: descriptors that stay open in it.
     """
     who, session = ("-" if user is None else str(user)), ("new" if new_session else "same")
     leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), who, session]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            [*leash, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment), pass_fds=kept
+            [*leash, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**inherit_environment(), **(environment or {})},
+            pass_fds=kept,
         )
 
 

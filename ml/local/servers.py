@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -73,7 +72,7 @@ class Server:
         if self.port is not None:
             require_free(self.port, self.name, self.port_variable)
         self.folder.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, **QUIET, **LEAN, **self.environment}
+        environment = {**QUIET, **LEAN, **self.environment}
         self.process = spawn(self.command, log=self.log, environment=environment, new_session=new_session)
 
     def check_alive(self) -> None:

@@ -113,7 +113,7 @@ class Stack:
         self._process = spawn(
             python_command("ml.local.supervisor", str(lock)),
             log=self.var / "supervisor.log",
-            environment={**os.environ, "PERENNIAL_STACK": pack_addresses(self._wanted)},
+            environment={"PERENNIAL_STACK": pack_addresses(self._wanted)},
             death_signal=signal.SIGTERM if tied else 0,
             new_session=True,
             kept=(lock,),

@@ -10,6 +10,7 @@ import time
 
 from ml.local.binaries import NOBODY
 from ml.local.processes import Identity, describe_process, end_all, find_members, find_orphans, identify, spawn
+from ml.local.servers import python_command
 
 
 def _wait_until(condition):
@@ -20,7 +21,7 @@ def _wait_until(condition):
 
 
 def _spawn(command, tmp_path, **arguments):
-    return spawn(command, log=tmp_path / "log", environment=os.environ, **arguments)
+    return spawn(command, log=tmp_path / "log", **arguments)
 
 
 def test_a_process_that_is_gone_is_not_alive(tmp_path):
@@ -40,7 +41,7 @@ def test_a_child_dies_with_its_parent(tmp_path):
 import os, sys, time
 from pathlib import Path
 from ml.local.processes import spawn
-print(spawn(["sleep", "60"], log=Path(sys.argv[1]), environment=os.environ).pid, flush=True)
+print(spawn(["sleep", "60"], log=Path(sys.argv[1])).pid, flush=True)
 time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", code, tmp_path / "log"], stdout=subprocess.PIPE, text=True)
@@ -49,6 +50,22 @@ time.sleep(60)
     parent.kill()
     parent.communicate()
     _wait_until(lambda: not child.is_alive)
+
+
+def test_a_module_in_the_folder_of_the_caller_is_not_taken_for_ours(tmp_path, monkeypatch):
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    child = _spawn(python_command("ml.local.ports"), tmp_path)
+    assert child.wait() == 0, (tmp_path / "log").read_text()
+
+
+def test_settings_for_servers_of_the_caller_do_not_reach_ours(tmp_path, monkeypatch):
+    for name in ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_WAREHOUSE", "MLFLOW_TRACKING_URI", "PGHOSTADDR"):
+        monkeypatch.setenv(name, "theirs")
+    _spawn(["env"], tmp_path, environment={"MLFLOW_TRACKING_URI": "ours"}).wait()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line for line in lines if line.startswith(("AIRFLOW", "MLFLOW", "PG"))] == ["MLFLOW_TRACKING_URI=ours"]
 
 
 def test_a_session_ends_with_its_orphans_and_with_who_ignores_term(tmp_path):
