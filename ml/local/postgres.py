@@ -6,6 +6,7 @@ It listens on 127.0.0.1 alone, asks everybody for a password (scram), and has no
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -79,7 +80,7 @@ class Postgres:
         """
         self.stop()  # whatever a supervisor that was killed has left behind
         require_free(self.port, "PostgreSQL", setting)
-        if not (self.data / "PG_VERSION").exists():
+        if not self.data.exists():
             self._make_data()
         began = time.monotonic()
         while not self._try_start(began + RECOVERY_SECONDS, new_session=new_session):
@@ -145,11 +146,13 @@ class Postgres:
         return done.stdout
 
     def _make_data(self) -> None:
-        """Run initdb; C.UTF-8 of the builtin provider sorts alike on every machine."""
+        """Run initdb, whose folder gets its name once it is whole; C.UTF-8 of the builtin provider sorts alike everywhere."""
         self._base.mkdir(parents=True, exist_ok=True)
         if self._binaries.user is not None:
             os.chown(self._base, self._binaries.user, self._binaries.user)
-        password = self._base / "initdb-password"
+        draft, password = self._base / "data.new", self._base / "initdb-password"
+        if draft.exists():
+            shutil.rmtree(draft)  # of an initdb that was killed
         write_private(password, read_passwords(self._passwords_path)[SUPERUSER])
         if self._binaries.user is not None:
             os.chown(password, self._binaries.user, self._binaries.user)
@@ -157,9 +160,10 @@ class Postgres:
         access = ["--username", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password}"]
         sync = ["--no-sync"] if self._options.get("fsync") == "off" else []
         try:
-            self._run([self._binaries.path("initdb"), "-D", str(self.data), "--no-instructions", *sync, *locale, *access])
+            self._run([self._binaries.path("initdb"), "-D", str(draft), "--no-instructions", *sync, *locale, *access])
         finally:
             password.unlink()
+        draft.rename(self.data)
 
     def _try_start(self, deadline: float, *, new_session: bool) -> bool:
         """One attempt; after a `kill -9` the old backends may hold the shared memory for some seconds."""

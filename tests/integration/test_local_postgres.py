@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from ml.errors import StackError
 from ml.local.ports import find_free_port
 from ml.local.postgres import THROWAWAY, Postgres
+from ml.local.processes import find_members, identify
 
 OPTIONS = {**THROWAWAY, "synchronous_commit": "on"}  # what was committed has reached the system, if not the disk
 
@@ -35,6 +37,23 @@ def test_it_comes_back_after_a_kill_with_what_was_committed(server):
     assert server.run_sql("postgres", "select one from kept;").strip() == "1"
 
 
+def test_it_is_made_anew_when_its_making_was_cut_off(tmp_path):
+    code = "import sys; from pathlib import Path; from ml.local.postgres import Postgres; folder = Path(sys.argv[1])\n"
+    code += "Postgres(folder / 'postgres', int(sys.argv[2]), passwords=folder / 'passwords.json').start()"
+    server = Postgres(tmp_path / "postgres", find_free_port(), passwords=tmp_path / "passwords.json", options=OPTIONS)
+    first = subprocess.Popen([sys.executable, "-c", code, tmp_path, str(server.port)], start_new_session=True)
+    leader = identify(first.pid)
+    while not list(tmp_path.glob("postgres/*/PG_VERSION")):
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    while find_members(leader):
+        time.sleep(0.01)
+    server.start(new_session=True)
+    assert server.run_sql("postgres", "select 1;").strip() == "1"
+    server.stop()
+
+
 def test_a_second_start_takes_over_from_the_first(server):
     former = server.process
     second = Postgres(server.data.parent, server.port, passwords=server.data.parent.parent / "passwords.json")
@@ -49,6 +68,7 @@ def test_root_of_a_container_knows_its_server(server):
     """Docker's root lacks CAP_SYS_PTRACE, without which most of `/proc/<pid>` of the user nobody is closed."""
     code = """
 import sys
+import time
 from pathlib import Path
 from ml.local.postgres import Postgres
 print(Postgres(Path(sys.argv[1]), 1, passwords=Path(sys.argv[2])).process)
