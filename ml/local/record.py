@@ -18,6 +18,12 @@ from ml.local.processes import Identity
 State = Literal["starting", "ready", "stopping", "failed"]
 
 
+def read_place() -> str:
+    """This boot of the machine and this namespace of process numbers: elsewhere a number belongs to a stranger."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
 @dataclass(frozen=True)
 class Record:
     """One stack: who supervises it, where it listens, which processes it owns, and what has happened so far."""
@@ -27,6 +33,7 @@ class Record:
     state: State = "starting"
     events: tuple[str, ...] = ()
     servers: Mapping[str, Identity] = field(default_factory=dict)
+    place: str = field(default_factory=read_place)
 
     @property
     def is_alive(self) -> bool:
@@ -38,11 +45,12 @@ _ADDRESSES = TypeAdapter(Addresses)
 
 
 def read_record(var: Path) -> Record | None:
-    """The record of the stack in this folder; None when there is none, or when it cannot be read as one."""
+    """The record of the stack in this folder; None when there is none, when it cannot be read, or when it is from elsewhere."""
     try:
-        return _RECORDS.validate_json((var / "stack.json").read_bytes())
+        record = _RECORDS.validate_json((var / "stack.json").read_bytes())
     except (OSError, ValueError):
         return None
+    return record if record.place == read_place() else None
 
 
 def write_record(var: Path, record: Record) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from ml.errors import StackError
 from ml.local import Ports, Stack
 from ml.local.addresses import Addresses
 from ml.local.processes import identify
-from ml.local.record import Record, try_lock, write_record
+from ml.local.record import Record, read_record, try_lock, write_record
 from ml.local.supervisor import HOUR_SECONDS, MOST_FALLS, Supervisor
 
 
@@ -43,3 +44,11 @@ def test_a_second_up_waits_until_the_first_has_said_who_it_is(tmp_path):
         with pytest.raises(StackError, match=rf"A live stack is starting in .*pid {os.getpid()}"):
             second.result()
     os.close(lock)
+
+
+def test_numbers_of_processes_from_before_a_reboot_name_nobody(tmp_path):
+    record = Record(identify(os.getpid()), Addresses(tmp_path, Ports()))
+    write_record(tmp_path, record)
+    assert read_record(tmp_path) == record
+    write_record(tmp_path, replace(record, place="another boot"))
+    assert read_record(tmp_path) is None
