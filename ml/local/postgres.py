@@ -55,10 +55,12 @@ class Postgres:
 
     @property
     def process(self) -> Identity | None:
-        """The postmaster of these data, if one runs.
+        """The postmaster of these data, if one runs: our own child, or the one that its pidfile names.
 
-        Known by its command, which everybody may read: a container's root may not look at `/proc/<pid>/cwd` of a user.
+        That one is known by its command, which everybody may read: a container's root may not look at a user's `/proc/<pid>/cwd`.
         """
+        if self._server is not None and self._server.poll() is None:
+            return identify(self._server.pid)
         try:
             pid = int((self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -100,7 +102,7 @@ class Postgres:
             self._run([self._binaries.path("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-W"], may_fail=True)
             self._wait_for_end(process)
         if self._server is not None:
-            self._server.poll()  # takes the child that has ended, and never waits for one that lives
+            self._server.poll()  # no zombie stays
 
     def _wait_for_end(self, process: Identity) -> None:
         deadline = time.monotonic() + STOP_SECONDS
