@@ -210,6 +210,15 @@ def test_an_empty_source_is_refused_by_name(warehouse):
         warehouse.snapshot("lapse", "2017-05-08")
 
 
+def test_history_that_was_loaded_in_bulk_is_empty_until_known_from_says_so(warehouse):
+    warehouse.session.execute(text("update source.coupon_redemptions set known_at = '2019-01-01 22:00 -05'"))
+    proposed = r"`known_from = 2019-01-02` under \[sources.coupon_redemptions\] of models/lapse.toml"
+    with pytest.raises(EmptySource, match=proposed), warehouse.session.begin_nested():
+        warehouse.snapshot("lapse", "2017-05-08")
+    told = with_source(LAPSE, "coupon_redemptions", known_from=date(2019, 1, 2))
+    assert build_snapshot(warehouse.session, told, run_of(LAPSE, DAY)).rows == 1
+
+
 def test_a_query_that_gives_nobody_is_refused(warehouse):
     nobody = with_sql(LAPSE, LAPSE.features_sql.replace("having min(days_ago) <= 56", "having false"))
     with pytest.raises(EmptySource, match="gives no entity"):

@@ -75,10 +75,27 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
         condition, values = _bound_facts(model, source, bounds)
         query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
+            remedy = _propose_remedy(session, model, name, source, bounds)
             raise EmptySource(
                 f"{model.name}, as_of {bounds.as_of}: source.{name} holds no fact that was known by {bounds.known_until}. "
-                "Nothing was built and the former scores stay; load the table, then run refresh again."
+                f"Nothing was built and the former scores stay; {remedy}, then run refresh again."
             )
+
+
+def _propose_remedy(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> str:
+    """Facts of before that day which were all learned after it look like history that was loaded in bulk."""
+    if source.times != "versioned":
+        return "load the table"
+    query = text(f'select min({_known_at(source)}) from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
+    values = {"happened_before": bounds.happened_before, **_bind_known_from(model, source)}
+    learned_at: datetime | None = session.execute(query, values).scalar_one()
+    if learned_at is None or learned_at <= bounds.known_until:
+        return "load the table"
+    known_from = learned_at.astimezone(model.zone).date() + timedelta(days=1)
+    return (
+        f"it has facts of before that day, and the first of them was learned at {learned_at}: if history was loaded then, write "
+        f"`known_from = {known_from}` under [sources.{name}] of models/{model.name}.toml"
+    )
 
 
 def first_covered_day(session: Session, declaration: Declaration) -> date:
