@@ -3,12 +3,17 @@
 import pytest
 
 from ml.config import load_declaration
+from tests.drawn import with_source
 from tests.model_tables import HOMES, make_tables, open_tables, read_day
 
 
 @pytest.fixture
 def declaration(name):
-    return load_declaration(HOMES[name], name)
+    """The model, which believes every known_at of its tables: `known_from` speaks of how history was loaded elsewhere."""
+    declared = load_declaration(HOMES[name], name)
+    for source in declared.model.sources:
+        declared = with_source(declared, source, known_from=None)
+    return declared
 
 
 @pytest.fixture
