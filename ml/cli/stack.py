@@ -27,6 +27,8 @@ def up() -> None:
     typer.echo("The stack is up." if started else "The stack is up already.")
     typer.echo(f"Airflow   {stack.addresses.airflow_url}   login {user} / {password}")
     typer.echo(f"MLflow    {stack.addresses.mlflow_url}")
+    typer.echo(f"Tables    {stack.addresses.client_url('loader')}   role loader writes them into the schema source")
+    typer.echo(f"Views     {stack.addresses.client_url('analyst')}   role analyst reads the schema analytics")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -97,6 +97,10 @@ class Addresses:
         """PostgreSQL under a role, password included."""
         return f"postgresql+psycopg2://{role}:{self.passwords[role]}@{HOST}:{self.ports.postgres}/{database}"
 
+    def client_url(self, role: str) -> str:
+        """The warehouse under a role, for psql and any other client."""
+        return self.database_url(role).replace("postgresql+psycopg2", "postgresql")
+
     def perennial(self) -> dict[str, str]:
         """`PERENNIAL_*` for a shell: what `Settings.from_environment` reads, and the address under role loader."""
         return {

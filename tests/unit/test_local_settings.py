@@ -55,6 +55,11 @@ def test_the_jwt_secret_has_64_bytes(tmp_path):
     assert len(base64.b64decode(read_passwords(tmp_path / "passwords.json")["airflow_jwt_secret"])) == 64
 
 
+def test_any_client_can_write_tables_as_loader(tmp_path):
+    addresses = Addresses(tmp_path, Ports(postgres=5431))
+    assert f"postgresql://loader:{addresses.passwords['loader']}@127.0.0.1:5431/warehouse" == addresses.client_url("loader")
+
+
 def test_airflow_never_learns_the_password_of_the_owner(tmp_path):
     addresses = Addresses(tmp_path, Ports())
     assert addresses.passwords["owner"] not in " ".join(addresses.airflow().values())
