@@ -61,7 +61,7 @@ def refresh(stores: Stores, run: Run) -> Snapshot:
 
 @recorded
 def validate(stores: Stores, run: Run) -> Validation:
-    """Put the snapshot before its suites: single bad rows go to quarantine, too much of it stops the day."""
+    """Put the snapshot before its suites: bad rows go to quarantine; without a few the day goes on, too many stop it."""
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         take_lock(session, run.model, run.as_of)  # nobody rebuilds the snapshot meanwhile, and a rerun waits for this one
@@ -71,8 +71,9 @@ def validate(stores: Stores, run: Run) -> Validation:
         if validation != ledger.find_validation(session, run.model, run.as_of):
             ledger.record_validation(session, run, validation)
         ledger.mark_snapshot(session, run, "valid" if validation.passed else "invalid")
+        warehouse.quarantine_rows(session, declaration, run, rejects)
         if validation.passed:
-            warehouse.quarantine_rows(session, declaration, run, rejects)
+            warehouse.remove_rejects(session, declaration, run, rejects)
             return validation
         because = letters.say_what_failed(validation)
         decision = _block(session, declaration, run, because, letters.find_rejected(validation))

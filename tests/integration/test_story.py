@@ -134,6 +134,21 @@ def test_a_day_is_checked_and_decided_on_though_mlflow_keeps_no_report(world):
     assert Choice.SKIP is pipeline.decide(stores, run).choice
 
 
+def test_a_day_with_too_many_rejects_keeps_them_all_until_it_is_built_again(world):
+    quarantined = "select count(*) from ledger.quarantine where as_of = :d and row_content ->> 'recency_days' = '99'"
+    features = "select count(*) from features.lapse where as_of = :d"
+    pipeline.refresh(world.stores, world.run(NEXT_DAY))
+    rows = world.ask_one(features, d=NEXT_DAY)
+    world.tell("update features.lapse set recency_days = 99 where as_of = :d and entity_id % 10 = 0", d=NEXT_DAY)
+    with pytest.raises(ValidationFailed, match="rows were rejected"):
+        pipeline.validate(world.stores, world.run(NEXT_DAY))
+    rejected = world.ask_one(f"{features} and recency_days = 99", d=NEXT_DAY)
+    assert (rejected, rows) == (world.ask_one(quarantined, d=NEXT_DAY), world.ask_one(features, d=NEXT_DAY))
+
+    make_snapshot(world, NEXT_DAY)
+    assert 0 == world.ask_one(quarantined, d=NEXT_DAY)
+
+
 # A takeover
 def test_a_takeover_is_drift_that_asks_for_training_once_it_persists_and_then_cools_down(world):
     edit_model(world.settings.home, {"drifted_share = 0.3 ": "drifted_share = 0.1 "})

@@ -1,7 +1,7 @@
 """PostgreSQL in and out: schema, snapshots, labels, reads and publications.
 
-In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `read_snapshot`; and of a training: `label_delivery`,
-`build_labels`, `read_training_set`.
+In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_rejects`, `read_snapshot`; and of a training:
+`label_delivery`, `build_labels`, `read_training_set`.
 """
 
 from ml.stores.warehouse.audit import open_audit
@@ -11,7 +11,7 @@ from ml.stores.warehouse.migrations import check_ledger, migrate, render_migrati
 from ml.stores.warehouse.point_in_time import first_covered_day
 from ml.stores.warehouse.publishing import ScoringJob, publish
 from ml.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
-from ml.stores.warehouse.snapshots import build_snapshot, quarantine_rows
+from ml.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from ml.stores.warehouse.sync import sync
 from ml.stores.warehouse.tables import check_columns, describe_features, read_columns
 
@@ -36,6 +36,7 @@ __all__ = [
     "read_scores",
     "read_snapshot",
     "read_training_set",
+    "remove_rejects",
     "render_migrations",
     "sync",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
 from ml.config import Declaration
 from ml.errors import ConfigError, EmptySource
@@ -47,38 +47,36 @@ def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snap
     return record_rows(session, day, run)
 
 
-def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> int:
-    """Move rejected rows from features.<model> to ledger.quarantine, whole and once per rule; returns the entities moved.
-
-    The ledger's row of the snapshot then says what is left.
-    """
+def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> None:
+    """Keep a copy of the rejected rows in ledger.quarantine, whole and once per rule, instead of what stood there for the day."""
     model = declaration.model.name
     take_lock(session, model, run.as_of)
+    session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model, "as_of": run.as_of})
+    statement = text(f"""
+        insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
+        select :model, as_of, entity_id::text, :rule, to_jsonb(features), :effective_at
+        from features."{model}" features
+        where as_of = :as_of and entity_id = any(:entities)
+        on conflict do nothing""")  # noqa: S608 - checked identifiers
     for reject in rejects:
-        _copy_to_quarantine(session, model, run, reject)
+        values = {"model": model, "as_of": run.as_of, "rule": reject.rule, "effective_at": run.clock}
+        session.execute(statement, {**values, "entities": list(reject.entity_ids)})
+
+
+def remove_rejects(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> int:
+    """Take rejected rows out of features.<model>, and say in the ledger's row of the snapshot what is left; how many went."""
+    model = declaration.model.name
     entities = sorted({entity for reject in rejects for entity in reject.entity_ids})
     if not entities:
         return 0
-    statement = text(f'delete from features."{model}" where as_of = :as_of and entity_id in :entities')  # noqa: S608 - checked
-    chosen = statement.bindparams(bindparam("entities", expanding=True))
-    moved = session.execute(chosen, {"as_of": run.as_of, "entities": entities}).rowcount
+    take_lock(session, model, run.as_of)
+    statement = text(f'delete from features."{model}" where as_of = :as_of and entity_id = any(:entities)')  # noqa: S608 - checked
+    removed = session.execute(statement, {"as_of": run.as_of, "entities": entities}).rowcount
     columns = [column.name for column in read_columns(session, model)]
     rows, checksum = measure_rows(session, f'features."{model}"', run.as_of, columns)
     left = {"model": model, "as_of": run.as_of, "rows": rows, "checksum": checksum}
     session.execute(queries.load("warehouse")["record_what_is_left"], left)
-    return moved
-
-
-def _copy_to_quarantine(session: Session, model: str, run: Run, reject: Rejects) -> None:
-    statement = f"""
-        insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
-        select :model, as_of, entity_id::text, :rule, to_jsonb(features), :effective_at
-        from features."{model}" features
-        where as_of = :as_of and entity_id in :entities
-        on conflict do nothing"""  # noqa: S608 - checked identifiers
-    chosen = text(statement).bindparams(bindparam("entities", expanding=True))
-    values = {"model": model, "as_of": run.as_of, "rule": reject.rule, "effective_at": run.clock}
-    session.execute(chosen, {**values, "entities": list(reject.entity_ids)})
+    return removed
 
 
 def _check_synced(session: Session, day: Day) -> None:
