@@ -25,6 +25,7 @@ from ml.config.training import Training
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEK_DAYS = 7
+YEAR_OF_RULES = 2037  # the last for which every copy of the timezone database writes out all changes
 
 
 def _check_timezone(value: str) -> str:
@@ -177,11 +178,15 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _refresh_does_not_fire_before_settle(self) -> Model:
+        """On the day clocks go forward New York has settled an hour later by the clock on the wall, which is what cron reads."""
         fires_at = find_first_firing(self.schedule.refresh)
-        if timedelta(hours=fires_at.hour, minutes=fires_at.minute) < timedelta(hours=self.schedule.settle_hours):
+        days = (date(YEAR_OF_RULES, 1, 1) + timedelta(days=number) for number in range(365))
+        unsettled = next((day for day in days if datetime.combine(day, fires_at, self.zone) < self.known_until(day)), None)
+        if unsettled:
             raise ValueError(
-                f"schedule.refresh = '{self.schedule.refresh}' fires at {fires_at:%H:%M}, before settle_hours = "
-                f"{self.schedule.settle_hours} have passed: refresh later or settle less"
+                f"schedule.refresh = '{self.schedule.refresh}' fires at {fires_at:%H:%M}, before {unsettled} has settled (at "
+                f"{self.known_until(unsettled).astimezone(self.zone):%Y-%m-%d %H:%M}, with settle_hours = "
+                f"{self.schedule.settle_hours}): refresh later or settle less"
             )
         return self
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ml.config import ROOT, load_model
+from ml.config import ROOT, Model, load_model
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 
@@ -24,6 +24,11 @@ def test_a_day_starts_at_its_local_midnight(as_of, start):
 
 def test_a_day_has_settled_six_hours_later():
     assert LAPSE.known_until(date(2017, 5, 8)) == utc(2017, 5, 8, 10)
+
+
+def test_where_clocks_stand_still_a_refresh_may_fire_as_soon_as_the_day_has_settled():
+    changes = {"timezone": "Asia/Tokyo", "schedule": {"refresh": "0 6 * * *", "retrain": "0 8 * * 3", "settle_hours": 6}}
+    assert Model.model_validate(LAPSE.model_dump() | changes).timezone == "Asia/Tokyo"
 
 
 def test_the_horizon_ends_at_a_local_midnight_across_a_change_of_clocks():
