@@ -1,7 +1,8 @@
 # Everything that is done by hand more than once. `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q
+# Two workers, each with servers of its own; the groups are made in tests/conftest.py.
+PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 # The environment belongs to this folder and this lock; a change of either makes it anew.
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock; }

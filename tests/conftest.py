@@ -1,4 +1,4 @@
-"""Servers for the tests: one of each per test session, real ones, on free ports of 127.0.0.1, in a folder of their own."""
+"""Servers for the tests: real ones, on free ports of 127.0.0.1, in a folder of their own; one of each per worker at most."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ def pytest_configure():
     os.environ.update(QUIET)
     for name in [name for name in os.environ if name.startswith("PERENNIAL_")]:
         del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]):
+    """What pytest-xdist shares out: whole files, and in one piece all that need Airflow, so that only one is started."""
+    need_airflow = {item.path for item in items if "stack" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("airflow" if item.path in need_airflow else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")
