@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import os
 import socket
 import stat
 import subprocess
@@ -30,7 +31,7 @@ def test_a_taken_port_names_its_owner():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
-        with pytest.raises(StackError, match=r"is taken by pid \d+ \(.*python.*PERENNIAL_MLFLOW_PORT"):
+        with pytest.raises(StackError, match=rf"is taken by pid {os.getpid()} \(.+\).+PERENNIAL_MLFLOW_PORT"):
             require_free(holder.getsockname()[1], "mlflow", "PERENNIAL_MLFLOW_PORT")
 
 
