@@ -1,8 +1,8 @@
 # Everything that is done by hand more than once. `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two workers, each with servers of its own; the groups are made in tests/conftest.py.
-PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+# Two workers, each with servers of its own; tests/conftest.py says who gets what.
+PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 # The environment belongs to this folder and this lock; a change of either makes it anew.
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock; }

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from xdist.scheduler import LoadScopeScheduling
 
 from ml.config import Smtp
 from ml.config.settings import ROOT
@@ -37,11 +38,16 @@ def pytest_configure():
         del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """What pytest-xdist shares out: whole files, and in one piece all that need Airflow, so that only one is started."""
-    need_airflow = {item.path for item in items if "stack" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("airflow" if item.path in need_airflow else item.nodeid.split("::")[0]))
+class FilesToWorkers(LoadScopeScheduling):
+    """pytest-xdist gives a file to one worker; all that needs Airflow goes to the same, so that only one is started."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return FilesToWorkers(config, log)
 
 
 @pytest.fixture(scope="session")
