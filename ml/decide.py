@@ -119,11 +119,12 @@ def _learn_nothing_new(evidence: Evidence, limits: Monitoring) -> Answer | None:
     newest, trained = evidence.newest_matured, evidence.newest_trained
     if newest is not None and (trained is None or newest > trained):
         return None
-    had = "no as_of has matured yet" if trained is None else f"the last training had every matured as_of, up to {trained}"
+    had = "no as_of can teach yet" if trained is None else f"the last training had every as_of that can teach, up to {trained}"
     return Answer(
         Choice.SKIP,
         "nothing_new",
-        f"{_say_asks(evidence, limits)} But {had}: the next labels mature on {evidence.next_maturity}.",
+        f"{_say_asks(evidence, limits)} But {had}: the next labels mature on {evidence.next_maturity}."
+        + "".join(f" Left out: {reason}" for reason in evidence.left_out[:1]),
     )
 
 

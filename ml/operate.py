@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -43,10 +44,15 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
 
     Raises:
         HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured.
+        ValidationFailed: the suites stopped a day that has matured.
     """
-    today = run.clock.astimezone(stores.declaration(run.model).model.zone).date()
+    model = stores.declaration(run.model).model
+    newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()
     sync(stores, run.model)
-    yield from backfill(stores, run.model, first_usable_day(stores, run), min(run.as_of, today) - timedelta(days=1))
+    yield from backfill(stores, run.model, first_usable_day(stores, run), newest)
+    for as_of in model.training_as_ofs(newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1)):
+        with suppress(ValidationFailed):  # it stays invalid, and this training does not want it
+            yield from backfill(stores, run.model, as_of, as_of)
     yield pipeline.train(stores, run)
     yield pipeline.compare(stores, run)
     yield pipeline.promote(stores, run)
@@ -165,7 +171,7 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
 # Lost days
 @dataclass(frozen=True)
 class Lost:
-    """A day that fell between two DAGs: `missing` names the stage that never ran, `outcome` what came of starting it."""
+    """A day on which something was lost: `missing` names the stage that never ran, `outcome` what came of starting it."""
 
     model: str
     as_of: date

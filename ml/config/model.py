@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -268,6 +269,7 @@ class Declaration(BaseModel):
         """
         sql = {"features": self.features_sql, "labels": self.labels_sql}[kind]
         code = [line for line in sql.splitlines() if not line.lstrip().startswith("--")]
-        keys = {"timezone", "entity", "sources", *(["label"] if kind == "labels" else [])}
+        reads_label = kind == "labels" or any(re.search(r":(?:horizon_days|label_end)\b", line) for line in code)
+        keys = {"timezone", "entity", "sources", *(["label"] if reads_label else [])}
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

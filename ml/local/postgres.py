@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -99,7 +100,9 @@ class Postgres:
         process = self.process
         if process is not None:
             # pg_ctl's own waiting would take a killed child of ours, which we have yet to reap, for a living server.
-            self._run([self._binaries.path("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-W"], may_fail=True)
+            if not self._run([self._binaries.path("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-W"], may_fail=True):
+                with suppress(OSError):  # a young server has yet to write the pidfile that pg_ctl reads
+                    os.kill(process.pid, signal.SIGINT)
             self._wait_for_end(process)
         if self._server is not None:
             self._server.poll()  # no zombie stays
@@ -194,10 +197,11 @@ class Postgres:
             return False
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - see above
 
-    def _run(self, command: Sequence[str], *, may_fail: bool = False) -> None:
-        """Run initdb or pg_ctl to its end; neither gets a pipe, because the server would inherit it."""
+    def _run(self, command: Sequence[str], *, may_fail: bool = False) -> bool:
+        """Run initdb or pg_ctl to its end, and say whether it succeeded; no pipe, because the server would inherit it."""
         log = self._base / f"{Path(command[0]).name}.log"
         log.unlink(missing_ok=True)
         done = spawn(command, log=log, environment={"LC_ALL": "C"}, user=self._binaries.user)
         if done.wait() != 0 and not may_fail:
             raise StackError(f"{Path(command[0]).name} failed:\n{read_end(log)}")
+        return done.returncode == 0

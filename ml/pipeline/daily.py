@@ -241,7 +241,8 @@ def decide(stores: Stores, run: Run) -> Decision:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
         if not checks or checks[0].as_of != run.as_of:
             raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        evidence = gather(session, model, run, matured=build_matured_labels(session, declaration, run).days)
+        labelled = build_matured_labels(session, declaration, run)
+        evidence = replace(gather(session, model, run, matured=labelled.days), left_out=labelled.left_out)
         decision = _record(session, run, choose(evidence, model.monitoring))
         outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
         letter = letters.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)

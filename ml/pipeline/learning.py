@@ -60,19 +60,20 @@ def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
 
 
 def _ask_for_the_first(stores: Stores, run: Run) -> str:
-    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had."""
+    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had that was judged."""
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         if find_champion(session, run) is not None:
             raise NotAsked(f"{run}: there is a champion.")
         labelled = build_matured_labels(session, declaration, run)
         last = ledger.last_training(session, run.model, before=run.as_of)
+        judged = last is not None and ledger.latest_evaluation(session, run.model, last.version) is not None
     try:
         plan = plan_training(declaration, labelled, run)
-    except HistoryTooShort as short:
+    except (HistoryTooShort, SnapshotMissing) as short:  # on the second the weekly training fails, and says so
         raise NotAsked(str(short)) from short
     newest = plan.holdout[-1]
-    if last is not None and newest <= max(last.holdout_as_ofs):
+    if last is not None and judged and newest <= max(last.holdout_as_ofs):
         raise NotAsked(f"{run}: version {last.version} had every as_of that can teach, up to {newest}, and was not promoted.")
     return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
 
@@ -82,6 +83,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
 
     Raises:
         NothingToTrain: history is too short, or the same training was done and judged before.
+        SnapshotMissing: too few are left because the definition of the features has changed.
     """
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:

@@ -84,6 +84,7 @@ class Evidence:
         timezone: the model's; cooldown and budget count its local days.
         matured_as_ofs, needed_as_ofs: without a champion: how many training as_ofs have matured, and how many a first
             training needs (training, embargo and holdout together).
+        left_out: why matured as_ofs can teach nothing, a sentence each.
     """
 
     model: str
@@ -106,6 +107,7 @@ class Evidence:
     timezone: str = "UTC"
     matured_as_ofs: int = 0
     needed_as_ofs: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

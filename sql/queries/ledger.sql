@@ -262,13 +262,19 @@ where snapshots.model = :model and kind = 'features' and status = 'valid' and pu
 order by as_of;
 
 -- name: unchecked_days
--- Live scores since a day that nobody compared with the training rows.
+-- Live scores since a day that nobody compared with the training rows, or on which nothing was decided.
 select as_of
 from ledger.publications
 where model = :model and status = 'live' and purpose <> 'backfill' and as_of >= :since
-    and not exists (
-        select from ledger.drift_checks
-        where drift_checks.model = publications.model and drift_checks.as_of = publications.as_of
+    and not (
+        exists (
+            select from ledger.drift_checks
+            where drift_checks.model = publications.model and drift_checks.as_of = publications.as_of
+        )
+        and exists (
+            select from ledger.decisions
+            where decisions.model = publications.model and decisions.as_of = publications.as_of
+        )
     )
 order by as_of;
 
@@ -284,7 +290,8 @@ and exists (select from ledger.snapshots where model = :model and kind = 'featur
 order by as_of;
 
 -- name: untrained_days
--- Days whose decision asks for a training that nobody began, and since which nobody has trained.
+-- Days whose decision asks for a training that nobody followed, and since which nobody has trained. What Airflow began it
+-- finishes, or shows red; what a shell began counts when it was refused or judged.
 with holding as (
     select distinct on (as_of) as_of, choice
     from ledger.decisions
@@ -296,11 +303,16 @@ select as_of
 from holding
 where choice = 'TRAIN'
     and not exists (
-        select from ledger.runs where runs.model = :model and runs.stage = 'train' and runs.as_of = holding.as_of
+        select from ledger.runs
+        where runs.model = :model and runs.as_of = holding.as_of
+            and (
+                (runs.stage = 'train' and (runs.dag_run_id is not null or runs.status = 'refused'))
+                or (runs.stage = 'compare' and runs.status in ('ok', 'refused'))
+            )
     )
     and not exists (
         select from ledger.versions
-        where versions.model = :model and versions.origin = 'training' and versions.trained_for >= holding.as_of
+        where versions.model = :model and versions.origin = 'training' and versions.trained_for > holding.as_of
     )
 order by as_of;
 

@@ -13,7 +13,7 @@ import pytest
 from ml import pipeline
 from ml.errors import GrainViolated, NotAsked, SnapshotMissing
 from ml.stores import ledger
-from tests.integration.test_ledger import VERSION
+from tests.integration.test_ledger import VERDICT, VERSION
 from tests.integration.test_ledger_days import CHECK
 from tests.world import FIRST_DAY, MODEL, World, edit_model
 
@@ -41,6 +41,14 @@ def after_outage(history):
 def edit_labels(world: World, after: str) -> None:
     file = world.settings.home / "sql" / MODEL / "labels.sql"
     file.write_text(file.read_text().replace("(returned.household_id is null)::integer as label", after))
+
+
+def train_once(world: World, *, is_judged: bool) -> None:
+    before = replace(VERSION, trained_for=date(2017, 6, 7), holdout_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
+    with world.stores.warehouse.transaction() as session:
+        ledger.record_version(session, before)
+        if is_judged:
+            ledger.record_evaluation(session, world.run("2017-06-07"), VERDICT)
 
 
 def count_lapsed(world: World) -> int:
@@ -121,8 +129,17 @@ def test_a_first_training_is_asked_for_once_it_can_train(history):
 
 
 def test_a_first_training_is_not_asked_for_again_on_the_same_days(history):
-    before = replace(VERSION, trained_for=date(2017, 6, 7), holdout_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
-    with history.stores.warehouse.transaction() as session:
-        ledger.record_version(session, before)
+    train_once(history, is_judged=True)
     with pytest.raises(NotAsked, match=r"version 3 had every as_of that can teach, up to 2017-05-22, and was not promoted"):
+        pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
+
+
+def test_a_first_training_that_nobody_judged_is_asked_for_again(history):
+    train_once(history, is_judged=False)
+    assert pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
+
+
+def test_features_of_a_former_definition_ask_for_no_first_training(history):
+    history.tell("update ledger.snapshots set query_hash = 'former'")
+    with pytest.raises(NotAsked, match=r"run `perennial backfill lapse"):
         pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")

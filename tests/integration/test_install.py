@@ -25,11 +25,9 @@ def installed(tmp_path_factory):
     server = Postgres(folder / "postgres", find_free_port(), passwords=folder / "passwords.json", options=THROWAWAY)
     server.start(new_session=True)
     passwords = json.loads((folder / "passwords.json").read_text(encoding="utf-8"))
-    with pytest.MonkeyPatch.context() as environment:
-        for role in ROLES:
-            environment.setenv(f"{role.upper()}_PASSWORD", passwords[role])
-        for script in ("roles.sql", "databases.sql"):
-            server.run_sql("postgres", (INSTALL / script).read_text(encoding="utf-8"))
+    environment = "".join(f"\\setenv {role.upper()}_PASSWORD {passwords[role]}\n" for role in ROLES)
+    for script in ("roles.sql", "databases.sql"):
+        server.run_sql("postgres", environment + (INSTALL / script).read_text(encoding="utf-8"))
     yield server
     server.stop()
 

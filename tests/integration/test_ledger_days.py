@@ -179,10 +179,12 @@ def test_valid_days_under_a_champion_without_scores_are_named(database):
         assert ledger.unpublished_days(session, "lapse", since=DAY - 9 * WEEK) == (DAY,)
 
 
-def test_scores_that_nobody_checked_are_named(session):
+def test_scores_that_nobody_checked_or_decided_on_are_named(session):
     put_publication(session, on(DAY - WEEK))
     put_publication(session, RUN)
     ledger.record_drift_check(session, RUN, CHECK)
+    assert ledger.unchecked_days(session, "lapse", since=DAY - 9 * WEEK) == (DAY - WEEK, DAY)
+    ledger.record_decision(session, RUN, DECISION)
     assert ledger.unchecked_days(session, "lapse", since=DAY - 9 * WEEK) == (DAY - WEEK,)
 
 
@@ -204,5 +206,13 @@ def test_a_decision_to_train_is_lost_until_somebody_begins(session):
     ledger.record_decision(session, on(DAY - WEEK), replace(DECISION, as_of=DAY - WEEK, choice=Choice.SKIP))
     ledger.record_decision(session, RUN, DECISION)
     assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == (DAY,)
-    ledger.start_run(session, RUN, "train")
+    ledger.start_run(session, replace(RUN, dag_run_id="drift"), "train")
     assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == ()
+
+
+def test_a_training_that_a_shell_left_half_done_is_lost_until_it_is_judged(session):
+    ledger.record_decision(session, RUN, DECISION)
+    ledger.start_run(session, RUN, "train")
+    assert ledger.untrained_days(session, "lapse", since=DAY) == (DAY,)
+    ledger.finish_run(session, ledger.start_run(session, RUN, "compare"), "ok", None)
+    assert ledger.untrained_days(session, "lapse", since=DAY) == ()

@@ -134,6 +134,7 @@ def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, s
         ("select age(date_trunc('day', ordered_at at time zone :timezone)) from orders", r"uses age\(timestamp without"),
         ("select household_id as entity_id from orders where ordered_at < 'today'::date", "uses 'today'"),
         ("select household_id as entity_id from orders where ordered_at < timestamptz 'Now'", "uses 'now'"),
+        ("select household_id as entity_id from orders where ordered_at < 'now()'", r"uses 'now\(\)'"),
         ("select household_id as entity_id from orders where ordered_at < 'yesterday 12:00'", "uses 'yesterday 12:00'"),
         ("select random() as entity_id", r"uses random\(\)"),
         ("select 1 as entity_id from generate_series(1, 3) where gen_random_uuid() is null", r"uses gen_random_uuid\(\)"),

@@ -127,3 +127,9 @@ def test_what_does_not_decide_the_rows_leaves_their_definition(home, kind, edit)
 def test_what_decides_the_rows_changes_their_definition(home, kind, edit):
     former, now = redefine(home, kind, *edit)
     assert now != former
+
+
+def test_a_horizon_that_the_features_bind_decides_their_rows(home):
+    redefine(home, "features", "sql/lapse/features.sql", "select 1", "select :horizon_days")
+    former, now = redefine(home, "features", "models/lapse.toml", "horizon_days = 28", "horizon_days = 21")
+    assert now != former

@@ -180,8 +180,15 @@ def test_a_decision_carries_its_evidence():
         (
             replace(QUIET, champion_age_days=200, newest_trained=date(2017, 10, 23)),
             (
-                "The champion is 200 days old (limit 180). But the last training had every matured as_of, up to "
+                "The champion is 200 days old (limit 180). But the last training had every as_of that can teach, up to "
                 "2017-10-23: the next labels mature on 2017-11-29."
+            ),
+        ),
+        (
+            replace(QUIET, champion_age_days=200, newest_trained=date(2017, 10, 23), left_out=("One day.", "Another.")),
+            (
+                "The champion is 200 days old (limit 180). But the last training had every as_of that can teach, up to "
+                "2017-10-23: the next labels mature on 2017-11-29. Left out: One day."
             ),
         ),
         (

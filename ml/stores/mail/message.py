@@ -67,7 +67,7 @@ def render(letter: Letter, *, sender: str, recipient: str, message_id: str, sent
     """
     try:
         return _write(letter, sender=sender, recipient=recipient, message_id=message_id, sent_at=sent_at)
-    except (ValueError, MessageError, TemplateError) as error:
+    except (ValueError, LookupError, AttributeError, MessageError, TemplateError) as error:  # email's parser raises them all
         raise MailRefused(
             f"The letter {message_id} from '{sender}' to '{recipient}' cannot be written as mail: {error}. It waits in the "
             "outbox; correct the owner in the model file, or the sender (PERENNIAL_SMTP_SENDER, from_email of smtp_default)."

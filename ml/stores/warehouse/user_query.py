@@ -21,7 +21,7 @@ COMMENTS_AND_STRINGS = re.compile(r"--[^\n]*|/\*.*?\*/|('(?:[^']|'')*')|(\"[^\"]
 # Words and texts that PostgreSQL reads as the time on the wall; calls are found in what it understood of the query.
 WALL_CLOCK = re.compile(
     r"\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
-    r"|'[\d:\s]*(?:now|today|tomorrow|yesterday)[\d:\s]*'"
+    r"|'[\d:\s(),]*(?:now|today|tomorrow|yesterday)[\d:\s(),]*'"
 )
 MISSING_RELATION = re.compile(r'"([^"]+)"')
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
