@@ -76,10 +76,19 @@ def find_settings() -> Settings:
 
 @contextmanager
 def open_stores() -> Iterator[Stores]:
-    """The stores of the installation that this shell points at."""
+    """The stores of the installation that this shell points at.
+
+    Raises:
+        ConfigError: there is none.
+        MigrationConflict: its ledger and this program do not fit together.
+        WarehouseUnavailable: PostgreSQL does not answer.
+    """
     from ml import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+    from ml.stores import warehouse  # noqa: PLC0415 - as above
 
     with pipeline.open_stores(find_settings()) as stores:
+        with stores.warehouse.transaction() as session:
+            warehouse.check_ledger(session)
         yield stores
 
 

@@ -23,10 +23,11 @@ SENDER = "perennial@example.com"
 class Ports:
     """Ports on 127.0.0.1; `PERENNIAL_POSTGRES_PORT`, `_MLFLOW_PORT`, `_AIRFLOW_PORT` and `_MAIL_PORT` pick others."""
 
-    postgres: int = 55432
-    mlflow: int = 55000
-    airflow: int = 58080
-    mail: int = 52525
+    # Below 32768, where Linux takes the ports of outgoing connections from.
+    postgres: int = 15432
+    mlflow: int = 15000
+    airflow: int = 18080
+    mail: int = 12525
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Ports:

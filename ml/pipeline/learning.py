@@ -78,6 +78,7 @@ def _ask_for_the_first(stores: Stores, run: Run) -> str:
     return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
 
 
+@recorded
 def assemble(stores: Stores, run: Run) -> Assembly:
     """Build the labels that have matured, and plan which as_ofs train and which are held out.
 

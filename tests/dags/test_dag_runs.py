@@ -136,7 +136,7 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
             .scalars()
             .all()
         )
-    assert ["refresh", "validate", "train", "compare", "promote", "score", "monitor", "decide"] == list(stages)
+    assert ["refresh", "validate", "assemble", "train", "compare", "promote", "score", "monitor", "decide"] == list(stages)
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):

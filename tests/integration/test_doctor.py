@@ -15,7 +15,7 @@ from ml.config import ROOT
 from ml.config.settings import Settings
 from ml.local import find_airflow
 from tests.shell import Shell
-from tests.world import copy_home
+from tests.world import MODEL, copy_home
 
 NOBODY = "127.0.0.1:1"
 COMPONENTS = ["libgomp", "disk", "PostgreSQL", "MLflow", "Airflow api-server", "SMTP", "models", "days"]
@@ -86,6 +86,13 @@ def test_a_warehouse_without_migrations_asks_for_them(lonely, postgres):
     assert "PostgreSQL" not in ill
     assert "Run `perennial migrate`." == ill["migrations"]["fix"]
     assert "run `perennial migrate` as owner first" in ill["days"]["found"]
+
+
+@pytest.mark.parametrize("command", [("score", MODEL, "--as-of", "2017-06-12"), ("history", MODEL), ("mail",)])
+def test_every_command_asks_for_missing_migrations(lonely, postgres, command):
+    lonely.patch.setenv("PERENNIAL_WAREHOUSE_URL", postgres.url("unmigrated_warehouse", "pipeline"))
+    code, _, said = lonely.perennial(*command)
+    assert (FAULT, True) == (code, "run `perennial migrate` as owner first" in said)
 
 
 def test_a_broken_model_file_is_named_among_the_findings(lonely, tmp_path):

@@ -274,6 +274,16 @@ def test_a_failed_task_is_explained_once(world, smtp_sink):
     assert "only a valid one is scored" in explained.get_body(("plain",)).get_content()
 
 
+def test_a_training_that_cannot_be_assembled_says_why_in_its_mail(world):
+    world.tell("update ledger.snapshots set query_hash = 'former' where kind = 'features'")
+    run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
+    with pytest.raises(SnapshotMissing):
+        pipeline.assemble(world.stores, run)
+    pipeline.mail(world.stores, run, dag="retrain", failed_tasks=("assemble",))
+    (letter,) = world.ask("select letter ->> 'summary' as summary from ledger.outbox where event = 'failure_retrain'")
+    assert "run `perennial backfill lapse --from" in letter["summary"]
+
+
 def test_a_failure_after_a_stop_of_the_same_day_is_explained_too(world):
     plant_null_column(world.loader_url, NEXT_DAY)
     stopped, failed = (replace(world.run(NEXT_DAY), dag_run_id=name) for name in ("run-1", "run-2"))

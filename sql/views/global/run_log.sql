@@ -20,7 +20,7 @@ comment on view analytics.run_log is 'Every attempt of every stage; one that sta
 comment on column analytics.run_log.run_id is 'Number of the attempt';
 comment on column analytics.run_log.model is 'The model, as in models/<name>.toml';
 comment on column analytics.run_log.as_of is 'The day pretended to be: only facts known before its start count';
-comment on column analytics.run_log.stage is 'refresh, validate, train, compare, promote, score, monitor, decide or rollback; of people: answer, carry_out, expire, force';
+comment on column analytics.run_log.stage is 'refresh, validate, assemble, train, compare, promote, score, monitor, decide or rollback; of people: answer, carry_out, expire, force';
 comment on column analytics.run_log.status is 'running, ok, failed (a fault) or refused (a rule said no)';
 comment on column analytics.run_log.message is 'What went wrong, in words';
 comment on column analytics.run_log.purpose is 'live, simulation or backfill';
