@@ -84,7 +84,7 @@ class FoldRows:
     def holds_both_labels(self) -> bool:
         """Among the rows that train, and within an as_of of those that validate: else nothing is learned, or ranked."""
         positive = self.validation.series(self.validation.labels).groupby(level="as_of").mean()
-        return 0 < self.training.labels.mean() < 1 and bool(positive.between(0, 1, inclusive="neither").any())
+        return 0 < float(self.training.labels.mean()) < 1 and bool(positive.between(0, 1, inclusive="neither").any())
 
     @cached_property
     def for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
