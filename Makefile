@@ -13,13 +13,13 @@ STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock; }
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-setup: ## Create .venv from requirements.lock (Python 3.11 to 3.13)
+setup: ## Create .venv from requirements.lock (Python 3.11 to 3.14)
 	@$(STAMP) | cmp -s - .venv/installed || $(MAKE) --no-print-directory .venv
 
 .PHONY: .venv
 .venv:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+	  echo "Python 3.11 to 3.14 is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian: apt-get install python3-venv)."; exit 1; }
 	@# Scripts in .venv know where they were made: a folder that moved needs new ones.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -12,17 +11,11 @@ from airflow.sdk import Connection
 from ml.config import ROOT, Settings, Smtp
 from ml.config.settings import read_trials
 
-IMPLICIT_SMTP_PORT = 25
-TLS_PORT = 465
-"""Encrypted from the first byte (RFC 8314)."""
-
 AIRFLOWS_OWN = (
     *("iam", "redshift", "redshift-serverless", "cluster-identifier", "workgroup-name", "aws_conn_id", "azure_conn_id"),
     *("cursor", "sqlalchemy_scheme", "sqlalchemy_query"),
 )
 """Extras of a connection to PostgreSQL that Airflow's hook keeps for itself; it hands all others to libpq, and so do we."""
-
-DEFAULT_SENDER = "perennial@example.com"
 
 
 def read_settings() -> Settings:
@@ -31,9 +24,10 @@ def read_settings() -> Settings:
         warehouse_url=write_warehouse_url(Connection.get("warehouse")),
         owner_url="",
         mlflow_uri=read_mlflow_uri(),
-        smtp=_smtp(Connection.get("smtp_default")),
+        smtp=_read_smtp(Connection.get("smtp_default")),
         home=Path(os.environ.get("PERENNIAL_HOME", str(ROOT))),
         artifacts=Path(os.environ.get("PERENNIAL_ARTIFACTS", str(ROOT / "var" / "artifacts"))),
+        airflow_public_url=os.environ.get("PERENNIAL_AIRFLOW_PUBLIC_URL") or None,
         mlflow_public_url=os.environ.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
         trials=read_trials(),
         airflow_url=os.environ.get("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080"),
@@ -53,30 +47,5 @@ def write_warehouse_url(connection: Connection) -> str:
     return f"postgresql+psycopg2://{login}@{place}" + (f"?{urlencode(extras)}" if extras else "")
 
 
-def _smtp(connection: Connection) -> Smtp:
-    extra = connection.extra_dejson
-    tls = _is_tls(connection, extra)
-    return Smtp(
-        host=connection.host or "127.0.0.1",
-        port=connection.port or IMPLICIT_SMTP_PORT,
-        user=connection.login or None,
-        password=connection.password or None,
-        sender=str(extra.get("from_email") or DEFAULT_SENDER),
-        starttls=not tls and not _is_true(extra.get("disable_tls", False)),
-        tls=tls,
-    )
-
-
-def _is_tls(connection: Connection, extra: Mapping[str, object]) -> bool:
-    """Is it encrypted from the first byte?
-
-    In Airflow `disable_ssl` forbids just this, and `disable_tls` forbids STARTTLS. A connection that forbids neither would
-    ask for both, one inside the other, which no server offers: its port says which of them is meant.
-    """
-    if _is_true(extra.get("disable_ssl", False)):
-        return False
-    return _is_true(extra.get("disable_tls", False)) or connection.port == TLS_PORT
-
-
-def _is_true(value: object) -> bool:
-    return str(value).lower() in ("1", "true", "yes")
+def _read_smtp(connection: Connection) -> Smtp:
+    return Smtp.of_connection(connection.host, connection.port, connection.login, connection.password, connection.extra_dejson)

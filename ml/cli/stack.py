@@ -10,7 +10,7 @@ import typer
 from ml import local
 from ml.cli.edge import FAULT, AsJson, app, build_run, find_settings, open_stores, read_today, show_table
 from ml.config import Settings, model_names
-from ml.config.settings import read_smtp
+from ml.config.smtp import read_smtp
 from ml.errors import PerennialError
 from ml.records import Run
 

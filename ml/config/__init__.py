@@ -2,7 +2,8 @@
 
 from ml.config.loading import load_declaration, load_model, model_names
 from ml.config.model import Declaration, Model, Source
-from ml.config.settings import ROOT, Settings, Smtp, find_home, read_code_version
+from ml.config.settings import ROOT, Settings, find_home, read_code_version
+from ml.config.smtp import Smtp
 
 __all__ = [
     "ROOT",

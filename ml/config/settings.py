@@ -10,29 +10,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from ml.config.smtp import Smtp, read_smtp
 from ml.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Smtp:
-    """The mail server; no user means no login.
-
-    Attributes:
-        sender: the From address.
-        starttls: encrypt once the server has greeted, as on port 587.
-        tls: encrypt from the first byte, as on port 465.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 25
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    sender: str = "perennial@example.com"
-    starttls: bool = False
-    tls: bool = False
-    timeout_seconds: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,17 +26,19 @@ class Settings:
         mlflow_uri: the MLflow tracking server.
         home: the folder that holds models/, sql/ and expectations/.
         artifacts: a local cache of model files and reports; nothing in it is the only copy of something needed.
-        airflow_url: what links in mail point to; mlflow_public_url: likewise, where people reach MLflow elsewhere than we do.
+        airflow_url: Airflow's api-server.
+        airflow_public_url, mlflow_public_url: where people reach these, if elsewhere than we do: what links in mail point to.
         trials: instead of every model's own number of Optuna trials, for demonstrations and tests.
     """
 
     warehouse_url: str = field(repr=False)
     owner_url: str = field(repr=False)
     mlflow_uri: str
-    smtp: Smtp = Smtp()
+    smtp: Smtp = field(default_factory=Smtp)
     home: Path = ROOT
     artifacts: Path = ROOT / "var" / "artifacts"
     airflow_url: str = "http://127.0.0.1:8080"
+    airflow_public_url: str | None = None
     mlflow_public_url: str | None = None
     trials: int | None = None
 
@@ -70,9 +53,15 @@ class Settings:
             home=find_home(environment),
             artifacts=Path(environment.get("PERENNIAL_ARTIFACTS", str(ROOT / "var" / "artifacts"))),
             airflow_url=environment.get("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080"),
+            airflow_public_url=environment.get("PERENNIAL_AIRFLOW_PUBLIC_URL") or None,
             mlflow_public_url=environment.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
             trials=read_trials(environment),
         )
+
+    @property
+    def airflow_pages(self) -> str:
+        """Where people open Airflow."""
+        return (self.airflow_public_url or self.airflow_url).rstrip("/")
 
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Path:
@@ -100,22 +89,6 @@ def _require(environment: Mapping[str, str], name: str) -> str:
     if name.endswith("_URL") and not value.startswith("postgresql+psycopg2://"):
         raise ConfigError(f"{name} must begin with postgresql+psycopg2:// (the bare form would pick another driver).")
     return value
-
-
-def read_smtp(environment: Mapping[str, str] = os.environ) -> Smtp:
-    """PERENNIAL_SMTP_*; a host that is not named is this machine."""
-    port = environment.get("PERENNIAL_SMTP_PORT", "25")
-    if not port.isdigit():
-        raise ConfigError(f"PERENNIAL_SMTP_PORT is '{port}': give a number such as 587.")
-    return Smtp(
-        host=environment.get("PERENNIAL_SMTP_HOST", "127.0.0.1"),
-        port=int(port),
-        user=environment.get("PERENNIAL_SMTP_USER"),
-        password=environment.get("PERENNIAL_SMTP_PASSWORD"),
-        sender=environment.get("PERENNIAL_SMTP_SENDER", "perennial@example.com"),
-        starttls=environment.get("PERENNIAL_SMTP_STARTTLS", "") == "1",
-        tls=environment.get("PERENNIAL_SMTP_TLS", "") == "1",
-    )
 
 
 @cache

@@ -283,6 +283,6 @@ def _write_letter(stores: Stores, session: Session, question: Question, evaluati
         question,
         evaluation.verdict,
         mlflow_run=stores.registry.run_url(version.mlflow_run_id),
-        airflow=f"{stores.settings.airflow_url}/dags/{question.model}.approve/required_actions",
+        airflow=f"{stores.settings.airflow_pages}/dags/{question.model}.approve/required_actions",
         model_card=card_address(stores, question.model, question.version),
     )

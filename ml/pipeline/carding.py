@@ -65,7 +65,7 @@ def _find_version(session: Session, run: Run, version: int | None) -> Version:
 
 def card_address(stores: Stores, model: str, version: int) -> str:
     """The page in Airflow that shows the card."""
-    return f"{stores.settings.airflow_url}/perennial/cards/{model}/{version}"
+    return f"{stores.settings.airflow_pages}/perennial/cards/{model}/{version}"
 
 
 def _lay_out(card: ModelCard, measured: Measured) -> dict[str, bytes]:
@@ -164,6 +164,6 @@ def _find_links(stores: Stores, evidence: CardEvidence) -> tuple[tuple[str, str]
     report = evidence.checks[0].report if evidence.checks else None
     return (
         ("MLflow run", stores.registry.run_url(version.mlflow_run_id)),
-        ("Model in Airflow", f"{stores.settings.airflow_url}/perennial/dags/{version.model}"),
+        ("Model in Airflow", f"{stores.settings.airflow_pages}/perennial/dags/{version.model}"),
         *((("Newest drift report", report),) if report else ()),
     )

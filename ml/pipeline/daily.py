@@ -215,7 +215,7 @@ def _keep_report(stores: Stores, run: Run, version: Version, check: DriftCheck, 
     """Draw the report of a recorded check, keep it with the version's MLflow run, and its address with the check."""
     with _spared(run, "drift report"):
         stores.registry.keep_report(version.mlflow_run_id, run, draw())
-        check = replace(check, report=f"{stores.settings.airflow_url}/perennial/reports/{run.model}/{run.as_of}")
+        check = replace(check, report=f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}")
         with stores.warehouse.transaction() as session:
             ledger.record_drift_check(session, run, check)
     return check

@@ -173,8 +173,9 @@ def test_drift_and_the_week_on_one_key_train_once(airflow_life):
 
 
 def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as refusal:
         urllib.request.urlopen(f"{stack.addresses.airflow_url}/perennial/")
+    refusal.value.close()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ml.config.smtp import read_smtp
 from plugins.connections import read_settings
 
 WAREHOUSE = "postgres://pipeline:pass%2Fword@db.example.com:6432/warehouse"
@@ -34,17 +35,28 @@ def test_extras_that_airflow_keeps_for_itself_do_not_reach_libpq(read):
     assert f"{BARE}?keepalives_idle=30" == read(warehouse=f"{WAREHOUSE}?__extra__={extra}").warehouse_url
 
 
+def test_mail_goes_where_the_connection_says(read):
+    smtp = read(smtp="smtp://post:pass%2Fword@mail.example.com:587/?from_email=models@example.com").smtp
+    assert ("mail.example.com", 587, "post", "pass/word", "models@example.com") == (
+        smtp.host,
+        smtp.port,
+        smtp.user,
+        smtp.password,
+        smtp.sender,
+    )
+    assert smtp.starttls
+
+
 @pytest.mark.parametrize(
-    ("port", "extras", "starttls", "tls"),
+    "connection",
     [
-        (25, "disable_tls=true&disable_ssl=true", False, False),
-        (587, "disable_ssl=true", True, False),
-        (465, "disable_tls=true", False, True),
-        (587, "", True, False),
-        (465, "", False, True),
-        (465, "disable_ssl=true", True, False),
+        "smtp://post:pass%2Fword@mail.example.com:587/?from_email=models%40example.com&disable_ssl=true",
+        "smtp://mail.example.com",
+        "smtp://mail.example.com:465/?__extra__=%7B%22disable_ssl%22%3A+true%7D",
+        '{"conn_type": "smtp", "host": "mail.example.com", "port": 465, "login": "post", "password": "word"}',
+        '{"conn_type": "smtp", "host": "mail.example.com", "extra": {"disable_tls": true, "disable_ssl": true}}',
+        '{"conn_type": "smtp", "host": "mail.example.com", "extra": "{\\"disable_tls\\": true}"}',
     ],
 )
-def test_mail_is_encrypted_as_the_connection_asks(read, port, extras, starttls, tls):
-    smtp = read(smtp=f"smtp://mail.example.com:{port}/?{extras}").smtp
-    assert (starttls, tls) == (smtp.starttls, smtp.tls)
+def test_a_shell_beside_airflow_reads_the_connection_as_airflow_does(read, connection):
+    assert read(smtp=connection).smtp == read_smtp({"AIRFLOW_CONN_SMTP_DEFAULT": connection})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
-from ml.config.settings import Smtp
+from ml.config.smtp import Smtp
 from ml.errors import MailRefused, MailUnavailable
 
 

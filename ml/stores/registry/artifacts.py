@@ -52,6 +52,7 @@ def read_artifact(mlflow_uri: str, mlflow_run_id: str, path: str) -> bytes:
         with urlopen(f"{mlflow_uri.rstrip('/')}/get-artifact?{query}", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own server
             content: bytes = answer.read()
     except HTTPError as error:
+        error.close()
         raise VersionMissing(f"MLflow at {mlflow_uri} has no {path} in run {mlflow_run_id}.") from error
     except (URLError, OSError) as error:
         raise RegistryUnavailable(f"MLflow at {mlflow_uri} does not answer: {error}") from error
