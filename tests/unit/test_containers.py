@@ -1,4 +1,4 @@
-"""The container files keep the rules of the house; bringing them up for real needs a Docker engine and is another test's work."""
+"""The container files keep the rules of the house; bringing them up for real takes a Docker engine, which tests do without."""
 
 import re
 import shutil
