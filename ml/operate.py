@@ -203,7 +203,6 @@ def find_lost(stores: Stores, run: Run) -> tuple[Lost, ...]:
     """
     model, since, last = stores.declaration(run.model).model, run.as_of - timedelta(days=LOST_DAYS), run.as_of
     with stores.warehouse.transaction() as session:
-        warehouse.check_ledger(session)
         newest = ledger.newest_publication(session, run.model)
         days = {
             "refresh": ledger.unbuilt_days(session, run.model, model.training_as_ofs(since, last - timedelta(days=1))),

@@ -48,4 +48,10 @@ def write_warehouse_url(connection: Connection) -> str:
 
 
 def _read_smtp(connection: Connection) -> Smtp:
-    return Smtp.of_connection(connection.host, connection.port, connection.login, connection.password, connection.extra_dejson)
+    return Smtp.of_connection(
+        connection.host,
+        connection.port,
+        user=connection.login,
+        password=connection.password,
+        extras=connection.extra_dejson,
+    )

@@ -37,7 +37,7 @@ class Smtp:
 
     @classmethod
     def of_connection(
-        cls, host: str | None, port: int | None, user: str | None, password: str | None, extras: Mapping[str, object]
+        cls, host: str | None, port: int | None, *, user: str | None, password: str | None, extras: Mapping[str, object]
     ) -> Smtp:
         """What Airflow's connection `smtp_default` means."""
         tls = _is_tls(port, extras)
@@ -54,8 +54,9 @@ class Smtp:
 
 def read_smtp(environment: Mapping[str, str] = os.environ) -> Smtp:
     """PERENNIAL_SMTP_*; without any of them the connection that Airflow's services find in the environment; else this machine."""
-    if not any(name.startswith("PERENNIAL_SMTP_") for name in environment) and environment.get(CONNECTION):
-        return _read_connection(environment[CONNECTION])
+    is_told = any(value for name, value in environment.items() if name.startswith("PERENNIAL_SMTP_"))
+    if environment.get(CONNECTION) and not is_told:
+        return _read_connection(environment[CONNECTION].strip())
     port = environment.get("PERENNIAL_SMTP_PORT", str(IMPLICIT_PORT))
     if not port.isdigit():
         raise ConfigError(f"PERENNIAL_SMTP_PORT is '{port}': give a number such as 587.")
@@ -74,11 +75,11 @@ def _read_connection(value: str) -> Smtp:
     """Airflow takes an address, its extras as parameters or as one JSON parameter `__extra__`, or a JSON object."""
     try:
         return _read_json(value) if value.startswith("{") else _read_address(value)
-    except (ValueError, TypeError, AttributeError) as error:  # never shown itself: it may quote the password
+    except (ValueError, TypeError, AttributeError):
         raise ConfigError(
             f"{CONNECTION} is no connection: give an address such as smtp://user:password@mail.example.com:587/, "
             "special characters in user and password percent-encoded, or a JSON object."
-        ) from error
+        ) from None  # it may quote the password
 
 
 def _read_address(value: str) -> Smtp:
@@ -86,19 +87,19 @@ def _read_address(value: str) -> Smtp:
     extras: dict[str, object] = dict(parse_qsl(parts.query))
     if "__extra__" in extras:
         extras = dict(json.loads(str(extras["__extra__"])))
-    return Smtp.of_connection(parts.hostname, parts.port, unquote(parts.username or ""), unquote(parts.password or ""), extras)
+    host, user, password = (unquote(part or "") for part in (parts.hostname, parts.username, parts.password))
+    return Smtp.of_connection(host, parts.port, user=user, password=password, extras=extras)
 
 
 def _read_json(value: str) -> Smtp:
     parts = json.loads(value)
     extras = parts.get("extra") or {}
-    port = int(parts["port"]) if parts.get("port") else None
     return Smtp.of_connection(
         parts.get("host"),
-        port,
-        parts.get("login"),
-        parts.get("password"),
-        json.loads(extras) if isinstance(extras, str) else extras,
+        int(parts["port"]) if parts.get("port") else None,
+        user=parts.get("login"),
+        password=parts.get("password"),
+        extras=json.loads(extras) if isinstance(extras, str) else extras,
     )
 
 

@@ -23,7 +23,7 @@ SENDER = "perennial@example.com"
 class Ports:
     """Ports on 127.0.0.1; `PERENNIAL_POSTGRES_PORT`, `_MLFLOW_PORT`, `_AIRFLOW_PORT` and `_MAIL_PORT` pick others."""
 
-    # Below 32768, where Linux takes the ports of outgoing connections from.
+    # Below 32768: from there on Linux takes the ports of outgoing connections (net.ipv4.ip_local_port_range).
     postgres: int = 15432
     mlflow: int = 15000
     airflow: int = 18080
@@ -159,6 +159,9 @@ class Addresses:
             "PERENNIAL_HOME": str(ROOT),
             "PERENNIAL_ARTIFACTS": str(self.var / "artifacts"),
             "PERENNIAL_AIRFLOW_URL": self.airflow_url,
+            # Nobody reaches these elsewhere, whatever the caller's environment says of another installation.
+            "PERENNIAL_AIRFLOW_PUBLIC_URL": "",
+            "PERENNIAL_MLFLOW_PUBLIC_URL": "",
             **login,
             **until,
             **trials,

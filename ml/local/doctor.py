@@ -124,7 +124,10 @@ def check_smtp(settings: Settings) -> tuple[Finding, ...]:
     place = f"{settings.smtp.host}:{settings.smtp.port}"
     if answers_smtp(settings.smtp.host, settings.smtp.port, tls=settings.smtp.tls):
         return (Finding("SMTP", is_well=True, found=f"{place} takes mail"),)
-    fix = "Correct PERENNIAL_SMTP_HOST and _PORT (Airflow: the connection smtp_default); unsent mail waits and is not lost."
+    fix = (
+        "Correct PERENNIAL_SMTP_* (all of them: one alone hides AIRFLOW_CONN_SMTP_DEFAULT), or the connection smtp_default in "
+        "Airflow; unsent mail waits and is not lost."
+    )
     return (Finding("SMTP", is_well=False, found=f"{place} does not answer", fix=fix),)
 
 

@@ -306,7 +306,7 @@ where choice = 'TRAIN'
         select from ledger.runs
         where runs.model = :model and runs.as_of = holding.as_of
             and (
-                (runs.stage = 'train' and (runs.dag_run_id is not null or runs.status = 'refused'))
+                (runs.stage in ('assemble', 'train') and (runs.dag_run_id is not null or runs.status = 'refused'))
                 or (runs.stage = 'compare' and runs.status in ('ok', 'refused'))
             )
     )

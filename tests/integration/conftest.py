@@ -45,6 +45,7 @@ def open_world(postgres, mlflow_server, tmp_path_factory):
             home=home or copy_home(folder / "home", QUICK),
             artifacts=folder / "artifacts",
             trials=1,
+            airflow_public_url="https://airflow.example.com",
         )
         superuser = Database(postgres.server.url(database, "postgres"), "test")
         with pipeline.open_stores(settings) as stores:

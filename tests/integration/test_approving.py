@@ -36,6 +36,7 @@ def test_the_owner_is_asked_by_mail_with_the_evidence_and_both_commands(arena):
     ]
     assert "AUC" in {row[0] for row in letter["moved"]}
     assert f"`perennial approve lapse {version}` or `perennial reject lapse {version}`" in letter["you_must"][0]
+    assert ["Answer in Airflow", "https://airflow.example.com/dags/lapse.approve/required_actions"] == letter["links"][0]
 
 
 def test_the_owner_is_told_of_the_answer(arena):

@@ -57,7 +57,7 @@ def test_a_first_champions_card_is_provisional_and_lies_beside_the_version(world
     assert card.headline in unescape(page)
     assert card.headline in read_file(world, "card/model_card.md").decode()
     assert b"\x89PNG" == read_file(world, "card/reliability.png")[:4]
-    assert f"/perennial/cards/{MODEL}/{champion_of(world)}" in described(world).description
+    assert f"https://airflow.example.com/perennial/cards/{MODEL}/{champion_of(world)}" in described(world).description
 
 
 def test_writing_a_card_twice_sends_it_once(world):

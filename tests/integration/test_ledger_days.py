@@ -202,11 +202,12 @@ def test_days_before_the_first_snapshot_are_not_missed(session):
     assert ledger.unbuilt_days(session, "lapse", (DAY - WEEK, DAY, DAY + WEEK)) == (DAY + WEEK,)
 
 
-def test_a_decision_to_train_is_lost_until_somebody_begins(session):
+@pytest.mark.parametrize("stage", ["assemble", "train"])
+def test_a_decision_to_train_is_lost_until_somebody_begins(session, stage):
     ledger.record_decision(session, on(DAY - WEEK), replace(DECISION, as_of=DAY - WEEK, choice=Choice.SKIP))
     ledger.record_decision(session, RUN, DECISION)
     assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == (DAY,)
-    ledger.start_run(session, replace(RUN, dag_run_id="drift"), "train")
+    ledger.start_run(session, replace(RUN, dag_run_id="drift"), stage)
     assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == ()
 
 

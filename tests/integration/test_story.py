@@ -128,6 +128,11 @@ def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_
     assert "blocked" == world.ask_one("select missing_kind from analytics.freshness where model = 'lapse'")
 
 
+def test_a_checked_day_links_to_its_report_where_people_open_airflow(world):
+    report = pipeline.monitor(world.stores, world.run(FIRST_DAY)).report
+    assert f"https://airflow.example.com/perennial/reports/{MODEL}/{FIRST_DAY}" == report
+
+
 def test_a_day_is_checked_and_decided_on_though_mlflow_keeps_no_report(world):
     stores, run = fill_disk(world), world.run(FIRST_DAY)
     assert pipeline.monitor(stores, run).report is None

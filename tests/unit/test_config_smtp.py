@@ -18,6 +18,11 @@ def test_own_variables_come_before_the_connection():
     assert Smtp(port=2525) == read_smtp(environment)
 
 
+def test_empty_variables_say_nothing():
+    environment = {"AIRFLOW_CONN_SMTP_DEFAULT": CONNECTION, "PERENNIAL_SMTP_HOST": ""}
+    assert Smtp("mail.example.com", 587, starttls=True) == read_smtp(environment)
+
+
 @pytest.mark.parametrize(
     ("port", "extras", "starttls", "tls"),
     [

@@ -66,6 +66,11 @@ def test_airflow_never_learns_the_password_of_the_owner(tmp_path):
     assert addresses.passwords["owner"] not in " ".join(addresses.airflow().values())
 
 
+def test_people_open_the_stack_where_it_listens(tmp_path):
+    told = Addresses(tmp_path, Ports()).airflow()
+    assert ("", "") == (told["PERENNIAL_AIRFLOW_PUBLIC_URL"], told["PERENNIAL_MLFLOW_PUBLIC_URL"])
+
+
 def test_the_settings_of_a_shell_are_those_of_the_stack(tmp_path):
     settings = Addresses(tmp_path, Ports(mlflow=5001, mail=2525)).settings()
     assert settings.mlflow_uri == "http://127.0.0.1:5001"

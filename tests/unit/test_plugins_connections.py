@@ -52,11 +52,19 @@ def test_mail_goes_where_the_connection_says(read):
     [
         "smtp://post:pass%2Fword@mail.example.com:587/?from_email=models%40example.com&disable_ssl=true",
         "smtp://mail.example.com",
+        "smtp://%3A%3A1:25/",
         "smtp://mail.example.com:465/?__extra__=%7B%22disable_ssl%22%3A+true%7D",
-        '{"conn_type": "smtp", "host": "mail.example.com", "port": 465, "login": "post", "password": "word"}',
+        '\n{"conn_type": "smtp", "host": "mail.example.com", "port": 465, "login": "post", "password": "word"}',
         '{"conn_type": "smtp", "host": "mail.example.com", "extra": {"disable_tls": true, "disable_ssl": true}}',
         '{"conn_type": "smtp", "host": "mail.example.com", "extra": "{\\"disable_tls\\": true}"}',
     ],
 )
 def test_a_shell_beside_airflow_reads_the_connection_as_airflow_does(read, connection):
     assert read(smtp=connection).smtp == read_smtp({"AIRFLOW_CONN_SMTP_DEFAULT": connection})
+
+
+def test_links_lead_to_where_people_reach_airflow(read, monkeypatch):
+    monkeypatch.setenv("PERENNIAL_AIRFLOW_URL", "http://api-server:8080")
+    assert "http://api-server:8080" == read().airflow_pages
+    monkeypatch.setenv("PERENNIAL_AIRFLOW_PUBLIC_URL", "https://airflow.example.com/")
+    assert ("http://api-server:8080", "https://airflow.example.com") == (read().airflow_url, read().airflow_pages)

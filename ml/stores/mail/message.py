@@ -70,7 +70,7 @@ def render(letter: Letter, *, sender: str, recipient: str, message_id: str, sent
     except (ValueError, LookupError, AttributeError, MessageError, TemplateError) as error:  # email's parser raises them all
         raise MailRefused(
             f"The letter {message_id} from '{sender}' to '{recipient}' cannot be written as mail: {error}. It waits in the "
-            "outbox; correct the owner in the model file, or the sender (PERENNIAL_SMTP_SENDER, from_email of smtp_default)."
+            "outbox; correct the owner in the model file, or the sender (from_email of smtp_default, or PERENNIAL_SMTP_SENDER)."
         ) from error
 
 
