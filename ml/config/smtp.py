@@ -57,15 +57,15 @@ def read_smtp(environment: Mapping[str, str] = os.environ) -> Smtp:
     is_told = any(value for name, value in environment.items() if name.startswith("PERENNIAL_SMTP_"))
     if environment.get(CONNECTION) and not is_told:
         return _read_connection(environment[CONNECTION].strip())
-    port = environment.get("PERENNIAL_SMTP_PORT", str(IMPLICIT_PORT))
+    port = environment.get("PERENNIAL_SMTP_PORT") or str(IMPLICIT_PORT)
     if not port.isdigit():
         raise ConfigError(f"PERENNIAL_SMTP_PORT is '{port}': give a number such as 587.")
     return Smtp(
-        host=environment.get("PERENNIAL_SMTP_HOST", Smtp.host),
+        host=environment.get("PERENNIAL_SMTP_HOST") or Smtp.host,
         port=int(port),
-        user=environment.get("PERENNIAL_SMTP_USER"),
-        password=environment.get("PERENNIAL_SMTP_PASSWORD"),
-        sender=environment.get("PERENNIAL_SMTP_SENDER", Smtp.sender),
+        user=environment.get("PERENNIAL_SMTP_USER") or None,
+        password=environment.get("PERENNIAL_SMTP_PASSWORD") or None,
+        sender=environment.get("PERENNIAL_SMTP_SENDER") or Smtp.sender,
         starttls=environment.get("PERENNIAL_SMTP_STARTTLS", "") == "1",
         tls=environment.get("PERENNIAL_SMTP_TLS", "") == "1",
     )

@@ -19,8 +19,9 @@ def test_own_variables_come_before_the_connection():
 
 
 def test_empty_variables_say_nothing():
-    environment = {"AIRFLOW_CONN_SMTP_DEFAULT": CONNECTION, "PERENNIAL_SMTP_HOST": ""}
-    assert Smtp("mail.example.com", 587, starttls=True) == read_smtp(environment)
+    empty = {f"PERENNIAL_SMTP_{name}": "" for name in ("HOST", "PORT", "USER", "PASSWORD", "SENDER", "STARTTLS", "TLS")}
+    assert Smtp() == read_smtp(empty)
+    assert Smtp("mail.example.com", 587, starttls=True) == read_smtp({**empty, "AIRFLOW_CONN_SMTP_DEFAULT": CONNECTION})
 
 
 @pytest.mark.parametrize(

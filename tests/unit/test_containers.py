@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -175,6 +176,14 @@ def test_every_service_of_airflow_signs_with_the_same_secrets():
     own = {"HEARTBEAT_OF"}
     environments = [{k: v for k, v in SERVICES[name]["environment"].items() if k not in own} for name in names]
     assert all(environment == environments[0] for environment in environments)
+
+
+def test_services_call_each_other_by_name_and_people_call_them_on_this_machine():
+    environment = COMPOSE["x-airflow-environment"]
+    inside = {urlsplit(environment[name]).hostname for name in ("PERENNIAL_AIRFLOW_URL", "PERENNIAL_MLFLOW_URI")}
+    public = [environment[name] for name in ("PERENNIAL_AIRFLOW_PUBLIC_URL", "PERENNIAL_MLFLOW_PUBLIC_URL")]
+    assert inside == {"api-server", "mlflow"}
+    assert public == ["http://127.0.0.1:${AIRFLOW_PORT:?}", "http://127.0.0.1:${MLFLOW_PORT:?}"]
 
 
 def test_the_folders_and_files_that_the_image_takes_exist():
