@@ -44,7 +44,6 @@ ENV AIRFLOW_HOME=/home/perennial/airflow \
     PERENNIAL_ARTIFACTS=/var/lib/perennial/artifacts \
     PERENNIAL_HOME=/opt/perennial \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONPATH=/opt/perennial \
     PYTHONUNBUFFERED=1
 
 WORKDIR /opt/perennial

@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Two workers, each with servers of its own; tests/conftest.py says who gets what.
-PYTEST := $(BIN)/python -m ml.local $(BIN)/pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 # The environment belongs to this folder and this lock; a change of either makes it anew.
-STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock; }
+STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench env clean
@@ -38,7 +38,7 @@ demo: setup ## Live some simulated weeks through a real Airflow (DEMO_EXIT=1 sto
 check: setup ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy ml plugins
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) tests/unit tests/docs
 
@@ -46,10 +46,10 @@ test: check ## Everything, with real PostgreSQL, MLflow and Airflow
 	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
 
 bench: setup ## Run every benchmark; each measures ours and its peer in one run
-	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m ml.local $(BIN)/python "$$script" || exit 1; done
+	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m perennial.local $(BIN)/python "$$script" || exit 1; done
 
 env: ## Write .env for docker compose: .env.example with fresh secrets; never overwrites
-	@$(PYTHON) -I ml/local/dotenv.py .env.example .env
+	@$(PYTHON) -I ml/perennial/local/dotenv.py .env.example .env
 
 clean: ## Stop the embedded stack, delete its state (var/) and every cache; .venv and .env stay
 	@if [ -x $(BIN)/perennial ] && [ -e var ]; then $(BIN)/perennial down; fi

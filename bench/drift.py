@@ -16,9 +16,10 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
+from paths import ROOT
 
-from ml.config import ROOT, load_model
-from ml.monitor import ScoredDay, measure_drift
+from perennial.config import load_model
+from perennial.monitor import ScoredDay, measure_drift
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 

@@ -20,14 +20,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml import operate, pipeline
-from ml.demo.data import load_complete_journey
-from ml.demo.life import Life
-from ml.demo.running import TRIALS
-from ml.demo.story import FIRST, HISTORY, MATURED, MODEL
-from ml.local import Ports, Stack
-from ml.local.processes import read_stat
-from ml.local.record import read_record
+from perennial import operate, pipeline
+from perennial.demo.data import load_complete_journey
+from perennial.demo.life import Life
+from perennial.demo.running import TRIALS
+from perennial.demo.story import FIRST, HISTORY, MATURED, MODEL
+from perennial.local import Ports, Stack
+from perennial.local.processes import read_stat
+from perennial.local.record import read_record
 
 GIGABYTE = 1e6  # of the kilobytes in /proc
 SAMPLE_SECONDS = 1.0

@@ -24,14 +24,14 @@ import pandas as pd
 import xgboost
 from sqlalchemy import create_engine
 
-from ml.config import ROOT, Declaration, Model
-from ml.local.ports import find_free_port
-from ml.local.postgres import THROWAWAY, Postgres
-from ml.predictor import Contract, Feature, Predictor, as_dmatrix, load_predictor, write_files
-from ml.records import Run, Version
-from ml.score import scoring_rules
-from ml.stores.sessions import Database, run_script
-from ml.stores.warehouse import ScoringJob, migrate, publish, sync
+from perennial.config import Declaration, Model
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.predictor import Contract, Feature, Predictor, as_dmatrix, load_predictor, write_files
+from perennial.records import Run, Version
+from perennial.score import scoring_rules
+from perennial.stores.sessions import Database, run_script
+from perennial.stores.warehouse import ScoringJob, migrate, publish, sync
 
 FEATURES = tuple(Feature(name=f"f{place}") for place in range(30))
 NAMES = ", ".join(feature.name for feature in FEATURES)
@@ -80,7 +80,7 @@ def fit(folder: Path) -> dict[str, str]:
 
 
 def fill(server: Postgres, rows: int) -> None:
-    migrate(server.url("warehouse", "owner"), ROOT)
+    migrate(server.url("warehouse", "owner"))
     with Database(server.url("warehouse", "loader")).transaction() as session:
         session.exec_driver_sql(SOURCE)
     with Database(server.url("warehouse", "pipeline")).transaction() as session:

@@ -23,20 +23,21 @@ import joblib
 import lightgbm
 import optuna
 import pandas as pd
+from paths import ROOT
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from ml import operate, pipeline
-from ml.config import ROOT, Declaration, Settings, load_declaration
-from ml.demo.data import load_complete_journey
-from ml.demo.story import FIRST, HISTORY, MODEL
-from ml.local.ports import find_free_port
-from ml.local.postgres import THROWAWAY, Postgres
-from ml.metrics import log_loss, mean_auc, paired_auc_difference
-from ml.predictor import load_predictor
-from ml.records import Run, SplitPlan, TrainingSet
-from ml.stores.sessions import Database
-from ml.stores.warehouse import migrate, read_training_set
-from ml.train import plan_split, train
+from perennial import operate, pipeline
+from perennial.config import Declaration, Settings, load_declaration
+from perennial.demo.data import load_complete_journey
+from perennial.demo.story import FIRST, HISTORY, MODEL
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.metrics import log_loss, mean_auc, paired_auc_difference
+from perennial.predictor import load_predictor
+from perennial.records import Run, SplitPlan, TrainingSet
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import migrate, read_training_set
+from perennial.train import plan_split, train
 
 CORES = 2
 
@@ -91,7 +92,7 @@ def build_history(server: Postgres, folder: Path, last: date) -> None:
     """Snapshots and labels up to the first training of the demo; nothing is trained, so that no MLflow is needed."""
     server.ensure_roles()
     server.ensure_database("warehouse", "owner", guests=("loader", "pipeline", "analyst"))
-    migrate(server.url("warehouse", "owner"), ROOT)
+    migrate(server.url("warehouse", "owner"))
     load_complete_journey(server.url("warehouse", "loader"))
     url = server.url("warehouse", "pipeline")
     settings = Settings(url, server.url("warehouse", "owner"), "http://127.0.0.1:9", home=ROOT, artifacts=folder / "artifacts")

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from ml.config import Model
-from plugins.approval import AskPersonOperator, CarryOutOperator
-from plugins.assets import asset
-from plugins.declared import declared_models, model_dag
-from plugins.stage import MailOperator
+from perennial.airflow.approval import AskPersonOperator, CarryOutOperator
+from perennial.airflow.assets import asset
+from perennial.airflow.declared import declared_models, model_dag
+from perennial.airflow.stage import MailOperator
+from perennial.config import Model
 
 STORY = """\
 A challenger has earned its promotion, and a **person decides**: `promotion.approval = "manual"`, or something is doubtful.
@@ -16,7 +16,7 @@ The task `ask` waits as a *required action*: it shows the evidence and two butto
 **Reject** leaves everything as it is, and so does no answer within `promotion.answer_within_hours`. A shell answers as well:
 `perennial approve <model>` or `perennial reject <model> --reason "..."`; the wait here then ends by itself. A newer
 challenger supersedes an older question. Answer and name stand in `ledger.approvals`, and `promote` does what they say."""
-SOON = timedelta(seconds=5)  # an answer in the very second of the question may cost a try: see plugins/approval.py
+SOON = timedelta(seconds=5)  # an answer in the very second of the question may cost a try: see ml/perennial/airflow/approval.py
 
 
 def build(model: Model) -> DAG:

@@ -2,10 +2,10 @@
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from ml.config import Model
-from plugins.assets import asset
-from plugins.declared import declared_models, model_dag
-from plugins.stage import AskForTrainingOperator, MailOperator, StageOperator
+from perennial.airflow.assets import asset
+from perennial.airflow.declared import declared_models, model_dag
+from perennial.airflow.stage import AskForTrainingOperator, MailOperator, StageOperator
+from perennial.config import Model
 
 STORY = """\
 Compares what the champion sees now with what it was trained on, measures how good old scores turned out to be now that

@@ -2,10 +2,10 @@
 
 from airflow.sdk import DAG
 
-from ml.config import Model
-from plugins.assets import asset
-from plugins.declared import daily_at, declared_models, model_dag
-from plugins.stage import MailOperator, StageOperator
+from perennial.airflow.assets import asset
+from perennial.airflow.declared import daily_at, declared_models, model_dag
+from perennial.airflow.stage import MailOperator, StageOperator
+from perennial.config import Model
 
 STORY = """\
 Builds the **snapshot** of the day: one row per entity, made only of facts known before the day began. Great Expectations

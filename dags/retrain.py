@@ -4,10 +4,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule
 
-from ml.config import Model
-from plugins.assets import asset
-from plugins.declared import daily_at, declared_models, model_dag
-from plugins.stage import (
+from perennial.airflow.assets import asset
+from perennial.airflow.declared import daily_at, declared_models, model_dag
+from perennial.airflow.stage import (
     AskForApprovalOperator,
     AskForTrainingOperator,
     AssembleOperator,
@@ -15,6 +14,7 @@ from plugins.stage import (
     PromoteOperator,
     StageOperator,
 )
+from perennial.config import Model
 
 WEEKLY = """\
 Asks for a retraining every week; the work happens in `retrain`, which drift can wake as well."""

@@ -2,10 +2,10 @@
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, TriggerRule
 
-from ml.config import Model
-from plugins.assets import asset
-from plugins.declared import declared_models, model_dag
-from plugins.stage import AskForTrainingOperator, MailOperator, StageOperator
+from perennial.airflow.assets import asset
+from perennial.airflow.declared import declared_models, model_dag
+from perennial.airflow.stage import AskForTrainingOperator, MailOperator, StageOperator
+from perennial.config import Model
 
 STORY = """\
 Scores every entity of a valid snapshot with the **champion** and publishes the whole day in one transaction: analysts see

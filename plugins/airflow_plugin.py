@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from plugins.pages import make_app
+from perennial.airflow.pages import make_app
 
 PREFIX = "/perennial"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from ml.pipeline import approving
-from ml.records import Evaluation, Outcome, Run
-from ml.stores import ledger
+from perennial.pipeline import approving
+from perennial.records import Evaluation, Outcome, Run
+from perennial.stores import ledger
 from tests.world import FIRST_DAY, MODEL, World
 
 NEXT_DAY, LATER_DAY = FIRST_DAY + timedelta(days=7), FIRST_DAY + timedelta(days=14)

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from ml.card import CardEvidence, measure_served
-from ml.card.measured import Figure, Input, Measured, SegmentFigure
-from ml.config import ROOT, load_declaration
-from ml.metrics import reliability_bins
-from ml.records import (
+from perennial.card import CardEvidence, measure_served
+from perennial.card.measured import Figure, Input, Measured, SegmentFigure
+from perennial.config import load_declaration
+from perennial.metrics import reliability_bins
+from perennial.records import (
     Attribution,
     BlastRadius,
     Contest,
@@ -30,7 +30,8 @@ from ml.records import (
     Verdict,
     Version,
 )
-from ml.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
+from perennial.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
+from tests.paths import ROOT
 
 DECLARATION = load_declaration(ROOT, "lapse")
 MODEL = DECLARATION.model

@@ -18,13 +18,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from xdist.scheduler import LoadScopeScheduling
 
-from ml.config import Smtp
-from ml.config.settings import ROOT
-from ml.local import Ports, Stack
-from ml.local.ports import find_free_port
-from ml.local.postgres import THROWAWAY, WAREHOUSE_ROLES, Postgres
-from ml.local.servers import QUIET, make_mlflow
-from ml.stores.warehouse import migrate
+from perennial.config import Smtp
+from perennial.local import Ports, Stack
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, WAREHOUSE_ROLES, Postgres
+from perennial.local.servers import QUIET, make_mlflow
+from perennial.stores.warehouse import migrate
 
 TRIALS = 2  # of every training in the stack
 GUESTS = ("loader", "pipeline", "analyst")
@@ -112,7 +111,7 @@ class WarehouseUrls:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: TestPostgres) -> str:
     """A migrated warehouse that is copied for each test, in milliseconds."""
-    migrate(postgres.url("template_warehouse", "owner"), ROOT)
+    migrate(postgres.url("template_warehouse", "owner"))
     return "template_warehouse"
 
 

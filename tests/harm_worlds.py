@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.compare import ComparisonInput, Contestant
-from ml.config import load_model
-from ml.config.promotion import Tolerated
+from perennial.compare import ComparisonInput, Contestant
+from perennial.config import load_model
+from perennial.config.promotion import Tolerated
 
 MODEL = load_model(Path(__file__).parents[1] / "models" / "lapse.toml")
 WEEKS = MODEL.training_as_ofs(date(2017, 3, 27), date(2017, 8, 14))

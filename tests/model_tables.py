@@ -12,11 +12,12 @@ from datetime import date
 
 from sqlalchemy.exc import DBAPIError
 
-from ml.config import ROOT, Declaration, model_names
-from ml.errors import PermanentError
-from ml.stores.sessions import Session, run_script
-from ml.stores.warehouse import sync
+from perennial.config import Declaration, model_names
+from perennial.errors import PermanentError
+from perennial.stores.sessions import Session, run_script
+from perennial.stores.warehouse import sync
 from tests.drawn import open_sample, rolled_back, rolled_forward
+from tests.paths import ROOT
 
 FOLDER = ROOT / "tests" / "models"
 HOMES = {name: home for home in (FOLDER / "home", ROOT) for name in model_names(home)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ml import cli
+from perennial import cli
 from tests.world import World
 
 

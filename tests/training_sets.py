@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from ml.config import ROOT, Model, load_model
-from ml.records import SplitPlan, TrainingSet
-from ml.train import plan_split
+from perennial.config import Model, load_model
+from perennial.records import SplitPlan, TrainingSet
+from perennial.train import plan_split
+from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 FIRST = date(2017, 3, 27)

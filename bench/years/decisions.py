@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from ml.compare.looks import is_lost, is_won
-from ml.compare.shadows import measure_promise
-from ml.metrics.panel import Floats, Ints
+from perennial.compare.looks import is_lost, is_won
+from perennial.compare.shadows import measure_promise
+from perennial.metrics.panel import Floats, Ints
 from years.worlds import (
     ALPHA,
     BUDGET,
@@ -154,7 +154,7 @@ class Years:
         return noise
 
     def _displace(self, won: Bools, promise: Floats) -> None:
-        """Of those undecided the best stay: `ml.compare.shadows` for all years at once."""
+        """Of those undecided the best stay: `perennial.compare.shadows` for all years at once."""
         undecided = self.is_open & ~won
         ranks = np.where(undecided, -promise, np.inf).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
         self.is_open &= won | (ranks < MODEL.promotion.shadow_max)

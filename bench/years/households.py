@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ml.compare import TestPlan
-from ml.compare.looks import take_look
-from ml.metrics import DailyGain, paired_auc_by_day
-from ml.metrics.panel import Floats, Ints
+from perennial.compare import TestPlan
+from perennial.compare.looks import take_look
+from perennial.metrics import DailyGain, paired_auc_by_day
+from perennial.metrics.panel import Floats, Ints
 from years.worlds import ALPHA, FINAL, FIRST, MODEL, OVERLAP
 
 AS_OFS = pd.date_range("2017-03-27", "2017-12-04", freq="7D")

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ml.compare import TestPlan
-from ml.compare.looks import is_lost, is_won, take_look
-from ml.records import Look
+from perennial.compare import TestPlan
+from perennial.compare.looks import is_lost, is_won, take_look
+from perennial.records import Look
 from years.decisions import GIVE_UP, Stream, Years
 from years.rivals import RULES, rate_rivals
 from years.worlds import ALPHA, BUDGET, FINAL, FIRST, FLOOR, MODEL, OVERLAP, World, draw_noise, make_gain, plan_test

@@ -1,4 +1,4 @@
-"""Who leaves when too many are undecided: policies that were tried before ml/compare/shadows.py was chosen."""
+"""Who leaves when too many are undecided: policies that were tried before ml/perennial/compare/shadows.py was chosen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import norm
 
-from ml.metrics.panel import Floats, Ints
+from perennial.metrics.panel import Floats, Ints
 from years.decisions import GIVE_UP, Promise, Stream, Years, by_gain
 from years.worlds import ALPHA, FINAL, FLOOR, Test, World, measure_errors
 

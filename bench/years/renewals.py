@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.compare import TestPlan
-from ml.compare.looks import take_look
-from ml.metrics.panel import Ints
+from perennial.compare import TestPlan
+from perennial.compare.looks import take_look
+from perennial.metrics.panel import Ints
 from years.worlds import FIRST, MODEL, OVERLAP, RENEWAL_ALPHA, World, draw_noise, make_gain, measure_errors
 
 TRIES = MODEL.promotion.renewals_per_year

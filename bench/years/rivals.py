@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from ml.metrics.panel import Floats
+from perennial.metrics.panel import Floats
 from years.worlds import CHAMPION_AUC, ENTITIES, FINAL, FIRST, FLOOR, POSITIVES, WEEKS, World, draw_noise, measure_errors
 
 RULES = ("stored metric", "point", "weekly test", "13 looks")

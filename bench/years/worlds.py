@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
+from paths import ROOT
 
-from ml.compare import TestPlan
-from ml.compare.account import count_drift_retrainings, size_draw
-from ml.compare.looks import take_look
-from ml.config import ROOT, load_model
-from ml.metrics import DailyGain
-from ml.metrics.panel import Floats
+from perennial.compare import TestPlan
+from perennial.compare.account import count_drift_retrainings, size_draw
+from perennial.compare.looks import take_look
+from perennial.config import load_model
+from perennial.metrics import DailyGain
+from perennial.metrics.panel import Floats
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 CHAMPION_AUC = 0.80

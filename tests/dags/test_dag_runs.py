@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ml import operate, pipeline
-from ml.config import ROOT, Settings
-from ml.demo.data import load_tables
-from ml.stores.sessions import Database
+from perennial import operate, pipeline
+from perennial.config import Settings
+from perennial.demo.data import load_tables
+from perennial.stores.sessions import Database
+from tests.paths import ROOT
 from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home, prepare_households
 
 RUNNER = Path(__file__).parent / "run_dags.py"

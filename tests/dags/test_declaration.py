@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.config import ROOT, model_names
+from perennial.config import model_names
+from tests.paths import ROOT
 
 PARSER = Path(__file__).parent / "parse_dags.py"
 LOADER = Path(__file__).parent / "load_plugins.py"

@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 
-from ml.local import Ports
-from ml.local.addresses import Addresses
+from perennial.local import Ports
+from perennial.local.addresses import Addresses
+from tests.paths import ROOT
 
 START = """
 import gc
 from airflow.utils.process_utils import set_component_mp_start_method
-from plugins.executor import SharingExecutor
+from perennial.airflow.executor import SharingExecutor
 
 if __name__ == "__main__":
     set_component_mp_start_method("scheduler")
@@ -24,6 +25,6 @@ if __name__ == "__main__":
 
 
 def test_after_the_fork_no_collection_of_the_scheduler_touches_what_its_workers_share(tmp_path):
-    environment = {**os.environ, **Addresses(tmp_path, Ports.free()).airflow()}
+    environment = {**os.environ, **Addresses(tmp_path, Ports.free(), ROOT).airflow()}
     done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=False, env=environment)
     assert ["1", "True", "True"] == done.stdout.split()[-3:], done.stderr

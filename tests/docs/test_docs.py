@@ -7,9 +7,10 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from ml.cli import app, history, operations, people, stack, stages  # noqa: F401 - importing registers the commands
-from ml.config import ROOT, Model
-from ml.pipeline import STAGES
+from perennial.cli import app, history, operations, people, stack, stages  # noqa: F401 - importing registers the commands
+from perennial.config import PLATFORM_SQL, Model
+from perennial.pipeline import STAGES
+from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "architecture.md").read_text()
@@ -75,7 +76,9 @@ def test_every_make_target_in_the_readme_exists():
 
 
 def test_every_ledger_table_is_in_the_architecture():
-    created = set(re.findall(r"create table ledger\.(\w+)", "".join(p.read_text() for p in (ROOT / "sql/schema").glob("*.sql"))))
+    created = set(
+        re.findall(r"create table ledger\.(\w+)", "".join(p.read_text() for p in (PLATFORM_SQL / "schema").glob("*.sql")))
+    )
     assert set() == {table for table in created if f"`{table}`" not in ARCHITECTURE}
 
 

@@ -14,16 +14,16 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from ml import operate, pipeline
-from ml.demo.data import load_complete_journey
-from ml.demo.life import Life
-from ml.local.fleet import make_postgres
-from ml.local.ports import find_free_port
-from ml.local.servers import make_mlflow
-from ml.pipeline import approving
-from ml.records import Outcome, Run
-from ml.stores import ledger
-from ml.stores.sessions import Database
+from perennial import operate, pipeline
+from perennial.demo.data import load_complete_journey
+from perennial.demo.life import Life
+from perennial.local.fleet import make_postgres
+from perennial.local.ports import find_free_port
+from perennial.local.servers import make_mlflow
+from perennial.pipeline import approving
+from perennial.records import Outcome, Run
+from perennial.stores import ledger
+from perennial.stores.sessions import Database
 
 MODEL = "lapse"
 FIRST, NEXT = date(2017, 10, 30), date(2017, 11, 6)

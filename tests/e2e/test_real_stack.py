@@ -12,11 +12,11 @@ from email.message import EmailMessage
 
 import pytest
 
-from ml.errors import StackError
-from ml.local import Ports, Stack, airflow_api, find_airflow, find_settings
-from ml.local.doctor import Finding, diagnose
-from ml.local.processes import find_members
-from ml.local.record import is_locked
+from perennial.errors import StackError
+from perennial.local import Ports, Stack, airflow_api, find_airflow, find_settings
+from perennial.local.doctor import Finding, diagnose
+from perennial.local.processes import find_members
+from perennial.local.record import is_locked
 
 
 def _read_states(stack):

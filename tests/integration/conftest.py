@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ml import cli, operate, pipeline
-from ml.config import Settings
-from ml.demo.data import load_tables
-from ml.stores.sessions import Database
+from perennial import cli, operate, pipeline
+from perennial.config import Settings
+from perennial.demo.data import load_tables
+from perennial.stores.sessions import Database
 from tests.arena import Arena
 from tests.shell import Shell
 from tests.world import (

@@ -9,7 +9,7 @@ from datetime import date
 
 from sqlalchemy import make_url
 
-from ml.config import Smtp
+from perennial.config import Smtp
 from tests.conftest import TestPostgres
 from tests.integration.stage_process import run_stage
 from tests.world import MODEL, World, end_state

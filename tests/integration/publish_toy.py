@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from ml.config import Declaration, Model
-from ml.predictor import Contract, Feature, Linear, Predictor
-from ml.records import Run, Tally, Version
-from ml.score import scoring_rules
-from ml.stores.sessions import Database, Session, run_script
-from ml.stores.warehouse import ScoringJob, build_snapshot, publish, sync
+from perennial.config import Declaration, Model
+from perennial.predictor import Contract, Feature, Linear, Predictor
+from perennial.records import Run, Tally, Version
+from perennial.score import scoring_rules
+from perennial.stores.sessions import Database, Session, run_script
+from perennial.stores.warehouse import ScoringJob, build_snapshot, publish, sync
 
 AS_OF = date(2017, 11, 6)
 FEATURES = (

@@ -6,7 +6,7 @@ import sys
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
-from plugins.pages import make_app
+from perennial.airflow.pages import make_app
 
 app = make_app()
 app.dependency_overrides[get_user] = lambda: None

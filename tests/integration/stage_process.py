@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import requests
 from sqlalchemy import Engine, event
 
-from ml import pipeline
-from ml.config import Settings
-from ml.errors import Refused, UnavailableError
-from ml.records import Run
+from perennial import pipeline
+from perennial.config import Settings
+from perennial.errors import Refused, UnavailableError
+from perennial.records import Run
 
 WAIT_SECONDS = 60
 TRY_AGAIN = 75  # exit code of a process that met an error of ours which another attempt may not meet

@@ -8,11 +8,11 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from ml.errors import NotPromoted, PromotionRefused
-from ml.pipeline import approving, promote, rollback
-from ml.records import Move, Outcome
-from ml.stores import ledger
-from ml.stores.registry import read_card
+from perennial.errors import NotPromoted, PromotionRefused
+from perennial.pipeline import approving, promote, rollback
+from perennial.records import Move, Outcome
+from perennial.stores import ledger
+from perennial.stores.registry import read_card
 from tests.arena import LATER_DAY
 from tests.world import MODEL, edit_model
 

@@ -15,9 +15,9 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CreateHITLDetailPayload, ErrorResponse, GetHITLDetailResponse
 
-from ml.errors import NotPromoted, PromotionRefused
-from ml.pipeline import approving
-from plugins.approval import AnswerTrigger, AskPersonOperator, CarryOutOperator
+from perennial.airflow.approval import AnswerTrigger, AskPersonOperator, CarryOutOperator
+from perennial.errors import NotPromoted, PromotionRefused
+from perennial.pipeline import approving
 from tests.arena import LATER_DAY
 from tests.world import MODEL, edit_model
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ml import pipeline
-from ml.card import render_markdown
-from ml.config import ROOT
-from ml.errors import NoChampionYet, NothingToDo, RegistryUnavailable, VersionMissing
-from ml.local.ports import find_free_port
-from ml.pipeline.carding import write_card
-from ml.stores.registry import Registry, read_card
+from perennial import pipeline
+from perennial.card import render_markdown
+from perennial.errors import NoChampionYet, NothingToDo, RegistryUnavailable, VersionMissing
+from perennial.local.ports import find_free_port
+from perennial.pipeline.carding import write_card
+from perennial.stores.registry import Registry, read_card
+from tests.paths import ROOT
 from tests.world import FIRST_DAY, MODEL
 
 SHOWS = Path(__file__).parent / "show_pages.py"

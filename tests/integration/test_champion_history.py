@@ -10,8 +10,8 @@ from datetime import date, timedelta
 import pytest
 from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
-from ml import operate, pipeline
-from ml.errors import (
+from perennial import operate, pipeline
+from perennial.errors import (
     ArtifactCorrupt,
     MetricNotFinite,
     NothingToRollBackTo,
@@ -20,10 +20,10 @@ from ml.errors import (
     RowsSeenInTraining,
     VersionMissing,
 )
-from ml.pipeline.approving import force
-from ml.pipeline.champion import find_movement, find_resting, list_movements, load_version
-from ml.records import Interval, MetricComparison, Outcome, Version
-from ml.stores import ledger, warehouse
+from perennial.pipeline.approving import force
+from perennial.pipeline.champion import find_movement, find_resting, list_movements, load_version
+from perennial.records import Interval, MetricComparison, Outcome, Version
+from perennial.stores import ledger, warehouse
 from tests.world import FIRST_DAY, MODEL, World
 
 NEXT_DAY, DAY_AFTER = FIRST_DAY + timedelta(days=7), FIRST_DAY + timedelta(days=14)

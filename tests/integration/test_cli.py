@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from ml.cli.edge import FAULT, REFUSED, USAGE
+from perennial.cli.edge import FAULT, REFUSED, USAGE
 from tests.world import MODEL, edit_model
 
 DAY = ["--as-of", "2017-06-19", "--simulate"]

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from ml import pipeline
-from ml.errors import GrainViolated, NotAsked, SnapshotMissing
-from ml.stores import ledger
+from perennial import pipeline
+from perennial.errors import GrainViolated, NotAsked, SnapshotMissing
+from perennial.stores import ledger
 from tests.integration.test_ledger import VERDICT, VERSION
 from tests.integration.test_ledger_days import CHECK
 from tests.world import FIRST_DAY, MODEL, World, edit_model

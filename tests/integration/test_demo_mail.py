@@ -6,8 +6,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from ml.demo.account import Account
-from ml.demo.story import Story
+from perennial.demo.account import Account
+from perennial.demo.story import Story
 from tests.world import FIRST_DAY
 
 

@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 
-from ml.cli.edge import FAULT
-from ml.config import ROOT
-from ml.config.settings import Settings
-from ml.local import find_airflow
+from perennial.cli.edge import FAULT
+from perennial.config.settings import Settings
+from perennial.local import find_airflow
+from tests.paths import ROOT
 from tests.shell import Shell
 from tests.world import MODEL, copy_home
 
@@ -102,7 +102,7 @@ def test_a_broken_model_file_is_named_among_the_findings(lonely, tmp_path):
 
 
 def test_an_airflow_of_ones_own_gets_no_made_up_login(tmp_path):
-    settings = Settings("postgresql+psycopg2://", "", "", airflow_url="http://airflow.example.com")
+    settings = Settings("postgresql+psycopg2://", "", "", ROOT, ROOT / "var", airflow_url="http://airflow.example.com")
     airflow = find_airflow(settings, {"PERENNIAL_VAR": str(tmp_path / "var")})
     assert ("http://airflow.example.com", None) == (airflow.url, airflow.user)
     assert not (tmp_path / "var").exists()

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from ml import operate, pipeline
+from perennial import operate, pipeline
 from tests.world import MODEL
 
 NEXT_DAY = date(2017, 6, 19)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ml import operate, pipeline
-from ml.config import ROOT, model_names
-from ml.errors import NotPromoted
-from ml.pipeline import approving
-from ml.records import Run
+from perennial import operate, pipeline
+from perennial.config import model_names
+from perennial.errors import NotPromoted
+from perennial.pipeline import approving
+from perennial.records import Run
 from tests.model_tables import has_own_tables
+from tests.paths import ROOT
 from tests.world import FIRST_AS_OF, scale_counts, shrink_suite
 
 WEEK = timedelta(weeks=1)

@@ -7,12 +7,12 @@ from datetime import date
 
 import pytest
 
-from ml import operate, pipeline
-from ml.errors import NotAsked, NothingToDo, NotPromoted
-from ml.pipeline import approving
-from ml.pipeline.contests import find_anchor
-from ml.records import Outcome
-from ml.stores import ledger
+from perennial import operate, pipeline
+from perennial.errors import NotAsked, NothingToDo, NotPromoted
+from perennial.pipeline import approving
+from perennial.pipeline.contests import find_anchor
+from perennial.records import Outcome
+from perennial.stores import ledger
 from tests.world import MODEL, edit_model
 
 FIRST_WEEK, SECOND_WEEK, THIRD_WEEK = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from ml.config import ROOT
-from ml.local.passwords import ROLES
-from ml.local.ports import find_free_port
-from ml.local.postgres import THROWAWAY, Postgres
-from ml.stores.warehouse import migrate
+from perennial.config import PLATFORM_SQL
+from perennial.local.passwords import ROLES
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.stores.warehouse import migrate
 
-INSTALL = ROOT / "sql" / "install"
+INSTALL = PLATFORM_SQL / "install"
 HOMES = {role: role if role in ("airflow", "mlflow") else "warehouse" for role in ROLES}
 
 
@@ -60,6 +60,6 @@ def test_a_service_makes_its_own_tables(installed, role):
 
 
 def test_the_owner_migrates_and_the_loader_fills_the_source(installed):
-    assert migrate(installed.url("warehouse", "owner"), ROOT)
+    assert migrate(installed.url("warehouse", "owner"))
     run_as(installed, "loader", "warehouse", "create table source.facts as select 1 as one")
     run_as(installed, "pipeline", "warehouse", "select one from source.facts")

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from ml.errors import SnapshotMissing, VersionMissing, WarehouseBusy
-from ml.records import (
+from perennial.errors import SnapshotMissing, VersionMissing, WarehouseBusy
+from perennial.records import (
     Interval,
     Letter,
     MetricComparison,
@@ -23,8 +23,8 @@ from ml.records import (
     Verdict,
     Version,
 )
-from ml.stores import ledger
-from ml.stores.sessions import Database, take_lock
+from perennial.stores import ledger
+from perennial.stores.sessions import Database, take_lock
 
 DAY = date(2017, 11, 13)
 CLOCK = datetime(2017, 11, 13, 11, tzinfo=UTC)

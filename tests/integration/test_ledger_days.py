@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from ml.records import (
+from perennial.records import (
     Choice,
     Decision,
     DriftCheck,
@@ -21,8 +21,8 @@ from ml.records import (
     Run,
     Validation,
 )
-from ml.stores import ledger
-from ml.stores.sessions import Database
+from perennial.stores import ledger
+from perennial.stores.sessions import Database
 
 DAY = date(2017, 11, 13)
 CLOCK = datetime(2017, 11, 13, 11, tzinfo=UTC)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from ml.errors import StackError
-from ml.local.ports import find_free_port
-from ml.local.postgres import THROWAWAY, Postgres
-from ml.local.processes import find_members, identify
+from perennial.errors import StackError
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.local.processes import find_members, identify
 
 OPTIONS = {**THROWAWAY, "synchronous_commit": "on"}  # what was committed has reached the system, if not the disk
 
@@ -38,7 +38,7 @@ def test_it_comes_back_after_a_kill_with_what_was_committed(server):
 
 
 def test_it_is_made_anew_when_its_making_was_cut_off(tmp_path):
-    code = "import sys; from pathlib import Path; from ml.local.postgres import Postgres; folder = Path(sys.argv[1])\n"
+    code = "import sys; from pathlib import Path; from perennial.local.postgres import Postgres; folder = Path(sys.argv[1])\n"
     code += "Postgres(folder / 'postgres', int(sys.argv[2]), passwords=folder / 'passwords.json').start()"
     server = Postgres(tmp_path / "postgres", find_free_port(), passwords=tmp_path / "passwords.json", options=OPTIONS)
     first = subprocess.Popen([sys.executable, "-c", code, tmp_path, str(server.port)], start_new_session=True)
@@ -70,7 +70,7 @@ def test_root_of_a_container_knows_its_server(server):
 import sys
 import time
 from pathlib import Path
-from ml.local.postgres import Postgres
+from perennial.local.postgres import Postgres
 print(Postgres(Path(sys.argv[1]), 1, passwords=Path(sys.argv[2])).process)
 """
     command = [sys.executable, "-c", code, server.data.parent, server.data.parent.parent / "passwords.json"]

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import psycopg2
 import pytest
 
-from ml.local.servers import fetch
+from perennial.local.servers import fetch
 
 
 def _connect(url: str):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -12,15 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ml.config import Settings, Smtp
-from ml.errors import MailRefused, MailUnavailable
-from ml.local.fleet import answers_smtp
-from ml.local.ports import find_free_port
-from ml.pipeline import Stores, drain_outbox
-from ml.records import Letter, Run
-from ml.stores import ledger
-from ml.stores.mail import render, send
-from ml.stores.sessions import Database
+from perennial.config import Settings, Smtp
+from perennial.errors import MailRefused, MailUnavailable
+from perennial.local.fleet import answers_smtp
+from perennial.local.ports import find_free_port
+from perennial.pipeline import Stores, drain_outbox
+from perennial.records import Letter, Run
+from perennial.stores import ledger
+from perennial.stores.mail import render, send
+from perennial.stores.sessions import Database
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 27), clock=datetime(2017, 11, 27, 11, tzinfo=UTC), purpose="simulation")
 LETTER = Letter("lapse", RUN.as_of, "decision", "SKIP: nothing moved", "A quiet day.", (), ("Published the scores.",), ())
@@ -135,7 +136,7 @@ def put_letters(outbox, *recipients):
 
 
 def drain_as_pipeline(outbox, smtp):
-    settings = Settings(warehouse_url=outbox.url, owner_url="", mlflow_uri="", smtp=smtp)
+    settings = Settings(warehouse_url=outbox.url, owner_url="", mlflow_uri="", home=Path(), artifacts=Path(), smtp=smtp)
     return drain_outbox(Stores(settings, outbox, registry=None))
 
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import Connection
 
-from ml.errors import WarehouseUnavailable
-from ml.local.ports import find_free_port
-from ml.stores.sessions import Database
-from plugins.connections import write_warehouse_url
-from plugins.stage import StageOperator
+from perennial.airflow.connections import write_warehouse_url
+from perennial.airflow.stage import StageOperator
+from perennial.errors import WarehouseUnavailable
+from perennial.local.ports import find_free_port
+from perennial.stores.sessions import Database
 from tests.world import MODEL
 
 NEXT_DAY = "2017-06-19"

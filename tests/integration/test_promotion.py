@@ -14,12 +14,12 @@ from itertools import count
 import pytest
 from mlflow import MlflowClient
 
-from ml.errors import ArtifactCorrupt, NothingToRollBackTo, PromotionRefused, RegistryUnavailable
-from ml.promote import Throne, choose_challenger, promote, reconcile, roll_back
-from ml.records import Outcome, Run, Verdict
-from ml.stores import ledger
-from ml.stores.registry import ChampionAlias, Registry
-from ml.stores.sessions import Database
+from perennial.errors import ArtifactCorrupt, NothingToRollBackTo, PromotionRefused, RegistryUnavailable
+from perennial.promote import Throne, choose_challenger, promote, reconcile, roll_back
+from perennial.records import Outcome, Run, Verdict
+from perennial.stores import ledger
+from perennial.stores.registry import ChampionAlias, Registry
+from perennial.stores.sessions import Database
 
 DAY = date(2017, 11, 6)
 NAMES = count(1)

@@ -12,12 +12,12 @@ from functools import partial
 import pytest
 from mlflow import MlflowClient
 
-from ml.errors import NothingToRollBackTo, PromotionRefused
-from ml.promote import Throne, choose_challenger, choose_forced, find_champion, promote, roll_back
-from ml.records import Outcome, Run, Verdict
-from ml.stores import ledger
-from ml.stores.registry import ChampionAlias, Registry
-from ml.stores.sessions import Database
+from perennial.errors import NothingToRollBackTo, PromotionRefused
+from perennial.promote import Throne, choose_challenger, choose_forced, find_champion, promote, roll_back
+from perennial.records import Outcome, Run, Verdict
+from perennial.stores import ledger
+from perennial.stores.registry import ChampionAlias, Registry
+from perennial.stores.sessions import Database
 
 MODEL = "contended"
 DAY = date(2017, 11, 6)

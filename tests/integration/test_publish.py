@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from ml.errors import PublicationBlocked, SchemaMismatch, SnapshotMissing, Superseded, WarehouseUnavailable
-from ml.predictor import Feature, encode, hash_manifest
-from ml.stores.sessions import Database
-from ml.stores.warehouse import read_scores
-from ml.stores.warehouse.publishing import pipes
-from ml.stores.warehouse.publishing.attempts import open_attempt
-from ml.stores.warehouse.publishing.publication import publish_attempt
+from perennial.errors import PublicationBlocked, SchemaMismatch, SnapshotMissing, Superseded, WarehouseUnavailable
+from perennial.predictor import Feature, encode, hash_manifest
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import read_scores
+from perennial.stores.warehouse.publishing import pipes
+from perennial.stores.warehouse.publishing.attempts import open_attempt
+from perennial.stores.warehouse.publishing.publication import publish_attempt
 from tests.integration.publish_toy import AS_OF, FEATURES, VERSION, declare, make_job, make_predictor, make_run, make_toy
 
 COUNT = "select count(*), count(distinct publication_id), max(publication_id) from scores.toy"

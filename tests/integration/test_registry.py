@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from ml.config import Declaration, load_model
-from ml.config.settings import ROOT
-from ml.errors import RegistryUnavailable, VersionMissing
-from ml.local.ports import find_free_port
-from ml.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict
-from ml.stores.registry import Registry, read_report
+from perennial.config import Declaration, load_model
+from perennial.errors import RegistryUnavailable, VersionMissing
+from perennial.local.ports import find_free_port
+from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict
+from perennial.stores.registry import Registry, read_report
+from tests.paths import ROOT
 
 DAY = date(2017, 10, 30)
 NAMES = count(1)
@@ -240,8 +240,8 @@ def test_importing_the_store_imports_no_mlflow_and_changes_no_environment():
     program = """
 import os, sys
 before = dict(os.environ)
-import ml.stores.registry
-ml.stores.registry.Registry("http://127.0.0.1:1")
+import perennial.stores.registry
+perennial.stores.registry.Registry("http://127.0.0.1:1")
 assert "mlflow" not in sys.modules
 assert before == dict(os.environ)
 """

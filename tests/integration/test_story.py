@@ -7,10 +7,10 @@ from datetime import date
 
 import pytest
 
-from ml import operate, pipeline
-from ml.config import Smtp
-from ml.demo.data import plant_null_column, plant_takeover, repair_null_column
-from ml.errors import (
+from perennial import operate, pipeline
+from perennial.config import Smtp
+from perennial.demo.data import plant_null_column, plant_takeover, repair_null_column
+from perennial.errors import (
     ChampionTooNew,
     HistoryTooShort,
     NoChampionYet,
@@ -23,9 +23,9 @@ from ml.errors import (
     TooEarly,
     ValidationFailed,
 )
-from ml.local.ports import find_free_port
-from ml.records import Choice
-from ml.stores.registry import Registry
+from perennial.local.ports import find_free_port
+from perennial.records import Choice
+from perennial.stores.registry import Registry
 from tests.world import FIRST_DAY, MODEL, edit_model, end_state
 
 NEXT_DAY, DAY_AFTER, THIRD_DAY = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from ml import pipeline
-from ml.records import Choice, Decision, Evidence, Run, Version
-from ml.stores import ledger
+from perennial import pipeline
+from perennial.records import Choice, Decision, Evidence, Run, Version
+from perennial.stores import ledger
 from tests.world import FIRST_DAY, MODEL, World
 
 NEXT_WEEK = "2017-06-19"

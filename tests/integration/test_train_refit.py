@@ -7,13 +7,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ml.errors import ConfigError
-from ml.metrics import mean_auc
-from ml.predictor import load_predictor
-from ml.records import Recipe, Trained, TrainingSet
-from ml.train import refit, train
-from ml.train.baselines import PLAIN_LOGISTIC
-from ml.train.boosters import REGULARISED_DEFAULTS
+from perennial.errors import ConfigError
+from perennial.metrics import mean_auc
+from perennial.predictor import load_predictor
+from perennial.records import Recipe, Trained, TrainingSet
+from perennial.train import refit, train
+from perennial.train.baselines import PLAIN_LOGISTIC
+from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.training_sets import make_training_set, small_model, small_plan
 
 MODEL = small_model(max_feature_auc=0.9)

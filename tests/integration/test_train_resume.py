@@ -12,10 +12,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from ml.config import ROOT
-from ml.records import Trained
-from ml.train import train
-from ml.train.study import NUMBER
+from perennial.records import Trained
+from perennial.train import train
+from perennial.train.study import NUMBER
+from tests.paths import ROOT
 from tests.training_sets import make_training_set, small_model, small_plan
 
 TRIALS = 12

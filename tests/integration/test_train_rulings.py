@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.predictor import Predictor, load_predictor
-from ml.records import Recipe, Trained, TrainingSet
-from ml.train import refit, train
-from ml.train.baselines import PLAIN_LOGISTIC
-from ml.train.boosters import REGULARISED_DEFAULTS
+from perennial.predictor import Predictor, load_predictor
+from perennial.records import Recipe, Trained, TrainingSet
+from perennial.train import refit, train
+from perennial.train.baselines import PLAIN_LOGISTIC
+from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.training_sets import make_training_set, small_model, small_plan
 
 PLAN = small_plan(small_model())

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import LeakSuspected, OneClassLabels
-from ml.metrics import auc_with_interval, mean_auc
-from ml.predictor import load_predictor
-from ml.records import SearchHistory, Trained, TrainingSet, dump_json
-from ml.train import train
+from perennial.errors import LeakSuspected, OneClassLabels
+from perennial.metrics import auc_with_interval, mean_auc
+from perennial.predictor import load_predictor
+from perennial.records import SearchHistory, Trained, TrainingSet, dump_json
+from perennial.train import train
 from tests.training_sets import make_training_set, small_model, small_plan
 
 MODEL = small_model(max_feature_auc=0.9)
@@ -119,7 +119,7 @@ def test_logistic_regression_is_the_challenger_where_it_wins_also_without_a_sear
 
 
 def test_a_training_says_what_it_did_about_its_parameters(curved, caplog, tmp_path):
-    with caplog.at_level("INFO", logger="ml.train"):
+    with caplog.at_level("INFO", logger="perennial.train"):
         trained = train_small(tmp_path, make_training_set(PLAN.training, curved=True))
     assert trained.tuning.sentence.startswith("Nothing was searched before. Of 3 trials the best ")
     assert trained.tuning.sentence in caplog.text

@@ -6,11 +6,12 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from ml.config import ROOT, Declaration, load_model
-from ml.config.loading import model_names
-from ml.config.model import Source
-from ml.stores.sessions import Database
-from ml.stores.warehouse import open_audit
+from perennial.config import Declaration, load_model
+from perennial.config.loading import model_names
+from perennial.config.model import Source
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import open_audit
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 AS_OF = date(2017, 5, 8)

@@ -5,10 +5,11 @@ import json
 import pytest
 from sqlalchemy import text
 
-from ml.config import ROOT, Declaration, load_model
-from ml.errors import ConfigError
-from ml.stores.sessions import Database, lend_connection
-from ml.validate import load_suite, run_suite
+from perennial.config import Declaration, load_model
+from perennial.errors import ConfigError
+from perennial.stores.sessions import Database, lend_connection
+from perennial.validate import load_suite, run_suite
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 

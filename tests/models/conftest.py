@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.config import load_declaration
+from perennial.config import load_declaration
 from tests.drawn import with_source
 from tests.model_tables import HOMES, make_tables, open_tables, read_day
 

@@ -5,11 +5,11 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from ml.config.cron import find_first_firing
-from ml.config.model import Source
-from ml.stores import queries
-from ml.stores.warehouse import build_labels, build_snapshot, read_columns
-from ml.validate import load_suite
+from perennial.config.cron import find_first_firing
+from perennial.config.model import Source
+from perennial.stores import queries
+from perennial.stores.warehouse import build_labels, build_snapshot, read_columns
+from perennial.validate import load_suite
 from tests.drawn import run_of
 from tests.model_tables import HOMES
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ml.metrics import paired_auc_difference
+from perennial.metrics import paired_auc_difference
 
 WORLDS = 300
 ENTITIES = 300

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ml.config.model import Monitoring
-from ml.decide import decide
-from ml.records import Choice, Evidence
+from perennial.config.model import Monitoring
+from perennial.decide import decide
+from perennial.records import Choice, Evidence
 
 LIMITS = Monitoring()
 CLOCK = datetime(2017, 11, 27, 11, tzinfo=UTC)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.config import ROOT, load_model
-from ml.errors import HistoryTooShort
-from ml.train import make_folds, plan_split
+from perennial.config import load_model
+from perennial.errors import HistoryTooShort
+from perennial.train import make_folds, plan_split
+from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 EMBARGO = timedelta(days=28)

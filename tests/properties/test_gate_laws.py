@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from ml.compare.boundaries import find_boundary, relate_looks
-from ml.compare.spending import measure_information, spend
-from ml.metrics import paired_auc_by_day, paired_auc_difference
+from perennial.compare.boundaries import find_boundary, relate_looks
+from perennial.compare.spending import measure_information, spend
+from perennial.metrics import paired_auc_by_day, paired_auc_difference
 
 shares = st.floats(0, 1)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ml.compare.harm import judge_harm
-from ml.compare.harm.costs import compare_times
-from ml.compare.harm.evidence import answer_all
+from perennial.compare.harm import judge_harm
+from perennial.compare.harm.costs import compare_times
+from perennial.compare.harm.evidence import answer_all
 from tests.harm_worlds import NOTHING_BORNE, declare, draw_contest
 
 LEVEL = 0.10

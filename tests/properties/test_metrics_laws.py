@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.metrics import auc_with_interval, mean_auc, paired_auc_difference, paired_loss_difference
+from perennial.metrics import auc_with_interval, mean_auc, paired_auc_difference, paired_loss_difference
 
 
 @st.composite

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ml.stores.warehouse import build_labels, build_snapshot
+from perennial.stores.warehouse import build_labels, build_snapshot
 from tests.drawn import declare, run_of
 
 DAY = date(2017, 6, 5)

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from ml.demo.data import load_tables, plant_null_column, plant_takeover, repair_null_column
-from ml.stores.sessions import Database
-from ml.stores.warehouse import build_snapshot
+from perennial.demo.data import load_tables, plant_null_column, plant_takeover, repair_null_column
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import build_snapshot
 from tests.drawn import declare, open_sample, prepare_sample, run_of
 
 BEFORE, BROKEN, AFTER = date(2017, 11, 6), date(2017, 11, 13), date(2017, 11, 20)

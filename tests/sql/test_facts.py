@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from ml.stores.sessions import Database
+from perennial.stores.sessions import Database
 
 FACTS = """
 insert into ledger.versions (

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from ml.stores.warehouse import label_delivery
+from perennial.stores.warehouse import label_delivery
 from tests.drawn import declare, with_source
 
 COHORT = """

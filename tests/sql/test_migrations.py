@@ -5,21 +5,21 @@ import shutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from ml.config import ROOT, Settings
-from ml.errors import ConfigError, MigrationConflict, WarehouseUnavailable
-from ml.local.doctor import check_postgres
-from ml.stores.sessions import Database
-from ml.stores.warehouse import migrate, render_migrations
+from perennial.config import Settings
+from perennial.errors import ConfigError, MigrationConflict, WarehouseUnavailable
+from perennial.local.doctor import check_postgres
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import migrate, render_migrations
+from perennial.stores.warehouse.migrations import SCHEMA
 
-LAST = max(path.stem for path in (ROOT / "sql" / "schema").glob("*.sql"))
+LAST = max(path.stem for path in SCHEMA.glob("*.sql"))
 NEXT = f"{int(LAST[:3]) + 1:03}"
 
 
 @pytest.fixture
-def home(tmp_path):
+def schema(tmp_path):
     """A copy of the migrations, to be changed."""
-    shutil.copytree(ROOT / "sql" / "schema", tmp_path / "sql" / "schema")
-    return tmp_path
+    return shutil.copytree(SCHEMA, tmp_path / "sql" / "schema")
 
 
 @pytest.fixture
@@ -29,70 +29,70 @@ def empty_url(postgres):
 
 
 def test_migrating_twice_applies_nothing_the_second_time(empty_url):
-    assert (migrate(empty_url, ROOT)[:2], migrate(empty_url, ROOT)) == (("001_schemas", "002_ledger"), ())
+    assert (migrate(empty_url)[:2], migrate(empty_url)) == (("001_schemas", "002_ledger"), ())
 
 
-def test_a_new_migration_is_applied(warehouse_urls, home):
-    (home / "sql" / "schema" / f"{NEXT}_more.sql").write_text("create table ledger.more (percent text default '100%')")
-    assert migrate(warehouse_urls.owner, home) == (f"{NEXT}_more",)
+def test_a_new_migration_is_applied(warehouse_urls, schema):
+    (schema / f"{NEXT}_more.sql").write_text("create table ledger.more (percent text default '100%')")
+    assert migrate(warehouse_urls.owner, schema) == (f"{NEXT}_more",)
 
 
-def test_an_applied_migration_that_was_edited_is_refused(warehouse_urls, home):
-    with (home / "sql" / "schema" / "002_ledger.sql").open("a") as file:
+def test_an_applied_migration_that_was_edited_is_refused(warehouse_urls, schema):
+    with (schema / "002_ledger.sql").open("a") as file:
         file.write("-- a thought\n")
     with pytest.raises(MigrationConflict, match=r"002_ledger was applied, and its file 002_ledger.sql was changed afterwards"):
-        migrate(warehouse_urls.owner, home)
+        migrate(warehouse_urls.owner, schema)
 
 
-def test_a_ledger_newer_than_the_program_is_refused(warehouse_urls, home):
-    (home / "sql" / "schema" / f"{LAST}.sql").unlink()
+def test_a_ledger_newer_than_the_program_is_refused(warehouse_urls, schema):
+    (schema / f"{LAST}.sql").unlink()
     with pytest.raises(MigrationConflict, match=rf"has the migration {LAST}, which this program does not know"):
-        migrate(warehouse_urls.owner, home)
+        migrate(warehouse_urls.owner, schema)
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(warehouse_urls, home):
-    (home / "sql" / "schema" / f"{NEXT}_more.sql").write_text("create table ledger.more (a int); select nonsense")
+def test_a_migration_that_fails_leaves_nothing_behind(warehouse_urls, schema):
+    (schema / f"{NEXT}_more.sql").write_text("create table ledger.more (a int); select nonsense")
     with pytest.raises(Exception, match="nonsense"):
-        migrate(warehouse_urls.owner, home)
+        migrate(warehouse_urls.owner, schema)
     with Database(warehouse_urls.owner).transaction() as session:
         assert session.execute(text("select to_regclass('ledger.more')")).scalar_one() is None
 
 
 @pytest.mark.parametrize("name", ["999_gap.sql", "002_double.sql", "3_short.sql"])
-def test_gaps_doubles_and_odd_names_are_refused(warehouse_urls, home, name):
-    (home / "sql" / "schema" / name).write_text("select 1")
+def test_gaps_doubles_and_odd_names_are_refused(warehouse_urls, schema, name):
+    (schema / name).write_text("select 1")
     with pytest.raises(ConfigError, match=r"sql.schema"):
-        migrate(warehouse_urls.owner, home)
+        migrate(warehouse_urls.owner, schema)
 
 
 def test_what_a_dba_runs_as_superuser_is_what_migrate_would_have_done(postgres, empty_url):
-    postgres.server.run_sql("unmigrated", render_migrations(ROOT))
+    postgres.server.run_sql("unmigrated", render_migrations())
     owners = "select distinct nspowner::regrole::text from pg_namespace where nspname !~ '^pg_|^information|^public'"
     assert postgres.server.run_sql("unmigrated", f"{owners};").split() == ["owner"]
-    assert migrate(empty_url, ROOT) == ()
+    assert migrate(empty_url) == ()
 
 
-def test_what_a_dba_runs_again_adds_only_what_is_new(postgres, empty_url, home):
-    postgres.server.run_sql("unmigrated", render_migrations(home))
-    (home / "sql" / "schema" / f"{NEXT}_more.sql").write_text("create table ledger.more (percent text default '100%');")
-    postgres.server.run_sql("unmigrated", render_migrations(home))
+def test_what_a_dba_runs_again_adds_only_what_is_new(postgres, empty_url, schema):
+    postgres.server.run_sql("unmigrated", render_migrations(schema))
+    (schema / f"{NEXT}_more.sql").write_text("create table ledger.more (percent text default '100%');")
+    postgres.server.run_sql("unmigrated", render_migrations(schema))
     assert postgres.server.run_sql("unmigrated", "select max(name) from ledger.migrations;").strip() == f"{NEXT}_more"
 
 
 def test_a_role_that_does_not_own_the_database_is_told_what_to_do(postgres):
     postgres.server.run_sql("postgres", "create database borrowed;")
     with pytest.raises(ConfigError, match=r"role owner, may not migrate.*`alter database borrowed owner to owner`"):
-        migrate(postgres.server.url("borrowed", "owner"), ROOT)
+        migrate(postgres.server.url("borrowed", "owner"))
     postgres.drop("borrowed")
 
 
 def test_a_server_that_does_not_answer_is_unavailable():
     with pytest.raises(WarehouseUnavailable, match=r"PostgreSQL at 127.0.0.1:1, database warehouse, role owner does not answer"):
-        migrate("postgresql+psycopg2://owner:secret@127.0.0.1:1/warehouse", ROOT)
+        migrate("postgresql+psycopg2://owner:secret@127.0.0.1:1/warehouse")
 
 
 def test_doctor_asks_for_the_migrations_of_the_program_wherever_the_models_live(warehouse_urls, tmp_path):
-    settings = Settings(warehouse_urls.pipeline, warehouse_urls.owner, mlflow_uri="", home=tmp_path)
+    settings = Settings(warehouse_urls.pipeline, warehouse_urls.owner, mlflow_uri="", home=tmp_path, artifacts=tmp_path)
     found = {finding.component: finding.found for finding in check_postgres(settings)}
     assert found["migrations"] == "the ledger is up to date"
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from ml.errors import ConfigError, EmptySource, ForbiddenSource, HistoryTooShort
-from ml.stores.warehouse import build_snapshot, first_covered_day
-from ml.stores.warehouse.point_in_time import describe_known_rules, feature_bounds, open_views
-from ml.stores.warehouse.user_query import feature_parameters, open_query
+from perennial.errors import ConfigError, EmptySource, ForbiddenSource, HistoryTooShort
+from perennial.stores.warehouse import build_snapshot, first_covered_day
+from perennial.stores.warehouse.point_in_time import describe_known_rules, feature_bounds, open_views
+from perennial.stores.warehouse.user_query import feature_parameters, open_query
 from tests.drawn import SOMEBODY, declare, run_of, with_source, with_sql
 
 DAY = date(2017, 5, 8)

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from ml.config.training import Training
-from ml.errors import GrainViolated, SnapshotMissing
-from ml.records import Rejects
-from ml.stores.warehouse import (
+from perennial.config.training import Training
+from perennial.errors import GrainViolated, SnapshotMissing
+from perennial.records import Rejects
+from perennial.stores.warehouse import (
     build_labels,
     build_snapshot,
     quarantine_rows,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.errors import GrainViolated
+from perennial.errors import GrainViolated
 
 # One household that spent 30 dollars in each period of 28 days: 30 dollars are its usual.
 STEADY = """

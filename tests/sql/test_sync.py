@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from ml.config import ROOT
-from ml.errors import ColumnContractBroken, ConfigError, MigrationConflict
-from ml.stores import queries
-from ml.stores.sessions import Database
-from ml.stores.warehouse import check_columns, read_columns, sync
-from ml.stores.warehouse.views import ViewFile, _sync_file
+from perennial.config import PLATFORM_SQL
+from perennial.errors import ColumnContractBroken, ConfigError, MigrationConflict
+from perennial.stores import queries
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import check_columns, read_columns, sync
+from perennial.stores.warehouse.views import ViewFile, _sync_file
 from tests.drawn import declare, with_sql
 
 LAPSE = declare("lapse")
@@ -131,4 +131,4 @@ def test_every_view_and_column_has_a_comment(warehouse):
 
 
 def test_the_story_of_the_views_is_there():
-    assert sorted(path.name for path in (ROOT / "sql" / "views").iterdir()) == ["global", "model"]
+    assert sorted(path.name for path in (PLATFORM_SQL / "views").iterdir()) == ["global", "model"]

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
-from ml.config import ROOT
-from ml.errors import PublicationBlocked
-from ml.predictor import hash_manifest
-from ml.stores.sessions import Database
+from perennial.config import PLATFORM_SQL
+from perennial.errors import PublicationBlocked
+from perennial.predictor import hash_manifest
+from perennial.stores.sessions import Database
 from tests.integration.publish_toy import AS_OF, VERSION, declare, make_job, make_toy
 
 NEXT = date(2017, 11, 13)
@@ -102,7 +102,7 @@ def test_every_view_and_column_has_a_comment(read):
     assert silent == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "sql" / "views").rglob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((PLATFORM_SQL / "views").rglob("*.sql")), ids=lambda path: path.stem)
 def test_no_view_asks_for_the_time(path):
     assert re.findall(r"\b(now\(|current_|clock_timestamp)", path.read_text()) == []
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from ml.compare.shadows import choose_shadows
-from ml.config.settings import ROOT
+from perennial.compare.shadows import choose_shadows
+from tests.paths import ROOT
 from tests.unit.test_compare_shadows import make_contest
 
 sys.path.insert(0, str(ROOT / "bench"))  # its modules are found beside the script, as Python finds them there

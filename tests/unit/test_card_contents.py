@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.card import render_markdown, write_model_card
-from ml.card.about import read_grain, read_head
-from ml.config.model import Source
-from ml.records import Interval
+from perennial.card import render_markdown, write_model_card
+from perennial.card.about import read_grain, read_head
+from perennial.config.model import Source
+from perennial.records import Interval
 from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, TRAINING, serve
 
 

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from ml.card import describe_version, render_html, render_markdown, write_model_card
-from ml.card.rendering import escape_markdown
-from ml.records.cards import LoggedTraining
+from perennial.card import describe_version, render_html, render_markdown, write_model_card
+from perennial.card.rendering import escape_markdown
+from perennial.records.cards import LoggedTraining
 from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, VERSION, serve
 
 EVIDENCE = {"challenger": CHALLENGER, "champion": CHAMPION, "provisional": serve(CHAMPION, 2), "final": serve(CHAMPION, 6)}

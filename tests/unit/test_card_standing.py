@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ml.card import choose_served, write_model_card
+from perennial.card import choose_served, write_model_card
 from tests.cards import CHALLENGER, CHAMPION, MODEL, PROMOTED_ON, promote, serve
 
 

@@ -1,6 +1,6 @@
 """Results are shown as they are: brackets in what people wrote are not markup."""
 
-from ml.cli.edge import show, show_table
+from perennial.cli.edge import show, show_table
 
 SAID = "see [/wiki/churn] and [jira-12] :warning: \\"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ml.cli.history import read_instant
-from ml.errors import ConfigError, UnknownModel
+from perennial.cli.history import read_instant
+from perennial.errors import ConfigError, UnknownModel
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_negative_rate, selection_rate
 
-from ml.compare.harm import Harm, judge_harm
-from ml.config.promotion import Tolerated
-from ml.records import dump_json
+from perennial.compare.harm import Harm, judge_harm
+from perennial.config.promotion import Tolerated
+from perennial.records import dump_json
 from tests.harm_worlds import DAYS, NOTHING_BORNE, WEEKS, cut_segments, declare, draw_contest, enter, sigmoid
 
 

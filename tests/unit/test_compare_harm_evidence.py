@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ml.compare.harm.costs import Timed, compare_times
-from ml.compare.harm.evidence import Answer, Sampled, answer_all
+from perennial.compare.harm.costs import Timed, compare_times
+from perennial.compare.harm.evidence import Answer, Sampled, answer_all
 
 LOSS = Sampled(estimate=-0.010, standard_error=0.002, tolerated=0.004, carriers=1000)
 

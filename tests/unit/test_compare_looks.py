@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from ml.compare import TestPlan
-from ml.compare.boundaries import find_boundary, relate_looks, widen
-from ml.compare.looks import is_lost, is_won, take_look
-from ml.compare.spending import measure_information, project_variance, spend
-from ml.compare.superiority import look_again
-from ml.metrics import DailyGain
+from perennial.compare import TestPlan
+from perennial.compare.boundaries import find_boundary, relate_looks, widen
+from perennial.compare.looks import is_lost, is_won, take_look
+from perennial.compare.spending import measure_information, project_variance, spend
+from perennial.compare.superiority import look_again
+from perennial.metrics import DailyGain
 
 ALPHA = 0.02
 PLAN = TestPlan(alpha=ALPHA, final=8, overlap=4, seed=7)

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from ml.compare import choose_shadows
-from ml.compare.shadows import measure_promise
-from ml.records import Contest, Look
+from perennial.compare import choose_shadows
+from perennial.compare.shadows import measure_promise
+from perennial.records import Contest, Look
 
 
 def make_contest(number, estimate=None, error=0.004):

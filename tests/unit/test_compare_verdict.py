@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.compare import ComparisonInput, Contestant, TestPlan, compare, unseen_as_ofs
-from ml.config import load_model
-from ml.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
-from ml.records import Outcome, dump_json
+from perennial.compare import ComparisonInput, Contestant, TestPlan, compare, unseen_as_ofs
+from perennial.config import load_model
+from perennial.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
+from perennial.records import Outcome, dump_json
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 HOLDOUT = pd.to_datetime(["2017-09-11", "2017-09-18", "2017-09-25", "2017-10-02"])

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ml.config import ROOT, Model, load_model
+from perennial.config import Model, load_model
+from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 

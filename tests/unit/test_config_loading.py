@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from ml.config import ROOT, load_declaration, load_model, model_names
-from ml.errors import ConfigError, UnknownModel
+from perennial.config import load_declaration, load_model, model_names
+from perennial.errors import ConfigError, UnknownModel
+from tests.paths import ROOT
 
 LAPSE = (ROOT / "models" / "lapse.toml").read_text(encoding="utf-8")
 

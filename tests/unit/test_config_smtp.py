@@ -2,9 +2,9 @@
 
 import pytest
 
-from ml.config import Smtp
-from ml.config.smtp import read_smtp
-from ml.errors import ConfigError
+from perennial.config import Smtp
+from perennial.config.smtp import read_smtp
+from perennial.errors import ConfigError
 
 CONNECTION = "smtp://mail.example.com:587/?disable_ssl=true"
 

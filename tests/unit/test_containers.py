@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from ml.config.settings import ROOT
+from perennial.config import PLATFORM_SQL
+from tests.paths import ROOT
 
 TOOLS = Path(sys.executable).parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -155,7 +156,7 @@ def test_no_password_stands_in_the_compose_file(name):
 
 
 def test_the_healthcheck_of_postgres_needs_what_its_first_start_makes_last():
-    (*_, last) = (ROOT / "sql" / "install" / "databases.sql").read_text(encoding="utf-8").strip().splitlines()
+    (*_, last) = (PLATFORM_SQL / "install" / "databases.sql").read_text(encoding="utf-8").strip().splitlines()
     assert last == "alter role mlflow password :'mlflow_password';"
     assert "PGPASSWORD=$$MLFLOW_PASSWORD psql -h 127.0.0.1 -U mlflow -d mlflow" in SERVICES["postgres"]["healthcheck"]["test"][1]
 
@@ -194,6 +195,6 @@ def test_the_folders_and_files_that_the_image_takes_exist():
 def test_the_roles_and_databases_are_made_by_the_files_of_the_house():
     mounted = [volume for volume in SERVICES["postgres"]["volumes"] if "initdb.d" in volume]
     assert mounted == [
-        "./sql/install/roles.sql:/docker-entrypoint-initdb.d/1-roles.sql:ro",
-        "./sql/install/databases.sql:/docker-entrypoint-initdb.d/2-databases.sql:ro",
+        "./ml/perennial/sql/install/roles.sql:/docker-entrypoint-initdb.d/1-roles.sql:ro",
+        "./ml/perennial/sql/install/databases.sql:/docker-entrypoint-initdb.d/2-databases.sql:ro",
     ]

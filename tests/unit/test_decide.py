@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ml.config import load_model
-from ml.decide import decide
-from ml.records import Choice, Evidence, dump_json
+from perennial.config import load_model
+from perennial.decide import decide
+from perennial.records import Choice, Evidence, dump_json
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 LIMITS = MODEL.monitoring

@@ -6,9 +6,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from ml.demo.account import Account
-from ml.demo.life import Lived
-from ml.demo.story import QUIET, Story
+from perennial.demo.account import Account
+from perennial.demo.life import Lived
+from perennial.demo.story import QUIET, Story
 
 
 class HandmadeLife:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from ml import errors
-from ml.config.settings import ROOT
+from perennial import errors
+from tests.paths import ROOT
 
 ERRORS = [found for _, found in inspect.getmembers(errors, inspect.isclass) if found.__module__ == errors.__name__]
 PARENTS = {parent for error in ERRORS for parent in error.__mro__[1:]}

@@ -6,19 +6,20 @@ import re
 
 import pytest
 
-from ml.config.settings import ROOT
-from ml.stores.warehouse.user_query import WALL_CLOCK
+from perennial.config import PLATFORM_SQL
+from perennial.stores.warehouse.user_query import WALL_CLOCK
+from tests.paths import ROOT
 
 MODULES = sorted(path for layer in ("ml", "plugins", "dags") for path in (ROOT / layer).rglob("*.py"))
-QUERIES = sorted((ROOT / "sql").rglob("*.sql"))
+QUERIES = sorted(path for folder in (ROOT / "sql", PLATFORM_SQL) for path in folder.rglob("*.sql"))
 LARGEST_FILE_LINES = 300
 LONGEST_FUNCTION_LINES = 50
 
 # Where the wall's clock is read: at the edge, to build the clock of a run, and where people wait for a server.
 PYTHON_CLOCK = re.compile(r"datetime\.(now|utcnow|today)\(|date\.today\(|\btime\.time\(|pd\.Timestamp\.(now|today)\(")
 EDGES = {
-    "ml/cli/edge.py": "the clock of a run from a shell",
-    "plugins/runs.py": "the clock of a run from Airflow",
+    "ml/perennial/cli/edge.py": "the clock of a run from a shell",
+    "ml/perennial/airflow/runs.py": "the clock of a run from Airflow",
 }
 # Of what tells the time or throws dice clock_timestamp() alone may stand in our SQL, for recorded_at and sent_at, which say
 # when something was written, and nothing else.
@@ -96,7 +97,7 @@ def test_no_model_is_treated_by_its_name(path):
 def test_a_model_is_named_only_where_the_demo_is_told(path):
     names = {model.stem for model in (ROOT / "models").glob("*.toml")}
     texts = {node.value for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert texts & names == set() or name_of(path).startswith("ml/demo/")
+    assert texts & names == set() or name_of(path).startswith("ml/perennial/demo/")
 
 
 @pytest.mark.parametrize("path", [*MODULES, *QUERIES], ids=name_of)

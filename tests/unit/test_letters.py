@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ml import letters
-from ml.config import ROOT, load_model
-from ml.decide import decide
-from ml.records import (
+from perennial import letters
+from perennial.config import load_model
+from perennial.decide import decide
+from perennial.records import (
     Attribution,
     BlastRadius,
     Decision,
@@ -29,6 +29,7 @@ from ml.records import (
     Validation,
     Verdict,
 )
+from tests.paths import ROOT
 
 AS_OF, BEFORE = date(2017, 11, 6), date(2017, 10, 30)
 CLOCK = datetime(2017, 11, 6, 11, tzinfo=UTC)

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
-from ml.local.binaries import NOBODY
-from ml.local.processes import Identity, describe_process, end_all, find_members, find_orphans, identify, spawn
-from ml.local.servers import python_command
+from perennial.local.binaries import NOBODY
+from perennial.local.processes import Identity, describe_process, end_all, find_members, find_orphans, identify, spawn
+from perennial.local.servers import python_command
 
 
 def _wait_until(condition):
@@ -40,7 +40,7 @@ def test_a_child_dies_with_its_parent(tmp_path):
     code = """
 import os, sys, time
 from pathlib import Path
-from ml.local.processes import spawn
+from perennial.local.processes import spawn
 print(spawn(["sleep", "60"], log=Path(sys.argv[1])).pid, flush=True)
 time.sleep(60)
 """
@@ -53,10 +53,10 @@ time.sleep(60)
 
 
 def test_a_module_in_the_folder_of_the_caller_is_not_taken_for_ours(tmp_path, monkeypatch):
-    (tmp_path / "ml").mkdir()
-    (tmp_path / "ml" / "__init__.py").touch()
+    (tmp_path / "perennial").mkdir()
+    (tmp_path / "perennial" / "__init__.py").touch()
     monkeypatch.chdir(tmp_path)
-    child = _spawn(python_command("ml.local.ports"), tmp_path)
+    child = _spawn(python_command("perennial.local.ports"), tmp_path)
     assert child.wait() == 0, (tmp_path / "log").read_text()
 
 

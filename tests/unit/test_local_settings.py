@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from ml.config import Smtp
-from ml.config.settings import ROOT
-from ml.errors import ConfigError, StackError
-from ml.local import Ports, Stack, find_settings
-from ml.local.addresses import Addresses
-from ml.local.libgomp import link_libgomp
-from ml.local.passwords import read_passwords
-from ml.local.ports import require_free
+from perennial.config import Smtp
+from perennial.errors import ConfigError, StackError
+from perennial.local import Ports, Stack, find_settings
+from perennial.local.addresses import Addresses
+from perennial.local.libgomp import link_libgomp
+from perennial.local.passwords import read_passwords
+from perennial.local.ports import require_free
+from tests.paths import PACKAGE, ROOT
 
 
 def _mode(path: Path) -> int:
@@ -57,22 +57,22 @@ def test_the_jwt_secret_has_64_bytes(tmp_path):
 
 
 def test_any_client_can_write_tables_as_loader(tmp_path):
-    addresses = Addresses(tmp_path, Ports(postgres=5431))
+    addresses = Addresses(tmp_path, Ports(postgres=5431), ROOT)
     assert f"postgresql://loader:{addresses.passwords['loader']}@127.0.0.1:5431/warehouse" == addresses.client_url("loader")
 
 
 def test_airflow_never_learns_the_password_of_the_owner(tmp_path):
-    addresses = Addresses(tmp_path, Ports())
+    addresses = Addresses(tmp_path, Ports(), ROOT)
     assert addresses.passwords["owner"] not in " ".join(addresses.airflow().values())
 
 
 def test_people_open_the_stack_where_it_listens(tmp_path):
-    told = Addresses(tmp_path, Ports()).airflow()
+    told = Addresses(tmp_path, Ports(), ROOT).airflow()
     assert ("", "") == (told["PERENNIAL_AIRFLOW_PUBLIC_URL"], told["PERENNIAL_MLFLOW_PUBLIC_URL"])
 
 
 def test_the_settings_of_a_shell_are_those_of_the_stack(tmp_path):
-    settings = Addresses(tmp_path, Ports(mlflow=5001, mail=2525)).settings()
+    settings = Addresses(tmp_path, Ports(mlflow=5001, mail=2525), ROOT).settings()
     assert settings.mlflow_uri == "http://127.0.0.1:5001"
     assert (settings.smtp.port, settings.smtp.user) == (2525, None)
 
@@ -87,7 +87,7 @@ def test_a_shell_tunes_with_as_many_trials_as_the_stack_that_it_finds(tmp_path, 
 
 def test_the_mail_connection_carries_the_login_of_a_named_server(tmp_path):
     server = Smtp(host="mail.example.com", port=587, user="me@example.com", password="a/b", starttls=True)
-    connection = Addresses(tmp_path, Ports(), mail_server=server).airflow()["AIRFLOW_CONN_SMTP_DEFAULT"]
+    connection = Addresses(tmp_path, Ports(), ROOT, mail_server=server).airflow()["AIRFLOW_CONN_SMTP_DEFAULT"]
     assert connection == "smtp://me%40example.com:a%2Fb@mail.example.com:587/?from_email=perennial%40example.com&disable_ssl=true"
 
 
@@ -100,12 +100,12 @@ def test_the_copy_of_libgomp_is_a_library(tmp_path):
 
 
 def test_a_command_loads_no_booster_before_it_has_found_libgomp():
-    code = "import sys, ml.cli, ml.local.supervisor; print({'lightgbm', 'pandas', 'sklearn'} & set(sys.modules))"
+    code = "import sys, perennial.cli, perennial.local.supervisor; print({'lightgbm', 'pandas', 'sklearn'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 def _write_dotenv(example: Path, target: Path) -> str:
-    command = [sys.executable, "-I", ROOT / "ml" / "local" / "dotenv.py", example, target]
+    command = [sys.executable, "-I", PACKAGE / "local" / "dotenv.py", example, target]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ml.records import Letter
-from ml.stores.mail import render
+from perennial.records import Letter
+from perennial.stores.mail import render
 
 LETTER = Letter(
     model="lapse",

@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from ml.errors import MetricNotFinite, MisalignedScores, OneClassLabels
-from ml.metrics import auc_with_interval, brier, log_loss, mean_auc, paired_auc_difference, paired_loss_difference
-from ml.metrics.auc import _auc_and_influence
-from ml.metrics.panel import make_panel
+from perennial.errors import MetricNotFinite, MisalignedScores, OneClassLabels
+from perennial.metrics import auc_with_interval, brier, log_loss, mean_auc, paired_auc_difference, paired_loss_difference
+from perennial.metrics.auc import _auc_and_influence
+from perennial.metrics.panel import make_panel
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import MetricNotFinite
-from ml.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
-from ml.metrics.clustered import clustered_interval
-from ml.metrics.panel import make_panel
-from ml.metrics.rates import share
+from perennial.errors import MetricNotFinite
+from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
+from perennial.metrics.clustered import clustered_interval
+from perennial.metrics.panel import make_panel
+from perennial.metrics.rates import share
 from tests.harm_worlds import draw_contest
 
 YES, NO = True, False

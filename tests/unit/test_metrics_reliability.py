@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.metrics import bootstrap_interval, loss_with_interval, prepare_calibration_error, reliability_bins
+from perennial.metrics import bootstrap_interval, loss_with_interval, prepare_calibration_error, reliability_bins
 
 
 def make_rows(labels, days=1, entities=None):

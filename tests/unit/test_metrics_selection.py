@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from ml.errors import MetricNotFinite, OneClassLabels
-from ml.metrics import (
+from perennial.errors import MetricNotFinite, OneClassLabels
+from perennial.metrics import (
     average_precision,
     calibration_error,
     paired_auc_difference,
@@ -18,8 +18,8 @@ from ml.metrics import (
     prepare_calibration_error,
     prepare_precision_at_recall,
 )
-from ml.metrics.auc import mean_auc
-from ml.metrics.panel import make_panel
+from perennial.metrics.auc import mean_auc
+from perennial.metrics.panel import make_panel
 
 
 def series(values, index):

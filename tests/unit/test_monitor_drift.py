@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.config import load_model
-from ml.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
-from ml.monitor import ScoredDay, compare_categories, compare_numbers, measure_drift
-from ml.records import dump_json
+from perennial.config import load_model
+from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
+from perennial.monitor import ScoredDay, compare_categories, compare_numbers, measure_drift
+from perennial.records import dump_json
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 SILENT = MODEL.features.no_drift_trigger.columns[0]

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import MisalignedScores
-from ml.monitor import realise
-from ml.records import Publication
+from perennial.errors import MisalignedScores
+from perennial.monitor import realise
+from perennial.records import Publication
 
 DAY = Publication(
     publication_id=1,

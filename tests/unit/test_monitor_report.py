@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.config import load_model
-from ml.monitor import render_report
+from perennial.config import load_model
+from perennial.monitor import render_report
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 

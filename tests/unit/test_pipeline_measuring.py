@@ -1,6 +1,6 @@
 """Timing in turns: who is measured when, and what is kept."""
 
-from ml.pipeline.measuring import _keep, time_in_turns
+from perennial.pipeline.measuring import _keep, time_in_turns
 
 
 def test_tasks_take_turns_after_a_round_that_is_not_measured():

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from importlib import import_module
 
-from plugins.approval import AnswerTrigger
+from perennial.airflow.approval import AnswerTrigger
 
 UNTIL = datetime(2017, 11, 9, 11, tzinfo=UTC)
 

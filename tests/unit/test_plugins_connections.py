@@ -2,8 +2,8 @@
 
 import pytest
 
-from ml.config.smtp import read_smtp
-from plugins.connections import read_settings
+from perennial.airflow.connections import read_settings
+from perennial.config.smtp import read_smtp
 
 WAREHOUSE = "postgres://pipeline:pass%2Fword@db.example.com:6432/warehouse"
 BARE = "postgresql+psycopg2://pipeline:pass%2Fword@db.example.com:6432/warehouse"

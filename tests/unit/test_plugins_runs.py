@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ml.config import ROOT, load_model
-from ml.errors import AmbiguousAsOf
-from plugins.runs import read_as_of, read_reason, read_run
+from perennial.airflow.runs import read_as_of, read_reason, read_run
+from perennial.config import load_model
+from perennial.errors import AmbiguousAsOf
+from tests.paths import ROOT
 
 DAY = date(2017, 11, 6)
 LAPSE = load_model(ROOT / "models" / "lapse.toml")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import xgboost
 
-from ml.errors import ArtifactCorrupt
-from ml.predictor import Contract, Feature, Linear, as_dmatrix, encode, files, hash_manifest, load_predictor, write_files
+from perennial.errors import ArtifactCorrupt
+from perennial.predictor import Contract, Feature, Linear, as_dmatrix, encode, files, hash_manifest, load_predictor, write_files
 
 FEATURES = (
     Feature(name="recency_days", median=10.0),

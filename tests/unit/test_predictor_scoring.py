@@ -7,8 +7,8 @@ import pytest
 import xgboost
 from pydantic import ValidationError
 
-from ml.errors import SchemaMismatch
-from ml.predictor import (
+from perennial.errors import SchemaMismatch
+from perennial.predictor import (
     Calibrator,
     Contract,
     Feature,

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ml.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
-from ml.letters import write_alias
-from ml.promote import (
+from perennial.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
+from perennial.letters import write_alias
+from perennial.promote import (
     check_cooldown,
     choose_challenger,
     choose_forced,
@@ -17,7 +17,7 @@ from ml.promote import (
     list_champions,
     list_reasons_to_ask,
 )
-from ml.records import Evaluation, Move, Outcome, Promotion, Run, Verdict
+from perennial.records import Evaluation, Move, Outcome, Promotion, Run, Verdict
 
 DAY = date(2017, 11, 6)
 CLOCK = datetime(2017, 11, 6, 11, tzinfo=UTC)

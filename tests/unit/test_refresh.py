@@ -4,11 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from ml.config import ROOT, load_model
-from ml.errors import TooEarly
-from ml.records import Run
-from ml.refresh import check_clock
-from ml.stores.warehouse import judge_delivery
+from perennial.config import load_model
+from perennial.errors import TooEarly
+from perennial.records import Run
+from perennial.refresh import check_clock
+from perennial.stores.warehouse import judge_delivery
+from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 DAY = date(2017, 5, 8)

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from ml.config import ROOT, load_model
-from ml.errors import ChampionTooNew, NoChampionYet, SnapshotStale
-from ml.records import Run, Tally, Version
-from ml.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
+from perennial.config import load_model
+from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
+from perennial.records import Run, Tally, Version
+from perennial.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
+from tests.paths import ROOT
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 AS_OF = date(2017, 11, 6)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import LeakSuspected
-from ml.train.alarms import find_alarms, rank_alone, refuse_oracles
-from ml.train.rows import gather_rows
+from perennial.errors import LeakSuspected
+from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
+from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
 MODEL = small_model(max_feature_auc=0.8)

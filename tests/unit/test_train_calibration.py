@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.predictor import apply_calibrator
-from ml.train.calibration import choose_calibrator, fit_calibrator
+from perennial.predictor import apply_calibrator
+from perennial.train.calibration import choose_calibrator, fit_calibrator
 
 RNG = np.random.default_rng(3)
 MARGIN = RNG.normal(-1, 1.2, size=20_000)

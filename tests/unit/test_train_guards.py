@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.errors import (
+from perennial.errors import (
     ColumnContractBroken,
     ConfigError,
     GrainViolated,
@@ -19,8 +19,8 @@ from ml.errors import (
     SchemaMismatch,
     SnapshotMissing,
 )
-from ml.train.guards import check_training_set
-from ml.train.rows import gather_rows
+from perennial.train.guards import check_training_set
+from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model, small_plan
 
 MODEL = small_model()

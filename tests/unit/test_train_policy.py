@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ml.records import Interval, SearchHistory, Tuning
-from ml.train.boosters import REGULARISED_DEFAULTS
-from ml.train.policy import choose_search, name_basis
-from ml.train.rows import gather_rows
+from perennial.records import Interval, SearchHistory, Tuning
+from perennial.train.boosters import REGULARISED_DEFAULTS
+from perennial.train.policy import choose_search, name_basis
+from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
 RULES = small_model(search_every_days=28, search_on_drift=True).training

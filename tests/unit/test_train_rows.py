@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ml.train.rows import gather_rows
+from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays
 
 DAYS = mondays(4)

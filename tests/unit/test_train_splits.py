@@ -6,10 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from ml.config import ROOT, load_model
-from ml.errors import HistoryTooShort
-from ml.records import SplitPlan
-from ml.train import Fold, make_folds, plan_split
+from perennial.config import load_model
+from perennial.errors import HistoryTooShort
+from perennial.records import SplitPlan
+from perennial.train import Fold, make_folds, plan_split
+from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
-from ml.records import Recipe, recipe_hash
-from ml.train.boosters import REGULARISED_DEFAULTS, read_recipe
-from ml.train.study import RunningMedian, Search, ask_trial, is_over, name_study, open_study, read_finished, suggest_recipe
+from perennial.records import Recipe, recipe_hash
+from perennial.train.boosters import REGULARISED_DEFAULTS, read_recipe
+from perennial.train.study import RunningMedian, Search, ask_trial, is_over, name_study, open_study, read_finished, suggest_recipe
 
 SEARCH = Search(("xgboost", "lightgbm"), trials=6, timeout_seconds=60, seed=7)
 CHAMPION = {**REGULARISED_DEFAULTS["lightgbm"].parameters, "num_leaves": 7}

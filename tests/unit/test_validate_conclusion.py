@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ml.config.model import Quality
-from ml.records import Rejects, RuleResult, Run
-from ml.validate import Findings, check_bands, conclude
+from perennial.config.model import Quality
+from perennial.records import Rejects, RuleResult, Run
+from perennial.validate import Findings, check_bands, conclude
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 13), clock=datetime(2017, 11, 13, 11, tzinfo=UTC), purpose="simulation")
 QUALITY = Quality(max_quarantined_share=0.01, row_count_band=0.5, history_snapshots=3)

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from ml.config import ROOT, Declaration, load_model
-from ml.config.loading import model_names
-from ml.errors import ConfigError
-from ml.validate import load_suite
+from perennial.config import Declaration, load_model
+from perennial.config.loading import model_names
+from perennial.errors import ConfigError
+from perennial.validate import load_suite
+from tests.paths import ROOT
 
 NOT_NULL = {
     "type": "expect_column_values_to_not_be_null",

@@ -1,5 +1,0 @@
-"""The demonstration: real purchases, weeks that are lived in minutes, and the events planted into them."""
-
-from ml.demo.running import run_demo
-
-__all__ = ["run_demo"]

@@ -1,0 +1,1 @@
+"""Perennial: batch retraining of tabular models on PostgreSQL. Read `ml/perennial/pipeline.py` first."""

@@ -1,0 +1,1 @@
+"""What Airflow runs: operators, DAG parts, links, pages and an executor. The only subpackage that imports Airflow."""

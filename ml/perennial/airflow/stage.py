@@ -1,0 +1,152 @@
+"""The operators of our DAGs: one stage of `perennial.pipeline` for one as_of, an announcement, and the mail at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from perennial.airflow.connections import read_settings
+from perennial.airflow.links import DriftReportLink, MlflowRunLink
+from perennial.airflow.runs import read_reason, read_run
+from perennial.config import load_declaration
+from perennial.errors import NothingToDo, NotPromoted, PermanentError, UnavailableError, VersionMissing
+from perennial.records import Question, Run
+
+if TYPE_CHECKING:
+    from perennial.pipeline import Stores
+
+Work = Callable[["Stores", Run, Mapping[str, Any]], dict[str, Any]]
+
+
+class ModelOperator(BaseOperator):
+    """Runs for one model and one as_of; a permanent error fails without a retry, nothing to do is a skip."""
+
+    ui_color = "#e8f3ec"
+    operator_extra_links = (MlflowRunLink(), DriftReportLink())
+
+    def __init__(self, *, model: str, announces: Asset | None = None, **arguments: Any) -> None:
+        super().__init__(outlets=[announces] if announces else [], **arguments)
+        self.model = model
+        self.announces = announces
+        self.links: dict[str, str] = {}
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the work, announce the as_of to whoever waits for it, and return a few facts (never rows)."""
+        return self.live(context, self.work)
+
+    def live(self, context: Mapping[str, Any], work: Work) -> dict[str, Any]:
+        """One piece of work within the open stores: refusals become skips and failures as the house has it."""
+        from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
+
+        try:
+            declaration = load_declaration(read_settings().home, self.model)
+            run = read_run(context, declaration.model)
+            with pipeline.open_stores(read_settings()) as stores:
+                facts = work(stores, run, context)
+                self.links = _find_links(stores, run)
+        except NothingToDo as nothing:
+            raise AirflowSkipException(str(nothing)) from nothing
+        except PermanentError as error:
+            raise AirflowFailException(str(error)) from error
+        if self.announces is not None:
+            self._announce(context, run, facts)
+        return facts
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        """What this operator does; the facts it returns are shown in the task and travel with the announcement."""
+        raise NotImplementedError
+
+    def _announce(self, context: Mapping[str, Any], run: Run, facts: dict[str, Any]) -> None:
+        event = context["outlet_events"][self.announces]
+        event.add_partitions(run.as_of.isoformat())
+        event.extra = {"purpose": run.purpose, **{key: facts[key] for key in ("reason", "version") if key in facts}}
+
+
+def _find_links(stores: Stores, run: Run) -> dict[str, str]:
+    """The buttons of a task whose work is done: what does not answer now costs them, not the work."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    try:
+        return dict(pipeline.find_links(stores, run))
+    except (UnavailableError, VersionMissing) as error:
+        logging.getLogger(__name__).warning("%s: this task has no links. %s", run, error)
+        return {}
+
+
+class StageOperator(ModelOperator):
+    """Stages of `perennial.pipeline`, one after the other."""
+
+    def __init__(self, *, stages: tuple[str, ...], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.stages = stages
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        facts: dict[str, Any] = {}
+        for stage in self.stages:
+            facts |= pipeline.describe(pipeline.STAGES[stage](stores, run))
+        return facts
+
+
+class AssembleOperator(ModelOperator):
+    """Joins snapshots with matured labels; knows why the retraining was asked for."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        return {**pipeline.describe(pipeline.assemble(stores, run)), "reason": read_reason(context)}
+
+
+class PromoteOperator(ModelOperator):
+    """Makes the best challenger of the day champion; a skip when nobody is, or when a person is asked first."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        promoted = pipeline.promote(stores, run)
+        if isinstance(promoted, Question):
+            raise NotPromoted(f"{run}: {pipeline.describe(promoted)['because']}")
+        return pipeline.describe(promoted)
+
+
+class AskForApprovalOperator(ModelOperator):
+    """Tells whoever waits with people that a question of this day is open; a skip when none is."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial.pipeline import approving, describe  # noqa: PLC0415 - as above
+
+        question = approving.find_question_of_day(stores, run)
+        if question.status != "open":
+            raise NothingToDo(f"{run}: {describe(question)['because']}")
+        return describe(question)
+
+
+class AskForTrainingOperator(ModelOperator):
+    """Asks for a retraining: `weekly` always, `drift` when the decision of the day says TRAIN, `first` without a champion."""
+
+    def __init__(self, *, reason: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.reason = reason
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        return {"reason": self.reason, "because": pipeline.ask_for_retraining(stores, run, reason=self.reason)}
+
+
+class MailOperator(ModelOperator):
+    """Sends what the outbox holds, after failures too; a mail server that is down fails nothing."""
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run.dag_run_id])
+        failed = tuple(
+            sorted(task for task, state in states.get(run.dag_run_id, {}).items() if state in ("failed", "up_for_retry"))
+        )
+        return pipeline.mail(stores, run, dag=context["dag"].dag_id.partition(".")[2], failed_tasks=failed)

@@ -1,0 +1,134 @@
+"""What the model is for, and what it was made from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from perennial.card.document import Cell, Facts, Section, Table, Verbatim
+from perennial.card.evidence import CardEvidence
+from perennial.card.words import count, join, write_days, write_share
+from perennial.config import Model
+from perennial.config.model import Source
+from perennial.records.cards import BuiltDay
+
+TIMES = {
+    "versioned": "versioned",
+    "static": "static: acknowledged, its rows carry no dates",
+    "current_state": "current state: acknowledged, updated in place",
+}
+
+
+def write_purpose(evidence: CardEvidence) -> Section:
+    """The question in the words of the model file and of the two queries."""
+    model = evidence.model
+    return Section(
+        "Purpose",
+        (
+            Facts(
+                (
+                    ("Question", model.description),
+                    ("Answer", _say_answer(model)),
+                    ("Scored", f"by cron {model.schedule.refresh}, retrained by cron {model.schedule.retrain}, {model.timezone}"),
+                    ("Owner", model.owner),
+                )
+            ),
+            Verbatim("The cohort and its features, in the words of features.sql", read_head(evidence.declaration.features_sql)),
+            Verbatim("The label, in the words of labels.sql", read_head(evidence.declaration.labels_sql)),
+        ),
+    )
+
+
+def _say_answer(model: Model) -> str:
+    return (
+        f"For every {model.entity.key} of the cohort a score in [0, 1]: the probability that the label comes true within "
+        f"{model.label.horizon_days} days. A score of at least {model.scoring.threshold:g} predicts that it does."
+    )
+
+
+def read_head(query: str) -> str:
+    """The comment that opens a query: purpose, grain, parameters and columns, by a rule of the house."""
+    lines = []
+    for line in query.splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").strip())
+    return "\n".join(lines) or "The query opens without a comment."
+
+
+def read_grain(query: str) -> str:
+    """The sentence about the grain: who is in the cohort."""
+    found = re.search(r"^Grain: (.+)$", read_head(query), re.MULTILINE)
+    return found[1].replace(" (the cohort)", "").rstrip(".") if found else "one row per entity that features.sql returns"
+
+
+def write_data(evidence: CardEvidence) -> Section:
+    """Which rows taught it and which judged it, how fresh they are, and how the times of each source were read."""
+    version, model = evidence.version, evidence.model
+    entries = (
+        ("Trained on", _describe_rows(evidence)),
+        ("Held out", _describe_holdout(evidence)),
+        ("Embargo", f"{model.embargo.days} days from the last training as_of to the first one held out, at least"),
+        ("Knowledge lag", f"{version.knowledge_lag_days} days from the newest training as_of to {version.trained_for}"),
+        ("Snapshots", _describe_snapshots((*evidence.training, *evidence.holdout))),
+        ("Training as_ofs", ", ".join(str(day) for day in sorted(version.training_as_ofs))),
+    )
+    return Section("Data", (Facts(entries), _list_sources(evidence)))
+
+
+def _describe_rows(evidence: CardEvidence) -> str:
+    measured = evidence.measured
+    share = write_share(measured.training_positives, measured.training_rows)
+    return f"{count(measured.training_rows, 'row')} of {write_days(evidence.version.training_as_ofs)}, {share} positive"
+
+
+def _describe_holdout(evidence: CardEvidence) -> str:
+    measured = evidence.measured
+    share = write_share(measured.positives, measured.rows)
+    rows = f"{count(measured.rows, 'row')} of {count(measured.entities, 'entity', 'entities')}"
+    return f"{rows}, {write_days(evidence.version.holdout_as_ofs)}, {share} positive"
+
+
+def _describe_snapshots(days: Iterable[BuiltDay]) -> str:
+    listed = list(days)
+    backfilled = sum(day.purpose == "backfill" for day in listed)
+    rejected = sum(day.quarantined for day in listed)
+    kept_out = f"{count(rejected, 'row')} in quarantine" if rejected else "no row in quarantine"
+    return f"{len(listed)} in all, {backfilled} of them built later for their day, {kept_out}"
+
+
+def _list_sources(evidence: CardEvidence) -> Table:
+    loaded = find_bulk_loads((*evidence.training, *evidence.holdout))
+    rows = tuple(
+        (
+            Cell(name),
+            Cell(TIMES[source.times]),
+            Cell(", ".join(part for part in (source.event_at, source.known_at) if part)),
+            Cell(_describe_facts(source)),
+            Cell("" if source.lookback_days is None else f"{source.lookback_days} days"),
+            Cell(loaded.get(name, "")),
+        )
+        for name, source in evidence.model.sources.items()
+    )
+    return Table(
+        ("Source", "Times", "Happened, learned", "Facts", "Looks back", "Loaded in bulk"),
+        rows,
+        title="Sources, and how their times are read",
+    )
+
+
+def _describe_facts(source: Source) -> str:
+    if source.times != "versioned":
+        return ""
+    return f"the newest version of each {join(source.key)}" if source.key else "every row is a fact"
+
+
+def find_bulk_loads(days: Iterable[BuiltDay]) -> dict[str, str]:
+    """Sources whose history was loaded in bulk when a snapshot was built, with the rule that stood in for known_at."""
+    found = {}
+    for day in days:
+        for source, rule in day.known_rule.items():
+            if rule.get("known_from"):
+                delay = f"event time and {rule.get('typical_delay_minutes', 0)} minutes"
+                found[source] = f"before {rule['known_from']}: {delay}"
+    return found

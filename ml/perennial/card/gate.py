@@ -1,0 +1,122 @@
+"""What the gate said of it: the newest verdict with all that it looked at."""
+
+from __future__ import annotations
+
+from perennial.card.document import Block, Cell, Facts, Section, Sentences, Table
+from perennial.card.evidence import CardEvidence
+from perennial.card.words import word, write_days, write_gain, write_metric, write_number
+from perennial.records import Verdict
+
+
+def write_gate(evidence: CardEvidence) -> Section:
+    """The newest verdict; the others stand in the history."""
+    if evidence.verdict is None:
+        return Section("Verdict", (Sentences(("It has not been compared yet.",)),))
+    verdict = evidence.verdict.verdict
+    blocks: list[Block] = [_describe_verdict(verdict), Sentences(verdict.reasons, is_list=True, title="Reasons")]
+    blocks += [_list_comparison(verdict)] if verdict.metrics or verdict.baselines else []
+    blocks += [_list_looks(verdict)] if verdict.looks else []
+    blocks += [_list_guards(verdict)] if verdict.guards else []
+    blocks += [Sentences(verdict.doubts, is_list=True, title="Doubts, which a person has to weigh")] if verdict.doubts else []
+    blocks += _describe_effect(verdict)
+    blocks += [_list_contests(evidence)] if evidence.contests else []
+    return Section("Verdict", tuple(blocks))
+
+
+def _describe_verdict(verdict: Verdict) -> Facts:
+    against = (
+        f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines: there was no champion"
+    )
+    entries = [
+        ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
+        ("Against", f"{against}, side {verdict.side}"),
+        ("Judged on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
+    ]
+    entries += [("Error spent", f"at most {verdict.alpha:.2g} over all its looks")] if verdict.alpha is not None else []
+    entries += [("Judged again on", str(verdict.judged_again_on))] if verdict.judged_again_on else []
+    return Facts(tuple(entries))
+
+
+def _list_comparison(verdict: Verdict) -> Table:
+    """Without a champion the version's own figures stand under Quality already: only the baselines are left to compare."""
+    opponent = "Champion, baseline" if verdict.champion_version else "Baseline"
+    rows = tuple(
+        (
+            Cell(write_metric(each.metric)),
+            Cell(write_number(each.champion)),
+            Cell(write_number(each.challenger)),
+            Cell(write_gain(each.gain)),
+        )
+        for each in (*(verdict.metrics if verdict.champion_version else ()), *verdict.baselines)
+    )
+    title = "On the same rows; a positive gain is this version's"
+    return Table(("Metric", opponent, "This version", "Gain"), rows, frozenset({1, 2, 3}), title=title)
+
+
+def _list_looks(verdict: Verdict) -> Table:
+    rows = tuple(
+        (
+            Cell(str(number)),
+            Cell(write_days(look.as_ofs)),
+            Cell(f"{look.estimate:+.4f}"),
+            Cell(f"{look.lower:+.4f}"),
+            Cell(f"{look.information:.0%}"),
+            Cell(f"{look.spent:.2g}"),
+        )
+        for number, look in enumerate(verdict.looks, start=1)
+    )
+    headings = ("Look", "as_ofs", "Gain in AUC", "Lower bound over all looks", "Information", "Error spent")
+    return Table(headings, rows, frozenset({0, 2, 3, 4, 5}), title="Looks of the sequential test")
+
+
+def _list_guards(verdict: Verdict) -> Table:
+    rows = tuple(
+        (
+            Cell(write_metric(each.name)),
+            word(each.state),
+            Cell(write_gain(each.gain)),
+            Cell(f"{each.tolerated:g}"),
+            Cell(each.sentence),
+        )
+        for each in sorted(verdict.guards, key=lambda guard: ("veto", "doubtful", "held", "not judged").index(guard.state))
+    )
+    headings = ("Guard", "State", "Gain", "Loss borne", "Finding")
+    return Table(headings, rows, frozenset({2, 3}), title="Guards: what it must not harm")
+
+
+def _describe_effect(verdict: Verdict) -> list[Block]:
+    blocks: list[Block] = []
+    if verdict.blast_radius:
+        blocks.append(
+            Sentences(
+                (verdict.blast_radius.sentence,),
+                title=f"What changes for those who act on the scores, {verdict.blast_radius.as_of}",
+            )
+        )
+        flips = sorted(verdict.blast_radius.flips.items(), key=lambda item: (-item[1], item[0]))
+        flips = [(name, share) for name, share in flips if share > 0]
+        rows = tuple((Cell(name), Cell(f"{share:.1%}", share=share)) for name, share in flips)
+        blocks += [Table(("Segment", "Predictions that change"), rows, frozenset({1}))] if rows else []
+    if verdict.attribution:
+        entries = (
+            ("Newer rows, same recipe", write_gain(verdict.attribution.new_data)),
+            ("New recipe, same rows", write_gain(verdict.attribution.new_recipe)),
+        )
+        blocks.append(Facts(tuple((f"Gain from: {name}", gain) for name, gain in entries)))
+    return blocks
+
+
+def _list_contests(evidence: CardEvidence) -> Table:
+    rows = tuple(
+        (
+            Cell(str(each.opened_for)),
+            Cell(f"version {each.challenger_version} against {each.champion_version}"),
+            Cell(each.side),
+            Cell(f"{each.alpha:.2g}"),
+            word(each.status),
+        )
+        for each in evidence.contests
+    )
+    return Table(
+        ("Opened for", "Who", "Side", "Error at most", "Status"), rows, frozenset({3}), title="Sequential tests it stood in"
+    )

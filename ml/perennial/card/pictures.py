@@ -1,0 +1,134 @@
+"""The pictures of a card: reliability with intervals, and promised against kept. The same evidence gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from perennial.card.document import Picture
+from perennial.card.evidence import CardEvidence
+from perennial.card.words import write_interval
+from perennial.metrics import ReliabilityBin
+from perennial.records import Interval
+from perennial.records.cards import ServedDay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZE_INCHES = (5.2, 4.0)
+WIDE_INCHES = (10.4, 3.2)
+PIXELS_PER_INCH = 150
+INK, SOFT, FRAME = "#1d2420", "#5d6b63", "#dde2de"
+PROMISED, KEPT = "#8a6d3b", "#1c7a45"
+MOST_DAYS = 26
+ROOM = 1.08
+
+
+def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
+    """The reliability of holdout and later outcomes, and beside it what the training drew out of fold."""
+    says = "Share that came true against mean score: holdout" + (" and since the promotion" if evidence.first_served else "")
+    drawn = Picture(
+        "reliability",
+        "Reliability",
+        f"{says}, in tenths with intervals; the table below holds the points.",
+        _draw_reliability(evidence),
+    )
+    logged = evidence.logged.pictures.get("calibration")
+    if logged is None:
+        return (drawn,)
+    return drawn, Picture(
+        "calibration", "Calibration out of fold", "Share that came true against mean score, out of fold.", logged
+    )
+
+
+def draw_course(evidence: CardEvidence) -> tuple[Picture, ...]:
+    """Promised against kept over time, where there is an AUC on both sides."""
+    promised = evidence.measured.figure("auc")
+    days = [day for day in evidence.served if day.is_ranked][-MOST_DAYS:]
+    if not days or promised is None:
+        return ()
+    says = f"AUC of each as_of since the promotion; the band is what the holdout promised, {write_interval(promised)}."
+    return (Picture("course", "Promised and kept", says, _draw_course(promised, days), is_wide=True),)
+
+
+def list_drawn(evidence: CardEvidence) -> tuple[Picture, ...]:
+    """The pictures of the training, as they were logged."""
+    says = {
+        "learning_curve": ("Learning curve", "AUC on the last fold by the number of newest training as_ofs."),
+        "folds": ("Folds", "AUC by fold, oldest first, with the baselines on the same rows."),
+    }
+    logged = evidence.logged.pictures
+    return tuple(Picture(name, title, said, logged[name]) for name, (title, said) in says.items() if name in logged)
+
+
+def _draw_reliability(evidence: CardEvidence) -> bytes:
+    figure, axes = _open(SIZE_INCHES, "mean score", "share that came true")
+    sides: list[tuple[Sequence[ReliabilityBin], str, str]] = [(evidence.measured.bins, PROMISED, "holdout")]
+    if evidence.first_served:
+        sides.append((evidence.first_served.bins, KEPT, f"first {len(evidence.first_served.as_ofs)} since the promotion"))
+    end = ROOM * max(max(each.share.high, each.mean_score) for bins, _, _ in sides for each in bins)
+    axes.plot([0, end], [0, end], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for bins, colour, label in sides:
+        _draw_bins(axes, bins, colour, label)
+    axes.set_xlim(0, end)
+    axes.set_ylim(0, end)
+    axes.legend(frameon=False, loc="upper left", fontsize=9, labelcolor=INK)
+    return _save(figure)
+
+
+def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: str) -> None:
+    means, shares = [each.mean_score for each in bins], [each.share.estimate for each in bins]
+    reach = ([each.share.estimate - each.share.low for each in bins], [each.share.high - each.share.estimate for each in bins])
+    axes.errorbar(
+        means, shares, yerr=reach, color=colour, marker="o", markersize=5, linewidth=1.2, elinewidth=1, capsize=2.5, label=label
+    )
+
+
+def _draw_course(promised: Interval, days: Sequence[ServedDay]) -> bytes:
+    figure, axes = _open(WIDE_INCHES, "as_of", "AUC")
+    places = range(len(days))
+    axes.axhspan(promised.low, promised.high, color=PROMISED, alpha=0.12, linewidth=0)
+    axes.axhline(promised.estimate, color=PROMISED, linewidth=1, linestyle=(0, (4, 3)), label="holdout, with its interval")
+    reach = ([day.auc.estimate - day.auc.low for day in days], [day.auc.high - day.auc.estimate for day in days])
+    axes.errorbar(
+        places,
+        [day.auc.estimate for day in days],
+        yerr=reach,
+        color=KEPT,
+        marker="o",
+        markersize=6,
+        linewidth=1.2,
+        elinewidth=1,
+        capsize=3,
+        label="since the promotion",
+    )
+    step = max(1, len(days) // 9)
+    axes.set_xticks(list(places)[::step], [str(day.as_of) for day in days][::step])
+    axes.set_xlim(-0.6, len(days) - 0.4)
+    axes.legend(frameon=False, loc="best", fontsize=9, labelcolor=INK)
+    return _save(figure)
+
+
+def _open(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - half a second, for cards only
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, for cards only
+
+    figure = Figure(size, PIXELS_PER_INCH, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xlabel(x, color=SOFT, fontsize=9.5)
+    axes.set_ylabel(y, color=SOFT, fontsize=9.5)
+    axes.tick_params(length=0, labelsize=9, colors=SOFT)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FRAME)
+    axes.grid(color=FRAME, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _save(figure: Figure) -> bytes:
+    target = BytesIO()
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()

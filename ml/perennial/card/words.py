@@ -1,0 +1,69 @@
+"""How figures and findings are written on a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from perennial.card.document import Cell, Tone
+from perennial.records import METRIC_NAMES, Interval
+
+LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
+
+TONES: dict[str, Tone] = {
+    **dict.fromkeys(("PROMOTE", "promoted", "champion", "final", "approved"), "good"),
+    **dict.fromkeys(("INCONCLUSIVE", "doubtful", "open", "provisional", "by construction", "outside", "asked", "TRAIN"), "warm"),
+    **dict.fromkeys(("REJECT", "rejected", "veto", "drifted"), "bad"),
+}
+QUIET = {"held", "steady", "inside", "not checked"}
+
+
+def word(text: str) -> Cell:
+    """A word that stands out, unless it says that all is as it should be."""
+    return Cell(text, tone=None if text in QUIET else TONES.get(text, "calm"))
+
+
+def write_metric(metric: str) -> str:
+    """A metric as people name it, also before `, segment = value`; one that is new here keeps its own name."""
+    name, comma, where = metric.partition(", ")
+    return METRIC_NAMES.get(name, name.replace("_", " ") if name.isidentifier() else name) + comma + where
+
+
+def write_interval(value: Interval | None, absent: str = "") -> str:
+    """`0.862 [0.842, 0.881]`."""
+    return absent if value is None else f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+
+
+def write_gain(value: Interval | None, absent: str = "") -> str:
+    """`+0.0050 [-0.0010, +0.0110]`."""
+    return absent if value is None else str(value)
+
+
+def write_number(value: float | None) -> str:
+    """Four significant digits."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004 - five digits read better grouped
+
+
+def write_share(part: float, whole: float) -> str:
+    """`12.8%`; empty of nothing."""
+    return f"{part / whole:.1%}" if whole else ""
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 as_of`, `4 as_ofs`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def write_days(days: Iterable[date]) -> str:
+    """`2017-03-27 to 2017-05-15 (8 as_ofs)`."""
+    ordered = sorted(days)
+    if not ordered:
+        return "none"
+    span = str(ordered[0]) if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+    return f"{span} ({count(len(ordered), 'as_of')})"
+
+
+def join(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    listed = list(names)
+    return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)

@@ -1,0 +1,26 @@
+"""The command `perennial`: every stage and every operation from a shell.
+
+Exit codes: 0 done, 1 a fault, 2 wrong usage, 3 refused by a gate.
+"""
+
+from __future__ import annotations
+
+from perennial.cli.edge import FAULT, REFUSED, USAGE, app, fail, prepare_process
+from perennial.errors import ConfigError, PerennialError, Refused
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command; an error of ours is one message and an exit code, never a traceback."""
+    prepare_process()
+    from perennial.cli import history, operations, people, stack, stages  # noqa: F401, PLC0415 - they register commands, once prepared
+
+    try:
+        app()
+    except ConfigError as error:
+        fail(str(error), USAGE)
+    except Refused as error:
+        fail(str(error), REFUSED)
+    except PerennialError as error:
+        fail(str(error), FAULT)

@@ -1,0 +1,131 @@
+"""Where a shell meets the platform: the clock, the settings, the user's name, and how results are shown."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perennial import local
+from perennial.config import Settings, load_declaration
+from perennial.errors import ConfigError
+from perennial.records import Purpose, Run
+
+if TYPE_CHECKING:
+    from perennial.pipeline import Stores
+
+FAULT, USAGE, REFUSED = 1, 2, 3
+
+app = typer.Typer(
+    name="perennial",
+    help="Batch retraining of tabular models on PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelName = Annotated[str, typer.Argument(help="The name of a file in models/.", show_default=False)]
+AsOf = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day to pretend it is.", show_default=False)]
+FirstDay = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.", show_default=False)]
+LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
+Simulate = Annotated[bool, typer.Option("--simulate", help="The clock stands at start(as_of) + settle, not at the wall's time.")]
+
+
+def prepare_process() -> None:
+    """Quiet what third-party libraries say to nobody, and make sure that LightGBM finds its OpenMP."""
+    local.ensure_openmp()
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    warnings.simplefilter("ignore")
+
+
+def read_clock() -> datetime:
+    """The wall's time: the only place where a shell command learns it."""
+    return datetime.now(UTC)
+
+
+def read_today(settings: Settings, model: str) -> date:
+    """Today's date where the model lives."""
+    return read_clock().astimezone(load_declaration(settings.home, model).model.zone).date()
+
+
+def find_settings() -> Settings:
+    """`PERENNIAL_*` when set, else the embedded stack that runs here."""
+    if os.environ.get("PERENNIAL_WAREHOUSE_URL"):
+        return Settings.from_environment()
+    settings = local.find_settings()
+    if settings is None:
+        raise ConfigError(
+            "No warehouse: start the embedded stack with `perennial up`, or set PERENNIAL_WAREHOUSE_URL and PERENNIAL_MLFLOW_URI."
+        )
+    return settings
+
+
+@contextmanager
+def open_stores() -> Iterator[Stores]:
+    """The stores of the installation that this shell points at.
+
+    Raises:
+        ConfigError: there is none.
+        MigrationConflict: its ledger and this program do not fit together.
+        WarehouseUnavailable: PostgreSQL does not answer.
+    """
+    from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+    from perennial.stores import warehouse  # noqa: PLC0415 - as above
+
+    with pipeline.open_stores(find_settings()) as stores:
+        with stores.warehouse.transaction() as session:
+            warehouse.check_ledger(session)
+        yield stores
+
+
+def build_run(settings: Settings, model: str, as_of: date, *, simulate: bool) -> Run:
+    """One run of this shell's user."""
+    declared = load_declaration(settings.home, model).model
+    purpose: Purpose = "simulation" if simulate else "live"
+    clock = declared.known_until(as_of) if simulate else read_clock()
+    return Run(model=model, as_of=as_of, clock=clock, purpose=purpose, actor=getpass.getuser())
+
+
+def show(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one result: a line for each fact, or JSON."""
+    if as_json:
+        typer.echo(json.dumps(facts, default=str))
+        return
+    console = Console(highlight=False)
+    for name, value in facts.items():
+        console.print(Text.assemble((name.replace("_", " "), "bold"), f"  {value}"), soft_wrap=True)
+
+
+def show_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str = "Nothing.") -> None:
+    """Print a table, or JSON Lines."""
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row, default=str))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))
+    Console(highlight=False).print(table)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what was wrong on stderr and end with the code."""
+    Console(stderr=True, highlight=False).print(message, style="red" if code == FAULT else "yellow", markup=False, soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,163 @@
+"""Commands over several days and for people: set-up, history, first champion, replay, rollback, lost days, cards, mail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perennial.cli.edge import (
+    FAULT,
+    AsJson,
+    AsOf,
+    FirstDay,
+    LastDay,
+    ModelName,
+    Simulate,
+    app,
+    build_run,
+    find_settings,
+    open_stores,
+    read_today,
+    show,
+    show_table,
+)
+from perennial.config import find_home, load_declaration, model_names
+from perennial.errors import ConfigError
+
+PANEL = "Operations"
+
+
+@app.command(rich_help_panel=PANEL)
+def models(as_json: AsJson = False) -> None:
+    """List the declared models."""
+    home = find_home()
+    declared = [load_declaration(home, name).model for name in model_names(home)]
+    rows = [{"model": m.name, "description": m.description, "owner": m.owner, "refresh": m.schedule.refresh} for m in declared]
+    show_table(rows, as_json=as_json, empty="No file in models/.")
+
+
+@app.command(rich_help_panel=PANEL)
+def migrate(
+    sql: Annotated[bool, typer.Option("--sql", help="Print the migrations for a DBA instead of running them.")] = False,
+) -> None:
+    """Bring the tables that Perennial owns up to date; needs PERENNIAL_OWNER_URL and no superuser."""
+    from perennial.stores import warehouse  # noqa: PLC0415 - keeps `perennial --help` quick
+
+    if sql:
+        typer.echo(warehouse.render_migrations())
+        return
+    settings = find_settings()
+    if not settings.owner_url:
+        raise ConfigError("PERENNIAL_OWNER_URL is not set: migrations run as the role owner.")
+    applied = warehouse.migrate(settings.owner_url)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "Everything is up to date.")
+
+
+@app.command(rich_help_panel=PANEL)
+def sync(model: ModelName) -> None:
+    """Make or alter the tables and views of a model."""
+    from perennial import operate  # noqa: PLC0415 - keeps `perennial --help` quick
+
+    with open_stores() as stores:
+        typer.echo("\n".join(operate.sync(stores, model)) or "Everything is up to date.")
+
+
+@app.command(rich_help_panel=PANEL)
+def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
+    """Build and validate the past snapshots that training needs."""
+    from perennial import operate, pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        for snapshot in operate.backfill(stores, model, first.date(), last.date()):
+            show(pipeline.describe(snapshot), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
+    """Make the first champion: backfill, train, compare with the baselines, promote."""
+    from perennial import operate, pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+        for record in operate.bootstrap(stores, run):
+            show(pipeline.describe(record), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
+    """Live the weeks from one day to another in this process, without Airflow."""
+    from perennial import operate  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        show_table([week.facts() for week in operate.replay(stores, model, first.date(), last.date())], as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def rollback(
+    model: ModelName,
+    to: Annotated[int | None, typer.Option("--to", help="A former champion's version; else the one before.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that it is, in a simulation; today.")
+    ] = None,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a former champion back; the next scoring uses it, and the version that was taken back rests."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        day = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, day, simulate=simulate)
+        show(pipeline.describe(pipeline.rollback(stores, run, to=to)), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def reconcile(
+    model: ModelName,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The last day to look at; today.")
+    ] = None,
+    start: Annotated[bool, typer.Option(help="Run what is missing, in this process.")] = True,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the days that were lost, settle the alias, and start what is missing; exits 1 when a start fails."""
+    from perennial import operate  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        last = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, last, simulate=simulate)
+        found = operate.reconcile(stores, run, start=start)
+    show_table([lost.facts() for lost in found], as_json=as_json, empty="No day was lost.")
+    if any(lost.has_failed for lost in found):
+        raise typer.Exit(FAULT)
+
+
+@app.command(rich_help_panel=PANEL)
+def card(
+    model: ModelName,
+    version: Annotated[int | None, typer.Argument(help="A version; else the champion.", show_default=False)] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page to this file, too.")] = None,
+) -> None:
+    """Write the model card of a version again, keep it in MLflow, and print it as Markdown."""
+    from perennial import card as cards  # noqa: PLC0415 - as above
+    from perennial.pipeline.carding import write_card  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, read_today(stores.settings, model), simulate=False)
+        written = write_card(stores, run, version)
+    if html is not None:
+        html.write_text(cards.render_html(written), encoding="utf-8")
+    typer.echo(cards.render_markdown(written))
+
+
+@app.command(rich_help_panel=PANEL)
+def mail(as_json: AsJson = False) -> None:
+    """Send what the outbox holds."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        show(pipeline.drain_outbox(stores), as_json=as_json)

@@ -1,0 +1,88 @@
+"""What people decide from a shell: approve or reject a challenger, promote by verdict or by force."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from perennial.cli.edge import AsJson, ModelName, Simulate, app, build_run, open_stores, read_today, show
+from perennial.records import Answer
+
+PANEL = "People"
+
+Asked = Annotated[int | None, typer.Argument(help="The version asked about; else the question that is open.", show_default=False)]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger.", show_default=False)]
+
+
+@app.command(rich_help_panel=PANEL)
+def approve(model: ModelName, version: Asked = None, reason: Reason = None, as_json: AsJson = False) -> None:
+    """Say yes to a challenger that waits for a person, and make it champion."""
+    _answer(model, version, "approve", reason, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def reject(model: ModelName, version: Asked = None, reason: Reason = None, as_json: AsJson = False) -> None:
+    """Say no to a challenger that waits for a person; the champion stays."""
+    _answer(model, version, "reject", reason, as_json=as_json)
+
+
+def _answer(model: str, version: int | None, decision: Answer, reason: str | None, *, as_json: bool) -> None:
+    from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+    from perennial.pipeline import approving  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        question = approving.find_question(stores, model, version=version)
+        wall = build_run(stores.settings, model, question.as_of, simulate=False)
+        run = approving.place(wall, question)
+        answered = approving.answer(
+            stores, run, question.question_id, decision=decision, actor=run.actor, source="shell", remark=reason
+        )
+        record = approving.carry_out(stores, run, question.question_id) if decision == "approve" else answered
+        show(pipeline.describe(record), as_json=as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def promote(
+    model: ModelName,
+    version: Annotated[int | None, typer.Argument(help="With --force: the version to promote.", show_default=False)] = None,
+    *,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day whose verdict counts; with --force the day, today."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote a version without a verdict; its files must pass.")] = False,
+    reason: Reason = None,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the best challenger of a day champion when its verdict says PROMOTE, or any version by force.
+
+    Where a person decides, it asks and ends with 0: a question is not a refusal.
+    """
+    from perennial import pipeline  # noqa: PLC0415 - as above
+    from perennial.pipeline import approving  # noqa: PLC0415 - as above
+
+    _check_usage(version, as_of, reason, force=force)
+    with open_stores() as stores:
+        day = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, day, simulate=simulate)
+        if version is not None and reason is not None:
+            record: object = approving.force(stores, run, version, reason=reason)
+        else:
+            record = pipeline.promote(stores, run)
+        show(pipeline.describe(record), as_json=as_json)
+
+
+def _check_usage(version: int | None, as_of: datetime | None, reason: str | None, *, force: bool) -> None:
+    if force and version is None:
+        raise typer.BadParameter(
+            "--force needs the version to promote: `perennial promote <model> <version> --force --reason ...`."
+        )
+    if force and not (reason or "").strip():
+        raise typer.BadParameter('--force needs --reason "...": the ledger keeps why no verdict was asked for.')
+    if not force and (version is not None or reason is not None):
+        raise typer.BadParameter("A version and a reason go with --force; without it the verdict of --as-of decides.")
+    if not force and as_of is None:
+        raise typer.BadParameter("Give the day whose verdict counts: --as-of YYYY-MM-DD.")

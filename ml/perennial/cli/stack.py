@@ -1,0 +1,97 @@
+"""The embedded stack from a shell: up, down, status, and the demo."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from perennial import local
+from perennial.cli.edge import FAULT, AsJson, app, build_run, find_settings, open_stores, read_today, show_table
+from perennial.config import Settings, model_names
+from perennial.config.smtp import read_smtp
+from perennial.errors import PerennialError
+from perennial.records import Run
+
+PANEL = "Embedded stack"
+
+
+@app.command(rich_help_panel=PANEL)
+def up() -> None:
+    """Start PostgreSQL, MLflow, Airflow and a mail sink on this machine, and stay until `perennial down`."""
+    smtp = read_smtp() if os.environ.get("PERENNIAL_SMTP_HOST") else None
+    stack = local.Stack(local.find_var(), mail_server=smtp)
+    started = stack.up(typer.echo)
+    user, password = stack.login
+    typer.echo("The stack is up." if started else "The stack is up already.")
+    typer.echo(f"Airflow   {stack.addresses.airflow_url}   login {user} / {password}")
+    typer.echo(f"MLflow    {stack.addresses.mlflow_url}")
+    typer.echo(f"Tables    {stack.addresses.client_url('loader')}   role loader writes them into the schema source")
+    typer.echo(f"Views     {stack.addresses.client_url('analyst')}   role analyst reads the schema analytics")
+
+
+@app.command(rich_help_panel=PANEL)
+def down() -> None:
+    """Stop every server of the embedded stack; its data stay."""
+    typer.echo("The stack is down." if local.Stack(local.find_var()).down() else "Nothing was running.")
+
+
+@app.command(rich_help_panel=PANEL)
+def status(as_json: AsJson = False) -> None:
+    """Show every server of the embedded stack."""
+    servers = local.Stack(local.find_var()).status()
+    rows = [{"server": s.name, "state": s.state, "pid": s.pid or "", "address": s.address} for s in servers]
+    show_table(rows, as_json=as_json)
+    if any(server.state != "healthy" for server in servers):
+        raise typer.Exit(FAULT)
+
+
+@app.command(rich_help_panel=PANEL)
+def doctor(as_json: AsJson = False) -> None:
+    """Look at every component, name what is wrong or was lost, and say how to repair it; changes nothing."""
+    settings = find_settings()
+    findings = local.diagnose(settings, local.find_airflow(settings), (_find_lost_days,))
+    rows = [{"component": f.component, "well": "yes" if f.is_well else "NO", "found": f.found, "fix": f.fix} for f in findings]
+    show_table(rows, as_json=as_json)
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(FAULT)
+
+
+def _find_lost_days() -> tuple[local.Finding, ...]:
+    from perennial import operate  # noqa: PLC0415 - imports every heavy library
+
+    try:
+        with open_stores() as stores:
+            lost = [
+                day
+                for name in model_names(stores.settings.home)
+                for day in operate.find_lost(stores, _run_today(stores.settings, name))
+            ]
+    except PerennialError as error:
+        fix = "Repair first what is named above."
+        return (local.Finding("days", is_well=False, found=f"cannot be read: {error}", fix=fix),)
+    if not lost:
+        return (local.Finding("days", is_well=True, found="No day was lost."),)
+    return tuple(
+        local.Finding(
+            "days", is_well=False, found=f"{day.model} {day.as_of}: no {day.missing}", fix=f"perennial reconcile {day.model}"
+        )
+        for day in lost
+    )
+
+
+def _run_today(settings: Settings, model: str) -> Run:
+    return build_run(settings, model, read_today(settings, model), simulate=False)
+
+
+@app.command(rich_help_panel=PANEL)
+def demo(
+    exit_at_end: Annotated[
+        bool, typer.Option("--exit", envvar="DEMO_EXIT", help="Stop at the end; the exit code says whether all went well.")
+    ] = False,
+) -> None:
+    """Live seven weeks of real purchases through Airflow, with two planted events."""
+    from perennial.demo import run_demo  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+
+    raise typer.Exit(run_demo(local.find_var() / "demo", exit_at_end=exit_at_end))

@@ -1,0 +1,67 @@
+"""Questions with their words, and what people read when they are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from perennial.compare.harm.evidence import Answer, Evidence, Sampled, answer_all
+from perennial.records import Guard, Interval
+
+Finding = Literal["held", "doubtful", "veto"]
+Say = Callable[[Interval, Finding], str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of harm that has evidence; `say` puts its interval into a sentence."""
+
+    name: str
+    evidence: Evidence
+    say: Say
+
+
+def ask(name: str, fact: str, evidence: Sampled) -> Question:
+    """A question whose sentence begins with a fact, such as `Log-loss goes from 0.2790 to 0.2881`."""
+    return Question(name, evidence, partial(_say_loss, fact, evidence.tolerated))
+
+
+def not_judged(name: str, tolerated: float, sentence: str) -> Guard:
+    """A guard that cannot speak: listed, and never counted as passed."""
+    return Guard(name, None, tolerated, "not judged", sentence)
+
+
+def answer(asked: Sequence[Question | Guard], level: float) -> tuple[Guard, ...]:
+    """All guards in the order asked; the questions among them are one family, those answered already pass through."""
+    questions = [each for each in asked if isinstance(each, Question)]
+    answers = iter(answer_all([question.evidence.p_value for question in questions], level))
+    return tuple(_conclude(each, next(answers)) if isinstance(each, Question) else each for each in asked)
+
+
+def _conclude(question: Question, found: Answer) -> Guard:
+    evidence = question.evidence
+    interval = evidence.interval(found.level)
+    finding: Finding = "held"
+    if evidence.estimate < -evidence.tolerated:
+        finding = "veto" if found.is_harm else "doubtful"
+    return Guard(question.name, interval, evidence.tolerated, finding, question.say(interval, finding))
+
+
+def _say_loss(fact: str, tolerated: float, gain: Interval, finding: Finding) -> str:
+    if gain.estimate >= 0:
+        return f"{fact}: a gain of {gain.estimate:.4f} [{gain.low:+.4f}, {gain.high:+.4f}]."
+    loss = f"a loss of {-gain.estimate:.4f} [{-gain.high:+.4f}, {-gain.low:+.4f}]"
+    return f"{fact}: {loss}, {say_finding(finding, f'{tolerated:g}')}."
+
+
+def say_finding(finding: Finding, borne: str) -> str:
+    """How a loss stands to what is borne."""
+    match finding:
+        case "veto":
+            return f"wholly beyond the {borne} that is borne"
+        case "doubtful":
+            return f"more than the {borne} that is borne, though it may be chance"
+        case "held":
+            return f"within the {borne} that is borne"

@@ -1,0 +1,44 @@
+"""What a judgement is, and the sentences that both sides use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from perennial.compare.contest import ComparisonInput
+from perennial.records import Interval, Look, Outcome
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An outcome with the sentence that decided and those that stand beside it; `looks` are all at this pair so far."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    judged_again_on: date | None = None
+    looks: tuple[Look, ...] = ()
+
+
+def say_gain(gain: Interval, unit: str) -> str:
+    """An interval as people read it: `+0.0050 AUC [-0.0010, +0.0110]`."""
+    return f"{gain.estimate:+.4f} {unit} [{gain.low:+.4f}, {gain.high:+.4f}]"
+
+
+def refuse_without_account(contest: ComparisonInput) -> Judgement:
+    """No error may be spent, so nothing is tested."""
+    until = f" until {contest.account_frees_on}" if contest.account_frees_on else ""
+    sentence = f"The account of false promotions is empty{until}: the budget of the last 365 days is drawn."
+    return Judgement(Outcome.INCONCLUSIVE, (sentence,), contest.account_frees_on)
+
+
+def refuse_few_entities(positive_entities: int, fewest: int) -> Judgement:
+    """Too few independent positives for any decision."""
+    sentence = f"Only {positive_entities} different entities carry a positive label, and {fewest} are the fewest to decide on."
+    return Judgement(Outcome.INCONCLUSIVE, (sentence,))
+
+
+def next_look_on(contest: ComparisonInput) -> date | None:
+    """The day on which one more as_of will have matured."""
+    model = contest.model
+    day = model.matured_at(contest.holdout_as_ofs[-1] + timedelta(days=7)).astimezone(model.zone).date()
+    return day if day > contest.as_of else None

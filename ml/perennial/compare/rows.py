@@ -1,0 +1,64 @@
+"""Which rows may judge: the same for everybody, and seen by nobody in training.
+
+Worked example (lapse, embargo 28 days): a challenger trained to 08-14 has seen labels up to 09-11, so its first
+holdout as_of is 09-11. A champion trained to 08-21 forbids 09-11 as well; were it trained to 09-25, the first four
+unseen as_ofs are 10-23 to 11-13, whose labels have matured by 12-13: the pair is judged again then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from perennial.compare.contest import ComparisonInput
+from perennial.errors import RowsSeenInTraining
+from perennial.metrics import check_same_rows
+
+FEWEST_AS_OFS = 2  # one week is noise: weekly AUC has a standard deviation of .012
+
+
+def unseen_as_ofs(candidates: Iterable[date], training_as_ofs: Iterable[date], *, embargo: timedelta) -> tuple[date, ...]:
+    """The candidates that lie at least the embargo after the last of all given training as_ofs, oldest first."""
+    first = max(training_as_ofs) + embargo
+    return tuple(sorted(as_of for as_of in candidates if as_of >= first))
+
+
+def needed_as_ofs(contest: ComparisonInput) -> int:
+    """The fewest to judge on: two without a champion, else those of the first look."""
+    return FEWEST_AS_OFS if contest.champion is None else contest.model.training.holdout_as_ofs
+
+
+def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
+    """The as_ofs that may judge; fewer than `needed_as_ofs` mean that nothing can be said yet.
+
+    Raises:
+        MisalignedScores: scores, labels and segments do not cover the same rows.
+        RowsSeenInTraining: a row lies within the embargo of the challenger's training, or of the champion's
+            while enough other rows were there to choose.
+    """
+    for rows in (*(series.index for series in contest.every_series), contest.segments.index):
+        check_same_rows(rows, contest.labels.index)
+    embargo = contest.model.embargo
+    unseen = contest.holdout_as_ofs
+    for contestant in contest.contestants:
+        unseen = unseen_as_ofs(unseen, contestant.training_as_ofs, embargo=embargo)
+        seen = sorted(set(contest.holdout_as_ofs) - set(unseen))
+        if seen and (contestant is contest.challenger or len(unseen) >= FEWEST_AS_OFS):
+            raise RowsSeenInTraining(
+                f"{contest}: version {contestant.version} was trained to {contestant.newest_as_of}, so rows before "
+                f"{contestant.newest_as_of + embargo} cannot judge it; found {_list(seen)}. Leave them out of the comparison."
+            )
+    return unseen
+
+
+def judged_again_on(contest: ComparisonInput) -> date | None:
+    """The day on which enough as_ofs that neither has seen will have matured; None when that day has passed already."""
+    model, weeks = contest.model, needed_as_ofs(contest)
+    first = max(contestant.newest_as_of for contestant in contest.contestants) + model.embargo
+    last_needed = model.training_as_ofs(first, first + timedelta(days=7 * weeks - 1))[-1]  # seven days hold each weekday once
+    day = model.matured_at(last_needed).astimezone(model.zone).date()
+    return day if day > contest.as_of else None
+
+
+def _list(days: Iterable[date]) -> str:
+    return ", ".join(str(day) for day in days)

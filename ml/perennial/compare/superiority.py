@@ -1,0 +1,94 @@
+"""Is the challenger better, and enough better? A sequential test, so that weekly looks do not add up to certainty by chance.
+
+PROMOTE when the gain's lower bound over all looks lies above 0, the point estimate reaches the floor and nothing speaks
+against it. REJECT when even the upper bound does not reach the floor, or harm is shown: giving up costs no error. Else
+INCONCLUSIVE: the challenger stays as a shadow and is looked at again once another as_of has matured.
+
+The floor is never asked of the lower bound: that would ask for twice the floor.
+"""
+
+from __future__ import annotations
+
+from perennial.compare.contest import ComparisonInput
+from perennial.compare.judging import Judgement, next_look_on, refuse_few_entities, refuse_without_account, say_gain
+from perennial.compare.looks import TestPlan, is_lost, is_won, take_look
+from perennial.errors import MisalignedScores
+from perennial.metrics import DailyGain, paired_auc_by_day
+from perennial.records import Interval, Look, Outcome
+
+FEWEST_POSITIVE_ENTITIES = 30  # below that the normal law of an AUC difference is a guess
+
+
+def judge_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Judgement:
+    """Look once more, or say why not.
+
+    Args:
+        gain: in AUC, with its interval of `promotion.confidence`; its upper bound gives up.
+        floor: smallest gain worth a promotion, in AUC.
+    """
+    looks = look_or_refuse(contest)
+    return looks if isinstance(looks, Judgement) else _judge_look(contest, gain, floor, looks)
+
+
+def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Judgement:
+    """All looks at this pair with the newest last, or why nobody may look.
+
+    Raises:
+        MisalignedScores: an as_of that was looked at before is missing now.
+    """
+    assert contest.champion is not None
+    daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
+    if daily.positive_entities < FEWEST_POSITIVE_ENTITIES:
+        return refuse_few_entities(daily.positive_entities, FEWEST_POSITIVE_ENTITIES)
+    if contest.test is None:
+        return refuse_without_account(contest)
+    return look_again(daily, contest.former, contest.test)
+
+
+def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tuple[Look, ...]:
+    """All looks with the newest last; rows that were looked at before are not looked at twice, and none after the last look.
+
+    A winner may wait for a person's answer beyond its last look: it then has no error left to spend, and its answer.
+
+    Raises:
+        MisalignedScores: an as_of that was looked at before is missing now.
+    """
+    before = former[-1].as_ofs if former else ()
+    if daily.as_ofs[: len(before)] != before:
+        missing = ", ".join(str(day) for day in sorted(set(before) - set(daily.as_ofs))) or "their order"
+        raise MisalignedScores(f"As_ofs that were judged before are not there any more: {missing}. Build these snapshots again.")
+    if former and (daily.as_ofs == before or len(before) >= plan.final):
+        return former
+    return (*former, take_look(daily, former, plan))
+
+
+def _judge_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Judgement:
+    look, said = looks[-1], f"The gain of {say_gain(gain, 'AUC')}"
+    if is_lost(gain.high, floor):
+        return Judgement(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.",), looks=looks)
+    bound = _say_bound(contest, look)
+    if is_won(look.lower, gain.estimate, floor):
+        return Judgement(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
+    again_on = None if is_last(contest) else next_look_on(contest)
+    return Judgement(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
+
+
+def is_last(contest: ComparisonInput) -> bool:
+    """Has the test seen all the as_ofs that it was planned for? Those of one class count, though nothing is ranked there."""
+    return contest.test is not None and len(contest.holdout_as_ofs) >= contest.test.final
+
+
+def _say_bound(contest: ComparisonInput, look: Look) -> str:
+    assert contest.test is not None
+    return (
+        f"Over all looks together its lower bound is {look.lower:+.4f}, {look.boundary:.2f} standard errors below, after "
+        f"{len(look.as_ofs)} of at most {contest.test.final} as_ofs."
+    )
+
+
+def _say_doubt(look: Look, gain: Interval, floor: float) -> str:
+    if gain.estimate >= floor:
+        return f"reaches the floor of {floor:+.4f}, but it may still be chance."
+    if look.lower > 0:
+        return f"is above 0, but below the floor of {floor:+.4f}."
+    return f"settles nothing: it may still reach the floor of {floor:+.4f}, and it may be chance."

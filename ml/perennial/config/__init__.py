@@ -1,0 +1,21 @@
+"""Checked, frozen configuration: what a model is, and where things are."""
+
+from perennial.config.loading import load_declaration, load_model, model_names
+from perennial.config.model import Declaration, Model, Source
+from perennial.config.settings import PLATFORM_SQL, Settings, find_artifacts, find_home, read_code_version
+from perennial.config.smtp import Smtp
+
+__all__ = [
+    "PLATFORM_SQL",
+    "Declaration",
+    "Model",
+    "Settings",
+    "Smtp",
+    "Source",
+    "find_artifacts",
+    "find_home",
+    "load_declaration",
+    "load_model",
+    "model_names",
+    "read_code_version",
+]

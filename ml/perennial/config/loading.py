@@ -1,0 +1,82 @@
+"""TOML, SQL and suites of a model -> one checked `Declaration`, or an error that names file, key, found and fix."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from perennial.config.model import Declaration, Model
+from perennial.errors import ConfigError, UnknownModel
+
+SUITES = ("source", "snapshot", "scores")
+
+
+def model_names(home: Path) -> tuple[str, ...]:
+    """The declared models, sorted: one for each `models/*.toml`."""
+    return tuple(sorted(path.stem for path in (home / "models").glob("*.toml")))
+
+
+def load_declaration(home: Path, name: str) -> Declaration:
+    """Read and check everything that belongs to the model `name`.
+
+    Raises:
+        UnknownModel: there is no such file; the message lists those that exist.
+        ConfigError: a key, a type, an SQL file or a suite is wrong or missing.
+    """
+    path = home / "models" / f"{name}.toml"
+    if not path.is_file():
+        raise UnknownModel(f"There is no models/{name}.toml; found: {', '.join(model_names(home)) or 'none'}.")
+    model = load_model(path)
+    return Declaration(
+        model=model,
+        features_sql=_read_sql(home, name, "features.sql"),
+        labels_sql=_read_sql(home, name, "labels.sql"),
+        expectations=_find_suites(home, name),
+    )
+
+
+def load_model(path: Path) -> Model:
+    """Parse one model file."""
+    shown = f"{path.parent.name}/{path.name}"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{shown} is not valid TOML: {error}.") from error
+    try:
+        model = Model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(shown, problem) for problem in error.errors())) from error
+    if model.name != path.stem:
+        raise ConfigError(f"{shown}: name = '{model.name}', but the file is called {path.stem}.toml: make them equal.")
+    return model
+
+
+def _explain(shown: str, problem: object) -> str:
+    assert isinstance(problem, dict)
+    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{shown}: unknown key '{key}' = {problem['input']!r}: remove it or correct it (README, 'Configuration')."
+        case "missing":
+            return f"{shown}: key '{key}' is missing: add it (README, 'Configuration')."
+        case _:
+            return f"{shown}: key '{key}': {problem['msg'].removeprefix('Value error, ')}; found {problem['input']!r}."
+
+
+def _read_sql(home: Path, name: str, file: str) -> str:
+    path = home / "sql" / name / file
+    if not path.is_file():
+        raise ConfigError(f"models/{name}.toml needs sql/{name}/{file}, which does not exist: write it (README, 'Add a model').")
+    return path.read_text(encoding="utf-8")
+
+
+def _find_suites(home: Path, name: str) -> Path:
+    folder = home / "expectations" / name
+    missing = [f"{suite}.json" for suite in SUITES if not (folder / f"{suite}.json").is_file()]
+    if missing:
+        raise ConfigError(
+            f"models/{name}.toml needs expectations/{name}/{', '.join(missing)}: a missing suite would let everything pass."
+        )
+    return folder

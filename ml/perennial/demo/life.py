@@ -1,0 +1,106 @@
+"""Living days through a real Airflow: start one key, and follow it from DAG to DAG until nothing more follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from perennial.errors import StackError
+from perennial.local import AirflowClient
+
+VERBS = ("refresh", "score", "monitor", "retrain_weekly", "retrain", "approve")
+ENDED = ("success", "failed")
+POLL_SECONDS = 0.5
+RUN_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Lived:
+    """One DAG run that has ended: the states of its tasks, and how long it took from being queued."""
+
+    verb: str
+    run_id: str
+    state: str
+    tasks: Mapping[str, str]
+    seconds: float
+
+    def did(self, task: str) -> bool:
+        return self.tasks.get(task) == "success"
+
+
+class Life:
+    """One model in one Airflow."""
+
+    def __init__(self, airflow: AirflowClient, model: str) -> None:
+        self._airflow = airflow
+        self._model = model
+        self._seen: set[str] = set()
+
+    def wake(self) -> None:
+        """Unpause the DAGs once Airflow has read them, consumers first: a paused consumer loses its event for good."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while not {self._name(verb) for verb in VERBS} <= set(self._airflow.dags()):
+            if time.monotonic() > deadline:
+                raise StackError(f"Airflow has not read the DAGs of {self._model}: see Import Errors on its home page.")
+            time.sleep(POLL_SECONDS)
+        for verb in ("approve", "monitor", "score", "retrain", "retrain_weekly", "refresh"):
+            self._airflow.unpause(self._name(verb))
+
+    def start(self, verb: str, as_of: date) -> tuple[Lived, ...]:
+        """Trigger a DAG for a day and follow the key through everything that it wakes, in the order in which it ends."""
+        run_id = self._airflow.trigger(self._name(verb), partition_key=as_of.isoformat())
+        return self._follow(verb, run_id, as_of)
+
+    def clear(self, lived: Lived, as_of: date) -> tuple[Lived, ...]:
+        """Run a run again from its first task, and follow what it wakes."""
+        self._airflow.clear(self._name(lived.verb), lived.run_id)
+        return self._follow(lived.verb, lived.run_id, as_of)
+
+    def _follow(self, verb: str, run_id: str, as_of: date) -> tuple[Lived, ...]:
+        self._seen.add(run_id)
+        lived = self._await_end(verb, run_id)
+        woken = [self._follow(next_verb, self._await_start(next_verb, as_of), as_of) for next_verb in _what_follows(lived)]
+        return (lived, *(one for each in woken for one in each))
+
+    def _await_start(self, verb: str, as_of: date) -> str:
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            runs = self._airflow.runs(self._name(verb), partition_key=as_of.isoformat())
+            new = [str(run["dag_run_id"]) for run in runs if run["dag_run_id"] not in self._seen]
+            if new:
+                return new[-1]
+            time.sleep(POLL_SECONDS)
+        raise StackError(f"{self._name(verb)} was not woken for {as_of} within {RUN_SECONDS:.0f} s: is the DAG paused?")
+
+    def _await_end(self, verb: str, run_id: str) -> Lived:
+        name, deadline = self._name(verb), time.monotonic() + RUN_SECONDS
+        time.sleep(POLL_SECONDS)  # a cleared run still shows its old state for a moment
+        while time.monotonic() < deadline:
+            run = self._airflow.dag_run(name, run_id)
+            if run["state"] in ENDED:
+                tasks = {task["task_id"]: task["state"] for task in self._airflow.task_instances(name, run_id)}
+                return Lived(verb, run_id, run["state"], tasks, _duration(run))
+            time.sleep(POLL_SECONDS)
+        raise StackError(f"{name}, {run_id} did not end within {RUN_SECONDS:.0f} s; see its log in Airflow.")
+
+    def _name(self, verb: str) -> str:
+        return f"{self._model}.{verb}"
+
+
+def _what_follows(lived: Lived) -> tuple[str, ...]:
+    """The DAGs that this run has woken, by the assets of its tasks."""
+    announced = {
+        ("refresh", "validate"): "score",
+        ("score", "score"): "monitor",
+        ("score", "ask_for_first_training"): "retrain",
+        ("monitor", "ask_for_retraining"): "retrain",
+        ("retrain_weekly", "ask_for_retraining"): "retrain",
+    }
+    return tuple(woken for (verb, task), woken in announced.items() if verb == lived.verb and lived.did(task))
+
+
+def _duration(run: Mapping[str, str]) -> float:
+    started, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
+    return (ended - started).total_seconds()

@@ -1,0 +1,41 @@
+"""What people are told: records in, a `Letter` out. Facts and advice only; the layout belongs to `stores.mail`."""
+
+from perennial.letters.champions import (
+    say_what_became,
+    show_in_markdown,
+    write_alias,
+    write_answer,
+    write_question,
+    write_verdict,
+)
+from perennial.letters.days import (
+    HEADLINES,
+    Findings,
+    find_moved,
+    find_rejected,
+    list_drift,
+    say_what_failed,
+    say_what_is_served,
+    write_block,
+    write_decision,
+    write_failure,
+)
+
+__all__ = [
+    "HEADLINES",
+    "Findings",
+    "find_moved",
+    "find_rejected",
+    "list_drift",
+    "say_what_became",
+    "say_what_failed",
+    "say_what_is_served",
+    "show_in_markdown",
+    "write_alias",
+    "write_answer",
+    "write_block",
+    "write_decision",
+    "write_failure",
+    "write_question",
+    "write_verdict",
+]

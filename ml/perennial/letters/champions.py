@@ -1,0 +1,188 @@
+"""Letters about the champion: a verdict, a question to a person, an alias that was moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from perennial.letters.figures import show_number
+from perennial.records import METRIC_NAMES, Letter, Outcome, Promotion, Question, Verdict
+
+
+def write_verdict(
+    verdict: Verdict,
+    others: Sequence[Verdict] = (),
+    *,
+    mlflow_run: str,
+    refused_because: str | None,
+    model_card: str | None = None,
+) -> Letter:
+    """The mail of a comparison: who won on the rows that neither had seen, and what follows.
+
+    Args:
+        others: the day's verdicts on shadows and renewals, a sentence each.
+        refused_because: why the champion stays; None when the challenger took its place.
+        mlflow_run, model_card: addresses.
+    """
+    compared = (*verdict.metrics, *verdict.baselines)
+    opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
+    did = "moved the alias champion to it" if refused_because is None else "left the champion as it is"
+    return Letter(
+        model=verdict.model,
+        as_of=verdict.as_of,
+        event="verdict",
+        headline=f"{verdict.outcome}: version {verdict.challenger_version} against {opponent}",
+        summary=" ".join(verdict.reasons),
+        moved=tuple(
+            (
+                METRIC_NAMES.get(metric.metric, metric.metric),
+                show_number(metric.champion),
+                show_number(metric.challenger),
+                "" if metric.gain is None else f"gain {metric.gain}",
+            )
+            for metric in compared
+        ),
+        system_did=(
+            f"Compared version {verdict.challenger_version} with {opponent} on {verdict.rows} unseen rows; {did}.",
+            f"The knowledge lag of the challenger is {verdict.knowledge_lag_days} days.",
+            *_tell_apart(verdict),
+            *_tell_harm(verdict),
+            *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
+        ),
+        you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
+        chart={METRIC_NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
+        chart_title="Gain of the challenger, positive is better",
+        links=(("MLflow run", mlflow_run), *((("Model card", model_card),) if model_card else ())),
+    )
+
+
+def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
+    """New recipe and new data, where the champion's recipe was refitted on the same rows."""
+    found = verdict.attribution
+    if found is None:
+        return ()
+    return (f"Of the gain, newer rows alone bring {found.new_data} AUC, and the new recipe on the same rows {found.new_recipe}.",)
+
+
+def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
+    """What a promotion would change for those who act on the scores, what is in doubt, and what nobody could judge."""
+    radius = verdict.blast_radius
+    unjudged = ", ".join(guard.name for guard in verdict.guards if guard.state == "not judged")
+    return (
+        *((radius.sentence,) if radius else ()),
+        *verdict.doubts,
+        *((f"Not judged, for want of evidence: {unjudged}.",) if unjudged else ()),
+    )
+
+
+def _name_side(verdict: Verdict) -> str:
+    return "The champion's recipe refitted as" if verdict.side == "renewal" else "Shadow"
+
+
+def write_question(
+    question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str, model_card: str | None = None
+) -> Letter:
+    """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
+    commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
+    waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
+    told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits, model_card=model_card)
+    return replace(
+        told,
+        event=f"question_{question.version}",
+        headline=f"may version {question.version} become champion?",
+        summary=f"{told.summary} A person decides, because: {' '.join(question.because)}",
+        you_must=(
+            f"Answer in Airflow at {question.model}.approve, or from a shell: {commands}.",
+            f"Without an answer until {question.deadline:%Y-%m-%d %H:%M} UTC version {question.version} is not promoted.",
+        ),
+        links=(("Answer in Airflow", airflow), *told.links),
+    )
+
+
+def show_in_markdown(letter: Letter) -> str:
+    """A letter as Airflow shows it beside the buttons: the table of evidence, then what to do."""
+    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in letter.moved)
+    table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if letter.moved else ()
+    facts = "\n".join(f"- {sentence}" for sentence in (*letter.system_did, *letter.you_must))
+    addresses = " · ".join(f"[{text}]({address})" for text, address in letter.links)
+    return "\n\n".join(part for part in (letter.summary, "\n".join(table), facts, addresses) if part)
+
+
+def say_what_became(question: Question) -> str:
+    """The sentence about a question: who answered it and how, or why nobody did."""
+    about = f"question about version {question.version}"
+    remark = f" {question.remark}" if question.remark else ""
+    match question.status:
+        case "open":
+            return f"The {about} waits for a person until {question.deadline:%Y-%m-%d %H:%M} UTC."
+        case "approved" | "rejected":
+            return (
+                f"Version {question.version} was {question.status} by {question.answered_by} ({question.answer_source}).{remark}"
+            )
+        case _:
+            return f"The {about} {'has expired' if question.status == 'expired' else 'was superseded'}.{remark}"
+
+
+def write_answer(question: Question) -> Letter:
+    """The mail about a question that is closed: what was answered, by whom, and what follows."""
+    ends = {
+        "approved": f"was approved by {question.answered_by}",
+        "rejected": f"was rejected by {question.answered_by}",
+        "superseded": "was not promoted: another champion came first",
+    }
+    return Letter(
+        model=question.model,
+        as_of=question.as_of,
+        event=f"answer_{question.version}",
+        headline=f"version {question.version} {ends.get(question.status, 'was not promoted: nobody answered')}",
+        summary=say_what_became(question),
+        moved=(),
+        system_did=(_say_what_follows(question),),
+        you_must=(),
+    )
+
+
+def _say_what_follows(question: Question) -> str:
+    version, champion = question.version, question.champion_version
+    match question.status:
+        case "approved":
+            return (
+                f"Noted the answer; version {version} takes the place of version {champion} if that one is still champion "
+                "and the files pass."
+            )
+        case "superseded":
+            return f"Closed the question: version {champion}, with which version {version} was compared, is not the champion now."
+        case _:
+            return f"Left the champion, version {champion}, as it is."
+
+
+def write_alias(promotion: Promotion, as_of: date) -> Letter:
+    """The mail about an alias that somebody moved in the registry: what was made of it, and how to undo that.
+
+    Args:
+        promotion: the manual movement, applied when the version passed its checks, undone when the alias was moved back.
+    """
+    model, version, before = promotion.model, promotion.version, promotion.previous_version
+    serving = f"version {before} still serves" if before else "there is still no champion"
+    is_applied = promotion.status == "applied"
+    return Letter(
+        model=model,
+        as_of=as_of,
+        event="alias",
+        headline=f"the alias champion was moved by hand; {f'version {version} serves now' if is_applied else serving}",
+        summary=promotion.reason,
+        moved=(
+            ("champion", "" if before is None else str(before), str(version) if is_applied else str(before or ""), "by hand"),
+        ),
+        system_did=(
+            f"Checked the files of version {version} and recorded it as a manual movement, with no verdict behind it."
+            if is_applied
+            else f"Recorded the attempt and took it back: {serving}.",
+        ),
+        you_must=(f"If nobody meant it: `perennial rollback {model}`.",)
+        if is_applied
+        else (f'If somebody meant it: `perennial promote {model} {version} --force --reason "..."`.',)
+        if version != before
+        else (),
+    )

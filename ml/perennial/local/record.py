@@ -1,0 +1,94 @@
+"""What is known about a running stack: `var/stack.json`, written by its supervisor, read by everybody else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from perennial.local.addresses import Addresses
+from perennial.local.passwords import write_private
+from perennial.local.processes import Identity
+
+State = Literal["starting", "ready", "stopping", "failed"]
+
+
+def read_place() -> str:
+    """This boot of the machine and this namespace of process numbers: elsewhere a number belongs to a stranger."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stack: who supervises it, where it listens, which processes it owns, and what has happened so far."""
+
+    supervisor: Identity
+    addresses: Addresses
+    state: State = "starting"
+    events: tuple[str, ...] = ()
+    servers: Mapping[str, Identity] = field(default_factory=dict)
+    place: str = field(default_factory=read_place)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.supervisor.is_alive
+
+
+_RECORDS = TypeAdapter(Record)
+_ADDRESSES = TypeAdapter(Addresses)
+
+
+def read_record(var: Path) -> Record | None:
+    """The record of the stack in this folder; None when there is none, when it cannot be read, or when it is from elsewhere."""
+    try:
+        record = _RECORDS.validate_json((var / "stack.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if record.place == read_place() else None
+
+
+def write_record(var: Path, record: Record) -> None:
+    """Replace the record as a whole; it may hold the password of a mail server, so only its owner reads it."""
+    write_private(var / "stack.json", _RECORDS.dump_json(record, indent=1).decode())
+
+
+def forget_record(var: Path) -> None:
+    """There is no stack any more."""
+    (var / "stack.json").unlink(missing_ok=True)
+
+
+def pack_addresses(addresses: Addresses) -> str:
+    """As text, for the environment of the supervisor."""
+    return _ADDRESSES.dump_json(addresses).decode()
+
+
+def unpack_addresses(text: str) -> Addresses:
+    """The reverse."""
+    return _ADDRESSES.validate_json(text)
+
+
+def try_lock(var: Path) -> int | None:
+    """Take the lock of the folder, for as long as the descriptor is open here or in a child; None when another one has it."""
+    descriptor = os.open(var / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_locked(var: Path) -> bool:
+    """Whether a supervisor lives, or is about to: `up` takes the lock before it starts one."""
+    if not var.exists():
+        return False
+    lock = try_lock(var)
+    if lock is not None:
+        os.close(lock)
+    return lock is None

@@ -1,0 +1,47 @@
+"""How good scores are, and how sure we are of it: every figure comes clustered by entity.
+
+Grain: scores and labels are Series with one row per (as_of, entity_id). Rankings are judged within one as_of and
+averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
+entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
+
+Reading order: panel (alignment), clustered (intervals), auc, daily, losses, selection, calibration, reliability, bootstrap.
+"""
+
+from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
+from perennial.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
+from perennial.metrics.calibration import calibration_error, prepare_calibration_error
+from perennial.metrics.daily import DailyGain, paired_auc_by_day
+from perennial.metrics.losses import brier, log_loss, loss_with_interval, paired_loss_difference
+from perennial.metrics.panel import check_same_rows
+from perennial.metrics.reliability import ReliabilityBin, reliability_bins
+from perennial.metrics.selection import (
+    Metric,
+    average_precision,
+    precision_at_recall,
+    prepare_average_precision,
+    prepare_precision_at_recall,
+)
+
+__all__ = [
+    "DailyGain",
+    "Metric",
+    "ReliabilityBin",
+    "auc_with_interval",
+    "average_precision",
+    "bootstrap_interval",
+    "brier",
+    "calibration_error",
+    "check_same_rows",
+    "log_loss",
+    "loss_with_interval",
+    "mean_auc",
+    "paired_auc_by_day",
+    "paired_auc_difference",
+    "paired_bootstrap_difference",
+    "paired_loss_difference",
+    "precision_at_recall",
+    "prepare_average_precision",
+    "prepare_calibration_error",
+    "prepare_precision_at_recall",
+    "reliability_bins",
+]

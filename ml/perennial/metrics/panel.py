@@ -1,0 +1,102 @@
+"""Labels as arrays that every metric shares, and scores brought into the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from perennial.errors import MetricNotFinite, MisalignedScores
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+AS_OF, ENTITY = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One row per (as_of, entity_id).
+
+    Attributes:
+        is_positive: the label, true for 1.
+        days, entities: codes of the as_of and the entity of each row, counted from 0.
+    """
+
+    index: pd.MultiIndex
+    is_positive: npt.NDArray[np.bool_]
+    days: Ints
+    entities: Ints
+
+    @property
+    def rows(self) -> int:
+        return len(self.days)
+
+    @property
+    def entity_count(self) -> int:
+        return int(self.entities.max()) + 1 if self.rows else 0
+
+    def rows_by_day(self) -> Iterator[Ints]:
+        """The positions of the rows of each as_of."""
+        order = np.argsort(self.days, kind="stable")
+        yield from np.split(order, np.flatnonzero(np.diff(self.days[order])) + 1)
+
+    def two_class_days(self) -> Iterator[Ints]:
+        """Only the as_ofs on which both classes occur; on the others no ranking can be judged."""
+        for rows in self.rows_by_day():
+            positives = int(self.is_positive[rows].sum())
+            if 0 < positives < len(rows):
+                yield rows
+
+    def align(self, scores: pd.Series) -> Floats:
+        """The scores in the order of this panel.
+
+        Raises:
+            MisalignedScores: scores and labels do not cover the same rows.
+            MetricNotFinite: a score is NaN or infinite.
+        """
+        if not scores.index.equals(self.index):
+            check_same_rows(scores.index, self.index)
+            scores = scores.reindex(self.index)
+        values = scores.to_numpy(dtype=np.float64)
+        if not np.isfinite(values).all():
+            broken = int((~np.isfinite(values)).sum())
+            raise MetricNotFinite(f"{broken} of {len(values)} scores are NaN or infinite: no metric follows from them.")
+        return values
+
+
+def make_panel(labels: pd.Series) -> Panel:
+    """Read labels (0 or 1) indexed by (as_of, entity_id).
+
+    Raises:
+        MisalignedScores: the index is not (as_of, entity_id), or a row occurs twice.
+        MetricNotFinite: a label is missing or neither 0 nor 1.
+    """
+    index = labels.index
+    if not isinstance(index, pd.MultiIndex) or index.nlevels != 2:  # noqa: PLR2004 - (as_of, entity_id)
+        raise MisalignedScores(f"Labels are indexed by {index.names}; expected (as_of, entity_id).")
+    if not index.is_unique:
+        raise MisalignedScores(
+            f"{int(index.duplicated().sum())} rows of the labels occur twice; expected one per (as_of, entity_id)."
+        )
+    values = labels.to_numpy(dtype=np.float64)
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise MetricNotFinite("A label is missing or neither 0 nor 1.")
+    return Panel(index, values == 1.0, _code(index, AS_OF), _code(index, ENTITY))
+
+
+def _code(index: pd.MultiIndex, level: int) -> Ints:
+    """Sorted codes: the same rows in another order get the same codes, so that seeded draws do not depend on the order."""
+    return pd.factorize(index.get_level_values(level), sort=True)[0]
+
+
+def check_same_rows(found: pd.Index, expected: pd.Index) -> None:
+    """Raise `MisalignedScores` unless both hold the same rows, each once, in any order."""
+    if found.equals(expected) and found.is_unique:
+        return
+    if not found.is_unique or len(found) != len(expected) or (found.get_indexer(expected) < 0).any():
+        raise MisalignedScores(
+            f"{len(found)} rows stand against {len(expected)} rows of labels, and they are not the same (as_of, entity_id)."
+        )

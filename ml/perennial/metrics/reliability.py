@@ -1,0 +1,63 @@
+"""Do the scores mean what they say, bin by bin, with an interval for each: the points of a reliability diagram.
+
+Sources: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212, for the interval, which stays
+within [0, 1] and has a width even when nothing happened; E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998),
+193-201, for giving it the effective number of rows, because one entity's rows of several as_ofs are not independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from perennial.metrics.panel import Floats, Ints, make_panel
+from perennial.records import Interval
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows with neighbouring scores: what was promised on average, and the share that came true."""
+
+    rows: int
+    mean_score: float
+    share: Interval
+
+
+def reliability_bins(scores: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> tuple[ReliabilityBin, ...]:
+    """Tenths of the rows by score, lowest first; equal scores share a bin, so that there may be fewer. As_ofs are pooled."""
+    panel = make_panel(labels)
+    values = panel.align(scores)
+    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+    places = np.searchsorted(edges, values, side="left")
+    return tuple(
+        ReliabilityBin(
+            rows=int(inside.sum()),
+            mean_score=float(values[inside].mean()),
+            share=_share(panel.is_positive[inside].astype(np.float64), panel.entities[inside], confidence),
+        )
+        for inside in (places == place for place in np.unique(places))
+    )
+
+
+def _share(happened: Floats, entities: Ints, confidence: float) -> Interval:
+    """Wilson's interval on the rows that are worth as much as these, clustered by entity."""
+    share = float(happened.mean())
+    codes, counts = np.unique(entities, return_inverse=True)
+    by_entity = np.bincount(counts, weights=(happened - share) / len(happened))
+    small_sample = len(codes) / (len(codes) - 1) if len(codes) > 1 else 1.0
+    variance = small_sample * float(np.square(by_entity).sum())
+    worth = min(len(happened), share * (1 - share) / variance) if variance > 0 else len(codes)
+    return _wilson(share, worth, NormalDist().inv_cdf((1 + confidence) / 2))
+
+
+def _wilson(share: float, rows: float, reach: float) -> Interval:
+    centre = (share + reach**2 / (2 * rows)) / (1 + reach**2 / rows)
+    half = reach / (1 + reach**2 / rows) * sqrt(share * (1 - share) / rows + reach**2 / (4 * rows**2))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Interval(share, min(low, share), max(high, share), sqrt(share * (1 - share) / rows))  # rounding keeps it inside

@@ -1,0 +1,249 @@
+"""What people do over several days: sync, backfill, bootstrap, replay, reconcile, and a table of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from perennial import pipeline
+from perennial.config import Model
+from perennial.errors import HistoryTooShort, NoChampionYet, NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
+from perennial.pipeline import Stores
+from perennial.records import Choice, Publication, Run, Snapshot
+from perennial.score import is_stale
+from perennial.stores import ledger, warehouse
+
+LOST_DAYS = 30
+
+
+def sync(stores: Stores, model: str) -> tuple[str, ...]:
+    """Make or alter the tables and views of a model; a sentence for each change."""
+    with stores.warehouse.transaction() as session:
+        return warehouse.sync(session, stores.declaration(model))
+
+
+def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Snapshot]:
+    """Build and validate the snapshots of the training weekdays in [first, last], oldest first; nothing is scored or mailed.
+
+    A day whose suites fail stays invalid, is named by its error, and ends the backfill.
+    """
+    model = stores.declaration(name).model
+    for as_of in model.training_as_ofs(first, last):
+        run = Run(name, as_of, clock=model.known_until(as_of), purpose="backfill")
+        snapshot = pipeline.refresh(stores, run)
+        pipeline.validate(stores, run)
+        yield snapshot
+
+
+def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
+    """Everything up to the first champion: history, labels, training, comparison with the baselines, promotion.
+
+    The history ends the day before: later trainings will want what has not matured yet, too.
+
+    Raises:
+        HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured.
+        ValidationFailed: the suites stopped a day that has matured.
+    """
+    model = stores.declaration(run.model).model
+    newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()
+    sync(stores, run.model)
+    yield from backfill(stores, run.model, first_usable_day(stores, run), newest)
+    for as_of in model.training_as_ofs(newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1)):
+        with suppress(ValidationFailed):  # it stays invalid, and this training does not want it
+            yield from backfill(stores, run.model, as_of, as_of)
+    yield pipeline.train(stores, run)
+    yield pipeline.compare(stores, run)
+    yield pipeline.promote(stores, run)
+
+
+def first_usable_day(stores: Stores, run: Run) -> date:
+    """The oldest training as_of that a training for `run` would use and whose windows lie within history.
+
+    Raises:
+        HistoryTooShort: there is none whose labels have matured.
+    """
+    declaration = stores.declaration(run.model)
+    model = declaration.model
+    weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7
+    newest = model.latest_matured(run.clock)
+    with stores.warehouse.transaction() as session:
+        covered = warehouse.first_covered_day(session, declaration)
+    if covered > newest:
+        raise HistoryTooShort(
+            f"{run}: the first day whose windows lie within the history that was known by then is {covered}, and labels have "
+            f"matured up to {newest}. Wait, or load older history; what was loaded in bulk needs known_from in the model file."
+        )
+    return max(newest - timedelta(weeks=weeks), covered)
+
+
+# Replay
+@dataclass(frozen=True)
+class Week:
+    """One day of a model as the ledger remembers it; empty where nothing happened."""
+
+    as_of: date
+    rows: int | None
+    version: int | None
+    auc: str
+    drift: str
+    decision: str
+    mail: str
+
+    def facts(self) -> dict[str, object]:
+        """The columns of a table."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "rows": "" if self.rows is None else self.rows,
+            "champion": "" if self.version is None else self.version,
+            "AUC": self.auc,
+            "drift": self.drift,
+            "decision": self.decision,
+            "mail": self.mail,
+        }
+
+
+def replay(stores: Stores, name: str, first: date, last: date) -> Iterator[Week]:
+    """Live the training weekdays in [first, last] in this process: each day as Airflow would, with a retraining every week.
+
+    The clock stands at start(as_of) + settle. A blocked day is left behind, as it would be by Airflow.
+    """
+    model = stores.declaration(name).model
+    for as_of in model.training_as_ofs(first, last):
+        run = Run(name, as_of, clock=model.known_until(as_of), purpose="simulation")
+        live_day(stores, run)
+        yield remember(stores, name, as_of)
+
+
+def live_day(stores: Stores, run: Run) -> None:
+    """One day in the order of the DAGs: refresh, validate, score, monitor, decide, and then the week's retraining."""
+    pipeline.refresh(stores, run)
+    try:
+        pipeline.validate(stores, run)
+        _publish(stores, run)
+    except (ValidationFailed, PublicationBlocked, NoChampionYet):
+        return  # the former scores stay, and the ledger says why
+    pipeline.monitor(stores, run)
+    pipeline.decide(stores, run)
+    retrain(stores, run)
+
+
+def _publish(stores: Stores, run: Run) -> None:
+    """Score the day; without a champion, train the first one before."""
+    try:
+        pipeline.score(stores, run)
+    except NoChampionYet:
+        retrain(stores, run)
+        pipeline.score(stores, run)
+
+
+def retrain(stores: Stores, run: Run) -> None:
+    """Train, compare, promote; having nothing to train or to promote is no fault."""
+    stages: tuple[Callable[[Stores, Run], object], ...] = (pipeline.assemble, pipeline.train, pipeline.compare, pipeline.promote)
+    for stage in stages:
+        try:
+            stage(stores, run)
+        except NothingToDo:
+            return
+
+
+def remember(stores: Stores, name: str, as_of: date) -> Week:
+    """What the ledger knows of a day."""
+    with stores.warehouse.transaction() as session:
+        publication = ledger.live_publication(session, name, as_of)
+        checks = ledger.last_checks(session, name, as_of, limit=1)
+        decisions = ledger.decisions_of(session, name, as_of)
+        outcome = ledger.outcome_of(session, publication) if publication else None
+        letters = ledger.letters_of(session, name, as_of)
+    check = checks[0] if checks and checks[0].as_of == as_of else None
+    return Week(
+        as_of=as_of,
+        rows=publication.rows if publication else None,
+        version=publication.version if publication else None,
+        auc=f"{outcome.auc.estimate:.3f} [{outcome.auc.low:.3f}, {outcome.auc.high:.3f}]" if outcome else "",
+        drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
+        decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),
+        mail=", ".join(letters),
+    )
+
+
+# Lost days
+@dataclass(frozen=True)
+class Lost:
+    """A day on which something was lost: `missing` names the stage that never ran, `outcome` what came of starting it."""
+
+    model: str
+    as_of: date
+    missing: str
+    outcome: str
+
+    @property
+    def has_failed(self) -> bool:
+        """It was started, and is not done."""
+        return self.outcome not in ("waits", "done")
+
+    def facts(self) -> dict[str, object]:
+        """The columns of a table."""
+        return {"model": self.model, "as_of": self.as_of.isoformat(), "missing": self.missing, "outcome": self.outcome}
+
+
+def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[Lost, ...]:
+    """Settle the alias, then name what was lost, and start it.
+
+    `run` gives the model, the clock and the actor; its as_of is the last day to look at.
+    """
+    pipeline.settle(stores, run)
+    return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
+
+
+def find_lost(stores: Stores, run: Run) -> tuple[Lost, ...]:
+    """Snapshots that training will want and nobody built, valid ones without scores, scores without a check, and decisions
+    to train that nobody followed, up to the run's as_of; nothing is changed.
+    """
+    model, since, last = stores.declaration(run.model).model, run.as_of - timedelta(days=LOST_DAYS), run.as_of
+    with stores.warehouse.transaction() as session:
+        newest = ledger.newest_publication(session, run.model)
+        days = {
+            "refresh": ledger.unbuilt_days(session, run.model, model.training_as_ofs(since, last - timedelta(days=1))),
+            "score": ledger.unpublished_days(session, run.model, since=since),
+            "monitor": ledger.unchecked_days(session, run.model, since=since),
+            "train": ledger.untrained_days(session, run.model, since=since),
+        }
+    if run.purpose == "live":
+        days["score"] = _find_scorable(model, run, days["score"], newest)
+    return tuple(Lost(run.model, day, stage, "waits") for stage in days for day in days[stage] if day <= last)
+
+
+def _find_scorable(model: Model, run: Run, days: tuple[date, ...], newest: Publication | None) -> tuple[date, ...]:
+    """The days that may still be scored live: one that is too old by now is closed as soon as there is a newer one."""
+    latest = max((*days, newest.as_of) if newest else days, default=None)
+    return tuple(day for day in days if day == latest or not is_stale(model, replace(run, as_of=day)))
+
+
+def _start(stores: Stores, run: Run, lost: Lost) -> Lost:
+    model = stores.declaration(run.model).model
+    own = replace(run, as_of=lost.as_of, clock=run.clock if run.purpose == "live" else model.known_until(lost.as_of))
+    follow = {"refresh": _build, "score": _score, "monitor": _monitor, "train": retrain}
+    try:
+        follow[lost.missing](stores, own)
+    except PermanentError as error:
+        return replace(lost, outcome=str(error))
+    return replace(lost, outcome="done")
+
+
+def _build(stores: Stores, run: Run) -> None:
+    """As history: the day is not scored any more."""
+    list(backfill(stores, run.model, run.as_of, run.as_of))
+
+
+def _score(stores: Stores, run: Run) -> None:
+    pipeline.score(stores, run)
+    _monitor(stores, run)
+
+
+def _monitor(stores: Stores, run: Run) -> None:
+    """No DAG waits for what a shell decides: it trains by itself."""
+    pipeline.monitor(stores, run)
+    if pipeline.decide(stores, run).choice is Choice.TRAIN:
+        retrain(stores, run)

@@ -1,0 +1,63 @@
+"""THE STORY: one function for each stage, in data-flow order. The only place where stages meet stores.
+
+    source -> refresh -> validate -> score -> monitor -> decide -+
+                 |                     ^                         |
+                 +-> assemble -> train -> compare -> promote <---+
+
+Every function takes the open stores and one `Run`, does its stage for (model, as_of), and returns a record. What one
+stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
+it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
+
+Read `daily` first, then `learning`, `comparing` and `promoting`; `champion` loads what serves, `contests` keeps who is under
+test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
+finds the days that can teach.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from perennial.pipeline.champion import settle
+from perennial.pipeline.comparing import compare
+from perennial.pipeline.daily import decide, monitor, refresh, score, validate
+from perennial.pipeline.describing import describe, find_links
+from perennial.pipeline.learning import ask_for_retraining, assemble, train
+from perennial.pipeline.mailing import drain_outbox, mail
+from perennial.pipeline.opening import Stores, open_stores
+from perennial.pipeline.promoting import promote, rollback
+from perennial.records import Run
+
+Stage = Callable[[Stores, Run], Any]
+
+STAGES: Mapping[str, Stage] = {
+    "refresh": refresh,
+    "validate": validate,
+    "train": train,
+    "compare": compare,
+    "promote": promote,
+    "score": score,
+    "monitor": monitor,
+    "decide": decide,
+}
+
+__all__ = [
+    "STAGES",
+    "Stage",
+    "Stores",
+    "ask_for_retraining",
+    "assemble",
+    "compare",
+    "decide",
+    "describe",
+    "drain_outbox",
+    "find_links",
+    "mail",
+    "monitor",
+    "open_stores",
+    "promote",
+    "refresh",
+    "rollback",
+    "score",
+    "settle",
+    "train",
+    "validate",
+]

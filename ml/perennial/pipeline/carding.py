@@ -1,0 +1,169 @@
+"""The model card of a version, written again whenever the ledger says more: after training, verdicts, moves and outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from perennial import card as cards
+from perennial.card import CardEvidence, Measured, ModelCard, Served
+from perennial.config import Declaration
+from perennial.errors import NoChampionYet
+from perennial.pipeline.champion import load_version
+from perennial.pipeline.opening import Stores
+from perennial.records import Run, Version, dump_json
+from perennial.records.cards import LoggedTraining, ServedDay
+from perennial.stores import ledger, warehouse
+from perennial.stores.ledger import cards as facts
+from perennial.stores.sessions import Session, take_lock
+
+MEASURED = "measured.json"
+PICTURES = ("calibration", "learning_curve", "folds")
+SHOWN_CHECKS = 12
+
+
+def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCard:
+    """Write the card of a version (the champion's by default) and keep it in MLflow; writing it twice changes nothing.
+
+    It is a view: nothing is decided by it, it can be written again at any time, and all that it says stands elsewhere.
+
+    Raises:
+        NoChampionYet: no version is named, and there is no champion.
+        VersionMissing: the ledger does not know the version.
+        RegistryUnavailable: MLflow does not answer; what the stage did before stands, and a rerun writes the card.
+    """
+    with stores.warehouse.transaction() as session:
+        known = _find_version(session, run, version)
+    measured, logged = _find_measured(stores, known), _read_training(stores, known)
+    with stores.warehouse.transaction() as session:
+        take_lock(session, "card", known.model, known.version)  # of two writers the later one knows at least as much
+        evidence = _gather(stores, session, known, measured=measured, logged=logged)
+        card = cards.write_model_card(evidence)
+        address = card_address(stores, known.model, known.version)
+        stores.registry.log_card(known, _lay_out(card, measured), cards.describe_version(card, address))
+    return card
+
+
+def write_cards(stores: Stores, run: Run, versions: Iterable[int | None]) -> None:
+    """The cards of everybody whom a stage has said something new about, each once; a backfill says nothing new."""
+    if run.purpose != "backfill":
+        for version in sorted({version for version in versions if version is not None}):
+            write_card(stores, run, version)
+
+
+def _find_version(session: Session, run: Run, version: int | None) -> Version:
+    number = ledger.champion(session, run.model) if version is None else version
+    if number is None:
+        raise NoChampionYet(f"{run.model}: there is no champion yet: name a version, or `perennial bootstrap {run.model}`.")
+    return ledger.get_version(session, run.model, number)
+
+
+def card_address(stores: Stores, model: str, version: int) -> str:
+    """The page in Airflow that shows the card."""
+    return f"{stores.settings.airflow_pages}/perennial/cards/{model}/{version}"
+
+
+def _lay_out(card: ModelCard, measured: Measured) -> dict[str, bytes]:
+    """File name -> content: both layouts, the pictures that the Markdown shows, and what need not be measured again."""
+    texts = {
+        "model_card.md": cards.render_markdown(card),
+        "model_card.html": cards.render_html(card),
+        MEASURED: dump_json(measured),
+    }
+    return {**{name: text.encode() for name, text in texts.items()}, **card.pictures}
+
+
+def _find_measured(stores: Stores, version: Version) -> Measured:
+    """Figures on its own holdout: measured once, for snapshots and labels give the same bytes for ever."""
+    kept = stores.registry.read_file(version.mlflow_run_id, f"card/{MEASURED}")
+    if kept is not None:
+        try:
+            return TypeAdapter(Measured).validate_json(kept)
+        except ValidationError:
+            pass  # an older release measured something else: measure again
+    return _measure(stores, stores.declaration(version.model), version)
+
+
+def _measure(stores: Stores, declaration: Declaration, version: Version) -> Measured:
+    with stores.warehouse.transaction() as session:
+        labels = [warehouse.read_labels(session, version.model, day) for day in version.training_as_ofs]
+        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
+    return cards.measure_version(declaration.model, load_version(stores, version), pd.concat(labels), holdout)
+
+
+def _read_training(stores: Stores, version: Version) -> LoggedTraining:
+    registry, run_id = stores.registry, version.mlflow_run_id
+    importances = registry.read_file(run_id, "importances.json")
+    pictures = {name: registry.read_file(run_id, f"pictures/{name}.png") for name in PICTURES}
+    return replace(
+        registry.read_training(run_id),
+        importances=json.loads(importances) if importances else {},
+        pictures={name: png for name, png in pictures.items() if png is not None},
+    )
+
+
+def _gather(stores: Stores, session: Session, version: Version, *, measured: Measured, logged: LoggedTraining) -> CardEvidence:
+    name, number, declaration = version.model, version.version, stores.declaration(version.model)
+    evidence = CardEvidence(
+        declaration=declaration,
+        version=version,
+        logged=logged,
+        measured=measured,
+        training=facts.built_days(session, name, version.training_as_ofs),
+        holdout=facts.built_days(session, name, version.holdout_as_ofs),
+        verdicts=facts.verdicts_on(session, name, number),
+        verdicts_against=facts.verdicts_against(session, name, number),
+        contests=facts.contests_of(session, name, number),
+        questions=facts.questions_about(session, name, number),
+        promotions=ledger.champion_history(session, name),
+        checks=facts.checks_of(session, name, number, limit=SHOWN_CHECKS),
+        asked=ledger.find_decision(session, name, version.trained_for),
+    )
+    return replace(_add_served(session, evidence), links=_find_links(stores, evidence))
+
+
+def _add_served(session: Session, evidence: CardEvidence) -> CardEvidence:
+    """What it published since its first promotion and what came of it; nothing for a version that never served."""
+    version, model = evidence.version, evidence.model
+    entries = [move for move in evidence.promotions if move.version == version.version]
+    if not entries:
+        return evidence
+    matured = facts.served_days(session, version.model, version.version)
+    served = cards.choose_served(model, matured, evidence.local_day(entries[0].effective_at))
+    enough = cards.ENOUGH_AS_OFS
+    return replace(
+        evidence,
+        served=served,
+        first_served=_pool(session, evidence, served[:enough]),
+        newest_served=_pool(session, evidence, served[-enough:]) if len(served) > enough else None,
+    )
+
+
+def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -> Served | None:
+    if not days:
+        return None
+    name, confidence = evidence.version.model, evidence.model.promotion.confidence
+    scores = {day.as_of: warehouse.read_scores(session, name, day.as_of)["score"] for day in days}
+    labels = {day: warehouse.read_labels(session, name, day).reindex(scores[day].index) for day in scores}
+    return cards.measure_served(_stack(scores), _stack(labels), confidence=confidence)
+
+
+def _stack(columns: dict[date, pd.Series]) -> pd.Series:
+    """Days on top of each other, indexed by (as_of, entity_id)."""
+    stacked: pd.Series = pd.concat({pd.Timestamp(day): column for day, column in columns.items()}, names=["as_of", "entity_id"])
+    return stacked
+
+
+def _find_links(stores: Stores, evidence: CardEvidence) -> tuple[tuple[str, str], ...]:
+    version = evidence.version
+    report = evidence.checks[0].report if evidence.checks else None
+    return (
+        ("MLflow run", stores.registry.run_url(version.mlflow_run_id)),
+        ("Model in Airflow", f"{stores.settings.airflow_pages}/perennial/dags/{version.model}"),
+        *((("Newest drift report", report),) if report else ()),
+    )

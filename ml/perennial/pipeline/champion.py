@@ -1,0 +1,115 @@
+"""What serves: the files of a version, fetched once and opened only when they match, and the throne of the alias."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from perennial import letters
+from perennial import promote as promoting
+from perennial.errors import NoChampionYet
+from perennial.pipeline.opening import Stores
+from perennial.predictor import Predictor, load_predictor
+from perennial.records import Promotion, Run, TrainingSet, Version
+from perennial.stores import ledger
+from perennial.stores.registry import ChampionAlias
+from perennial.stores.sessions import Session
+
+CACHE = "versions"
+
+
+def load_version(stores: Stores, version: Version) -> Predictor:
+    """A version ready to score.
+
+    Raises:
+        ArtifactCorrupt: a file differs from what the training wrote.
+    """
+    return load_predictor(
+        stores.registry.fetch(version.model, version.version, stores.settings.artifacts / CACHE), version.manifest
+    )
+
+
+def load_baseline(stores: Stores, version: Version, name: str) -> Predictor:
+    """A baseline that was fitted on the rows of a version.
+
+    Raises:
+        ArtifactCorrupt: a file differs from what the training wrote.
+    """
+    manifest: Mapping[str, str] = version.baselines[name]
+    folder = stores.registry.fetch_baseline(version.mlflow_run_id, name, stores.settings.artifacts / CACHE / version.model)
+    return load_predictor(folder, manifest)
+
+
+def score_rows(predictor: Predictor, rows: TrainingSet) -> pd.Series:
+    """Scores of the rows, with their index."""
+    return pd.Series(predictor.score(rows.features), index=rows.features.index, name="score")
+
+
+def open_throne(stores: Stores, run: Run) -> promoting.Throne:
+    """The ledger's and the registry's side of one model's champion; the owner is told of what was found done by hand."""
+    model = stores.declaration(run.model).model
+
+    def announce(session: Session, promotion: Promotion) -> None:
+        if promotion.kind == "manual":
+            ledger.put_letter(session, run, letters.write_alias(promotion, run.as_of), model.owner)
+
+    return promoting.Throne(
+        book=ledger.PromotionBook(stores.warehouse, run, announce),
+        alias=ChampionAlias(stores.registry, run.model),
+        check=lambda number: _check_files(stores, run.model, number),
+        run=run,
+        cooldown_days=model.promotion.rollback_cooldown_days,
+    )
+
+
+def _check_files(stores: Stores, model: str, number: int) -> None:
+    """Fetch a version anew: files that this machine keeps from before prove nothing about what others will find.
+
+    Raises:
+        VersionMissing: the ledger does not know it, or the registry has lost it.
+        ArtifactCorrupt: its files differ from what the training wrote, or do not reproduce their golden rows.
+    """
+    with stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, model, number)
+    with tempfile.TemporaryDirectory(prefix="checking-") as folder:
+        load_predictor(stores.registry.fetch(model, number, Path(folder)), version.manifest)
+
+
+def settle(stores: Stores, run: Run) -> Promotion | None:
+    """Bring ledger and alias together before anything relies on them; a backfill only reads the ledger.
+
+    Returns the movement that was finished, undone or found, if any.
+    """
+    return None if run.purpose == "backfill" else promoting.reconcile(open_throne(stores, run))
+
+
+def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:
+    """The movement that made somebody champion at an instant of the runs' clock.
+
+    Raises:
+        NoChampionYet: the first promotion came later.
+    """
+    stores.declaration(model)  # a name that no file declares is an error of its own
+    with stores.warehouse.transaction() as session:
+        movement = ledger.movement_at(session, model, instant)
+    if movement is None:
+        raise NoChampionYet(f"{model}: nobody was champion at {instant:%Y-%m-%d %H:%M:%S %Z}.")
+    return movement
+
+
+def list_movements(stores: Stores, model: str) -> tuple[Promotion, ...]:
+    """Every movement of the champion that was begun, oldest first: those that were undone as well."""
+    with stores.warehouse.transaction() as session:
+        return ledger.movements(session, model)
+
+
+def find_resting(stores: Stores, model: str) -> Mapping[int, datetime]:
+    """Versions that were taken back, with the instant until which no verdict promotes them."""
+    days = stores.declaration(model).model.promotion.rollback_cooldown_days
+    with stores.warehouse.transaction() as session:
+        taken_back = promoting.find_taken_back(ledger.champion_history(session, model))
+    return {version: at + timedelta(days=days) for version, at in taken_back.items()}

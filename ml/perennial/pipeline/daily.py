@@ -1,0 +1,279 @@
+"""Every day: refresh -> validate -> score -> monitor -> decide."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from math import nan
+
+import pandas as pd
+
+from perennial import letters
+from perennial.config import Declaration, read_code_version
+from perennial.decide import decide as choose
+from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
+from perennial.monitor import ScoredDay, measure_drift, realise, render_report
+from perennial.pipeline.carding import write_cards
+from perennial.pipeline.champion import load_version, score_rows, settle
+from perennial.pipeline.evidence import find_champion, gather
+from perennial.pipeline.labelling import build_matured_labels, label_day, matured_days
+from perennial.pipeline.opening import Stores, recorded
+from perennial.records import (
+    Decision,
+    DriftCheck,
+    Publication,
+    Rejects,
+    RuleResult,
+    Run,
+    Snapshot,
+    Validation,
+    Version,
+)
+from perennial.refresh import check_clock
+from perennial.score import check_champion, check_freshness, scoring_rules
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session, take_lock
+from perennial.validate import Findings, SuiteName, check_bands, conclude, load_suite, run_suite
+
+SHOWN_OUTCOMES = 4
+log = logging.getLogger(__name__)
+
+
+@recorded
+def refresh(stores: Stores, run: Run) -> Snapshot:
+    """Photograph the source as of the day: one row per entity, made only of facts known before it began.
+
+    A day that is built anew must be validated anew. So an attempt that a later one overtook builds nothing: nobody would
+    validate after it.
+    """
+    declaration = stores.declaration(run.model)
+    check_clock(declaration.model, run)
+    with stores.warehouse.transaction() as session:
+        take_lock(session, run.model, run.as_of)
+        if ledger.is_overtaken(session, run, "refresh", stores.attempt):
+            return ledger.find_snapshot(session, run.model, run.as_of)
+        warehouse.sync(session, declaration)
+        return warehouse.build_snapshot(session, declaration, run)
+
+
+@recorded
+def validate(stores: Stores, run: Run) -> Validation:
+    """Put the snapshot before its suites: bad rows go to quarantine; without a few the day goes on, too many stop it."""
+    declaration = stores.declaration(run.model)
+    with stores.warehouse.transaction() as session:
+        take_lock(session, run.model, run.as_of)  # nobody rebuilds the snapshot meanwhile, and a rerun waits for this one
+        if (passed := _find_passed(session, run)) is not None:
+            return passed
+        validation, rejects = _examine(session, declaration, run)
+        if validation != ledger.find_validation(session, run.model, run.as_of):
+            ledger.record_validation(session, run, validation)
+        ledger.mark_snapshot(session, run, "valid" if validation.passed else "invalid")
+        warehouse.quarantine_rows(session, declaration, run, rejects)
+        if validation.passed:
+            warehouse.remove_rejects(session, declaration, run, rejects)
+            return validation
+        because = letters.say_what_failed(validation)
+        decision = _block(session, declaration, run, because, letters.find_rejected(validation))
+    raise ValidationFailed(decision.sentence)
+
+
+def _find_passed(session: Session, run: Run) -> Validation | None:
+    """What was said of a snapshot that has passed and was not built again since: its rejects are in quarantine already."""
+    if ledger.find_snapshot(session, run.model, run.as_of).status != "valid":
+        return None
+    return ledger.find_validation(session, run.model, run.as_of)
+
+
+def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Validation, tuple[Rejects, ...]]:
+    quality = declaration.model.quality
+    rows = ledger.find_snapshot(session, run.model, run.as_of).rows
+    source, _ = _run_suite(session, declaration, run, "source")
+    snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
+    former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots)
+    results = (*source, *snapshot, check_bands(rows, former, quality))
+    return conclude(run, Findings(rows, results, rejects), quality), rejects
+
+
+@recorded
+def score(stores: Stores, run: Run) -> Publication:
+    """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
+    declaration = stores.declaration(run.model)
+    found = settle(stores, run)
+    if found is not None and found.status == "applied":
+        write_cards(stores, run, (found.version, found.previous_version))
+    with stores.warehouse.transaction() as session:
+        champion = check_champion(run, find_champion(session, run))
+    if run.purpose == "live":
+        check_freshness(declaration.model, run)
+    job = warehouse.ScoringJob(
+        declaration=declaration,
+        predictor=load_version(stores, champion),
+        version=champion,
+        rules=scoring_rules(declaration.model),
+        audit=partial(_audit_scores, declaration, run),
+        code_version=read_code_version(),
+    )
+    try:
+        return warehouse.publish(stores.warehouse, run, job)
+    except PublicationBlocked as blocked:
+        _block_publication(stores, declaration, run, champion, str(blocked))
+        raise
+
+
+def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple[str, ...]:
+    results, _ = _run_suite(session, declaration, run, "scores")
+    return tuple(result.sentence for result in results if not result.passed)
+
+
+def _block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
+    """A stopped day is monitored too: what moved is in the mail that says why nothing was published."""
+    check, draw = _measure(stores, declaration, run, champion)
+    with stores.warehouse.transaction() as session:
+        ledger.record_drift_check(session, run, check)
+        _block(session, declaration, run, because, letters.find_moved(check))
+    _keep_report(stores, run, champion, check, draw)
+
+
+@recorded
+def monitor(stores: Stores, run: Run) -> DriftCheck:
+    """Measure how good older scores turned out to be, and what the champion sees now against what it was trained on."""
+    declaration = stores.declaration(run.model)
+    _measure_outcomes(stores, declaration, run)
+    with stores.warehouse.transaction() as session:
+        publication = ledger.live_publication(session, run.model, run.as_of)
+        if publication is None:
+            raise NothingToDo(f"{run}: nothing was published for this day; outcomes of older days are up to date.")
+        version = ledger.get_version(session, run.model, publication.version)
+    check, draw = _measure(stores, declaration, run, version)
+    with stores.warehouse.transaction() as session:
+        ledger.record_drift_check(session, run, check)
+    check = _keep_report(stores, run, version, check, draw)
+    with _spared(run, "card"):
+        write_cards(stores, run, (version.version,))
+    return check
+
+
+def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:
+    """Compare every publication whose labels have matured with them, one transaction each.
+
+    One that cannot be measured stops neither the others nor the day; the next run tries again.
+    """
+    model = declaration.model
+    with stores.warehouse.transaction() as session:
+        waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
+    matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
+    measured: list[int] = []
+    failures: list[str] = []
+    for publication in matured:
+        try:
+            _measure_outcome(stores, declaration, run, publication)
+        except PermanentError as failure:
+            failures.append(str(failure))
+        else:
+            measured.append(publication.version)
+    if failures:
+        log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
+    with _spared(run, "card"):
+        write_cards(stores, run, measured)
+
+
+def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
+    with stores.warehouse.transaction() as session:
+        label_day(session, declaration, run, publication.as_of)
+        scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
+        labels = warehouse.read_labels(session, run.model, publication.as_of)
+        realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
+        ledger.record_outcome(session, run, publication, realised)
+
+
+def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> tuple[DriftCheck, Callable[[], str]]:
+    """Effect sizes on all rows, and what draws Evidently's report on a sample."""
+    with stores.warehouse.transaction() as session:
+        reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
+        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
+        current = warehouse.read_snapshot(session, declaration, run.as_of)
+        is_restated = warehouse.is_restated(session, version)
+    predictor = load_version(stores, version)
+    day = ScoredDay(
+        model=declaration.model,
+        as_of=run.as_of,
+        version=version.version,
+        scores=pd.Series(predictor.score(current), index=current.index),
+        reference_scores=score_rows(predictor, holdout),
+        reference_mean_score=version.holdout_mean_score or nan,  # none is an error, and today's rows cannot stand in for it
+    )
+    known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
+    trained_on = reference.features[[name for name in reference.features.columns if name in known]]
+    check = replace(measure_drift(trained_on, current, day), is_restated=is_restated)
+    return check, partial(render_report, trained_on, current, declaration.model)
+
+
+def _keep_report(stores: Stores, run: Run, version: Version, check: DriftCheck, draw: Callable[[], str]) -> DriftCheck:
+    """Draw the report of a recorded check, keep it with the version's MLflow run, and its address with the check."""
+    with _spared(run, "drift report"):
+        stores.registry.keep_report(version.mlflow_run_id, run, draw())
+        check = replace(check, report=f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}")
+        with stores.warehouse.transaction() as session:
+            ledger.record_drift_check(session, run, check)
+    return check
+
+
+@contextmanager
+def _spared(run: Run, what: str) -> Iterator[None]:
+    """What people look at may be missing: a check and a decision do not wait for it."""
+    try:
+        yield
+    except RegistryUnavailable as error:
+        log.warning("%s: the %s is missing until this stage runs again. %s", run, what, error)
+
+
+@recorded
+def decide(stores: Stores, run: Run) -> Decision:
+    """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
+    declaration = stores.declaration(run.model)
+    model = declaration.model
+    if run.purpose == "backfill":
+        raise NothingToDo(f"{run}: a backfill asks for nothing and mails nobody.")
+    with stores.warehouse.transaction() as session:
+        checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
+        if not checks or checks[0].as_of != run.as_of:
+            raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
+        labelled = build_matured_labels(session, declaration, run)
+        evidence = replace(gather(session, model, run, matured=labelled.days), left_out=labelled.left_out)
+        decision = _record(session, run, choose(evidence, model.monitoring))
+        outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
+        letter = letters.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
+        ledger.put_letter(session, run, letter, model.owner)
+    return decision
+
+
+def _block(session: Session, declaration: Declaration, run: Run, because: str, found: letters.Findings) -> Decision:
+    """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
+    model = declaration.model
+    evidence = gather(session, model, run, matured=tuple(matured_days(session, model, run.clock)), blocked_because=because)
+    decision = _record(session, run, choose(evidence, model.monitoring))
+    if run.purpose != "backfill":
+        served = ledger.newest_publication(session, run.model)
+        letter = letters.write_block(run, decision, found, letters.say_what_is_served(served))
+        ledger.put_letter(session, run, letter, model.owner)
+    return decision
+
+
+def _record(session: Session, run: Run, decision: Decision) -> Decision:
+    """Keep a decision unless the day's newest says the same: a rerun, beside a survivor or after it, adds nothing."""
+    take_lock(session, run.model, run.as_of)
+    former = ledger.find_decision(session, run.model, run.as_of)
+    if former is None or (former.choice, former.rule, former.sentence) != (decision.choice, decision.rule, decision.sentence):
+        ledger.record_decision(session, run, decision)
+    return decision
+
+
+def _run_suite(
+    session: Session, declaration: Declaration, run: Run, which: SuiteName
+) -> tuple[tuple[RuleResult, ...], tuple[Rejects, ...]]:
+    suite = load_suite(declaration, which)
+    with warehouse.open_audit(session, declaration, run.as_of, which, suite.windows) as engine:
+        return run_suite(engine, suite)

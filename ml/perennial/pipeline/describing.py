@@ -1,0 +1,156 @@
+"""A few facts about a record, for a task, a terminal or a mail; never rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+
+from perennial.letters import say_what_became
+from perennial.pipeline.evidence import find_champion
+from perennial.pipeline.opening import Stores
+from perennial.records import (
+    Assembly,
+    Comparison,
+    Decision,
+    DriftCheck,
+    Promotion,
+    Publication,
+    Question,
+    Run,
+    Snapshot,
+    Validation,
+    Verdict,
+    Version,
+)
+from perennial.stores import ledger
+
+Facts = dict[str, object]
+
+
+@singledispatch
+def describe(record: object) -> Facts:
+    """The facts of a record that people want to see."""
+    raise TypeError(f"{type(record).__name__} has no description")
+
+
+@describe.register
+def _(snapshot: Snapshot) -> Facts:
+    return {"as_of": snapshot.as_of.isoformat(), "rows": snapshot.rows, "checksum": snapshot.checksum}
+
+
+@describe.register
+def _(validation: Validation) -> Facts:
+    return {
+        "as_of": validation.as_of.isoformat(),
+        "passed": validation.passed,
+        "rows": validation.rows,
+        "quarantined": validation.quarantined,
+        "expectations": len(validation.results),
+    }
+
+
+@describe.register
+def _(assembly: Assembly) -> Facts:
+    return {
+        "rows": assembly.rows,
+        "training": f"{assembly.plan.training[0]} .. {assembly.plan.training[-1]}",
+        "holdout": f"{assembly.plan.holdout[0]} .. {assembly.plan.holdout[-1]}",
+        "knowledge_lag_days": assembly.plan.knowledge_lag_days,
+        "data_hash": assembly.data_hash,
+        "left_out": " ".join(assembly.left_out) or "nothing",
+    }
+
+
+@describe.register
+def _(version: Version) -> Facts:
+    return {
+        "version": version.version,
+        "algorithm": version.algorithm,
+        "trained_to": max(version.training_as_ofs).isoformat(),
+        "holdout": ", ".join(day.isoformat() for day in version.holdout_as_ofs),
+        "tuning": version.tuning.sentence if version.tuning else "No booster was fitted.",
+        "mlflow_run_id": version.mlflow_run_id,
+    }
+
+
+@describe.register
+def _(comparison: Comparison) -> Facts:
+    newest, *others = sorted(comparison.verdicts, key=lambda v: (v.side != "renewal", v.challenger_version), reverse=True)
+    beside = {f"{other.side} {other.challenger_version}": f"{other.outcome}. {other.reasons[0]}" for other in others}
+    return {**describe(newest), **beside}
+
+
+@describe.register
+def _(verdict: Verdict) -> Facts:
+    return {
+        "outcome": verdict.outcome.value,
+        "version": verdict.challenger_version,
+        "champion": verdict.champion_version,
+        "rows": verdict.rows,
+        "look": f"{len(verdict.looks)}, boundary {verdict.looks[-1].boundary:.2f} standard errors" if verdict.looks else "none",
+        "because": " ".join(verdict.reasons),
+    }
+
+
+@describe.register
+def _(promotion: Promotion) -> Facts:
+    return {
+        "version": promotion.version,
+        "before": promotion.previous_version,
+        "kind": promotion.kind,
+        "because": promotion.reason,
+    }
+
+
+@describe.register
+def _(question: Question) -> Facts:
+    return {
+        "version": question.version,
+        "champion": question.champion_version,
+        "status": question.status,
+        "because": say_what_became(question),
+    }
+
+
+@describe.register
+def _(publication: Publication) -> Facts:
+    return {
+        "as_of": publication.as_of.isoformat(),
+        "publication_id": publication.publication_id,
+        "version": publication.version,
+        "rows": publication.rows,
+        "mean_score": round(publication.mean_score, 4),
+    }
+
+
+@describe.register
+def _(check: DriftCheck) -> Facts:
+    return {
+        "as_of": check.as_of.isoformat(),
+        "rows": check.rows,
+        "drifted_share": round(check.drifted_share, 3),
+        "prediction_shift": round(check.prediction_shift, 4),
+        "is_drifted": check.is_drifted,
+        "report": check.report,
+    }
+
+
+@describe.register
+def _(decision: Decision) -> Facts:
+    return {
+        "as_of": decision.as_of.isoformat(),
+        "choice": decision.choice.value,
+        "rule": decision.rule,
+        "because": decision.sentence,
+    }
+
+
+def find_links(stores: Stores, run: Run) -> Mapping[str, str]:
+    """Addresses for the buttons of a task: the MLflow run of the day's training or of the champion, and the drift report."""
+    with stores.warehouse.transaction() as session:
+        version = ledger.trained_on_day(session, run.model, run.as_of) or find_champion(session, run)
+        checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
+    links = {} if version is None else {"mlflow_run": stores.registry.run_url(version.mlflow_run_id)}
+    if checks and checks[0].as_of == run.as_of and checks[0].report:
+        links["drift_report"] = checks[0].report
+    return links

@@ -1,0 +1,99 @@
+"""What `decide` looks at, gathered from the ledger on the clock of the run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from perennial.config import Declaration, Model
+from perennial.records import Choice, DriftCheck, Evidence, Run, SearchHistory, Version
+from perennial.stores import ledger
+from perennial.stores.sessions import Session
+
+BUDGET_DAYS = 30
+
+
+def gather(
+    session: Session, model: Model, run: Run, *, matured: tuple[date, ...], blocked_because: str | None = None
+) -> Evidence:
+    """All evidence for the decision of the day; with `blocked_because` the decision is BLOCK whatever else there is.
+
+    Args:
+        matured: the as_ofs that a training could learn from, oldest first.
+    """
+    champion = find_champion(session, run)
+    trained = ledger.last_training(session, model.name, before=run.as_of)
+    checks = ledger.last_checks(session, model.name, run.as_of, limit=model.monitoring.persistence[1])
+    today = next((check for check in checks if check.as_of == run.as_of), None)
+    return Evidence(
+        model=model.name,
+        as_of=run.as_of,
+        clock=run.clock,
+        blocked_because=blocked_because,
+        champion_version=champion.version if champion else None,
+        champion_age_days=(run.as_of - champion.trained_for).days if champion else None,
+        checks=tuple(check.is_drifted for check in checks),
+        drifted_share=today.drifted_share if today else None,
+        prediction_shift=today.prediction_shift if today else None,
+        drifted_columns=tuple(f.column for f in today.features if f.is_drifted and f.can_trigger) if today else (),
+        auc_loss=measure_auc_loss(session, run, champion) if champion else None,
+        last_training_at=trained.effective_at if trained else None,
+        retrains=_asked_trainings(session, model, run),
+        newest_matured=matured[-1] if matured else None,
+        newest_trained=max(trained.holdout_as_ofs) if trained else None,
+        next_maturity=_next_maturity(model, run.clock),
+        labels_mature_on=labels_of_shift_mature_on(model, checks),
+        timezone=model.timezone,
+        matured_as_ofs=len(matured),
+        needed_as_ofs=model.fewest_as_ofs,
+    )
+
+
+def find_champion(session: Session, run: Run) -> Version | None:
+    """The champion on the run's clock: today's, or for a backfill the one of that date."""
+    number = (
+        ledger.champion_at(session, run.model, run.clock) if run.purpose == "backfill" else ledger.champion(session, run.model)
+    )
+    return None if number is None else ledger.get_version(session, run.model, number)
+
+
+def look_back(session: Session, run: Run, declaration: Declaration, champion: Version | None) -> SearchHistory:
+    """What decides whether the training of the day searches: all of it is older than the day, so that a rerun does the same."""
+    last = ledger.last_search(session, run.model, before=run.as_of)
+    decision = ledger.find_decision(session, run.model, run.as_of)
+    return SearchHistory(
+        champion=None if champion is None else champion.parameters,
+        last_search=last.tuning if last else None,
+        days_since=(run.as_of - last.trained_for).days if last else 0,
+        is_asked_by_drift=decision is not None and decision.choice is Choice.TRAIN,
+        query_hash=declaration.query_hash,
+    )
+
+
+def measure_auc_loss(session: Session, run: Run, champion: Version) -> float | None:
+    """How far the champion's newest realised AUC lies below its holdout's, the benefit of doubt given: its upper bound."""
+    evaluation = ledger.latest_evaluation(session, run.model, champion.version)
+    outcomes = ledger.outcomes(session, run.model, version=champion.version, known_by=run.clock, limit=1)
+    if evaluation is None or not outcomes:
+        return None
+    judged = next((metric for metric in evaluation.verdict.metrics if metric.metric == "auc"), None)
+    return None if judged is None else judged.challenger - outcomes[0].auc.high
+
+
+def labels_of_shift_mature_on(model: Model, checks: tuple[DriftCheck, ...]) -> date | None:
+    """The day on which the first of the drifted snapshots gets labels; `checks` stand newest first."""
+    first = None
+    for check in checks:
+        if not check.is_drifted:
+            break
+        first = check.as_of
+    return None if first is None else model.matured_at(first).astimezone(model.zone).date()
+
+
+def _asked_trainings(session: Session, model: Model, run: Run) -> tuple[datetime, ...]:
+    since = run.as_of - timedelta(days=max(BUDGET_DAYS, model.monitoring.cooldown_days))
+    return ledger.asked_trainings(session, run.model, since=since, before=run.as_of)
+
+
+def _next_maturity(model: Model, clock: datetime) -> date:
+    following = model.latest_matured(clock) + timedelta(days=7)
+    return model.matured_at(following).astimezone(model.zone).date()

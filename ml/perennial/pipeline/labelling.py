@@ -1,0 +1,78 @@
+"""Which matured as_ofs can teach. Training, comparing and deciding ask here, so that all three see the same days."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from perennial.config import Declaration, Model
+from perennial.errors import LabelsIncomplete, PermanentError
+from perennial.records import Labelled, Run
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session
+
+
+def build_matured_labels(session: Session, declaration: Declaration, run: Run) -> Labelled:
+    """Label every matured day that has none yet; one that cannot be labelled is left out, and no other with it.
+
+    Labels that a former definition built are built anew. Snapshots are not: rows of two definitions in one training would
+    differ by their age, so those of a former one are left out until somebody builds them anew.
+
+    Raises:
+        PermanentError: none can be labelled, though sources have delivered: then it is labels.sql that is at fault, not a day.
+    """
+    days: list[date] = []
+    failures: list[PermanentError] = []
+    outdated: list[date] = []
+    for day, built_by in matured_days(session, declaration.model, run.clock).items():
+        if built_by != declaration.definition_hash("features"):
+            outdated.append(day)
+            continue
+        try:
+            with session.begin_nested():
+                _ensure_labels(session, declaration, run, day)
+        except PermanentError as failure:
+            failures.append(failure)
+        else:
+            days.append(day)
+    faults = [failure for failure in failures if not isinstance(failure, LabelsIncomplete)]
+    if faults and not days:
+        raise faults[-1]
+    return Labelled(tuple(days), tuple(outdated), (*_name_outdated(run.model, outdated), *map(str, failures)))
+
+
+def _name_outdated(model: str, days: list[date]) -> tuple[str, ...]:
+    if not days:
+        return ()
+    sentence = (
+        f"{model}: the definition of the features has changed since {len(days)} snapshots from {days[0]} to {days[-1]} were "
+        f"built: run `perennial backfill {model} --from {days[0]} --to {days[-1]}`."
+    )
+    return (sentence,)
+
+
+def _ensure_labels(session: Session, declaration: Declaration, run: Run, day: date) -> None:
+    if not ledger.has_labels(session, run.model, day, declaration.definition_hash("labels")):
+        label_day(session, declaration, run, day)
+
+
+def label_day(session: Session, declaration: Declaration, run: Run, day: date) -> None:
+    """Build the labels of one matured day.
+
+    Raises:
+        LabelsIncomplete: its source has not delivered; an outage must not look like an outcome.
+        Those of `warehouse.build_labels`.
+    """
+    missing = warehouse.label_delivery(session, declaration, day, run.clock)
+    if missing is not None:
+        raise LabelsIncomplete(missing)
+    warehouse.build_labels(session, declaration, run, day)
+
+
+def matured_days(session: Session, model: Model, clock: datetime) -> dict[date, str]:
+    """Every training as_of with a valid snapshot whose labels have matured on this clock, oldest first, with what built it."""
+    cutoff = model.latest_matured(clock)
+    weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7 + 1
+    possible = set(model.training_as_ofs(cutoff - timedelta(weeks=weeks), cutoff))
+    first = min(possible, default=cutoff)
+    valid = ledger.valid_days(session, model.name, first=first, last=cutoff)
+    return {day: built_by for day, built_by in valid.items() if day in possible}

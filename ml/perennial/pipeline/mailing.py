@@ -1,0 +1,63 @@
+"""The end of every DAG: explain what failed, and send what the outbox holds."""
+
+from __future__ import annotations
+
+from perennial import letters
+from perennial.errors import MailRefused, MailUnavailable
+from perennial.pipeline.opening import Stores
+from perennial.records import Run
+from perennial.stores import ledger
+from perennial.stores import mail as post
+
+
+def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
+    """Write a letter about failed tasks that nobody has explained yet, then drain the outbox. Never fails for SMTP."""
+    if failed_tasks and run.purpose != "backfill":
+        _explain_failure(stores, run, dag, failed_tasks)
+    return drain_outbox(stores)
+
+
+def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str, ...]) -> None:
+    with stores.warehouse.transaction() as session:
+        messages = ledger.failure_messages(session, run)
+        if not messages or not ledger.tells_of_stop(session, run, messages[-1]):
+            letter = letters.write_failure(run, dag, failed_tasks, messages)
+            ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
+
+
+def drain_outbox(stores: Stores) -> dict[str, object]:
+    """Send what waits, what was never tried first; one letter per transaction, so that a crash repeats at most one.
+
+    A refused letter goes on waiting and holds up no other; a server that is down ends the attempt.
+    """
+    with stores.warehouse.transaction() as session:
+        waiting = ledger.waiting_letters(session)
+    sent, refusals = 0, []
+    for message_id in waiting:
+        try:
+            sent += _send(stores, message_id)
+        except (MailUnavailable, MailRefused, ValueError) as error:  # ValueError: another release wrote what we cannot read
+            refusals.append(str(error))
+            with stores.warehouse.transaction() as session:
+                ledger.mark_failed(session, message_id, str(error))
+            if isinstance(error, MailUnavailable):
+                break
+    return {"sent": sent, "waiting": len(waiting) - sent, **({"because": refusals[0]} if refusals else {})}
+
+
+def _send(stores: Stores, message_id: str) -> int:
+    smtp = stores.settings.smtp
+    with stores.warehouse.transaction() as session:
+        envelope = ledger.claim_letter(session, message_id)
+        if envelope is None:  # somebody else is sending it
+            return 0
+        message = post.render(
+            envelope.letter,
+            sender=smtp.sender,
+            recipient=envelope.recipient,
+            message_id=message_id,
+            sent_at=envelope.effective_at,
+        )
+        post.send(message, smtp)
+        ledger.mark_sent(session, message_id)
+    return 1

@@ -1,0 +1,68 @@
+"""The open stores of an installation, and the ledger's row about every attempt of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
+
+from perennial.config import Declaration, Settings, load_declaration
+from perennial.errors import Refused, WarehouseUnavailable
+from perennial.records import Run
+from perennial.stores import ledger
+from perennial.stores.registry import Registry
+from perennial.stores.sessions import Database
+
+Result = TypeVar("Result")
+Options = ParamSpec("Options")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the stages of one installation read and write; `attempt` is the number in `ledger.runs` of the stage that does."""
+
+    settings: Settings
+    warehouse: Database
+    registry: Registry
+    attempt: int = 0
+
+    def declaration(self, model: str) -> Declaration:
+        return load_declaration(self.settings.home, model)
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """The stores of an installation; nothing is contacted before it is needed."""
+    database = Database(settings.warehouse_url, "perennial")
+    try:
+        yield Stores(settings, database, Registry(settings.mlflow_uri, settings.mlflow_public_url))
+    finally:
+        database.dispose()
+
+
+def recorded(
+    function: Callable[Concatenate[Stores, Run, Options], Result],
+) -> Callable[Concatenate[Stores, Run, Options], Result]:
+    """Keep one row of `ledger.runs` for every attempt: a row left at `running` belongs to an attempt that died."""
+
+    @wraps(function)
+    def run_recorded(stores: Stores, run: Run, /, *options: Options.args, **named: Options.kwargs) -> Result:
+        with stores.warehouse.transaction() as session:
+            run_id = ledger.start_run(session, run, function.__name__)
+        try:
+            result = function(replace(stores, attempt=run_id), run, *options, **named)
+        except BaseException as error:
+            with suppress(WarehouseUnavailable):  # the stage's own error is the one to show
+                _finish(stores, run_id, "refused" if isinstance(error, Refused) else "failed", str(error) or type(error).__name__)
+            raise
+        _finish(stores, run_id, "ok", None)
+        return result
+
+    return cast("Callable[Concatenate[Stores, Run, Options], Result]", run_recorded)
+
+
+def _finish(stores: Stores, run_id: int, status: Literal["ok", "failed", "refused"], message: str | None) -> None:
+    with stores.warehouse.transaction() as session:
+        ledger.finish_run(session, run_id, status, message)

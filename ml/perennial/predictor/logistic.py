@@ -1,0 +1,46 @@
+"""Logistic regression as our own JSON: no library opens a file, and nothing can execute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import expit
+
+from perennial.predictor.contract import Feature, Linear
+from perennial.predictor.encoding import Matrix
+
+
+def expand_inputs(matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+    """The columns that logistic regression reads, from an encoded matrix.
+
+    A number keeps its column, with the training median (0 without one) where it is missing; a category becomes one
+    0/1 column per known value, all 0 when it is missing or unknown.
+    """
+    return np.column_stack([_expand(matrix[:, position], feature) for position, feature in enumerate(features)])
+
+
+def _expand(column: Matrix, feature: Feature) -> Matrix:
+    if feature.kind == "category":
+        return np.equal(column[:, None], np.arange(len(feature.categories))).astype(np.float64)
+    return np.where(np.isnan(column), feature.median or 0.0, column)[:, None]
+
+
+def predict_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+    """Raw probabilities, one per row."""
+    margin = _weigh(linear, matrix, features).sum(axis=1) + linear.intercept
+    return np.asarray(expit(margin), dtype=np.float64)
+
+
+def contribute_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+    """Contribution of every feature in log-odds: coefficient times standardised value, summed over a category's columns."""
+    weighted = _weigh(linear, matrix, features)
+    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in features]
+    edges = np.concatenate([[0], np.cumsum(widths)])
+    return np.column_stack([weighted[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)])
+
+
+def _weigh(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+    standardised = (expand_inputs(matrix, features) - np.array(linear.means)) / np.array(linear.scales)
+    return np.asarray(standardised * np.array(linear.coefficients), dtype=np.float64)

@@ -1,0 +1,92 @@
+"""What a loaded model says about rows: calibrated scores, and the strongest reasons for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perennial.predictor.calibration import apply_calibrator
+from perennial.predictor.contract import Contract, Feature
+from perennial.predictor.encoding import Matrix, encode, refuse_infinite
+from perennial.predictor.logistic import contribute_linear, predict_linear
+from perennial.predictor.native import NativeBooster, contribute_native, predict_raw
+
+Reasons = NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model ready to score; `booster` is None for logistic regression, `threads` bounds the libraries' own."""
+
+    contract: Contract
+    booster: NativeBooster | None
+    threads: int = 2
+
+    def score(self, frame: pd.DataFrame) -> Matrix:
+        """Calibrated scores in [0, 1], one per row; the order of the columns is irrelevant.
+
+        Raises:
+            SchemaMismatch: columns are missing, retyped or infinite.
+        """
+        return self.score_matrix(encode(frame, self.contract.features))
+
+    def explain(self, frame: pd.DataFrame, count: int) -> list[tuple[str, ...]]:
+        """The `count` strongest reasons of every row, strongest first: `+ recency_days = 41` raised the score.
+
+        Ties go to the feature that stands first in the contract; a missing value reads `unknown`.
+        """
+        return [tuple(row) for row in self.explain_matrix(encode(frame, self.contract.features), count)]
+
+    def score_matrix(self, matrix: Matrix) -> Matrix:
+        """`score` for rows that are encoded already."""
+        return apply_calibrator(self.contract.calibrator, self._predict(matrix))
+
+    def explain_matrix(self, matrix: Matrix, count: int) -> Reasons:
+        """`explain` for rows that are encoded already: an array of texts, rows by `count` (at most one per feature)."""
+        contributions = self._contribute(matrix)
+        # A stable sort keeps the features' order among equals.
+        strongest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :count]
+        texts = np.empty(strongest.shape, dtype=object)
+        for position, feature in enumerate(self.contract.features):
+            rows, places = np.nonzero(strongest == position)
+            texts[rows, places] = _write_reasons(feature, matrix[rows, position], contributions[rows, position] < 0)
+        return texts
+
+    def _predict(self, matrix: Matrix) -> Matrix:
+        features = self.contract.features
+        refuse_infinite(matrix, features)
+        if len(matrix) == 0:
+            return np.empty(0)
+        if self.contract.linear is not None:
+            return predict_linear(self.contract.linear, matrix, features)
+        assert self.booster is not None
+        return predict_raw(self.booster, matrix, features, threads=self.threads)
+
+    def _contribute(self, matrix: Matrix) -> Matrix:
+        features = self.contract.features
+        if self.contract.linear is not None:
+            return contribute_linear(self.contract.linear, matrix, features)
+        if len(matrix) == 0:
+            return np.empty((0, len(features)))
+        assert self.booster is not None
+        return contribute_native(self.booster, matrix, features, threads=self.threads)
+
+
+def _write_reasons(feature: Feature, values: Matrix, lowers: NDArray[np.bool_]) -> list[str]:
+    """One text per row; every distinct value is written only once, for most rows share theirs."""
+    distinct, places = np.unique(values, return_inverse=True)
+    shown = [_show_value(feature, float(value)) for value in distinct]
+    return [f"{'-' if low else '+'} {feature.name} = {shown[place]}" for place, low in zip(places, lowers, strict=True)]
+
+
+def _show_value(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return "unknown"
+    if feature.kind == "category":
+        return feature.categories[int(value)]
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"

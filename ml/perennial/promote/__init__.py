@@ -1,0 +1,45 @@
+"""Who may become champion, and how the alias moves without a moment in which nobody knows the champion.
+
+The ledger is the truth, the alias its projection. Under one lock for each model: reconcile the two; decide; check that
+the version's files load; write the intent; move the alias; mark it applied. Each step is committed before the next
+begins, so a crash leaves an open intent at worst, which the next reconcile finishes or undoes:
+
+    crash after ...     ledger     alias      the next reconcile
+    the lock            champion   champion   finds nothing; the rerun starts anew
+    the intent          intended   champion   checks the files again, moves the alias, marks it applied
+    moving the alias    intended   moved      checks the files again, marks it applied
+    marking it applied  applied    moved      finds nothing; the rerun finds its work done
+"""
+
+from perennial.promote.choosing import (
+    check_cooldown,
+    choose_challenger,
+    choose_evaluation,
+    choose_forced,
+    choose_former_champion,
+    list_reasons_to_ask,
+    must_ask,
+)
+from perennial.promote.history import History, find_champion, find_taken_back, list_champions
+from perennial.promote.protocol import Alias, Book, Throne, promote, reconcile, rehearse, roll_back
+
+__all__ = [
+    "Alias",
+    "Book",
+    "History",
+    "Throne",
+    "check_cooldown",
+    "choose_challenger",
+    "choose_evaluation",
+    "choose_forced",
+    "choose_former_champion",
+    "find_champion",
+    "find_taken_back",
+    "list_champions",
+    "list_reasons_to_ask",
+    "must_ask",
+    "promote",
+    "reconcile",
+    "rehearse",
+    "roll_back",
+]

@@ -1,0 +1,44 @@
+"""A question to a person: may this version become champion?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from perennial.records.runs import Purpose
+
+Answer = Literal["approve", "reject"]
+AnswerSource = Literal["airflow", "shell"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked, and the answer once there is one. At most one question of a model is open.
+
+    Attributes:
+        champion_version: the one it was compared with; an approval counts only while it still serves.
+        because: why a person is asked, a sentence each.
+        deadline: on the clock of the run that asked; without an answer until then the question expires.
+        answered_by: the person; None unless approved or rejected.
+        remark: what the answer adds, or why the question was closed without one.
+        effective_at: the clock of the run that asked.
+    """
+
+    question_id: int
+    model: str
+    as_of: date
+    version: int
+    champion_version: int | None
+    evaluation_id: int
+    because: tuple[str, ...]
+    status: Literal["open", "superseded", "approved", "rejected", "expired"]
+    deadline: datetime
+    purpose: Purpose
+    effective_at: datetime
+    answered_by: str | None = None
+    answer_source: AnswerSource | None = None
+    remark: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.model}, question {self.question_id} about version {self.version}"

@@ -1,0 +1,89 @@
+"""What a model card is written from, beside the records of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from math import isfinite
+from typing import Literal
+
+from perennial.records.intervals import Interval
+from perennial.records.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class LoggedTraining:
+    """What the registry remembers of a training.
+
+    Attributes:
+        metrics: name -> value, out of fold unless the name says otherwise.
+        fold_aucs: fold, counted from 1 -> AUC; learning_curve: number of training as_ofs -> AUC on the last fold.
+        importances: feature -> share of the gain.
+        alarms: sentences about what looked suspicious and did not stop the training.
+        pictures: name -> PNG.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    fold_aucs: Mapping[int, float] = field(default_factory=dict)
+    learning_curve: Mapping[int, float] = field(default_factory=dict)
+    importances: Mapping[str, float] = field(default_factory=dict)
+    alarms: str = ""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatedVerdict:
+    """A verdict with the clock of the run that judged."""
+
+    evaluation_id: int
+    effective_at: datetime
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to a person about a version, with the clock of its answer or closing; None while it is open."""
+
+    effective_at: datetime
+    because: tuple[str, ...]
+    status: Literal["open", "superseded", "approved", "rejected", "expired"]
+    answered_by: str | None
+    remark: str | None
+    answered_effective_at: datetime | None
+
+
+@dataclass(frozen=True)
+class BuiltDay:
+    """A snapshot that a version learned from or was held to.
+
+    Attributes:
+        quarantined: entities that were rejected.
+        known_rule: source -> how its times were read when the snapshot was built.
+    """
+
+    as_of: date
+    rows: int
+    quarantined: int
+    purpose: str
+    known_rule: Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class ServedDay:
+    """How good one publication turned out to be; `auc` is NaN when only one class came true."""
+
+    publication_id: int
+    as_of: date
+    version: int
+    rows: int
+    positives: int
+    auc: Interval
+    log_loss: float
+    mean_score: float
+    base_rate: float
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether both classes came true, so that there is an AUC."""
+        return isfinite(self.auc.estimate)

@@ -1,0 +1,111 @@
+"""A challenger under test against one champion, and the evidence gathered so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from perennial.records.intervals import Interval
+
+Side = Literal["superiority", "renewal"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One evaluation of the sequential test.
+
+    Attributes:
+        as_ofs: that were judged on, oldest first; those of the look before stand at the beginning.
+        estimate, standard_error: of the gain in AUC over all of them, clustered by entity.
+        information: share of what the last look will know, in (0, 1].
+        spent: error spent up to and including this look, at most the contest's alpha.
+        boundary: so many standard errors must the gain lie above 0 (a renewal: above minus the margin).
+    """
+
+    as_ofs: tuple[date, ...]
+    estimate: float
+    standard_error: float
+    information: float
+    spent: float
+    boundary: float
+
+    @property
+    def lower(self) -> float:
+        """Lower bound of the gain that holds over all looks together."""
+        return self.estimate - self.boundary * self.standard_error
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A challenger against one champion, with an error budget of its own; while it is open the challenger is a shadow.
+
+    Attributes:
+        side: `superiority` asks for a gain; `renewal` for not being worse.
+        alpha: probability of a false promotion over all its looks, drawn from the account when it was opened.
+        last_look, overlap: as_ofs of the last look, and the distance in as_ofs from which on label periods do not overlap;
+            fixed when it was opened, whatever the model's file says later.
+        opened_for: the as_of of its first comparison.
+        looks: oldest first.
+    """
+
+    contest_id: int
+    model: str
+    challenger_version: int
+    champion_version: int
+    side: Side
+    alpha: float
+    last_look: int
+    overlap: int
+    status: Literal["open", "promoted", "rejected", "exhausted", "displaced", "ended"]
+    opened_for: date
+    effective_at: datetime
+    looks: tuple[Look, ...] = ()
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One thing that a promotion must not harm.
+
+    Attributes:
+        name: what was looked at, such as `log_loss` or `income = 50-74K`.
+        gain: of the challenger, in the guard's unit, positive is better; None when it was not judged.
+        tolerated: loss that is borne, in the same unit, at least 0.
+        state: `held`; `doubtful` when only the point lies beyond the tolerated loss; `veto` when the whole interval does,
+            corrected for the number of guards; `not judged` when there were too few positives.
+        sentence: the finding in words.
+    """
+
+    name: str
+    gain: Interval | None
+    tolerated: float
+    state: Literal["held", "doubtful", "veto", "not judged"]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class BlastRadius:
+    """What a promotion would change for those who act on the scores, on the newest as_of judged.
+
+    Attributes:
+        top_decile_overlap: share of the champion's top decile that stays in the challenger's, in [0, 1].
+        entering, leaving: entities that come onto and drop off the action list (score at least the threshold).
+        flips: per `segment = value`: share of entities whose prediction changes, in [0, 1].
+        sentence: the same in words.
+    """
+
+    as_of: date
+    entities: int
+    top_decile_overlap: float
+    entering: int
+    leaving: int
+    flips: dict[str, float]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Where a gain comes from: the champion's own recipe on newer rows, and the new recipe on the same rows."""
+
+    new_data: Interval
+    new_recipe: Interval

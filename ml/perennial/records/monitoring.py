@@ -1,0 +1,122 @@
+"""What monitor and decide look at and leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from perennial.records.intervals import Interval
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """Effect sizes of one column, current against reference; `psi` is the population stability index."""
+
+    column: str
+    psi: float
+    reference_mean: float | None
+    current_mean: float | None
+    reference_missing: float
+    current_missing: float
+    is_drifted: bool
+    can_trigger: bool
+
+
+@dataclass(frozen=True)
+class DriftCheck:
+    """What the champion sees now against what it was trained on.
+
+    Attributes:
+        drifted_share: drifted columns among those that can trigger.
+        prediction_shift: relative change of the mean score against the champion's holdout scores.
+        is_drifted: share or shift over its limit.
+        is_restated: the training rows were rebuilt since, so that the reference is not what the version was trained on.
+    """
+
+    model: str
+    as_of: date
+    version: int
+    rows: int
+    features: tuple[FeatureDrift, ...]
+    drifted_share: float
+    prediction_shift: float
+    score_psi: float
+    is_drifted: bool
+    report: str | None = None
+    is_restated: bool = False
+
+
+@dataclass(frozen=True)
+class Realised:
+    """Metrics of one publication once its labels have matured."""
+
+    model: str
+    as_of: date
+    version: int
+    rows: int
+    positives: int
+    auc: Interval
+    log_loss: float
+    mean_score: float
+    base_rate: float
+
+
+class Choice(StrEnum):
+    TRAIN = "TRAIN"
+    SKIP = "SKIP"
+    BLOCK = "BLOCK"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that `decide` looks at; it reads nothing else.
+
+    Attributes:
+        blocked_because: why today's publication was stopped, else None.
+        checks: is_drifted of the last checks that ran, newest first, today's included.
+        auc_loss: holdout AUC of the champion minus its realised AUC (upper doubt already taken off), or None.
+        last_training_at: clock of the last training, whoever asked for it; the cooldown counts from `retrains`.
+        retrains: instants of the trainings asked for by a decision, within the last 30 days or the cooldown if that is longer.
+        newest_matured: newest as_of with matured labels; `newest_trained`: newest as_of the last training had
+            (holdout included); equal means there is nothing new to learn.
+        labels_mature_on: the day on which the labels of the drifted rows mature.
+        timezone: the model's; cooldown and budget count its local days.
+        matured_as_ofs, needed_as_ofs: without a champion: how many training as_ofs have matured, and how many a first
+            training needs (training, embargo and holdout together).
+        left_out: why matured as_ofs can teach nothing, a sentence each.
+    """
+
+    model: str
+    as_of: date
+    clock: datetime
+    blocked_because: str | None
+    champion_version: int | None
+    champion_age_days: int | None
+    checks: tuple[bool, ...]
+    drifted_share: float | None
+    prediction_shift: float | None
+    drifted_columns: tuple[str, ...]
+    auc_loss: float | None
+    last_training_at: datetime | None
+    retrains: tuple[datetime, ...]
+    newest_matured: date | None
+    newest_trained: date | None
+    next_maturity: date
+    labels_mature_on: date | None
+    timezone: str = "UTC"
+    matured_as_ofs: int = 0
+    needed_as_ofs: int = 0
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """TRAIN, SKIP or BLOCK; `rule` names the branch that decided, `sentence` is for people."""
+
+    model: str
+    as_of: date
+    choice: Choice
+    rule: str
+    sentence: str
+    evidence: Evidence

@@ -1,0 +1,59 @@
+"""What score looks at and leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One complete set of scores; `status` is building, live, replaced or blocked."""
+
+    publication_id: int
+    model: str
+    as_of: date
+    version: int
+    attempt: int
+    status: Literal["building", "live", "replaced", "blocked"]
+    rows: int
+    mean_score: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted while a snapshot was scored, before a row is published.
+
+    Attributes:
+        rows: scored rows; `expected_rows`: what the ledger says the snapshot holds.
+        doubles: entities that came more than once; `missing`: scores that are NaN; `outside`: scores not in [0, 1].
+        former_mean: mean score of the newest live publication of an earlier as_of; None when this is the first.
+    """
+
+    rows: int
+    expected_rows: int
+    doubles: int
+    missing: int
+    outside: int
+    mean: float
+    former_mean: float | None
+
+
+@dataclass(frozen=True)
+class ScoringRules:
+    """What `perennial.score` decides while the store publishes; the store imports no stage, so it is handed them.
+
+    Attributes:
+        check: why the scores must not be published, in sentences; none when they may.
+        rank: ranks of scores that stand in the order of their entities; `cut`: deciles of ranks.
+    """
+
+    check: Callable[[Tally], tuple[str, ...]]
+    rank: Callable[[NDArray[np.float64]], NDArray[np.int64]]
+    cut: Callable[[NDArray[np.int64]], NDArray[np.int64]]

@@ -1,0 +1,144 @@
+"""What compare and promote leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from perennial.records.contests import Attribution, BlastRadius, Guard, Look
+from perennial.records.intervals import Interval
+
+MoveKind = Literal["promote", "renewal", "rollback", "manual", "forced"]
+
+METRIC_NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "precision_at_recall": "precision at the guarded recall",
+    "calibration_error": "calibration error",
+    "auc_over_recency": "AUC, recency rule",
+    "auc_over_logistic": "AUC, logistic regression",
+    "log_loss_over_logistic": "log-loss, logistic regression",
+}
+"""The metrics of a verdict as people read them, in mails and on cards."""
+
+
+class Outcome(StrEnum):
+    PROMOTE = "PROMOTE"
+    REJECT = "REJECT"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric on the same rows. `gain` is positive when the challenger is better, whatever the metric's direction."""
+
+    metric: str
+    champion: float | None
+    challenger: float
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class SegmentComparison:
+    """AUC within one segment; not judged when too few positives or too few entities carry them."""
+
+    segment: str
+    value: str
+    rows: int
+    positives: int
+    is_judged: bool
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """May the challenger replace the champion? With everything that was looked at.
+
+    Attributes:
+        opponent: `champion`, or `baselines` when there is none yet.
+        reasons: sentences, the deciding one first.
+        judged_again_on: INCONCLUSIVE: the day when there will be more to judge on, else None.
+        side: `first` without a champion; `renewal` when the champion's own recipe was refitted.
+        alpha, looks: of the contest, this look last; empty without a champion.
+        guards: what must not be harmed, each with its finding; those not judged stand here too.
+        doubts: sentences, each of which turns an automatic promotion into a question to a person.
+        attribution: new recipe and new data told apart, when the day has a refit of the champion's recipe.
+    """
+
+    model: str
+    as_of: date
+    outcome: Outcome
+    challenger_version: int
+    champion_version: int | None
+    opponent: Literal["champion", "baselines"]
+    holdout_as_ofs: tuple[date, ...]
+    rows: int
+    positives: int
+    metrics: tuple[MetricComparison, ...]
+    baselines: tuple[MetricComparison, ...]
+    segments: tuple[SegmentComparison, ...]
+    knowledge_lag_days: int
+    reasons: tuple[str, ...]
+    judged_again_on: date | None = None
+    side: Literal["first", "superiority", "renewal"] = "superiority"
+    alpha: float | None = None
+    looks: tuple[Look, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    blast_radius: BlastRadius | None = None
+    doubts: tuple[str, ...] = ()
+    attribution: Attribution | None = None
+
+    def metric(self, name: str) -> MetricComparison:
+        return next(metric for metric in self.metrics if metric.metric == name)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All verdicts of a day, one for each challenger; that on the newest version last."""
+
+    verdicts: tuple[Verdict, ...]
+
+    def about(self, version: int) -> Verdict:
+        return next(verdict for verdict in self.verdicts if verdict.challenger_version == version)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A verdict with its number in the ledger."""
+
+    evaluation_id: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Move:
+    """A movement of the alias champion that may begin: to which version, why, and on which evidence.
+
+    Attributes:
+        kind: `promote` and `renewal` rest on a verdict, `rollback` and `forced` on a person, `manual` was found done by hand.
+    """
+
+    version: int
+    kind: MoveKind
+    reason: str
+    evaluation_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A movement of the alias champion as the ledger knows it; the newest applied one names the champion."""
+
+    promotion_id: int
+    model: str
+    version: int
+    previous_version: int | None
+    kind: MoveKind
+    status: Literal["intended", "applied", "undone"]
+    evaluation_id: int | None
+    reason: str
+    actor: str
+    effective_at: datetime

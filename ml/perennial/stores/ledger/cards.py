@@ -1,0 +1,58 @@
+"""What the ledger knows of one version, for its model card. All SQL: sql/queries/card.sql."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from perennial.records import Contest, DriftCheck
+from perennial.records.cards import Asked, BuiltDay, DatedVerdict, ServedDay
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+
+Record = TypeVar("Record")
+
+
+def verdicts_on(session: Session, model: str, version: int) -> tuple[DatedVerdict, ...]:
+    """Every comparison of a version as challenger, oldest first."""
+    return _fetch(DatedVerdict, session, "verdicts_on", model=model, version=version)
+
+
+def verdicts_against(session: Session, model: str, version: int) -> tuple[DatedVerdict, ...]:
+    """Every comparison in which a version was the champion, oldest first."""
+    return _fetch(DatedVerdict, session, "verdicts_against", model=model, version=version)
+
+
+def contests_of(session: Session, model: str, version: int) -> tuple[Contest, ...]:
+    """Every sequential test in which a version stood on either side, oldest first, without the looks."""
+    return _fetch(Contest, session, "contests_of", model=model, version=version)
+
+
+def questions_about(session: Session, model: str, version: int) -> tuple[Asked, ...]:
+    """What people were asked about a version, and what they said, oldest first."""
+    return _fetch(Asked, session, "questions_about", model=model, version=version)
+
+
+def built_days(session: Session, model: str, as_ofs: Sequence[date]) -> tuple[BuiltDay, ...]:
+    """The snapshots of these days, oldest first."""
+    return _fetch(BuiltDay, session, "built_days", model=model, as_ofs=list(as_ofs))
+
+
+def served_days(session: Session, model: str, version: int) -> tuple[ServedDay, ...]:
+    """The matured outcomes of what a version published and analysts still see, oldest as_of first."""
+    return _fetch(ServedDay, session, "served", model=model, version=version)
+
+
+def checks_of(session: Session, model: str, version: int, *, limit: int) -> tuple[DriftCheck, ...]:
+    """The newest drift checks of what a version scored, newest first."""
+    values = {"model": model, "version": version, "limit": limit}
+    found = session.execute(queries.load("card")["checks_of"], values).scalars()
+    return tuple(TypeAdapter(DriftCheck).validate_python(evidence) for evidence in found)
+
+
+def _fetch(kind: type[Record], session: Session, name: str, /, **values: object) -> tuple[Record, ...]:
+    reader = TypeAdapter(kind)
+    return tuple(reader.validate_python(dict(row)) for row in session.execute(queries.load("card")[name], values).mappings())

@@ -1,0 +1,66 @@
+"""Published scores, and how good they turned out to be. `stores.warehouse` writes publications; here they are read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from perennial.records import Publication, Realised, Run
+from perennial.stores.ledger.statements import execute, fetch_all, fetch_one
+from perennial.stores.sessions import Session
+
+
+def live_publication(session: Session, model: str, as_of: date) -> Publication | None:
+    """The live scores of the day."""
+    return fetch_one(Publication, session, "live_publication", model=model, as_of=as_of)
+
+
+def newest_publication(session: Session, model: str) -> Publication | None:
+    """The newest live scores: what analysts see."""
+    return fetch_one(Publication, session, "newest_publication", model=model)
+
+
+def former_mean_score(session: Session, model: str, as_of: date) -> float | None:
+    """Mean of the newest live scores before the day."""
+    return execute(session, "former_mean_score", model=model, as_of=as_of).scalar()
+
+
+def blocked_because(session: Session, model: str, as_of: date) -> str | None:
+    """Why the day has no scores of its own: what the suites or the checks of the publication said; else None."""
+    return execute(session, "blocked_because", model=model, as_of=as_of).scalar()
+
+
+def outcome_of(session: Session, publication: Publication) -> Realised | None:
+    """How good a publication turned out to be; None while its labels mature."""
+    return fetch_one(Realised, session, "outcome_of", publication_id=publication.publication_id)
+
+
+def without_outcome(session: Session, model: str, *, until: date) -> tuple[Publication, ...]:
+    """Live publications up to a day (the newest whose labels have matured) without an outcome, oldest first."""
+    return fetch_all(Publication, session, "without_outcome", model=model, until=until)
+
+
+def record_outcome(session: Session, run: Run, publication: Publication, realised: Realised) -> None:
+    """Keep what the matured labels say about a publication."""
+    execute(
+        session,
+        "record_outcome",
+        publication_id=publication.publication_id,
+        model=realised.model,
+        as_of=realised.as_of,
+        version=realised.version,
+        rows=realised.rows,
+        positives=realised.positives,
+        auc=realised.auc.estimate,
+        auc_low=realised.auc.low,
+        auc_high=realised.auc.high,
+        auc_standard_error=realised.auc.standard_error,
+        log_loss=realised.log_loss,
+        mean_score=realised.mean_score,
+        base_rate=realised.base_rate,
+        effective_at=run.clock,
+    )
+
+
+def outcomes(session: Session, model: str, *, known_by: datetime, limit: int, version: int | None = None) -> tuple[Realised, ...]:
+    """The newest outcomes that were known at an instant (of one version, if asked), newest as_of first."""
+    return fetch_all(Realised, session, "outcomes", model=model, known_by=known_by, limit=limit, version=version)

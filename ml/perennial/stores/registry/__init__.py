@@ -1,0 +1,11 @@
+"""MLflow: trainings, their versions, and the alias `champion`. The only user of the library.
+
+The alias is a projection of the ledger (`perennial.promote`); nothing here decides. Model files travel as plain artifacts, in
+the libraries' own formats beside our JSON: no pickle, no pyfunc, and no flavour that would load them for us.
+"""
+
+from perennial.stores.registry.artifacts import read_card, read_report
+from perennial.stores.registry.environment import prepare_mlflow
+from perennial.stores.registry.server import ChampionAlias, Registry
+
+__all__ = ["ChampionAlias", "Registry", "prepare_mlflow", "read_card", "read_report"]

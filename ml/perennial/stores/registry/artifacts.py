@@ -1,0 +1,59 @@
+"""Files of a run, fetched without the library: a web server that shows them stays small."""
+
+from __future__ import annotations
+
+from datetime import date
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from perennial.errors import RegistryUnavailable, VersionMissing
+
+REPORTS = "reports"
+CARD = "card"
+CARD_PAGE = "model_card.html"
+ANSWER_SECONDS = 15.0
+
+
+def name_report(as_of: date) -> str:
+    """Where the report of a day stands among the artifacts of a run."""
+    return f"{REPORTS}/{as_of}.html"
+
+
+def read_report(mlflow_uri: str, mlflow_run_id: str, as_of: date) -> bytes:
+    """The drift report of a day.
+
+    Raises:
+        VersionMissing: the registry has lost it.
+        RegistryUnavailable: nobody answers.
+    """
+    return read_artifact(mlflow_uri, mlflow_run_id, name_report(as_of))
+
+
+def read_card(mlflow_uri: str, mlflow_run_id: str) -> bytes:
+    """The model card of the version that a run trained, as a page.
+
+    Raises:
+        VersionMissing: no card was written yet, or the registry has lost it.
+        RegistryUnavailable: nobody answers.
+    """
+    return read_artifact(mlflow_uri, mlflow_run_id, f"{CARD}/{CARD_PAGE}")
+
+
+def read_artifact(mlflow_uri: str, mlflow_run_id: str, path: str) -> bytes:
+    """One file of a run.
+
+    Raises:
+        VersionMissing: the run has no such file.
+        RegistryUnavailable: nobody answers.
+    """
+    query = urlencode({"path": path, "run_uuid": mlflow_run_id})
+    try:
+        with urlopen(f"{mlflow_uri.rstrip('/')}/get-artifact?{query}", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own server
+            content: bytes = answer.read()
+    except HTTPError as error:
+        error.close()
+        raise VersionMissing(f"MLflow at {mlflow_uri} has no {path} in run {mlflow_run_id}.") from error
+    except (URLError, OSError) as error:
+        raise RegistryUnavailable(f"MLflow at {mlflow_uri} does not answer: {error}") from error
+    return content

@@ -1,0 +1,148 @@
+"""Connections to PostgreSQL: what every one of them sets, and transactions that commit as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from perennial.errors import WarehouseBusy, WarehouseUnavailable
+
+Session: TypeAlias = Connection
+"""One open transaction; who takes a session never commits."""
+
+CONNECT_TIMEOUT_SECONDS = 10
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
+INSUFFICIENT_PRIVILEGE = "42501"  # likewise
+LENT = "lent"  # the savepoint at which a lent connection begins
+PARAMETERS = {
+    # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
+    "client_connection_check_interval": "1s",
+    "idle_in_transaction_session_timeout": "15min",  # a training reads, thinks outside any transaction, then writes
+    "lock_timeout": "2min",  # a rerun beside a survivor waits for it at most so long
+    "statement_timeout": "30min",
+    "timezone": "UTC",  # checksums are taken over text: instants must always read the same
+    "extra_float_digits": "1",  # and so must floats: the shortest text that gives the same bits
+    "jit": "off",  # compiling costs more than it saves on queries of one or two seconds
+}
+
+
+class Database:
+    """One PostgreSQL database under one role. It keeps no connection: each transaction opens its own and closes it."""
+
+    def __init__(self, url: str, application_name: str = "perennial") -> None:
+        self.url = url
+        self._arguments = _connect_arguments(url, application_name)
+        self._engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction; commit when the block ends, roll back when it raises.
+
+        Raises:
+            WarehouseUnavailable: the server refused the connection, or it was lost on the way.
+            WarehouseBusy: another attempt held a lock for longer than `lock_timeout`.
+        """
+        try:
+            with self._engine.begin() as session:
+                yield session
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_refused(error):
+                raise WarehouseUnavailable(f"{self.describe()} does not answer: {str(error.orig).strip()}") from error
+            if read_code(error) == LOCK_NOT_AVAILABLE:
+                raise WarehouseBusy(
+                    f"{self.describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
+                    "Nothing was changed; try again once it has ended."
+                ) from error
+            raise
+
+    def url_in_schema(self, schema: str) -> str:
+        """The same database, under the same parameters, for a library that keeps its own tables: they go to this schema."""
+        options = f"{self._arguments['options']} -c search_path={schema}"
+        url = make_url(self.url).update_query_dict({**self._arguments, "options": options})
+        return url.render_as_string(hide_password=False)
+
+    def dispose(self) -> None:
+        """Forget the engine; nothing stays open."""
+        self._engine.dispose()
+
+    def describe(self) -> str:
+        """Server, database and role, for a sentence; no password."""
+        url = make_url(self.url)
+        return f"PostgreSQL at {url.host or 'the local socket'}:{url.port or 5432}, database {url.database}, role {url.username}"
+
+
+def take_lock(session: Session, *parts: object) -> None:
+    """Wait for the lock named by `parts`; it is given back when the transaction ends."""
+    name = "\x1f".join(str(part) for part in parts)
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def run_script(session: Session, statements: str) -> None:
+    """Run SQL text from a file as it stands: several statements, no parameters, `%` and `:` mean themselves."""
+    session.exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+@contextmanager
+def lend_connection(session: Session) -> Iterator[Engine]:
+    """Give a library that wants an engine of its own this very transaction, with its uncommitted rows and temporary views.
+
+    Its commits do nothing and each of its rollbacks goes back to where the block began, so that one failed
+    statement spoils neither its next one nor ours; when the block ends, all that it wrote is undone.
+    """
+    driver = session.connection.driver_connection
+    registry.register("postgresql.lent", __name__, _LentDialect.__name__)
+    engine = create_engine("postgresql+lent://", creator=lambda: driver, poolclass=StaticPool)
+    session.exec_driver_sql(f"savepoint {LENT}")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        session.exec_driver_sql(f"rollback to savepoint {LENT}")
+
+
+class _LentDialect(PGDialect_psycopg2):
+    """PostgreSQL over a connection that belongs to somebody else: it can neither commit nor close it."""
+
+    supports_statement_cache = True
+
+    def do_commit(self, dbapi_connection: DBAPIConnection) -> None:
+        """Leave the commit to the owner."""
+
+    def do_rollback(self, dbapi_connection: DBAPIConnection) -> None:
+        with closing(dbapi_connection.cursor()) as cursor:
+            cursor.execute(f"rollback to savepoint {LENT}")
+
+    def do_close(self, dbapi_connection: DBAPIConnection) -> None:
+        """Leave the connection open."""
+
+    def do_terminate(self, dbapi_connection: DBAPIConnection) -> None:
+        """Leave the connection open."""
+
+
+def _connect_arguments(url: str, application_name: str) -> dict[str, str]:
+    own = " ".join(f"-c {name}={value}" for name, value in PARAMETERS.items())
+    given = make_url(url).query.get("options", "")
+    return {
+        "application_name": application_name,
+        "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+        "options": f"{own} {given}".strip(),
+    }
+
+
+def read_code(error: DBAPIError) -> str | None:
+    """PostgreSQL's code of an error, if the server sent one."""
+    code: str | None = getattr(error.orig, "pgcode", None)
+    return code
+
+
+def _is_refused(error: DBAPIError) -> bool:
+    """A failure before there was a session: SQLAlchemy has no statement to show for it."""
+    return error.statement is None and type(error.orig).__name__ == "OperationalError"

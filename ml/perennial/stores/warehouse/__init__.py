@@ -1,0 +1,42 @@
+"""PostgreSQL in and out: schema, snapshots, labels, reads and publications.
+
+In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_rejects`, `read_snapshot`; and of a training:
+`label_delivery`, `build_labels`, `read_training_set`.
+"""
+
+from perennial.stores.warehouse.audit import open_audit
+from perennial.stores.warehouse.copying import copy_frame
+from perennial.stores.warehouse.labels import build_labels, judge_delivery, label_delivery
+from perennial.stores.warehouse.migrations import check_ledger, migrate, render_migrations
+from perennial.stores.warehouse.point_in_time import first_covered_day
+from perennial.stores.warehouse.publishing import ScoringJob, publish
+from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
+from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
+from perennial.stores.warehouse.sync import sync
+from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
+
+__all__ = [
+    "ScoringJob",
+    "build_labels",
+    "build_snapshot",
+    "check_columns",
+    "check_ledger",
+    "copy_frame",
+    "describe_features",
+    "first_covered_day",
+    "is_restated",
+    "judge_delivery",
+    "label_delivery",
+    "migrate",
+    "open_audit",
+    "publish",
+    "quarantine_rows",
+    "read_columns",
+    "read_labels",
+    "read_scores",
+    "read_snapshot",
+    "read_training_set",
+    "remove_rejects",
+    "render_migrations",
+    "sync",
+]

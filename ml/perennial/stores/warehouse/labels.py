@@ -1,0 +1,158 @@
+"""Labels: what labels.sql gives for the cohort of one matured day, and whether its source had delivered by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from statistics import median
+
+from sqlalchemy import text
+
+from perennial.config import Declaration, Model
+from perennial.errors import ConfigError, GrainViolated, SnapshotMissing
+from perennial.records import Column, Run, Snapshot
+from perennial.stores import queries
+from perennial.stores.sessions import Session, take_lock
+from perennial.stores.warehouse.days import Day, record_rows, replace_rows
+from perennial.stores.warehouse.point_in_time import Bounds, label_bounds, open_views
+from perennial.stores.warehouse.tables import check_entity
+from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+
+LABEL = Column("label", "smallint")
+LABEL_TYPES = ("smallint", "integer", "bigint", "boolean")
+USUAL_WEEKS = 8
+WEEK_DAYS = 7
+
+
+def build_labels(session: Session, declaration: Declaration, run: Run, as_of: date) -> Snapshot:
+    """Replace labels.<model> of one day by what labels.sql gives for the cohort of its snapshot, one row each.
+
+    The caller has seen to it that the day has matured on the run's clock (`Model.matured_at`, `label_delivery`).
+
+    Raises:
+        SnapshotMissing: there is no snapshot, so no cohort.
+        GrainViolated: an entity stands twice, is null, is missing, lies outside the cohort, or its label is not 0 or 1.
+        ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
+    """
+    model = declaration.model
+    file = f"sql/{model.name}/labels.sql"
+    take_lock(session, model.name, as_of)
+    day = Day(declaration, as_of, "labels", (LABEL,))
+    with (
+        open_views(session, declaration, label_bounds(model, as_of)),
+        _open_cohort(session, day),
+        open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
+    ):
+        check_entity(file, columns, model.entity.type)
+        _check_label_columns(file, columns)
+        replace_rows(session, day, known_at=model.matured_at(as_of))
+        _check_cohort(session, day)
+    return record_rows(session, day, run)
+
+
+def label_delivery(session: Session, declaration: Declaration, as_of: date, clock: datetime) -> str | None:
+    """Say why the source of an `absence_of` label may not have delivered the whole horizon of `as_of` yet, or None.
+
+    Only facts learned by the clock of the run (and within the grace) speak. Other labels count what is there: always None.
+    """
+    model = declaration.model
+    absent = model.label.absence_of
+    if absent is None:
+        return None
+    known_until = min(clock, model.matured_at(as_of))
+    bounds = Bounds(as_of, known_until + timedelta(microseconds=1), known_until)
+    # What is usual is measured over eight weeks, however far the queries look back.
+    guarded = {absent: model.sources[absent].model_copy(update={"lookback_days": WEEK_DAYS * USUAL_WEEKS})}
+    watched = declaration.model_copy(update={"model": model.model_copy(update={"sources": guarded})})
+    with open_views(session, watched, bounds):
+        days = _count_days(session, model, absent)
+    return judge_delivery(model, as_of, days)
+
+
+def judge_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str | None:
+    """Why the horizon of `as_of` may be incomplete, or None.
+
+    The newest fact must lie on the last local day of the horizon or later, and each week of the horizon must hold its
+    share (`min_weekly_volume`) of the median of the eight weeks before `as_of`, as far as history goes back, at least one.
+    Single days may be empty: shops close on Christmas Day.
+
+    Args:
+        model: horizon and limits.
+        as_of: the first day of the horizon.
+        days: facts per local day, before and after `as_of`; days without facts may be left out.
+    """
+    source, horizon = model.label.absence_of, model.label.horizon_days
+    last = as_of + timedelta(days=horizon - 1)
+    newest = max(days, default=None)
+    if newest is None or newest < last:
+        return f"{model.name}, as_of {as_of}: the newest fact of {source} is of {newest}; labels need it up to {last}."
+    usual = _usual_week(as_of, days)
+    if not usual:
+        return (
+            f"{model.name}, as_of {as_of}: {source} holds no usual week before this day to measure its delivery by: labels "
+            "need at least one."
+        )
+    for week in range(0, horizon, WEEK_DAYS):
+        length = min(WEEK_DAYS, horizon - week)
+        begins = as_of + timedelta(days=week)
+        volume = _sum_days(days, begins, length)
+        needed = model.label.min_weekly_volume * usual * length / WEEK_DAYS
+        if volume < needed:
+            return (
+                f"{model.name}, as_of {as_of}: {source} holds {volume} facts in the {length} days from {begins}, and its usual "
+                f"week {usual:.0f}: at least {needed:.0f} must be there, else an outage would look like an outcome."
+            )
+    return None
+
+
+def _usual_week(as_of: date, days: Mapping[date, int]) -> float:
+    begins = [as_of - timedelta(days=WEEK_DAYS * week) for week in range(1, USUAL_WEEKS + 1)]
+    first = min(days)
+    volumes = [_sum_days(days, begin, WEEK_DAYS) for begin in begins if begin >= first]
+    return float(median(volumes)) if volumes else 0.0
+
+
+def _sum_days(days: Mapping[date, int], begins: date, length: int) -> int:
+    return sum(days.get(begins + timedelta(days=offset), 0) for offset in range(length))
+
+
+def _count_days(session: Session, model: Model, source: str) -> dict[date, int]:
+    event_at = f'"{model.sources[source].event_at}"'
+    statement = f"""
+        select ({event_at} at time zone :timezone)::date as day, count(*) as facts
+        from pg_temp."{source}" group by 1"""  # noqa: S608 - checked identifiers
+    return {row.day: row.facts for row in session.execute(text(statement), {"timezone": model.timezone})}
+
+
+@contextmanager
+def _open_cohort(session: Session, day: Day) -> Iterator[None]:
+    statement = f'create temporary view cohort as select entity_id from features."{day.model}" where as_of = :as_of'  # noqa: S608 - checked
+    session.execute(text(statement), {"as_of": day.as_of})
+    if not session.execute(queries.load("warehouse")["cohort_exists"]).scalar_one():
+        raise SnapshotMissing(
+            f"{day.model}, as_of {day.as_of}: there is no snapshot, so nobody to label: run refresh for it first."
+        )
+    yield
+    session.exec_driver_sql("drop view if exists pg_temp.cohort")
+
+
+def _check_label_columns(file: str, columns: tuple[Column, ...]) -> None:
+    types = {column.name: column.type for column in columns}
+    if set(types) != {ENTITY, "label"} or types["label"] not in LABEL_TYPES:
+        raise ConfigError(f"{file} must give entity_id and label (0 or 1, one of {', '.join(LABEL_TYPES)}); found {types}.")
+
+
+def _check_cohort(session: Session, day: Day) -> None:
+    """Labels and snapshot hold the same entities."""
+    statement = f"""
+        select count(*) filter (where cohort.entity_id is null) as outside,
+            count(*) filter (where labelled.entity_id is null) as unlabelled
+        from (select entity_id from {day.table} where as_of = :as_of) labelled
+        full join pg_temp.cohort on labelled.entity_id = cohort.entity_id"""  # noqa: S608 - checked identifiers
+    found = session.execute(text(statement), {"as_of": day.as_of}).one()
+    if found.outside or found.unlabelled:
+        raise GrainViolated(
+            f"{day} gives {found.outside} entities outside the cohort and none for {found.unlabelled} inside it: "
+            "begin it with `from cohort left join ...`."
+        )

@@ -1,0 +1,129 @@
+"""Attempts to publish a day, as the ledger numbers them, and the fence between an attempt and its successor.
+
+The row of an attempt is committed before the publishing transaction begins: only so can a later attempt, made beside a
+survivor or after a kill, see it and take over. A survivor then fails at its fence and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from perennial.config import Declaration
+from perennial.errors import SnapshotMissing, Superseded
+from perennial.predictor import Predictor, hash_manifest
+from perennial.records import Run, ScoringRules, Version
+from perennial.stores import queries
+from perennial.stores.sessions import Database, Session, take_lock
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """What is published, and what must hold for it.
+
+    Attributes:
+        version: what the ledger knows of the predictor; its manifest becomes the publication's artifact hash.
+        rules: of `perennial.score`, asked before a row is written.
+        audit: looks at the new rows of scores.<model> inside the publishing transaction, before anybody else can
+            see them; sentences say why they must not be published (the suite `scores`).
+        code_version: of the program that publishes.
+    """
+
+    declaration: Declaration
+    predictor: Predictor
+    version: Version
+    rules: ScoringRules
+    audit: Callable[[Session], Sequence[str]]
+    code_version: str
+
+    @property
+    def model(self) -> str:
+        return self.declaration.model.name
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One row of ledger.publications at `building`."""
+
+    publication_id: int
+    attempt: int
+    run: Run
+
+
+def open_attempt(database: Database, run: Run, job: ScoringJob) -> Attempt:
+    """Commit the row of the next attempt; earlier ones that have not published may not publish any more.
+
+    Waits for a publication of the same day that is under way: the lock is the same.
+
+    Raises:
+        SnapshotMissing: the day has no snapshot that passed its suites.
+    """
+    named = queries.load("publishing")
+    with database.transaction() as session:
+        take_lock(session, run.model, run.as_of)
+        _, checksum = find_snapshot(session, run)
+        session.execute(named["fence_off_attempts"], _key(run))
+        values = {
+            "version": job.version.version,
+            "snapshot_checksum": checksum,
+            "manifest_hash": hash_manifest(job.version.manifest),
+            "config_hash": job.declaration.model.config_hash,
+            "query_hash": job.declaration.query_hash,
+            "code_version": job.code_version,
+            "purpose": run.purpose,
+            "effective_at": run.clock,
+        }
+        row = session.execute(named["open_attempt"], _key(run) | values).one()
+        return Attempt(row.publication_id, row.attempt, run)
+
+
+def find_snapshot(session: Session, run: Run) -> tuple[int, str]:
+    """Rows and checksum of the day's valid snapshot.
+
+    Raises:
+        SnapshotMissing: there is none.
+    """
+    row = session.execute(queries.load("publishing")["find_snapshot"], _key(run)).one_or_none()
+    if row is None or row.status != "valid":
+        found = "no snapshot" if row is None else f"a snapshot that is {row.status}"
+        raise SnapshotMissing(
+            f"{run}: found {found}, and only a valid one is scored; the former scores stay. "
+            f"Run refresh and validate for this as_of first."
+        )
+    return row.rows, row.checksum
+
+
+def find_former_mean(session: Session, run: Run) -> float | None:
+    """Mean score of the newest live publication of an earlier as_of; the same on a rerun."""
+    found: float | None = session.execute(queries.load("publishing")["former_mean"], _key(run)).scalar_one_or_none()
+    return found
+
+
+def pass_fence(session: Session, attempt: Attempt, checksum: str) -> None:
+    """Go on only as the newest attempt; from here until the end of the transaction no other can take over.
+
+    Raises:
+        Superseded: another attempt took over.
+    """
+    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "snapshot_checksum": checksum}
+    if session.execute(queries.load("publishing")["pass_fence"], values).rowcount != 1:
+        raise Superseded(f"{attempt.run}: attempt {attempt.attempt} was taken over by a later one and has written nothing.")
+
+
+def make_live(session: Session, attempt: Attempt, rows: int, mean_score: float) -> float:
+    """Put this publication in the place of the day's former one; the seconds since the attempt began."""
+    session.execute(queries.load("publishing")["replace_live"], _key(attempt.run))
+    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "rows": rows, "mean_score": mean_score}
+    seconds: float = session.execute(queries.load("publishing")["make_live"], values).scalar_one()
+    return seconds
+
+
+def block_attempt(database: Database, attempt: Attempt, message: str) -> None:
+    """Write down why nothing was published, in a transaction of its own: the publishing one was rolled back."""
+    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "message": message}
+    with database.transaction() as session:
+        session.execute(queries.load("publishing")["block_attempt"], values)
+
+
+def _key(run: Run) -> dict[str, object]:
+    return {"model": run.model, "as_of": run.as_of}

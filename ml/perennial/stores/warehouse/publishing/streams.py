@@ -1,0 +1,187 @@
+"""A snapshot out of PostgreSQL and its scores back in, with the reader, the model and the writer at work at once.
+
+Two passes, both over the same moment (REPEATABLE READ) and in the order of entity_id: ranks are known only when all
+scores are. The first pass keeps score, rank and decile (18 bytes a row, twice that while they are ranked); the second
+reads again, finds the reasons and writes. All else is a few blocks, whatever the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Event
+from typing import cast
+
+import numpy as np
+from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - named as the class it is
+from sqlalchemy import text
+
+from perennial.config import Model
+from perennial.errors import SchemaMismatch
+from perennial.predictor import Feature, Predictor
+from perennial.records import Run, ScoringRules, Tally
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
+from perennial.stores.warehouse.publishing.wire import (
+    HEADER,
+    SCORE_COLUMNS,
+    TRAILER,
+    Block,
+    Ids,
+    Matrix,
+    Rows,
+    ScoredBlock,
+    encode_entity_in_sql,
+    encode_in_sql,
+    write_rows,
+)
+from perennial.stores.warehouse.tables import read_columns
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The snapshot of a day, as one REPEATABLE READ transaction sees it; rows come in the order of entity_id."""
+
+    session: Session
+    model: Model
+    run: Run
+
+    def read(self, features: tuple[Feature, ...]) -> Generator[Block, None, None]:
+        """Stream the rows with these features, encoded, in blocks. To be closed by who reads: a thread stands behind it.
+
+        Raises:
+            SchemaMismatch: features.<model> lacks a feature, or carries it with another type.
+        """
+        connection, stop = _driver(self.session), Event()
+        width = self._measure_entity()
+        pipe, rows = Pipe(stop), Rows(width, len(features))
+        statement = self._write_statement(features, width)
+
+        def copy_out() -> None:
+            with connection.cursor() as cursor:
+                cursor.copy_expert(statement, pipe)
+            pipe.close()
+
+        with run_beside(copy_out, stop, connection.cancel):
+            while block := pipe.get():
+                yield rows.take(block)
+            rows.check_end()
+
+    def _measure_entity(self) -> int:
+        """Bytes of the longest text entity, 0 for bigint."""
+        if self.model.entity.type == "bigint":
+            return 0
+        longest = f"select max(length(convert_to(entity_id, 'UTF8'))) from {self._table} where as_of = :as_of"  # noqa: S608 - checked
+        return self.session.execute(text(longest), {"as_of": self.run.as_of}).scalar_one() or 1
+
+    def _write_statement(self, features: tuple[Feature, ...], width: int) -> bytes:
+        types = {column.name: column.type for column in read_columns(self.session, self.model.name)}
+        missing = [feature.name for feature in features if feature.name not in types]
+        if missing:
+            raise SchemaMismatch(f"{self.run}: {self._table} lacks {', '.join(missing)}, which the champion was trained with.")
+        encoded = [encode_in_sql(feature, types[feature.name]) for feature in features]
+        listed = ", ".join([encode_entity_in_sql(width), *(expression for expression, _ in encoded)])
+        values = [value for _, bound in encoded for value in bound]
+        query = f"select {listed} from {self._table} where as_of = %s order by entity_id"  # noqa: S608 - checked identifiers
+        with _driver(self.session).cursor() as cursor:
+            bound = cursor.mogrify(query, [*values, self.run.as_of])
+        return b"copy (" + bound + b") to stdout (format binary)"
+
+    @property
+    def _table(self) -> str:
+        return f'features."{self.model.name}"'
+
+
+def score_rows(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
+    """First pass: the scores of all rows in the order of their entities, and how many entities came twice."""
+    scores: list[Matrix] = []
+    doubles, last = 0, None
+    with closing(reader.read(predictor.contract.features)) as blocks:
+        for block in blocks:
+            scores.append(predictor.score_matrix(block.matrix))
+            doubles += _count_doubles(block.entities, last)
+            last = block.entities[-1] if len(block.entities) else last
+    return np.concatenate([np.empty(0), *scores]), doubles
+
+
+def count_scores(scores: Matrix, doubles: int, *, expected_rows: int, former_mean: float | None) -> Tally:
+    """What the first pass found, for the checks."""
+    missing = int(np.isnan(scores).sum())
+    return Tally(
+        rows=len(scores),
+        expected_rows=expected_rows,
+        doubles=doubles,
+        missing=missing,
+        outside=int((~((scores >= 0) & (scores <= 1))).sum()) - missing,
+        mean=float(scores.mean()) if len(scores) else float("nan"),
+        former_mean=former_mean,
+    )
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the scores of a publication into scores.<model>, inside the publishing transaction."""
+
+    session: Session
+    model: Model
+    run: Run
+    publication_id: int
+
+    def replace_rows(self, blocks: Generator[ScoredBlock, None, None]) -> int:
+        """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
+        table = f'scores."{self.model.name}"'
+        self.session.execute(text(f"delete from {table} where as_of = :as_of"), {"as_of": self.run.as_of})  # noqa: S608 - checked
+        statement = f"copy {table} ({', '.join(SCORE_COLUMNS)}) from stdin (format binary)"
+        connection, stop, copied = _driver(self.session), Event(), [0]
+        pipe = Pipe(stop)
+
+        def copy_in() -> None:
+            with connection.cursor() as cursor:
+                cursor.copy_expert(statement, pipe, size=1 << 16)
+                copied[0] = cursor.rowcount
+
+        # Not cancelled: a stopped pipe makes COPY fail by itself, and a cancel would race with the rollback.
+        with run_beside(copy_in, stop, _do_nothing):
+            pipe.put(HEADER)
+            with closing(blocks):
+                for block in blocks:
+                    if rows := write_rows(block, self.run.as_of, self.publication_id):
+                        pipe.put(rows)
+            pipe.put(TRAILER)
+            pipe.put(b"")
+        return copied[0]
+
+
+def explain_rows(reader: Reader, predictor: Predictor, scores: Matrix, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
+    """Second pass: every row again, with score, rank, decile and its reasons. Without reasons only entities are read."""
+    count = reader.model.scoring.reasons
+    ranks = rules.rank(scores)
+    deciles = rules.cut(ranks).astype(np.int16)
+    place = 0
+    with closing(reader.read(predictor.contract.features if count else ())) as blocks:
+        for block in blocks:
+            part = slice(place, place + len(block.entities))
+            place = part.stop
+            yield ScoredBlock(block.entities, scores[part], ranks[part], deciles[part], _explain(predictor, block, count))
+
+
+def _explain(predictor: Predictor, block: Block, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+    if not count:
+        return np.empty((len(block.entities), 0), dtype=object)
+    return predictor.explain_matrix(block.matrix, count)
+
+
+def _count_doubles(entities: Ids, last: object) -> int:
+    """Equal neighbours: the rows come sorted."""
+    if not len(entities):
+        return 0
+    return int(np.sum(entities[1:] == entities[:-1])) + int(last is not None and entities[0] == last)
+
+
+def _driver(session: Session) -> DriverConnection:
+    return cast("DriverConnection", session.connection.driver_connection)
+
+
+def _do_nothing() -> None:
+    """Nothing to cancel."""

@@ -1,0 +1,149 @@
+"""PostgreSQL's binary COPY format, laid out so that numpy reads and writes whole blocks of rows at once.
+
+Reading: every field has a fixed width, because the query turns each feature into a float8 that is never null, and a
+text entity_id into bytes padded with zeros (a text cannot hold one). Source of the format: PostgreSQL, COPY, Binary Format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perennial.errors import SchemaMismatch
+from perennial.predictor import Feature
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+HEADER = SIGNATURE + bytes(8)  # no flags, no extension
+TRAILER = b"\xff\xff"
+NULL_FIELD = b"\xff\xff\xff\xff"
+EPOCH = date(2000, 1, 1)
+SCORE_COLUMNS = ("as_of", "score", "rank", "decile", "publication_id", "entity_id", "reason_1", "reason_2", "reason_3")
+REASONS = 3
+Ids = NDArray[np.generic]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows as they came: entities (int64, or bytes of UTF-8 text) and the encoded features."""
+
+    entities: Ids
+    matrix: Matrix
+
+
+def encode_in_sql(feature: Feature, column_type: str) -> tuple[str, list[object]]:
+    """A feature as float8 that is never null, the same number that `perennial.predictor.encode` gives; with its bound values.
+
+    Raises:
+        SchemaMismatch: the column has another type than in the training.
+    """
+    is_text = column_type == "text"
+    if is_text != (feature.kind == "category"):
+        raise SchemaMismatch(f"the column {feature.name} was {feature.kind} in the training and is {column_type} now")
+    if is_text:
+        return f"coalesce((array_position(%s::text[], \"{feature.name}\") - 1)::float8, 'NaN')", [list(feature.categories)]
+    number = f'"{feature.name}"::integer' if column_type == "boolean" else f'"{feature.name}"'
+    return f"coalesce({number}::float8, 'NaN')", []
+
+
+def encode_entity_in_sql(entity_bytes: int) -> str:
+    """The entity as a field of fixed width: a bigint as it is, a text (`entity_bytes` above 0) padded with zeros."""
+    if not entity_bytes:
+        return "entity_id"
+    text = "convert_to(entity_id, 'UTF8')"
+    return f"{text} || decode(repeat('00', {entity_bytes} - length({text})), 'hex')"
+
+
+class Rows:
+    """Cuts the bytes of a COPY TO into blocks of whole rows."""
+
+    def __init__(self, entity_bytes: int, features: int) -> None:
+        entity = ("entity", f"S{entity_bytes}" if entity_bytes else ">i8")
+        fields = [("fields", ">i2"), ("entity_length", ">i4"), entity]
+        fields += [field for place in range(features) for field in ((f"length_{place}", ">i4"), (f"value_{place}", ">f8"))]
+        self._row = np.dtype(fields)
+        self._features = features
+        self._rest = b""
+        self._is_open = False
+
+    def take(self, block: bytes) -> Block:
+        """The whole rows that are there by now."""
+        data = self._rest + block
+        if not self._is_open:
+            assert data.startswith(HEADER), "PostgreSQL's COPY speaks another format"
+            data, self._is_open = data[len(HEADER) :], True
+        whole = len(data) // self._row.itemsize
+        self._rest = data[whole * self._row.itemsize :]
+        rows = np.frombuffer(data, dtype=self._row, count=whole)
+        matrix = np.empty((whole, self._features), dtype=np.float64)
+        for place in range(self._features):
+            matrix[:, place] = rows[f"value_{place}"]
+        return Block(rows["entity"].astype(rows["entity"].dtype.newbyteorder("=")), matrix)
+
+    def check_end(self) -> None:
+        """The stream must end with PostgreSQL's trailer: nothing was cut off."""
+        assert self._rest == TRAILER, f"the COPY ended in the middle of a row ({len(self._rest)} bytes left)"
+
+
+@dataclass(frozen=True)
+class ScoredBlock:
+    """Rows to write, in the order of their entities; `reasons` has a text per row and reason (at most three)."""
+
+    entities: Ids
+    scores: Matrix
+    ranks: NDArray[np.int64]
+    deciles: NDArray[np.int16]
+    reasons: NDArray[np.object_]
+
+
+def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
+    """The block as rows of COPY FROM into SCORE_COLUMNS, without header and trailer."""
+    heads = _write_heads(block, as_of, publication_id)
+    if block.entities.dtype.kind == "i" and block.reasons.shape[1] == 0:
+        fields = [("head", heads.dtype), ("length", ">i4"), ("entity", ">i8"), ("nulls", f"V{len(NULL_FIELD) * REASONS}")]
+        rows = np.empty(len(heads), dtype=fields)
+        rows["head"], rows["length"], rows["entity"] = heads, 8, block.entities
+        rows["nulls"] = np.void(NULL_FIELD * REASONS)
+        return rows.tobytes()
+    columns = [_split(heads), _write_entities(block.entities)]
+    columns += [[_write_text(text.encode()) for text in reasons] for reasons in block.reasons.T]
+    nulls = NULL_FIELD * (REASONS - block.reasons.shape[1])
+    return b"".join(b"".join(row) + nulls for row in zip(*columns, strict=True))
+
+
+def _write_heads(block: ScoredBlock, as_of: date, publication_id: int) -> NDArray[np.void]:
+    values: Sequence[tuple[str, str, object]] = (
+        ("as_of", ">i4", (as_of - EPOCH).days),
+        ("score", ">f8", block.scores),
+        ("rank", ">i8", block.ranks),
+        ("decile", ">i2", block.deciles),
+        ("publication_id", ">i8", publication_id),
+    )
+    kinds = [field for name, kind, _ in values for field in ((f"{name}_length", ">i4"), (name, kind))]
+    heads = np.empty(len(block.scores), dtype=[("fields", ">i2"), *kinds])
+    heads["fields"] = len(SCORE_COLUMNS)
+    for name, kind, value in values:
+        heads[f"{name}_length"] = np.dtype(kind).itemsize
+        heads[name] = value
+    return heads
+
+
+def _write_entities(entities: Ids) -> list[bytes]:
+    if entities.dtype.kind == "S":
+        return [_write_text(entity) for entity in entities.tolist()]
+    fields = np.empty(len(entities), dtype=[("length", ">i4"), ("entity", ">i8")])
+    fields["length"], fields["entity"] = 8, entities
+    return _split(fields)
+
+
+def _split(rows: NDArray[np.void]) -> list[bytes]:
+    data, width = rows.tobytes(), rows.dtype.itemsize
+    return [data[start : start + width] for start in range(0, len(data), width)]
+
+
+def _write_text(text: bytes) -> bytes:
+    return len(text).to_bytes(4, "big") + text

@@ -1,0 +1,148 @@
+"""Snapshots, training sets, scores and labels as frames, by COPY out: several times faster than fetching rows."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pandas as pd
+
+from perennial.config import Declaration
+from perennial.errors import SnapshotMissing
+from perennial.records import Column, TrainingSet, Version
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.tables import read_columns
+from perennial.stores.warehouse.user_query import ENTITY
+
+NULL = "\\N"  # COPY's own mark, so that an empty text stays a text
+
+
+def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd.DataFrame:
+    """The snapshot of one day, indexed by entity_id and sorted; numbers and flags float64, texts category, segments plain text.
+
+    Raises:
+        SnapshotMissing: no snapshot of the day has passed its suites.
+    """
+    model = declaration.model
+    _find_checksums(session, model.name, "features", [as_of])
+    columns = read_columns(session, model.name)
+    listed = "".join(f', "{column.name}"' for column in columns)
+    query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
+    types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.features.segments)
+    return _read(session, query, {"as_of": as_of}, types).set_index(ENTITY)
+
+
+def read_training_set(session: Session, declaration: Declaration, as_ofs: Sequence[date]) -> TrainingSet:
+    """Snapshots of these days joined with their labels, sorted by (as_of, entity_id).
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    model = declaration.model
+    checksums = _find_training_checksums(session, model.name, as_ofs)
+    columns = read_columns(session, model.name)
+    listed = "".join(f', features."{column.name}"' for column in columns)
+    query = f"""
+        select as_of, entity_id, labels.label{listed}
+        from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
+        where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
+    types = {"as_of": "str", ENTITY: _entity_type(declaration), "label": "int64"}
+    rows = _read(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.features.segments))
+    rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
+    rows = rows.set_index(["as_of", ENTITY])
+    segments = list(model.features.segments)
+    return TrainingSet(
+        features=rows.drop(columns=["label", *segments]),
+        labels=rows["label"],
+        segments=rows[segments],
+        data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums),
+    )
+
+
+def is_restated(session: Session, version: Version) -> bool:
+    """Do its training days hold other rows now than those it was trained on? Later queries and rulings alone do not count.
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    checksums = _find_training_checksums(session, version.model, version.training_as_ofs)
+    return _hash_data(version.query_hash, version.rulings, checksums) != version.data_hash
+
+
+def read_scores(session: Session, model: str, as_of: date) -> pd.DataFrame:
+    """The scores that stand for one day, indexed by entity_id and sorted; no rows if none were published."""
+    columns = "entity_id, score, rank, decile, reason_1, reason_2, reason_3, publication_id"
+    query = f'select {columns} from scores."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
+    types = {"score": "float64", "rank": "int64", "decile": "int64", "publication_id": "int64"}
+    reasons = dict.fromkeys(("reason_1", "reason_2", "reason_3"), "str")
+    return _read(session, query, {"as_of": as_of}, types | reasons).set_index(ENTITY)
+
+
+def read_labels(session: Session, model: str, as_of: date) -> pd.Series:
+    """The labels that stand for one day, 0 or 1, indexed by entity_id and sorted; none if they have not been built."""
+    query = f'select entity_id, label from labels."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
+    return _read(session, query, {"as_of": as_of}, {"label": "int64"}).set_index(ENTITY)["label"]
+
+
+def _read(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:
+    cursor = session.connection.cursor()
+    bound = cursor.mogrify(query, dict(values)).decode()
+    out = io.StringIO()
+    cursor.copy_expert(f"copy ({bound}) to stdout (format csv, header, null '{NULL}')", out)
+    cursor.close()
+    out.seek(0)
+    missing = {name: [NULL] if kind in ("str", "category") else [NULL, "NaN"] for name, kind in types.items()}
+    flags = [name for name, kind in types.items() if kind == "boolean"]
+    rows = pd.read_csv(
+        out,
+        dtype=dict(types),
+        na_values=missing,
+        keep_default_na=False,
+        float_precision="round_trip",
+        true_values=["t"],
+        false_values=["f"],
+    )
+    return rows.astype(dict.fromkeys(flags, "float64"))
+
+
+def _find_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[date]) -> dict[date, str]:
+    values = {"model": model, "kind": kind, "as_ofs": list(as_ofs)}
+    found = {row.as_of: row.checksum for row in session.execute(queries.load("warehouse")["find_days"], values)}
+    missing = sorted(set(as_ofs) - set(found))
+    if missing:
+        what = "snapshot that passed its suites" if kind == "features" else "labels"
+        raise SnapshotMissing(
+            f"{model}: no {what} for {', '.join(str(day) for day in missing)}; run `perennial backfill {model} "
+            f"--from {missing[0]} --to {missing[-1]}`."
+        )
+    return found
+
+
+def _find_training_checksums(session: Session, model: str, as_ofs: Sequence[date]) -> dict[str, dict[date, str]]:
+    return {kind: _find_checksums(session, model, kind, as_ofs) for kind in ("features", "labels")}
+
+
+def _hash_data(query_hash: str, rulings: Mapping[str, str], checksums: Mapping[str, Mapping[date, str]]) -> str:
+    """SHA-256 over the checksums of snapshots and labels, day by day, the hash of the queries, and what a person ruled."""
+    ruled = [f"{key} {text}" for key, text in sorted(rulings.items())]
+    parts = [f"{kind} {day} {checksum}" for kind, days in sorted(checksums.items()) for day, checksum in sorted(days.items())]
+    return hashlib.sha256("\n".join([query_hash, *ruled, *parts]).encode()).hexdigest()
+
+
+def _pandas_types(columns: Sequence[Column], segments: Sequence[str]) -> dict[str, str]:
+    return {column.name: _pandas_type(column, segments) for column in columns}
+
+
+def _pandas_type(column: Column, segments: Sequence[str]) -> str:
+    if column.type == "boolean":
+        return "boolean"
+    if column.type != "text":
+        return "float64"
+    return "str" if column.name in segments else "category"
+
+
+def _entity_type(declaration: Declaration) -> str:
+    return "int64" if declaration.model.entity.type == "bigint" else "str"

@@ -1,0 +1,85 @@
+"""Snapshots: what features.sql gives for one day, built from facts that were known then, and what is set aside from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from perennial.config import Declaration
+from perennial.errors import ConfigError, EmptySource
+from perennial.records import Rejects, Run, Snapshot
+from perennial.stores import queries
+from perennial.stores.sessions import Session, take_lock
+from perennial.stores.warehouse.days import Day, measure_rows, record_rows, replace_rows
+from perennial.stores.warehouse.point_in_time import check_sources, feature_bounds, open_views
+from perennial.stores.warehouse.tables import check_columns, check_entity, read_columns
+from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+
+
+def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snapshot:
+    """Replace features.<model> at the run's as_of by what features.sql gives, one row per cohort entity.
+
+    Idempotent; of two at once the second waits. What was quarantined from the former rows of the day is forgotten.
+
+    Raises:
+        HistoryTooShort, EmptySource: the sources do not cover the windows.
+        GrainViolated: an entity stands twice, or is null.
+        ColumnContractBroken: features.sql dropped or retyped a column.
+        ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
+    """
+    model = declaration.model
+    bounds = feature_bounds(model, run.as_of)
+    file = f"sql/{model.name}/features.sql"
+    take_lock(session, model.name, run.as_of)
+    with (
+        open_views(session, declaration, bounds),
+        open_query(session, file, declaration.features_sql, feature_parameters(model, run.as_of)) as columns,
+    ):
+        check_sources(session, declaration, bounds)
+        check_entity(file, columns, model.entity.type)
+        day = Day(declaration, run.as_of, "features", tuple(column for column in columns if column.name != ENTITY))
+        _check_synced(session, day)
+        rows = replace_rows(session, day)
+    if not rows:
+        raise EmptySource(f"{day} gives no entity; nothing was built and the former scores stay. Check its cohort.")
+    session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model.name, "as_of": run.as_of})
+    return record_rows(session, day, run)
+
+
+def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> None:
+    """Keep a copy of the rejected rows in ledger.quarantine, whole and once per rule, instead of what stood there for the day."""
+    model = declaration.model.name
+    take_lock(session, model, run.as_of)
+    session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model, "as_of": run.as_of})
+    statement = text(f"""
+        insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
+        select :model, as_of, entity_id::text, :rule, to_jsonb(features), :effective_at
+        from features."{model}" features
+        where as_of = :as_of and entity_id = any(:entities)
+        on conflict do nothing""")  # noqa: S608 - checked identifiers
+    for reject in rejects:
+        values = {"model": model, "as_of": run.as_of, "rule": reject.rule, "effective_at": run.clock}
+        session.execute(statement, {**values, "entities": list(reject.entity_ids)})
+
+
+def remove_rejects(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> int:
+    """Take rejected rows out of features.<model>, and say in the ledger's row of the snapshot what is left; how many went."""
+    model = declaration.model.name
+    entities = sorted({entity for reject in rejects for entity in reject.entity_ids})
+    if not entities:
+        return 0
+    take_lock(session, model, run.as_of)
+    statement = text(f'delete from features."{model}" where as_of = :as_of and entity_id = any(:entities)')  # noqa: S608 - checked
+    removed = session.execute(statement, {"as_of": run.as_of, "entities": entities}).rowcount
+    columns = [column.name for column in read_columns(session, model)]
+    rows, checksum = measure_rows(session, f'features."{model}"', run.as_of, columns)
+    left = {"model": model, "as_of": run.as_of, "rows": rows, "checksum": checksum}
+    session.execute(queries.load("warehouse")["record_what_is_left"], left)
+    return removed
+
+
+def _check_synced(session: Session, day: Day) -> None:
+    new = check_columns(day.model, read_columns(session, day.model), day.columns)
+    if new:
+        raise ConfigError(f"{day.table} lacks the column {new[0].name}: run `perennial sync {day.model}` first.")

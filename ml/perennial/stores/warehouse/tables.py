@@ -1,0 +1,148 @@
+"""The tables of one model, made and altered to fit its SQL: features, labels and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from perennial.config import Declaration, Model
+from perennial.errors import ColumnContractBroken, ConfigError
+from perennial.records import Column
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.point_in_time import feature_bounds, open_views
+from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+
+FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
+ANY_DAY = date(2000, 1, 1)  # columns do not depend on the day
+SCORE_COLUMNS = """score double precision not null, rank bigint not null, decile smallint not null,
+    reason_1 text, reason_2 text, reason_3 text, publication_id bigint not null"""
+
+
+def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
+    """Make what is missing and add new columns; returns a sentence for each change.
+
+    Raises:
+        ColumnContractBroken: a column was dropped or retyped.
+        ConfigError, ForbiddenSource: features.sql cannot be described.
+    """
+    model, entity_type = declaration.model, declaration.model.entity.type
+    columns = describe_features(session, declaration)
+    changes = _sync_features(session, model.name, entity_type, columns)
+    labels = (
+        f"as_of date, entity_id {entity_type}, label smallint not null check (label in (0, 1)), known_at timestamptz not null"
+    )
+    scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
+    changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
+    changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
+    return tuple(changes)
+
+
+def describe_features(session: Session, declaration: Declaration) -> tuple[Column, ...]:
+    """The columns that features.sql gives today, segments among them, without the entity."""
+    model = declaration.model
+    file = f"sql/{model.name}/features.sql"
+    parameters = feature_parameters(model, ANY_DAY)
+    with (
+        open_views(session, declaration, feature_bounds(model, ANY_DAY)),
+        open_query(session, file, declaration.features_sql, parameters) as columns,
+    ):
+        check_entity(file, columns, model.entity.type)
+    features = tuple(column for column in columns if column.name != ENTITY)
+    _check_types(file, features)
+    _check_segments(declaration, features)
+    return features
+
+
+def read_columns(session: Session, model: str) -> tuple[Column, ...]:
+    """The columns that features.<model> has, without as_of and the entity; none if there is no such table."""
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'features."{model}"'})
+    return tuple(Column(row.name, row.type) for row in rows if row.name not in ("as_of", ENTITY))
+
+
+def check_columns(model: str, before: Sequence[Column], after: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns to add, so that a table with `before` can hold `after`.
+
+    Raises:
+        ColumnContractBroken: a column was dropped or retyped; what was trained on it would score something else.
+    """
+    types = {column.name: column.type for column in after}
+    for column in before:
+        if column.name not in types:
+            raise ColumnContractBroken(
+                f"{model}: features.sql no longer gives the column {column.name}: versions trained on it could not score. "
+                f"Give it again (null will do), or begin a new model."
+            )
+        if types[column.name] != column.type:
+            raise ColumnContractBroken(
+                f"{model}: the column {column.name} was {column.type} and is now {types[column.name]}: cast it back in "
+                "features.sql, or give the new one another name."
+            )
+    known = {column.name for column in before}
+    return tuple(column for column in after if column.name not in known)
+
+
+def check_entity(file: str, columns: Sequence[Column], entity_type: str) -> None:
+    """A query must give entity_id, in the type that the model file says."""
+    found = {column.name: column.type for column in columns}.get(ENTITY)
+    if found != entity_type:
+        raise ConfigError(f"{file} must give a column entity_id of type {entity_type}; found {found or 'none'}.")
+
+
+def _sync_features(session: Session, model: str, entity_type: str, columns: Sequence[Column]) -> list[str]:
+    before = read_columns(session, model)
+    if not before:
+        definition = ", ".join(f'"{column.name}" {column.type}' for column in columns)
+        return _create_table(session, f"features.{model}", f"as_of date, entity_id {entity_type}, {definition}", "snapshots")
+    added = check_columns(model, before, columns)
+    for column in added:
+        session.exec_driver_sql(f'alter table features."{model}" add column "{column.name}" {column.type}')
+    return [
+        f"features.{model}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added
+    ]
+
+
+def _create_table(session: Session, table: str, definition: str, holds: str) -> list[str]:
+    schema, name = table.split(".")
+    if session.execute(queries.load("warehouse")["relation_exists"], {"name": f'{schema}."{name}"'}).scalar_one():
+        return []
+    session.exec_driver_sql(f'create table {schema}."{name}" ({definition}, primary key (as_of, entity_id))')
+    session.exec_driver_sql(f"comment on table {schema}.\"{name}\" is 'One row per (as_of, entity_id): {holds}'")
+    return [f"{table}: created"]
+
+
+def _check_types(file: str, columns: Sequence[Column]) -> None:
+    for column in columns:
+        if column.type not in FEATURE_TYPES:
+            raise ConfigError(f"{file}: the column {column.name} is {column.type}: cast it to one of {', '.join(FEATURE_TYPES)}.")
+        if column.name == "as_of":
+            raise ConfigError(f"{file}: leave the column as_of out: the store writes it.")
+
+
+def _check_segments(declaration: Declaration, columns: Sequence[Column]) -> None:
+    model = declaration.model
+    types = {column.name: column.type for column in columns}
+    for name in model.features.segments:
+        if types.get(name) != "text":
+            raise ConfigError(
+                f"models/{model.name}.toml: features.segments names {name}, which sql/{model.name}/features.sql gives as "
+                f"{types.get(name, 'no column')}: a segment is a text column."
+            )
+    for name in model.features.no_drift_trigger.columns:
+        if name not in types:
+            raise ConfigError(
+                f"models/{model.name}.toml: features.no_drift_trigger names {name}, which features.sql does not give."
+            )
+    _check_named(model, types)
+
+
+def _check_named(model: Model, types: Mapping[str, str]) -> None:
+    """What a person ruled about a feature holds for one that exists; only a number can be monotone."""
+    inputs = {name: kind for name, kind in types.items() if name not in model.features.segments}
+    for key, names in model.training.named_features.items():
+        for name in names:
+            if name not in inputs or (key == "monotone" and inputs[name] == "text"):
+                raise ConfigError(
+                    f"models/{model.name}.toml: training.{key} names {name}, which sql/{model.name}/features.sql gives as "
+                    f"{inputs.get(name, 'no feature')}: correct the name or leave it out."
+                )

@@ -1,0 +1,82 @@
+"""The views of `sql/views/`, run when their text has changed and left alone otherwise, so that readers never wait."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from psycopg2 import errors
+from sqlalchemy.exc import DBAPIError
+
+from perennial.config import PLATFORM_SQL
+from perennial.errors import ConfigError
+from perennial.stores import queries
+from perennial.stores.sessions import Session, run_script, take_lock
+
+CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class ViewFile:
+    """One file of views with its placeholder filled in; `name` is its key in ledger.views."""
+
+    name: str
+    statements: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.statements.encode()).hexdigest()
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        return tuple(CREATED.findall(self.statements))
+
+
+def sync_views(session: Session, model: str) -> tuple[str, ...]:
+    """Run the global view files and those of the model that changed or whose views are gone; a sentence for each."""
+    stale = [file for file in _read_files(model) if _is_stale(session, file)]
+    if stale:
+        take_lock(session, "sync views")  # models share the global files; who waited looks again
+    return tuple(f"{file.name}: views made anew" for file in stale if _sync_file(session, file))
+
+
+def _read_files(model: str) -> tuple[ViewFile, ...]:
+    folder = PLATFORM_SQL / "views"
+    shared = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((folder / "global").glob("*.sql")))
+    own = (
+        ViewFile(f"{model}:{path.stem}", path.read_text(encoding="utf-8").replace("{model}", model))
+        for path in sorted((folder / "model").glob("*.sql"))
+    )
+    return (*shared, *own)
+
+
+def _sync_file(session: Session, file: ViewFile) -> bool:
+    if not file.views:
+        raise ConfigError(f"sql/views: {file.name} creates no view of the form `create view analytics.name as`.")
+    if not _is_stale(session, file):
+        return False
+    _run(session, file)
+    session.execute(queries.load("warehouse")["record_view_digest"], {"name": file.name, "digest": file.digest})
+    return True
+
+
+def _is_stale(session: Session, file: ViewFile) -> bool:
+    known = session.execute(queries.load("warehouse")["read_view_digest"], {"name": file.name}).scalar_one_or_none()
+    return known != file.digest or not all(_exists(session, view) for view in file.views)
+
+
+def _run(session: Session, file: ViewFile) -> None:
+    """Replace in place; where columns changed PostgreSQL refuses that, and the views are dropped and made again."""
+    try:
+        with session.begin_nested():
+            run_script(session, file.statements)
+    except DBAPIError as error:
+        if not isinstance(error.orig, errors.InvalidTableDefinition | errors.DuplicateTable):
+            raise ConfigError(f"sql/views: {file.name} does not run: {str(error.orig).strip()}") from error
+        session.exec_driver_sql(f"drop view if exists {', '.join(file.views)} cascade")
+        run_script(session, file.statements)
+
+
+def _exists(session: Session, view: str) -> bool:
+    return bool(session.execute(queries.load("warehouse")["relation_exists"], {"name": view}).scalar_one())

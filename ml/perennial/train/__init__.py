@@ -1,0 +1,10 @@
+"""The train stage: a challenger, and the baselines it must beat, from snapshots joined with matured labels.
+
+Reading order: splits, training (the story), guards, alarms, rows, boosters, study, search, baselines, calibration,
+candidates, judged, pictures.
+"""
+
+from perennial.train.splits import Fold, make_folds, plan_split
+from perennial.train.training import refit, state_parameters, train
+
+__all__ = ["Fold", "make_folds", "plan_split", "refit", "state_parameters", "train"]

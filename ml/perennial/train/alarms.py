@@ -1,0 +1,150 @@
+"""Leak alarms: a feature that knows the answer stops the training; what is only suspicious becomes a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import lightgbm
+import numpy as np
+import pandas as pd
+
+from perennial.config import Model
+from perennial.errors import LeakSuspected
+from perennial.metrics import mean_auc
+from perennial.predictor import Feature
+from perennial.train.rows import LIGHTGBM_BINNING, Floats, Rows
+
+SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
+SEPARATING_ROUNDS = 40
+
+
+def rank_alone(rows: Rows) -> dict[str, float]:
+    """The AUC of every feature on its own, in whichever direction it ranks better; a constant has .5."""
+    labels = rows.series(rows.labels)
+    return {
+        feature.name: max(_auc_alone(rows, ranking, labels) for ranking in _rankings(rows, place, feature))
+        for place, feature in enumerate(rows.features)
+    }
+
+
+def _auc_alone(rows: Rows, ranking: Floats, labels: pd.Series) -> float:
+    auc = mean_auc(rows.series(ranking), labels)
+    return max(auc, 1 - auc)
+
+
+def _rankings(rows: Rows, place: int, feature: Feature) -> list[Floats]:
+    """The orders in which one column may rank rows; missing values may stand at either end."""
+    column = rows.matrix[:, place]
+    if feature.kind == "category":
+        return [_rate_of_category(rows, column)]
+    missing = np.isnan(column)
+    if not missing.any():
+        return [column]
+    known = column[~missing] if not missing.all() else np.zeros(1)
+    return [np.where(missing, end, column) for end in (known.min() - 1, known.max() + 1)]
+
+
+def _rate_of_category(rows: Rows, codes: Floats) -> Floats:
+    """Each row gets the share of positives that its category has among the *other* entities of the same half.
+
+    A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
+    """
+    codes = np.where(np.isnan(codes), -1, codes)
+    half = _halve_entities(rows)
+    rates = np.full(len(codes), rows.labels.mean())
+    for side in (True, False):
+        known = pd.Series(rows.labels[half == side]).groupby(codes[half == side]).mean()
+        rates[half != side] = pd.Series(codes[half != side]).map(known).fillna(rows.labels.mean()).to_numpy()
+    return rates
+
+
+def _halve_entities(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """True for every second entity, in the order of their ids: the same halves every time."""
+    codes, _ = pd.factorize(rows.index.get_level_values("entity_id"), sort=True)
+    return np.asarray(codes % 2 == 0)
+
+
+def refuse_oracles(model: Model, alone: Mapping[str, float]) -> None:
+    """Stop when a single feature ranks better than anybody has found honest.
+
+    Raises:
+        LeakSuspected: names the features, strongest first, and what to write about those that are honest.
+    """
+    limit, acknowledged = model.training.max_feature_auc, model.training.acknowledged_auc
+    oracles = _name_strong(alone, {name: max(limit, acknowledged.get(name, limit)) for name in alone})
+    if oracles:
+        named = ", ".join(f"{name} ({alone[name]:.3f})" for name in oracles)
+        honest = ", ".join(f"{name} = {_round_up(alone[name])}" for name in oracles)
+        raise LeakSuspected(
+            f"{model.name}: alone, these features reach an AUC over max_feature_auc = {limit} and over what was acknowledged: "
+            f"{named}. Does their SQL read facts at or after the as_of, or the label itself? Then correct it. Whoever has "
+            f"looked and found them honest writes under [training.acknowledged_auc] of models/{model.name}.toml: {honest}."
+        )
+
+
+def _name_acknowledged(model: Model, alone: Mapping[str, float]) -> tuple[str, ...]:
+    """A sentence about the features that would stop the training, had nobody looked at them."""
+    limit, acknowledged = model.training.max_feature_auc, model.training.acknowledged_auc
+    strong = [name for name in _name_strong(alone, dict.fromkeys(alone, limit)) if name in acknowledged]
+    named = ", ".join(f"{name} ({alone[name]:.3f}, up to {acknowledged[name]})" for name in strong)
+    return (f"Alone over max_feature_auc = {limit} and acknowledged: {named}.",) if strong else ()
+
+
+def _name_strong(alone: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:
+    return sorted((name for name, auc in alone.items() if auc > limits[name]), key=lambda name: (-alone[name], name))
+
+
+def _round_up(auc: float) -> float:
+    """A limit that the finding keeps with a little room: weeks differ by .01."""
+    return min(1.0, math.ceil(auc * 100 + 1) / 100)
+
+
+def find_alarms(model: Model, rows: Rows, alone: Mapping[str, float]) -> tuple[str, ...]:
+    """Sentences about what looks wrong but may be right."""
+    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows), *_name_separating_columns(model, rows))
+
+
+def _name_empty_columns(rows: Rows) -> tuple[str, ...]:
+    empty = [feature.name for place, feature in enumerate(rows.features) if np.isnan(rows.matrix[:, place]).all()]
+    return (f"Null in every training row: {', '.join(empty)}.",) if empty else ()
+
+
+def _name_separating_columns(model: Model, rows: Rows) -> tuple[str, ...]:
+    """Can the first as_of be told from the last? Then something counts time, or was delivered differently."""
+    expected = set(model.features.no_drift_trigger.columns)
+    places = [place for place, feature in enumerate(rows.features) if feature.name not in expected]
+    days = rows.index.get_level_values("as_of")
+    if not places or days.min() == days.max():
+        return ()
+    auc, gains = _separate(rows, places, np.asarray(days == days.min()), np.asarray(days == days.max()), model.training.seed)
+    if auc <= SEPARABLE_AUC:
+        return ()
+    strongest = [rows.features[places[place]].name for place in np.argsort(-gains, kind="stable")[:3] if gains[place] > 0]
+    sentence = (
+        f"Rows of {days.min():%Y-%m-%d} and {days.max():%Y-%m-%d} can be told apart (AUC {auc:.2f}), mostly by "
+        f"{', '.join(strongest)}: a column that counts time, or one that was delivered differently?"
+    )
+    return (sentence,)
+
+
+def _separate(
+    rows: Rows,
+    places: list[int],
+    first: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    last: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    seed: int,
+) -> tuple[float, Floats]:
+    """AUC of telling last from first, learned on one half of the entities and judged on the other; gain per column."""
+    both, half = first | last, _halve_entities(rows)
+    learn, judge = both & half, both & ~half
+    if len(np.unique(last[learn])) == 1 or len(np.unique(last[judge])) == 1:
+        return 0.5, np.zeros(len(places))
+    parameters = {**LIGHTGBM_BINNING, "objective": "binary", "num_leaves": 7, "seed": seed}
+    data = lightgbm.Dataset(rows.matrix[learn][:, places], label=last[learn].astype(float), params=LIGHTGBM_BINNING)
+    booster = lightgbm.train(parameters, data, num_boost_round=SEPARATING_ROUNDS)
+    guessed = np.asarray(booster.predict(rows.matrix[judge][:, places], num_threads=1))
+    # One pooled "as_of": here the day is what is guessed, so that it cannot be what is averaged over.
+    pooled = pd.MultiIndex.from_arrays([np.zeros(len(guessed)), np.arange(len(guessed))], names=["as_of", "entity_id"])
+    auc = mean_auc(pd.Series(guessed, index=pooled), pd.Series(last[judge].astype(float), index=pooled))
+    return auc, np.asarray(booster.feature_importance("gain"), dtype=np.float64)

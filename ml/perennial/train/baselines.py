@@ -1,0 +1,65 @@
+"""The baselines that every challenger must beat: logistic regression, and a single-feature rule such as recency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from perennial.config import Model
+from perennial.predictor import Contract, Feature, Linear, Predictor, expand_inputs
+from perennial.records import Recipe
+from perennial.train.logistic import solve_logistic
+from perennial.train.rows import Floats, Rows
+
+INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
+PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
+
+
+def fit_logistic(rows: Rows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
+    """Logistic regression on standardised columns, medians where a value is missing; not yet calibrated."""
+    features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
+    expanded = expand_inputs(rows.matrix, features)
+    means, scales = expanded.mean(axis=0), expanded.std(axis=0)
+    scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
+    scales[scales == 0] = 1.0
+    weights = solve_logistic((expanded - means) / scales, rows.labels, _signs_of(features), inverse_penalty)
+    linear = Linear(
+        intercept=float(weights[-1]),
+        coefficients=tuple(weights[:-1].tolist()),
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
+    )
+    return Predictor(Contract(model=rows.model, algorithm="logistic", features=features, linear=linear), None)
+
+
+def _signs_of(features: Sequence[Feature]) -> Floats:
+    """The direction of each column of `expand_inputs`; 0 for the free ones."""
+    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in features]
+    return np.repeat([float(feature.sign) for feature in features], widths)
+
+
+def _with_median(rows: Rows, place: int) -> Feature:
+    feature, column = rows.features[place], rows.matrix[:, place]
+    if feature.kind == "category" or np.isnan(column).all():
+        return feature
+    return feature.model_copy(update={"median": float(np.nanmedian(column))})
+
+
+def choose_recency(model: Model, alone: Mapping[str, float]) -> str:
+    """The feature of the single-feature rule: the one the model names, else the one that ranks best alone."""
+    return model.training.recency or max(alone, key=lambda name: (alone[name], name))
+
+
+def fit_recency(feature: str, rows: Rows) -> Predictor:
+    """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show.
+
+    A measuring stick that never serves: what a person ruled about the feature's direction does not bind it.
+    """
+    return fit_logistic(rows.only(feature).unbound())
+
+
+def score_rows(predictor: Predictor, rows: Rows) -> Floats:
+    """Scores of encoded rows, for predictors that read all their features or only one."""
+    places = [[feature.name for feature in rows.features].index(name) for name in predictor.contract.names]
+    return predictor.score_matrix(rows.matrix[:, places])

@@ -1,0 +1,189 @@
+"""XGBoost and LightGBM: what may be tried, the regularised defaults, and fitting with and without early stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import lightgbm
+import numpy as np
+import xgboost
+
+from perennial.errors import ConfigError
+from perennial.predictor import Contract, Feature, NativeBooster, Predictor, predict_raw
+from perennial.records import Recipe
+from perennial.train.rows import LIGHTGBM_BINNING, THREADS_PER_FIT, Floats, FoldRows, Rows, bin_for_lightgbm, bin_for_xgboost
+
+Library = Literal["xgboost", "lightgbm"]
+MOST_ROUNDS = 800  # a bound for the slowest rate of the search, .02; on the demo early stopping came at 250
+PATIENCE = 30  # rounds without a better validation log-loss
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one parameter; both ends belong to it."""
+
+    low: float
+    high: float
+    is_log: bool = False
+    is_integer: bool = False
+
+    def clip(self, value: float) -> float | int:
+        """The nearest value inside."""
+        inside = min(max(value, self.low), self.high)
+        return round(inside) if self.is_integer else inside
+
+
+# Ranges and defaults as measured on the demo's data: 30-50 trials within them equal the defaults, wider ones lose.
+SPACES: dict[Library, dict[str, Range]] = {
+    "xgboost": {
+        "learning_rate": Range(0.02, 0.15, is_log=True),
+        "max_depth": Range(2, 7, is_integer=True),
+        "min_child_weight": Range(1, 100, is_log=True),
+        "subsample": Range(0.5, 1.0),
+        "colsample_bytree": Range(0.3, 1.0),
+        "reg_lambda": Range(0.1, 100, is_log=True),
+    },
+    "lightgbm": {
+        "learning_rate": Range(0.02, 0.15, is_log=True),
+        "num_leaves": Range(4, 48, is_log=True, is_integer=True),
+        "min_data_in_leaf": Range(20, 600, is_log=True, is_integer=True),
+        "bagging_fraction": Range(0.5, 1.0),
+        "feature_fraction": Range(0.3, 1.0),
+        "lambda_l2": Range(0.1, 100, is_log=True),
+    },
+}
+REGULARISED_DEFAULTS: dict[Library, Recipe] = {
+    "xgboost": Recipe(
+        "xgboost",
+        {
+            "learning_rate": 0.03,
+            "max_depth": 4,
+            "min_child_weight": 10.0,
+            "subsample": 0.8,
+            "colsample_bytree": 0.6,
+            "reg_lambda": 5.0,
+        },
+    ),
+    "lightgbm": Recipe(
+        "lightgbm",
+        {
+            "learning_rate": 0.03,
+            "num_leaves": 15,
+            "min_data_in_leaf": 80,
+            "bagging_fraction": 0.8,
+            "feature_fraction": 0.6,
+            "lambda_l2": 5.0,
+        },
+    ),
+}
+
+
+def read_recipe(parameters: Mapping[str, object], allowed: tuple[Library, ...]) -> Recipe | None:
+    """The recipe whose parameters these are, moved into today's ranges; None when no allowed library has them."""
+    for algorithm in allowed:
+        space = SPACES[algorithm]
+        values = {name: parameters[name] for name in space if isinstance(parameters.get(name), int | float)}
+        if len(values) == len(space):
+            return Recipe(algorithm, {name: space[name].clip(float(str(value))) for name, value in values.items()})
+    return None
+
+
+def validate_recipe(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[Floats, int]:
+    """Fit on a fold's training rows until its validation log-loss stops falling; raw probabilities there, and the rounds."""
+    if recipe.algorithm == "xgboost":
+        booster, rounds = _stop_xgboost(recipe, fold, seed)
+    else:
+        booster, rounds = _stop_lightgbm(recipe, fold, seed)
+    return predict_raw(booster, fold.validation.matrix, fold.validation.features, threads=THREADS_PER_FIT), rounds
+
+
+def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
+    training, validation = fold.for_xgboost
+    stop = xgboost.callback.EarlyStopping(rounds=PATIENCE, save_best=True)
+    booster = xgboost.train(
+        full_parameters(recipe, seed, fold.training.features),
+        training,
+        num_boost_round=MOST_ROUNDS,
+        evals=[(validation, "validation")],
+        callbacks=[stop],
+        verbose_eval=False,
+    )
+    return booster, booster.num_boosted_rounds()
+
+
+def _stop_lightgbm(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
+    training, validation = fold.for_lightgbm
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    parameters = full_parameters(recipe, seed, fold.training.features)
+    booster = lightgbm.train(parameters, training, num_boost_round=MOST_ROUNDS, valid_sets=[validation], callbacks=[stop])
+    return booster, int(booster.best_iteration)
+
+
+def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: Rows) -> Predictor:
+    """Fit on all the given rows for a known number of rounds; not yet calibrated."""
+    contract = Contract(model=rows.model, algorithm=recipe.algorithm, features=rows.features, rounds=rounds)
+    parameters = full_parameters(recipe, seed, rows.features)
+    if recipe.algorithm == "xgboost":
+        booster: NativeBooster = xgboost.train(parameters, bin_for_xgboost(rows), num_boost_round=rounds)
+    else:
+        booster = lightgbm.train(parameters, bin_for_lightgbm(rows), num_boost_round=rounds)
+    return Predictor(contract, booster, THREADS_PER_FIT)
+
+
+def full_parameters(recipe: Recipe, seed: int, features: Sequence[Feature]) -> dict[str, object]:
+    """As given to the library: the trial's choices and what is the same for every trial."""
+    chosen = {**_choices_of(recipe), **_bind_features(recipe, features)}
+    if recipe.algorithm == "xgboost":
+        fixed: dict[str, object] = {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+            "tree_method": "hist",
+            "max_bin": 255,
+        }
+        return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
+    fixed = {"objective": "binary", "metric": "binary_logloss", "bagging_freq": 1}
+    return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}
+
+
+def _bind_features(recipe: Recipe, features: Sequence[Feature]) -> dict[str, object]:
+    """The monotone features in the spelling of the library; nothing when every feature is free."""
+    signs = [feature.sign for feature in features]
+    if not any(signs):
+        return {}
+    return {"monotone_constraints": f"({','.join(map(str, signs))})" if recipe.algorithm == "xgboost" else signs}
+
+
+def _choices_of(recipe: Recipe) -> dict[str, object]:
+    """The parameters of the library's space; a recipe from the ledger may say more, and must not say less."""
+    space = SPACES["xgboost" if recipe.algorithm == "xgboost" else "lightgbm"]
+    missing = [name for name in space if name not in recipe.parameters]
+    if missing:
+        raise ConfigError(
+            f"A recipe of {recipe.algorithm} needs {', '.join(missing)}; found {dict(recipe.parameters)}: "
+            "let the next training search anew."
+        )
+    return {name: recipe.parameters[name] for name in space}
+
+
+def measure_gains(predictor: Predictor) -> dict[str, float]:
+    """Share of every feature in the total gain of the trees; of logistic regression, in the sum of |coefficients|."""
+    gains = _gains(predictor)
+    total = gains.sum() or 1.0
+    shares = dict(zip(predictor.contract.names, (gains / total).tolist(), strict=True))
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _gains(predictor: Predictor) -> Floats:
+    booster, contract = predictor.booster, predictor.contract
+    if isinstance(booster, xgboost.Booster):
+        found = booster.get_score(importance_type="total_gain")
+        return np.array([float(found.get(name, 0.0)) for name in contract.names])
+    if booster is not None:
+        return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    assert contract.linear is not None
+    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in contract.features]
+    owners = np.repeat(np.arange(len(widths)), widths)
+    sums = np.bincount(owners, weights=np.abs(contract.linear.coefficients), minlength=len(widths))
+    return np.asarray(sums, dtype=np.float64)

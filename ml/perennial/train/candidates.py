@@ -1,0 +1,123 @@
+"""What may become the challenger, and what it must beat: each with its out-of-fold scores and a way to fit it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from perennial.metrics import average_precision, brier, log_loss, mean_auc, paired_auc_difference
+from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_files
+from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_recency, score_rows
+from perennial.train.boosters import fit_recipe
+from perennial.train.calibration import choose_calibrator
+from perennial.train.rows import Floats, FoldRows, Rows
+from perennial.train.search import Tried
+
+Fit = Callable[[Rows], Predictor]
+MOST_AUC_LOSS = 0.01  # against logistic regression; the comparison asks the same of the holdout
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A recipe judged out of fold.
+
+    Attributes:
+        fit: fits it on any rows; not calibrated.
+        raw: out-of-fold probabilities, indexed by (as_of, entity_id); `scores` are the calibrated ones.
+    """
+
+    fit: Fit
+    raw: pd.Series
+    labels: pd.Series
+    calibrator: Calibrator
+
+    @cached_property
+    def scores(self) -> pd.Series:
+        """Calibrated out-of-fold scores."""
+        return pd.Series(apply_calibrator(self.calibrator, self.raw.to_numpy()), index=self.raw.index)
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Out-of-fold metrics of the calibrated scores."""
+        measures = {"auc": mean_auc, "log_loss": log_loss, "brier": brier, "average_precision": average_precision}
+        return {name: measure(self.scores, self.labels) for name, measure in measures.items()}
+
+
+def judge_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candidate:
+    """The trial's recipe, with the median of its early stops as number of rounds."""
+    return _judge(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
+
+
+def judge_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
+    """Logistic regression, fitted on each fold's training rows."""
+    fit = partial(fit_logistic, inverse_penalty=inverse_penalty)
+    return _judge(fit, _score_folds(fit, folds), folds)
+
+
+def judge_recency(feature: str, folds: Sequence[FoldRows]) -> Candidate:
+    """The single-feature rule, fitted on each fold's training rows."""
+    fit = partial(fit_recency, feature)
+    return _judge(fit, _score_folds(fit, folds), folds)
+
+
+def _score_folds(fit: Fit, folds: Sequence[FoldRows]) -> pd.Series:
+    scores: pd.Series = pd.concat([fold.validation.series(score_rows(fit(fold.training), fold.validation)) for fold in folds])
+    return scores
+
+
+def _judge(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
+    labels = pd.concat([fold.validation.series(fold.validation.labels) for fold in folds])
+    sizes = [len(fold.validation.labels) for fold in folds]
+    fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
+    return Candidate(fit, raw, labels, choose_calibrator(raw.to_numpy(), labels.to_numpy(), fold_of_row))
+
+
+def is_booster_ahead(booster: Candidate, logistic: Candidate, confidence: float) -> bool:
+    """Does the tuned booster pass, out of fold, what the comparison will ask of it against logistic regression?
+
+    A lower log-loss, and an AUC that is not worse: the lower bound of the paired difference above -.01.
+    Otherwise logistic regression is itself the challenger. The holdout has no say.
+    """
+    gain = paired_auc_difference(booster.scores, logistic.scores, booster.labels, confidence=confidence)
+    return booster.metrics["log_loss"] < logistic.metrics["log_loss"] and gain.low > -MOST_AUC_LOSS
+
+
+def write_candidate(candidate: Candidate, rows: Rows, golden: pd.DataFrame, folder: Path) -> tuple[Predictor, Mapping[str, str]]:
+    """Fit on all training rows, calibrate, and write the predictor's files; the manifest comes with it."""
+    fitted = candidate.fit(rows)
+    contract = fitted.contract.model_copy(update={"calibrator": candidate.calibrator})
+    predictor = Predictor(contract, fitted.booster, fitted.threads)
+    manifest = write_files(folder, predictor.booster, contract, golden)
+    _remove_foreign(folder, manifest)
+    return predictor, manifest
+
+
+def _remove_foreign(folder: Path, manifest: Mapping[str, str]) -> None:
+    """What an earlier attempt left would be foreign to the manifest, and the predictor would refuse to load.
+
+    The folder is not emptied first: a surviving attempt beside this one may be reading the very same bytes.
+    """
+    for path in folder.iterdir():
+        if path.name not in manifest:
+            path.unlink(missing_ok=True)
+
+
+def draw_learning_curve(candidate: Candidate, fold: FoldRows) -> dict[int, float]:
+    """AUC on the last fold when only the newest quarter, half, or all of its training as_ofs are fitted.
+
+    A part that holds one class only teaches nothing and has no point.
+    """
+    days = fold.fold.training
+    sizes = sorted({max(1, len(days) // 4), max(1, len(days) // 2), len(days)})
+    labels = fold.validation.series(fold.validation.labels)
+    parts = {size: fold.training.on(days[-size:]) for size in sizes}
+    return {
+        size: mean_auc(fold.validation.series(score_rows(candidate.fit(part), fold.validation)), labels)
+        for size, part in parts.items()
+        if 0 < part.labels.mean() < 1
+    }

@@ -1,0 +1,137 @@
+"""What stops a training before a library sees a row: both boosters train on nonsense without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from perennial.config import Model
+from perennial.errors import (
+    ColumnContractBroken,
+    ConfigError,
+    GrainViolated,
+    LabelsIncomplete,
+    MisalignedScores,
+    OneClassLabels,
+    RowsSeenInTraining,
+    SnapshotMissing,
+)
+from perennial.records import SplitPlan, TrainingSet
+from perennial.train.rows import FoldRows
+from perennial.train.splits import Fold
+
+
+def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
+    """Refuse rows that are doubled, not planned, unlabelled, of one class, or held out.
+
+    Raises:
+        GrainViolated, MisalignedScores, RowsSeenInTraining, SnapshotMissing, LabelsIncomplete, ColumnContractBroken,
+        OneClassLabels, ConfigError: as their names say.
+    """
+    _check_grain(model, training)
+    _check_as_ofs(model, training, plan)
+    _check_labels(model, training.labels)
+    _check_inputs(model, training)
+
+
+def drop_one_class_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldRows, ...]:
+    """The folds from which something can be learned.
+
+    Raises:
+        OneClassLabels: there is none.
+    """
+    kept = tuple(fold for fold in folds if fold.holds_both_labels)
+    if not kept:
+        named = "; ".join(_name_fold(fold.fold) for fold in folds)
+        raise OneClassLabels(
+            f"{model.name}: every fold has labels of one class only among the rows that train, or within each as_of that "
+            f"validates ({named}): wait for more of the rarer outcome, build older snapshots, or check labels.sql."
+        )
+    return kept
+
+
+def name_dropped_folds(folds: Sequence[FoldRows], kept: Sequence[FoldRows]) -> tuple[str, ...]:
+    """A sentence about the folds that were left out, if any."""
+    dropped = [_name_fold(fold.fold) for fold in folds if fold not in kept]
+    return (f"Left out for labels of one class only: {'; '.join(dropped)}.",) if dropped else ()
+
+
+def _name_fold(fold: Fold) -> str:
+    return f"training {fold.training[0]} .. {fold.training[-1]}, validation {fold.validation[0]} .. {fold.validation[-1]}"
+
+
+def _check_grain(model: Model, training: TrainingSet) -> None:
+    index = training.features.index
+    if not index.is_unique:
+        doubled = index[index.duplicated()]
+        raise GrainViolated(
+            f"{model.name}: {len(doubled)} rows of the training set occur twice, the first is {doubled[0]}: "
+            "features and labels must each hold one row per (as_of, entity_id)."
+        )
+    if not index.equals(training.labels.index):
+        raise MisalignedScores(
+            f"{model.name}: {len(index)} rows of features and {len(training.labels)} labels do not cover the same rows "
+            "in the same order."
+        )
+
+
+def _check_as_ofs(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
+    """The holdout never enters a training: not one row, not one day of the embargo."""
+    last = plan.holdout[0] - model.embargo
+    seen = [str(day) for day in training.as_ofs if day > last]
+    if seen:
+        raise RowsSeenInTraining(
+            f"{model.name}: the training set holds {', '.join(seen)}, but the holdout begins on {plan.holdout[0]} and the "
+            f"embargo is {model.embargo.days} days: train on as_ofs up to {last}."
+        )
+    missing = [str(day) for day in plan.training if day not in training.as_ofs]
+    if missing:
+        raise SnapshotMissing(
+            f"{model.name}: planned as_ofs are missing from the training set: {', '.join(missing)}: "
+            "build them with `perennial backfill`, or plan without them."
+        )
+
+
+def _check_labels(model: Model, labels: pd.Series) -> None:
+    missing = int(labels.isna().sum())
+    if missing:
+        raise LabelsIncomplete(f"{model.name}: {missing} of {len(labels)} training rows have no label: build their labels first.")
+    found = np.unique(labels.to_numpy(dtype=np.float64))
+    if not set(found.tolist()) <= {0.0, 1.0}:
+        raise ColumnContractBroken(f"{model.name}: labels must be 0 or 1, found {found[:5].tolist()}: correct labels.sql.")
+    if len(found) == 1:
+        raise OneClassLabels(
+            f"{model.name}: all {len(labels)} training labels are {found[0]:.0f}: there is nothing to learn; check labels.sql."
+        )
+
+
+def _check_inputs(model: Model, training: TrainingSet) -> None:
+    among_inputs = sorted(set(training.features.columns) & (set(model.features.segments) | set(training.segments.columns)))
+    if among_inputs:
+        raise ConfigError(
+            f"models/{model.name}.toml: segments {', '.join(among_inputs)} are among the inputs of the training: "
+            "a segment is read by the SQL and never fed to the model."
+        )
+    for key, names in model.training.named_features.items():
+        unknown = [name for name in names if name not in training.features.columns]
+        if unknown:
+            raise ConfigError(
+                f"models/{model.name}.toml: training.{key} names {', '.join(unknown)}, which is no feature: "
+                f"name one of {', '.join(training.features.columns)}, or leave it out."
+            )
+    _check_rulings(model, training)
+
+
+def _check_rulings(model: Model, training: TrainingSet) -> None:
+    """A category has no order, and a model that excludes everything has nothing to learn from."""
+    features = training.features
+    unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
+    if unordered:
+        raise ConfigError(
+            f"models/{model.name}.toml: training.monotone names {', '.join(unordered)}, which is a category and has no order: "
+            "name numbers only."
+        )
+    if set(features.columns) <= set(model.training.exclude):
+        raise ConfigError(f"models/{model.name}.toml: training.exclude leaves no feature to learn from: shorten it.")

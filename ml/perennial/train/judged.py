@@ -1,0 +1,121 @@
+"""What was judged out of fold, put side by side, measured and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from perennial.metrics import mean_auc, paired_auc_difference
+from perennial.predictor import IDENTITY, Predictor
+from perennial.records import Baseline, Interval, Recipe
+from perennial.train.baselines import PLAIN_LOGISTIC
+from perennial.train.candidates import Candidate, is_booster_ahead, judge_booster, judge_logistic, write_candidate
+from perennial.train.rows import FoldRows, Rows
+from perennial.train.search import Searched
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The challenger with its recipe, and what stood beside it on the same out-of-fold rows.
+
+    Attributes:
+        booster: None when a logistic regression is fitted again.
+    """
+
+    challenger: Candidate
+    recipe: Recipe
+    booster: Candidate | None
+    logistic: Candidate
+    recency: Candidate
+
+    @property
+    def named(self) -> dict[str, Candidate]:
+        """What was judged, under the names of its metrics."""
+        known = {"booster": self.booster, "logistic": self.logistic, "recency": self.recency}
+        return {name: candidate for name, candidate in known.items() if candidate is not None}
+
+
+def choose_challenger(
+    searched: Searched, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, confidence: float
+) -> Judged:
+    """The booster, or logistic regression where the booster is not ahead of it."""
+    booster, logistic = judge_booster(searched.best, folds, seed), judge_logistic(folds)
+    if is_booster_ahead(booster, logistic, confidence):
+        return Judged(booster, searched.best.recipe, booster, logistic, recency)
+    return Judged(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
+
+
+def keep_recipe(recipe: Recipe, searched: Searched | None, folds: Sequence[FoldRows], *, recency: Candidate, seed: int) -> Judged:
+    """The challenger is this very recipe, whatever else is ahead; without `searched` it is a logistic regression."""
+    logistic = judge_logistic(folds)
+    if searched is None:
+        return Judged(judge_logistic(folds, float(recipe.parameters["C"])), recipe, None, logistic, recency)
+    booster = judge_booster(searched.best, folds, seed)
+    return Judged(booster, recipe, booster, logistic, recency)
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """The fitted challenger with the manifest of its files, and the baselines beside it."""
+
+    challenger: Predictor
+    manifest: Mapping[str, str]
+    baselines: Mapping[str, Baseline]
+
+
+def write_all(judged: Judged, rows: Rows, golden: pd.DataFrame, folder: Path) -> Written:
+    """Fit and write challenger/, logistic/ and recency/, each a predictor in a folder of its own.
+
+    The baselines are plain: a logistic regression states probabilities by itself, and a calibrated one is what the
+    challenger becomes where it wins.
+    """
+    challenger, manifest = write_candidate(judged.challenger, rows, golden, folder / "challenger")
+    baselines = {
+        "logistic": _write_baseline(judged.logistic, rows, golden, folder / "logistic"),
+        "recency": _write_baseline(judged.recency, rows, golden, folder / "recency"),
+    }
+    return Written(challenger, manifest, baselines)
+
+
+def _write_baseline(candidate: Candidate, rows: Rows, golden: pd.DataFrame, folder: Path) -> Baseline:
+    predictor, manifest = write_candidate(replace(candidate, calibrator=IDENTITY), rows, golden, folder)
+    names = predictor.contract.names
+    return Baseline(folder, manifest, names[0] if folder.name == "recency" else None, candidate.metrics)
+
+
+def measure_out_of_fold(judged: Judged) -> dict[str, float]:
+    """The challenger's own metrics, and those of all that were judged under their names."""
+    each = {f"{name}_{metric}": value for name, one in judged.named.items() for metric, value in one.metrics.items()}
+    return {**judged.challenger.metrics, **each}
+
+
+def measure_fold(judged: Judged, fold: FoldRows, number: int) -> dict[str, float]:
+    """One row for a fold: its size, and what each candidate achieved there."""
+    rows = fold.validation.index
+    labels = judged.challenger.labels.loc[rows]
+    everybody = {"challenger": judged.challenger, **judged.named}
+    aucs = {f"{name}_auc": mean_auc(candidate.scores.loc[rows], labels) for name, candidate in everybody.items()}
+    sizes = {"training_rows": float(len(fold.training.labels)), "validation_rows": float(len(rows))}
+    return {"fold": float(number), **sizes, **aucs}
+
+
+def measure_search(searched: Searched) -> dict[str, float]:
+    """What the search found and cost."""
+    return {
+        "tuned_auc": searched.best.auc,
+        "default_auc": searched.default.auc,
+        "trials": float(searched.trials),
+        "pruned_trials": float(searched.pruned),
+        "fold_fits": float(searched.fold_fits),
+    }
+
+
+def compare_to_default(searched: Searched, labels: pd.Series, confidence: float) -> Interval:
+    """Out-of-fold AUC of the booster's recipe minus that of the better regularised default, on the same rows.
+
+    The best of many trials flatters itself on the rows it was chosen by, so that this is an upper hope, not a promise.
+    """
+    return paired_auc_difference(searched.best.raw, searched.default.raw, labels, confidence=confidence)

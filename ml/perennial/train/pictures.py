@@ -1,0 +1,89 @@
+"""Small pictures of a training, for the registry: no global state of the plotting library is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from perennial.train.candidates import Candidate
+
+SIZE_INCHES = (6.0, 3.6)
+DOTS_PER_INCH = 90
+MOST_BARS = 15
+BINS = 10
+
+
+def draw_pictures(
+    folder: Path,
+    challenger: Candidate,
+    *,
+    folds: Sequence[Mapping[str, float]],
+    importances: Mapping[str, float],
+    curve: Mapping[int, float],
+) -> dict[str, Path]:
+    """Write the PNG files of a training into `folder`: name -> file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "learning_curve": _draw_learning_curve(curve),
+        "calibration": _draw_calibration(challenger),
+        "importances": _draw_importances(importances),
+        "folds": _draw_folds(folds),
+    }
+    return {name: _save(figure, folder / f"{name}.png") for name, figure in figures.items()}
+
+
+def _open(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, loc="left")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    figure.savefig(path, format="png")
+    return path
+
+
+def _draw_learning_curve(curve: Mapping[int, float]) -> Figure:
+    figure, axes = _open("More history, better ranking?", "newest training as_ofs", "AUC on the last fold")
+    axes.plot(list(curve), list(curve.values()), marker="o")
+    axes.set_xticks(list(curve))
+    return figure
+
+
+def _draw_calibration(challenger: Candidate) -> Figure:
+    figure, axes = _open("Calibration, out of fold", "mean score", "share that happened")
+    order = np.argsort(challenger.scores.to_numpy(), kind="stable")
+    parts = np.array_split(order, BINS)
+    scores, labels = challenger.scores.to_numpy(), challenger.labels.to_numpy()
+    means = [float(scores[part].mean()) for part in parts if len(part)]
+    shares = [float(labels[part].mean()) for part in parts if len(part)]
+    end = max([*means, *shares])
+    axes.plot([0, end], [0, end], color="grey", linewidth=1, linestyle="--")
+    axes.plot(means, shares, marker="o")
+    return figure
+
+
+def _draw_importances(importances: Mapping[str, float]) -> Figure:
+    figure, axes = _open("What the model looks at", "share of the gain", "")
+    shown = list(importances.items())[:MOST_BARS][::-1]
+    axes.barh([name for name, _ in shown], [share for _, share in shown])
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def _draw_folds(folds: Sequence[Mapping[str, float]]) -> Figure:
+    figure, axes = _open("AUC by fold", "fold, oldest first", "AUC")
+    places = [int(fold["fold"]) for fold in folds]
+    for name in ("challenger", "logistic", "recency"):
+        axes.plot(places, [fold[f"{name}_auc"] for fold in folds], marker="o", label=name)
+    axes.set_xticks(places)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,154 @@
+"""A training set as matrices: encoded once, cut by as_of, binned once per fold and library.
+
+Binning is what the trials share: with it a trial costs only its trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import xgboost
+from numpy.typing import NDArray
+
+from perennial.config.training import Direction, Training
+from perennial.predictor import Feature, encode
+from perennial.records import TrainingSet
+from perennial.train.splits import Fold
+
+Floats = NDArray[np.float64]
+BINS = 255  # LightGBM's default; the same for XGBoost, whose validation matrix must use its training matrix's bins
+# Two OpenMP threads wait for each other by spinning: on two busy cores a training took 530 s with two threads per fit
+# and 75 s with one. So folds run side by side instead, each on one thread, and no fit waits for another.
+THREADS_PER_FIT = 1
+# feature_pre_filter would drop columns for the first trial's min_data_in_leaf, and for all that follow.
+LIGHTGBM_BINNING = {
+    "feature_pre_filter": False,
+    "max_bin": BINS,
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": THREADS_PER_FIT,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature."""
+
+    model: str
+    features: tuple[Feature, ...]
+    matrix: Floats
+    labels: Floats
+    index: pd.MultiIndex
+
+    def on(self, as_ofs: Sequence[date]) -> Rows:
+        """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
+        chosen = np.flatnonzero(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
+        together = len(chosen) > 0 and chosen[-1] - chosen[0] == len(chosen) - 1
+        part = slice(chosen[0], chosen[-1] + 1) if together else chosen
+        return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part])
+
+    def only(self, name: str) -> Rows:
+        """All rows, one feature."""
+        place = [feature.name for feature in self.features].index(name)
+        return replace(self, features=(self.features[place],), matrix=self.matrix[:, [place]])
+
+    def unbound(self) -> Rows:
+        """The same rows, every feature free to move the score either way."""
+        return replace(self, features=tuple(feature.model_copy(update={"monotone": None}) for feature in self.features))
+
+    def series(self, values: Floats) -> pd.Series:
+        """One value per row, as the metrics want them."""
+        return pd.Series(values, index=self.index)
+
+    @property
+    def category_places(self) -> list[int]:
+        return [place for place, feature in enumerate(self.features) if feature.kind == "category"]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRows:
+    """The rows of one fold; what is binned for one trial is kept for the next."""
+
+    fold: Fold
+    training: Rows
+    validation: Rows
+
+    @property
+    def holds_both_labels(self) -> bool:
+        """Among the rows that train, and within an as_of of those that validate: else nothing is learned, or ranked."""
+        positive = self.validation.series(self.validation.labels).groupby(level="as_of").mean()
+        return 0 < float(self.training.labels.mean()) < 1 and bool(positive.between(0, 1, inclusive="neither").any())
+
+    @cached_property
+    def for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
+        """Training and validation rows, the second in the bins of the first."""
+        training = bin_for_xgboost(self.training)
+        return training, bin_for_xgboost(self.validation, bins_of=training)
+
+    @cached_property
+    def for_lightgbm(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
+        """Training and validation rows, the second in the bins of the first."""
+        training = bin_for_lightgbm(self.training)
+        return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
+
+
+def gather_rows(model: str, training: TrainingSet, rules: Training | None = None) -> Rows:
+    """Encode every row of a training set, less the features that the rules exclude.
+
+    Raises:
+        SchemaMismatch: a value is infinite.
+    """
+    names = [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
+    monotone = {} if rules is None else rules.monotone
+    features = tuple(_describe(training.features[name], monotone.get(name)) for name in names)
+    matrix = encode(training.features, features)
+    index = training.features.index
+    assert isinstance(index, pd.MultiIndex)
+    return Rows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
+
+
+def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
+    """Numbers and booleans are numeric; what remains is a category of the values seen in training."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return Feature(name=str(column.name), monotone=monotone)
+    return Feature(name=str(column.name), kind="category", categories=tuple(sorted(column.dropna().astype(str).unique())))
+
+
+def cut_folds(rows: Rows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
+    """The rows that each fold trains on and validates."""
+    return tuple(FoldRows(fold, rows.on(fold.training), rows.on(fold.validation)) for fold in folds)
+
+
+def bin_for_xgboost(rows: Rows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
+    """Rows in quantile bins, with the names and kinds that the predictor will check."""
+    kinds = ["c" if feature.kind == "category" else "q" for feature in rows.features]
+    names = [feature.name for feature in rows.features]
+    return xgboost.QuantileDMatrix(
+        rows.matrix,
+        label=rows.labels,
+        feature_names=names,
+        feature_types=kinds,
+        enable_categorical="c" in kinds,
+        max_bin=BINS,
+        nthread=THREADS_PER_FIT,
+        ref=bins_of,
+    )
+
+
+def bin_for_lightgbm(rows: Rows) -> lightgbm.Dataset:
+    """Rows in bins that fit every trial."""
+    return lightgbm.Dataset(
+        rows.matrix,
+        label=rows.labels,
+        feature_name=[feature.name for feature in rows.features],
+        categorical_feature=rows.category_places,
+        params=LIGHTGBM_BINNING,
+        free_raw_data=False,
+    )

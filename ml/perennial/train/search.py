@@ -1,0 +1,197 @@
+"""The search for a recipe: every trial is judged on the folds, in their order of time, and dropped once it lags."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from perennial.metrics import log_loss, mean_auc
+from perennial.records import Recipe
+from perennial.train.boosters import REGULARISED_DEFAULTS, Library, validate_recipe
+from perennial.train.rows import FoldRows
+from perennial.train.study import (
+    FINISHED,
+    NUMBER,
+    SECONDS,
+    Search,
+    ask_trial,
+    is_over,
+    keep_trials,
+    open_study,
+    read_finished,
+    recipe_of,
+    suggest_recipe,
+)
+
+TIE_DECIMALS = 4  # AUCs closer than .0001 are equal (the standard error is six times that); log-loss decides
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """One recipe over all folds.
+
+    Attributes:
+        auc: mean over the validated as_ofs of the AUC within one; `log_loss` is that of the raw probabilities.
+        rounds: where early stopping ended in each fold.
+        raw: out-of-fold probabilities, not calibrated, indexed by (as_of, entity_id).
+    """
+
+    recipe: Recipe
+    auc: float
+    log_loss: float
+    rounds: tuple[int, ...]
+    raw: pd.Series
+
+    @property
+    def median_rounds(self) -> int:
+        """What the final fit uses."""
+        return max(1, int(median(self.rounds)))
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The best trial and the better regularised default, with what the search cost."""
+
+    best: Tried
+    default: Tried
+    trials: int
+    pruned: int
+    fold_fits: int
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The folds that every recipe runs over, some side by side."""
+
+    folds: Sequence[FoldRows]
+    seed: int
+    pool: ThreadPoolExecutor
+    threads: int
+
+    def run(self, recipe: Recipe) -> Iterator[Tried]:
+        """Fold by fold, oldest first; whoever stops listening saves the fits that have not begun."""
+        for start in range(0, len(self.folds), self.threads):
+            yield from self.pool.map(partial(_try_fold, recipe, self.seed), self.folds[start : start + self.threads])
+
+
+def search_recipe(
+    folds: Sequence[FoldRows], search: Search, *, storage_url: str | None, study_name: str, threads: int
+) -> Searched:
+    """Run the trials that are still missing, then give the best.
+
+    Args:
+        storage_url: where finished trials are kept, so that a killed training resumes; None keeps them in memory.
+        threads: so many folds are fitted side by side; the outcome does not depend on it.
+    """
+    with keep_trials(storage_url, study_name) as stored, ThreadPoolExecutor(threads) as pool:
+        course = Course(folds, search.seed, pool, threads)
+        study = open_study(search, read_finished(stored, search))
+        kept = _run_trials(study, stored, search, course)
+        return _conclude(_finished(study), kept, course)
+
+
+def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, threads: int) -> Searched:
+    """Judge a known recipe without a search, beside the better of the regularised defaults."""
+    with ThreadPoolExecutor(threads) as pool:
+        course = Course(folds, seed, pool, threads)
+        defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
+        best = next((tried for tried in defaults if tried.recipe == recipe), None) or _join(list(course.run(recipe)))
+    default = max(defaults, key=lambda tried: (round(tried.auc, TIE_DECIMALS), -tried.log_loss))
+    fitted = {id(tried) for tried in (best, *defaults)}
+    return Searched(best, default, trials=0, pruned=0, fold_fits=len(fitted) * len(folds))
+
+
+def _run_trials(study: optuna.Study, stored: optuna.Study, search: Search, course: Course) -> dict[int, Tried]:
+    """Until there are enough or the time is over; the complete ones of this attempt by number."""
+    kept: dict[int, Tried] = {}
+    while not is_over(_finished(study), search):
+        number = len(_finished(study))
+        tried = _run_trial(study, search, number, course)
+        kept.update({} if tried is None else {number: tried})
+        stored.add_trial(_finished(study)[-1])
+    if len(_finished(study)) < search.trials:
+        log.info("search: ended by its timeout after %d of %d trials", len(_finished(study)), search.trials)
+    return kept
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=FINISHED)
+
+
+def _run_trial(study: optuna.Study, search: Search, number: int, course: Course) -> Tried | None:
+    """Judge one recipe fold by fold; None when it was pruned."""
+    started = time.monotonic()
+    trial = ask_trial(study, search, number)
+    trial.set_user_attr(NUMBER, number)
+    recipe = suggest_recipe(trial, search)
+    parts: list[Tried] = []
+    for step, part in enumerate(course.run(recipe)):
+        parts.append(part)
+        trial.report(_mean_auc(parts), step)
+        if step < len(course.folds) - 1 and trial.should_prune():
+            trial.set_user_attr(SECONDS, time.monotonic() - started)
+            study.tell(trial, state=TrialState.PRUNED)
+            return None
+    tried = _join(parts)
+    trial.set_user_attr("log_loss", tried.log_loss)
+    trial.set_user_attr("rounds", list(tried.rounds))
+    trial.set_user_attr(SECONDS, time.monotonic() - started)
+    study.tell(trial, tried.auc)
+    return tried
+
+
+def _try_fold(recipe: Recipe, seed: int, fold: FoldRows) -> Tried:
+    scores, rounds = validate_recipe(recipe, fold, seed)
+    raw, labels = fold.validation.series(scores), fold.validation.series(fold.validation.labels)
+    return Tried(recipe, mean_auc(raw, labels), log_loss(raw, labels), (rounds,), raw)
+
+
+def _mean_auc(parts: Sequence[Tried]) -> float:
+    """Mean over as_ofs: a fold counts as often as it validates as_ofs."""
+    return float(np.average([part.auc for part in parts], weights=[_as_ofs(part) for part in parts]))
+
+
+def _as_ofs(part: Tried) -> int:
+    return int(part.raw.index.get_level_values("as_of").nunique())
+
+
+def _join(parts: Sequence[Tried]) -> Tried:
+    loss = float(np.average([part.log_loss for part in parts], weights=[len(part.raw) for part in parts]))
+    rounds = tuple(part.rounds[0] for part in parts)
+    return Tried(parts[0].recipe, _mean_auc(parts), loss, rounds, pd.concat([part.raw for part in parts]))
+
+
+def _conclude(trials: list[FrozenTrial], kept: dict[int, Tried], course: Course) -> Searched:
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    best = max(complete, key=_merit)
+    default = max((trial for trial in complete if trial.user_attrs.get("origin") == "default"), key=_merit)
+    return Searched(
+        best=_recall(best, kept, course),
+        default=_recall(default, kept, course),
+        trials=len(trials),
+        pruned=len(trials) - len(complete),
+        fold_fits=sum(len(trial.intermediate_values) for trial in trials),
+    )
+
+
+def _merit(trial: FrozenTrial) -> tuple[float, float, int]:
+    assert trial.value is not None
+    return round(trial.value, TIE_DECIMALS), -trial.user_attrs["log_loss"], -trial.number
+
+
+def _recall(trial: FrozenTrial, kept: dict[int, Tried], course: Course) -> Tried:
+    """The out-of-fold rows of a trial; those of an earlier attempt are fitted again, to the same values."""
+    if trial.number not in kept:
+        kept[trial.number] = _join(list(course.run(recipe_of(trial))))
+    return kept[trial.number]

@@ -1,0 +1,230 @@
+"""The story of one training, in order: guard, alarm, cut folds, search, judge, choose, fit, write, draw."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from perennial.config import Model
+from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
+from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
+from perennial.train.baselines import choose_recency
+from perennial.train.boosters import measure_gains
+from perennial.train.candidates import Candidate, draw_learning_curve, judge_recency
+from perennial.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
+from perennial.train.judged import (
+    Judged,
+    choose_challenger,
+    compare_to_default,
+    keep_recipe,
+    measure_fold,
+    measure_out_of_fold,
+    measure_search,
+    write_all,
+)
+from perennial.train.pictures import draw_pictures
+from perennial.train.policy import choose_search, name_basis
+from perennial.train.rows import FoldRows, Rows, cut_folds, gather_rows
+from perennial.train.search import Searched, search_recipe, try_known
+from perennial.train.splits import make_folds
+from perennial.train.study import Search, name_study
+
+NOTHING_BEFORE = SearchHistory()
+# Threads of the linear algebra wait for each other by spinning: on two busy cores a logistic regression took 1.1-3.1 s with
+# two and .35 s with one, whose sums are also the same on every machine.
+ALGEBRA_THREADS = 1
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already judged."""
+
+    model: Model
+    training: TrainingSet
+    plan: SplitPlan
+    rows: Rows
+    folds: Sequence[FoldRows]
+    recency: Candidate
+    alarms: tuple[str, ...]
+    started: float
+
+    @property
+    def search_inputs(self) -> tuple[object, ...]:
+        """What a search over these rows depends on, beside the rows themselves and the search."""
+        return [fold.fold for fold in self.folds], self.rows.features
+
+    @property
+    def labels(self) -> pd.Series:
+        """Of the out-of-fold rows, in the order of the folds."""
+        return self.recency.labels
+
+
+def state_parameters(model: Model, recipe: Recipe) -> dict[str, float | int | str]:
+    """What a version made by this recipe records as its parameters: the recipe, and what a person ruled about the inputs."""
+    return {**recipe.parameters, **model.training.rulings}
+
+
+def train(
+    model: Model,
+    training: TrainingSet,
+    plan: SplitPlan,
+    *,
+    folder: Path,
+    past: SearchHistory = NOTHING_BEFORE,
+    storage_url: str | None = None,
+    study_name: str | None = None,
+    trials: int | None = None,
+    threads: int = 2,
+) -> Trained:
+    """Fit a challenger and its baselines on the training as_ofs alone; the holdout never enters here.
+
+    Its parameters are searched, or those of the last search are fitted again: as the model's policy has it.
+
+    Args:
+        model, plan: as declared and as planned.
+        training: the rows of `plan.training`, and no others.
+        folder: receives challenger/, logistic/ and recency/ (predictor files) and pictures/.
+        past: what the policy looks at, and the champion's parameters, which a search tries early.
+        storage_url: database of the study; a killed training with the same arguments resumes there. None: in memory.
+        study_name: readable part of the study's name; the model's name without it.
+        trials: instead of the model's own number.
+        threads: so many folds are fitted side by side; the outcome does not depend on it.
+
+    Raises:
+        LeakSuspected: a single feature ranks better than `max_feature_auc`.
+        HistoryTooShort: no fold fits between the oldest and the newest training as_of.
+        RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
+    """
+    with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
+        prepared = _prepare(model, training, plan)
+        basis = name_basis(model.training, prepared.rows.features, past.query_hash)
+        choice = choose_search(model.training, past, basis)
+        if choice.recipe is None:
+            search = _describe_search(model, past, trials)
+            name = name_study(study_name or model.name, search, training.data_hash, prepared.search_inputs)
+            searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
+        else:
+            searched = _try_known(prepared, choice.recipe, threads)
+        judged = choose_challenger(
+            searched,
+            prepared.folds,
+            recency=prepared.recency,
+            seed=model.training.seed,
+            confidence=model.promotion.confidence,
+        )
+        return _fit(prepared, judged, searched, _report_tuning(prepared, searched, choice.because, basis), folder=folder)
+
+
+def refit(
+    model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, query_hash: str = "", threads: int = 2
+) -> Trained:
+    """Fit a known recipe on other rows, without a search: it is the challenger, whatever else would be ahead of it.
+
+    Early stopping finds the number of rounds anew, and the baselines are fitted as in every training.
+
+    Args:
+        recipe: such as that of the champion: `version.recipe`.
+        query_hash: of the SQL that made the rows.
+        model, training, plan, folder, threads: as in `train`.
+
+    Raises:
+        ConfigError: the recipe lacks a parameter of its algorithm.
+        All that `train` raises.
+    """
+    with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
+        prepared = _prepare(model, training, plan)
+        searched = None if recipe.algorithm == "logistic" else _try_known(prepared, recipe, threads)
+        judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
+        tuning = None
+        if searched:
+            basis = name_basis(model.training, prepared.rows.features, query_hash)
+            tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", basis)
+        return _fit(prepared, judged, searched, tuning, folder=folder)
+
+
+def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
+    """Guards and alarms come before any fit; what they refuse leaves no file."""
+    started = time.monotonic()
+    check_training_set(model, training, plan)
+    rows = gather_rows(model.name, training.rows_of(plan.training), model.training)
+    alone = rank_alone(rows)
+    refuse_oracles(model, alone)
+    cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
+    folds = drop_one_class_folds(model, cut)
+    recency = judge_recency(choose_recency(model, alone), folds)
+    alarms = (*find_alarms(model, rows, alone), *name_dropped_folds(cut, folds))
+    return Prepared(model, training, plan, rows, folds, recency, alarms, started)
+
+
+def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:
+    wanted = model.training
+    return Search(wanted.algorithms, trials or wanted.trials, wanted.timeout_minutes * 60, wanted.seed, past.champion)
+
+
+def _try_known(prepared: Prepared, recipe: Recipe, threads: int) -> Searched:
+    rules = prepared.model.training
+    return try_known(recipe, prepared.folds, algorithms=rules.algorithms, seed=rules.seed, threads=threads)
+
+
+def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: str) -> Tuning:
+    return Tuning(
+        is_searched=searched.trials > 0,
+        because=because,
+        recipe=searched.best.recipe,
+        basis=basis,
+        trials=searched.trials,
+        gain=compare_to_default(searched, prepared.labels, prepared.model.promotion.confidence),
+    )
+
+
+def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, tuning: Tuning | None, *, folder: Path) -> Trained:
+    """Fit the challenger and the baselines on every training row, write their files, and report on what was judged."""
+    written = write_all(judged, prepared.rows, prepared.training.features, folder)
+    fold_metrics = tuple(measure_fold(judged, fold, number) for number, fold in enumerate(prepared.folds, start=1))
+    importances = measure_gains(written.challenger)
+    curve = draw_learning_curve(judged.challenger, prepared.folds[-1])
+    trained = Trained(
+        folder=folder / "challenger",
+        algorithm=written.challenger.contract.algorithm,
+        parameters=state_parameters(prepared.model, judged.recipe),
+        rounds=written.challenger.contract.rounds,
+        trials=searched.trials if searched else 0,
+        metrics={**measure_out_of_fold(judged), **(measure_search(searched) if searched else {})},
+        fold_metrics=fold_metrics,
+        tuning=tuning,
+        importances=importances,
+        learning_curve=curve,
+        pictures=draw_pictures(folder / "pictures", judged.challenger, folds=fold_metrics, importances=importances, curve=curve),
+        alarms=prepared.alarms,
+        manifest=written.manifest,
+        plan=prepared.plan,
+        data_hash=prepared.training.data_hash,
+        seconds=time.monotonic() - prepared.started,
+        baselines=written.baselines,
+    )
+    _log_training(prepared.model, trained)
+    return trained
+
+
+def _log_training(model: Model, trained: Trained) -> None:
+    log.info(
+        "train %s: %s on %d as_ofs, %d trials (%d pruned), out-of-fold AUC %.4f, %.1f s",
+        model.name,
+        trained.algorithm,
+        len(trained.plan.training),
+        trained.trials,
+        trained.metrics.get("pruned_trials", 0),
+        trained.metrics["auc"],
+        trained.seconds,
+    )
+    if trained.tuning:
+        log.info("train %s: %s", model.name, trained.tuning.sentence)
+    for alarm in trained.alarms:
+        log.warning("train %s: %s", model.name, alarm)

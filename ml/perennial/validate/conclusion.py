@@ -1,0 +1,61 @@
+"""What the findings mean: may the day go on, and with which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from perennial.config.model import Quality
+from perennial.records import Rejects, RuleResult, Run, Validation
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was found on one snapshot of `rows` rows: the result of every rule, and the rows that rules reject."""
+
+    rows: int
+    results: tuple[RuleResult, ...]
+    rejects: tuple[Rejects, ...] = ()
+
+
+def check_bands(rows: int, former_rows: Sequence[int], quality: Quality) -> RuleResult:
+    """Compare the number of rows with the median of the last snapshots; an empty snapshot always fails."""
+    recent = [former for former in former_rows if former > 0][-quality.history_snapshots :]
+    usual = median(recent) if recent else rows
+    passed = rows > 0 and abs(rows - usual) <= quality.row_count_band * usual
+    if rows == 0:
+        sentence = "The snapshot is empty: an empty source never publishes."
+    elif not recent:
+        sentence = f"{rows} rows; there is no former snapshot to compare with."
+    else:
+        sentence = f"{rows} rows against a median of {usual:g} over the last {len(recent)} snapshots ({rows / usual - 1:+.1%})"
+        sentence += "." if passed else f": outside the band of {quality.row_count_band:.0%}."
+    return RuleResult("bands", "row_count", None, passed=passed, failing=0, rows=rows, sentence=sentence)
+
+
+def conclude(run: Run, findings: Findings, quality: Quality) -> Validation:
+    """Weigh all findings of the day.
+
+    Rejected rows are set aside and the rest goes on, while they are few; any other failed rule stops the day.
+    """
+    rejected = {entity for reject in findings.rejects for entity in reject.entity_ids}
+    set_aside = {reject.rule for reject in findings.rejects}
+    share = _check_share(len(rejected), findings.rows, quality)
+    stopping = [result for result in findings.results if not result.passed and result.rule not in set_aside]
+    return Validation(
+        model=run.model,
+        as_of=run.as_of,
+        passed=share.passed and not stopping,
+        rows=findings.rows,
+        quarantined=len(rejected),
+        results=(*stopping, share, *(result for result in findings.results if result not in stopping)),
+    )
+
+
+def _check_share(rejected: int, rows: int, quality: Quality) -> RuleResult:
+    share = rejected / rows if rows else 0.0
+    passed = share <= quality.max_quarantined_share
+    sentence = f"{rejected} of {rows} rows were rejected ({share:.2%})"
+    sentence += "." if passed else f": more than the limit of {quality.max_quarantined_share:.2%}."
+    return RuleResult("bands", "quarantined_share", None, passed=passed, failing=rejected, rows=rows, sentence=sentence)

@@ -1,6 +1,0 @@
-"""The one publishing transaction: read `publication` first, then `attempts`, `streams`, `wire`, `pipes`."""
-
-from ml.stores.warehouse.publishing.attempts import ScoringJob
-from ml.stores.warehouse.publishing.publication import publish
-
-__all__ = ["ScoringJob", "publish"]

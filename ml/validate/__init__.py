@@ -1,7 +1,0 @@
-"""Validate: what the suites of a model find in the database, and whether the day may go on."""
-
-from ml.validate.conclusion import Findings, check_bands, conclude
-from ml.validate.running import run_suite
-from ml.validate.suites import Rule, Suite, SuiteName, load_suite
-
-__all__ = ["Findings", "Rule", "Suite", "SuiteName", "check_bands", "conclude", "load_suite", "run_suite"]
