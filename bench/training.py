@@ -1,4 +1,4 @@
-"""What a training costs and earns: ours against the usual recipe, on the same rows, judged on the same unseen rows.
+"""What a training costs and earns: ours against the usual recipe, on the same rows, assessed on the same unseen rows.
 
 The peer is what most tutorials do: Optuna over LightGBM with random 5-fold cross-validation, and the mean AUC of
 shuffled rows as objective. Both get the same training as_ofs, two cores (fits side by side, one thread each) and the
@@ -48,7 +48,9 @@ def main() -> None:
     plan = plan_split(declaration.model, declaration.model.training_as_ofs(options.first, options.last), options.trained_for)
     with find_warehouse(options.url, options.last) as url:
         training, holdout = read_rows(url, declaration, plan)
-    print(f"{len(training.labels)} rows of {len(plan.training)} as_ofs train, {len(holdout.labels)} of {len(plan.holdout)} judge")
+    print(
+        f"{len(training.labels)} rows of {len(plan.training)} as_ofs train, {len(holdout.labels)} of {len(plan.holdout)} assess"
+    )
     started, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         trained = train(declaration.model, training, plan, folder=Path(folder), trials=options.trials)
@@ -119,7 +121,7 @@ def train_as_usual(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
 
-    def judge(trial: optuna.Trial) -> float:
+    def assess(trial: optuna.Trial) -> float:
         booster = suggest(trial, seed)
         return float(
             cross_val_score(booster, training.features, training.labels, cv=folds, scoring="roc_auc", n_jobs=CORES).mean()
@@ -127,7 +129,7 @@ def train_as_usual(
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     with joblib.parallel_config(backend="threading"):
-        study.optimize(judge, n_trials=options.trials, timeout=options.peer_seconds)
+        study.optimize(assess, n_trials=options.trials, timeout=options.peer_seconds)
     best = suggest(optuna.trial.FixedTrial(study.best_params), seed).fit(training.features, training.labels)
     return study, pd.Series(best.predict_proba(holdout.features)[:, 1], index=holdout.labels.index)
 

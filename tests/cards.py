@@ -121,7 +121,7 @@ VERDICT = Verdict(
     positives=1_131,
     metrics=(MetricComparison("auc", 0.852, 0.861, interval(0.009, 0.004)),),
     baselines=(MetricComparison("auc_over_recency", 0.754, 0.861, interval(0.107)),),
-    segments=(SegmentComparison("income", "50-74K", 800, 104, is_judged=True, gain=interval(0.01)),),
+    segments=(SegmentComparison("income", "50-74K", 800, 104, is_assessed=True, gain=interval(0.01)),),
     knowledge_lag_days=86,
     reasons=("The gain of +0.0090 AUC lies above 0 and reaches the floor of +0.0085.", "Nothing speaks against it."),
     side="superiority",
@@ -129,7 +129,7 @@ VERDICT = Verdict(
     looks=(Look(HOLDOUT, 0.009, 0.002, 0.5, 0.0001, 3.3),),
     guards=(
         Guard("log_loss", interval(0.004), 0.003, "held", "Log-loss does not get worse."),
-        Guard("income = 250K+", None, 0.02, "not judged", "income = 250K+ holds 1 positive, and 50 are the fewest."),
+        Guard("income = 250K+", None, 0.02, "not assessed", "income = 250K+ holds 1 positive, and 50 are the fewest."),
         Guard("calibration_error", interval(-0.011, 0.004), 0.01, "doubtful", "Calibration may have become worse."),
     ),
     blast_radius=BlastRadius(HOLDOUT[-1], 2209, 0.81, 31, 12, {"income = 50-74K": 0.021}, "The top decile keeps 81%."),
@@ -178,7 +178,7 @@ CHALLENGER = CardEvidence(
     promotions=(promote(4, date(2017, 8, 2), None),),
     links=(("MLflow run", "https://mlflow.example.com/#/experiments/1/runs/4f0c"),),
 )
-"""Judged, and not promoted."""
+"""Assessed, and not promoted."""
 
 CHAMPION = replace(CHALLENGER, promotions=(*CHALLENGER.promotions, promote(7, PROMOTED_ON, 4, number=2)), checks=(CHECK,))
 """Promoted on a Wednesday; nothing that it published has matured."""

@@ -1,6 +1,6 @@
 """A small world that lives through the whole story: real purchases of a few hundred households, and a quick model of them.
 
-Its horizon is two weeks, so that few snapshots suffice: 9 train and judge the first champion on 2017-06-12.
+Its horizon is two weeks, so that few snapshots suffice: 9 train and assess the first champion on 2017-06-12.
 """
 
 from __future__ import annotations

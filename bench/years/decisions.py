@@ -132,7 +132,7 @@ class Years:
         return covered
 
     def _look(self, week: int) -> tuple[Ints, Floats]:
-        """Judge all open contests; the place of the best winner of each year, or -1, and its gain."""
+        """Assess all open contests; the place of the best winner of each year, or -1, and its gain."""
         count = np.where(self.is_open, week + FIRST - self.begin, FIRST)
         estimate = self.gain - self.champion[:, None] + self._measure_noise(week, count)
         error = self.errors[count] * self.guess

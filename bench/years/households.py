@@ -26,7 +26,7 @@ from perennial.metrics.panel import Floats, Ints
 from years.worlds import ALPHA, FINAL, FIRST, MODEL, OVERLAP
 
 AS_OFS = pd.date_range("2017-03-27", "2017-12-04", freq="7D")
-LEARNED, JUDGED = AS_OFS[:12], AS_OFS[16:]  # an embargo of the horizon lies between
+LEARNED, ASSESSED = AS_OFS[:12], AS_OFS[16:]  # an embargo of the horizon lies between
 WINDOWS_DAYS = (7, 14, 28, 56, 84)
 CHALLENGERS = 10
 ALLOWANCE = 0.4  # standard errors by which the first order may fall short
@@ -99,7 +99,7 @@ def _pair_predictors(seed: int) -> Iterator[Households]:
     features, labels = read_rows()
     champion, *challengers = _score_predictors(features, labels, seed)
     for number, challenger in enumerate(challengers):
-        days = JUDGED[number % (len(JUDGED) - FINAL + 1) :][:FINAL]
+        days = ASSESSED[number % (len(ASSESSED) - FINAL + 1) :][:FINAL]
         for two in ((challenger, champion), (champion, challenger)):
             ours, theirs, truth = (series[series.index.get_level_values(0).isin(days)] for series in (*two, labels))
             yield Households(ours, theirs, truth, paired_auc_by_day(ours, theirs, truth))
@@ -108,7 +108,7 @@ def _pair_predictors(seed: int) -> Iterator[Households]:
 def _score_predictors(features: pd.DataFrame, labels: pd.Series, seed: int) -> Iterator[pd.Series]:
     """Boosted trees on other columns and other households each, so that they differ as weekly challengers do."""
     days = features.index.get_level_values(0)
-    learned, judged = features[days.isin(LEARNED)], features[days.isin(JUDGED)]
+    learned, assessed = features[days.isin(LEARNED)], features[days.isin(ASSESSED)]
     for number in range(CHALLENGERS + 1):
         learner = lightgbm.LGBMClassifier(
             n_estimators=60, num_leaves=8, subsample=0.7, subsample_freq=1, colsample_bytree=0.5,
@@ -116,7 +116,7 @@ def _score_predictors(features: pd.DataFrame, labels: pd.Series, seed: int) -> I
         )  # fmt: skip
         rows = learned.sample(frac=0.8, random_state=seed + number)
         learner.fit(rows, labels[rows.index])
-        yield pd.Series(learner.predict_proba(judged)[:, 1], index=judged.index)
+        yield pd.Series(learner.predict_proba(assessed)[:, 1], index=assessed.index)
 
 
 def read_rows() -> tuple[pd.DataFrame, pd.Series]:

@@ -1,6 +1,6 @@
 """Rules that are used elsewhere, in the same worlds: how many years hold a promotion that should not be.
 
-They get what they ask for: every week's challenger is judged on the newest as_ofs, none is ever turned down for harm.
+They get what they ask for: every week's challenger is assessed on the newest as_ofs, none is ever turned down for harm.
 """
 
 from __future__ import annotations

@@ -17,14 +17,14 @@ from math import isfinite
 from zoneinfo import ZoneInfo
 
 from perennial.config.model import Monitoring
-from perennial.records import Choice, Decision, Evidence
+from perennial.records import Choice, Decision, DecisionEvidence
 
 BUDGET_DAYS = 30
 MOST_COLUMNS = 5  # named in a sentence; the mail's table has the rest
 
 
 @dataclass(frozen=True)
-class Answer:
+class RuleAnswer:
     """What one rule says; `rule` is its name in the ledger."""
 
     choice: Choice
@@ -40,10 +40,10 @@ class Ask:
     sentence: str
 
 
-Rule = Callable[[Evidence, Monitoring], Answer | None]
+Rule = Callable[[DecisionEvidence, Monitoring], RuleAnswer | None]
 
 
-def decide(evidence: Evidence, monitoring: Monitoring) -> Decision:
+def decide(evidence: DecisionEvidence, monitoring: Monitoring) -> Decision:
     """The first rule that has an answer decides; the last one always has."""
     rules: tuple[Rule, ...] = (_block, _ask_nothing, _cool_down, _keep_to_budget, _learn_nothing_new)
     answers = (rule(evidence, monitoring) for rule in rules)
@@ -51,7 +51,7 @@ def decide(evidence: Evidence, monitoring: Monitoring) -> Decision:
     return Decision(evidence.model, evidence.as_of, answer.choice, answer.rule, answer.sentence, evidence)
 
 
-def find_asks(evidence: Evidence, limits: Monitoring) -> tuple[Ask, ...]:
+def find_asks(evidence: DecisionEvidence, limits: Monitoring) -> tuple[Ask, ...]:
     """Every reason to retrain that holds today, the most telling first."""
     if evidence.champion_version is None:
         return _ask_for_the_first(evidence)
@@ -60,22 +60,22 @@ def find_asks(evidence: Evidence, limits: Monitoring) -> tuple[Ask, ...]:
 
 
 # The rules, in their order
-def _block(evidence: Evidence, _: Monitoring) -> Answer | None:
+def _block(evidence: DecisionEvidence, _: Monitoring) -> RuleAnswer | None:
     if evidence.blocked_because is None:
         return None
     because = evidence.blocked_because.rstrip(". ")
-    return Answer(
+    return RuleAnswer(
         Choice.BLOCK,
         "blocked",
         f"The scores of {evidence.as_of} were stopped: {because}. The former ones stay, and nothing is trained on such data.",
     )
 
 
-def _ask_nothing(evidence: Evidence, limits: Monitoring) -> Answer | None:
+def _ask_nothing(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer | None:
     if find_asks(evidence, limits):
         return None
     if evidence.champion_version is None:
-        return Answer(
+        return RuleAnswer(
             Choice.SKIP,
             "waiting_for_first",
             f"There is no champion yet: {evidence.matured_as_ofs} of the {evidence.needed_as_ofs} as_ofs that a first training "
@@ -83,16 +83,16 @@ def _ask_nothing(evidence: Evidence, limits: Monitoring) -> Answer | None:
         )
     if evidence.checks and evidence.checks[0]:
         sentence = f"{_count_checks(evidence, limits)}: {_say_what_moved(evidence, limits)}. It waits for the next check."
-        return Answer(Choice.SKIP, "persistence", sentence)
-    return Answer(Choice.SKIP, "quiet", f"Nothing asks for a retraining: {_say_what_moved(evidence, limits)}.")
+        return RuleAnswer(Choice.SKIP, "persistence", sentence)
+    return RuleAnswer(Choice.SKIP, "quiet", f"Nothing asks for a retraining: {_say_what_moved(evidence, limits)}.")
 
 
-def _cool_down(evidence: Evidence, limits: Monitoring) -> Answer | None:
+def _cool_down(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer | None:
     days = sorted(_local_day(evidence, instant) for instant in evidence.retrains)
     if not days or _today(evidence) > days[-1] + timedelta(days=limits.cooldown_days):
         return None
     last = days[-1] + timedelta(days=limits.cooldown_days)
-    return Answer(
+    return RuleAnswer(
         Choice.SKIP,
         "cooldown",
         f"{_say_asks(evidence, limits)} But retraining was asked for on {days[-1]}, and the cooldown of "
@@ -100,14 +100,14 @@ def _cool_down(evidence: Evidence, limits: Monitoring) -> Answer | None:
     )
 
 
-def _keep_to_budget(evidence: Evidence, limits: Monitoring) -> Answer | None:
+def _keep_to_budget(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer | None:
     opened = _today(evidence) - timedelta(days=BUDGET_DAYS)
     recent = sorted(day for instant in evidence.retrains if (day := _local_day(evidence, instant)) > opened)
     most = limits.max_retrains_per_30_days
     if len(recent) < most:
         return None
     again = f"; the next is free on {recent[-most] + timedelta(days=BUDGET_DAYS)}" if most else ""
-    return Answer(
+    return RuleAnswer(
         Choice.SKIP,
         "budget",
         f"{_say_asks(evidence, limits)} But {len(recent)} retrainings were asked for within {BUDGET_DAYS} days, and {most} "
@@ -115,12 +115,12 @@ def _keep_to_budget(evidence: Evidence, limits: Monitoring) -> Answer | None:
     )
 
 
-def _learn_nothing_new(evidence: Evidence, limits: Monitoring) -> Answer | None:
+def _learn_nothing_new(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer | None:
     newest, trained = evidence.newest_matured, evidence.newest_trained
     if newest is not None and (trained is None or newest > trained):
         return None
     had = "no as_of can teach yet" if trained is None else f"the last training had every as_of that can teach, up to {trained}"
-    return Answer(
+    return RuleAnswer(
         Choice.SKIP,
         "nothing_new",
         f"{_say_asks(evidence, limits)} But {had}: the next labels mature on {evidence.next_maturity}."
@@ -128,17 +128,17 @@ def _learn_nothing_new(evidence: Evidence, limits: Monitoring) -> Answer | None:
     )
 
 
-def _train(evidence: Evidence, limits: Monitoring) -> Answer:
+def _train(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer:
     trained = "" if evidence.newest_trained is None else f", where the last training ended at {evidence.newest_trained}"
     sentence = f"{_say_asks(evidence, limits)} A retraining can learn from as_ofs up to {evidence.newest_matured}{trained}."
     asks = find_asks(evidence, limits)
     if asks[0].rule == "drift" and evidence.labels_mature_on is not None:
         sentence += f" The drifted rows themselves have no labels before {evidence.labels_mature_on}."
-    return Answer(Choice.TRAIN, asks[0].rule, sentence)
+    return RuleAnswer(Choice.TRAIN, asks[0].rule, sentence)
 
 
 # The reasons to retrain
-def _ask_for_the_first(evidence: Evidence) -> tuple[Ask, ...]:
+def _ask_for_the_first(evidence: DecisionEvidence) -> tuple[Ask, ...]:
     if not evidence.matured_as_ofs >= evidence.needed_as_ofs > 0:
         return ()
     sentence = (
@@ -147,14 +147,14 @@ def _ask_for_the_first(evidence: Evidence) -> tuple[Ask, ...]:
     return (Ask("first", sentence),)
 
 
-def _ask_for_drift(evidence: Evidence, limits: Monitoring) -> Ask | None:
+def _ask_for_drift(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     needed, checks = limits.persistence
     if sum(evidence.checks[:checks]) < needed:
         return None
     return Ask("drift", f"{_count_checks(evidence, limits)}: {_say_what_moved(evidence, limits)}.")
 
 
-def _ask_for_loss(evidence: Evidence, limits: Monitoring) -> Ask | None:
+def _ask_for_loss(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     """NaN, from a day on which only one class came true, says nothing about the champion: it asks for nothing."""
     loss = evidence.auc_loss
     if loss is None or not isfinite(loss) or loss <= limits.max_auc_loss:
@@ -162,7 +162,7 @@ def _ask_for_loss(evidence: Evidence, limits: Monitoring) -> Ask | None:
     return Ask("realised_loss", f"The realised AUC lies at least {loss:.3f} below the holdout's (limit {limits.max_auc_loss}).")
 
 
-def _ask_for_age(evidence: Evidence, limits: Monitoring) -> Ask | None:
+def _ask_for_age(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     age = evidence.champion_age_days
     if age is None or age <= limits.max_champion_age_days:
         return None
@@ -170,18 +170,18 @@ def _ask_for_age(evidence: Evidence, limits: Monitoring) -> Ask | None:
 
 
 # The words
-def _say_asks(evidence: Evidence, limits: Monitoring) -> str:
+def _say_asks(evidence: DecisionEvidence, limits: Monitoring) -> str:
     return " ".join(ask.sentence for ask in find_asks(evidence, limits))
 
 
-def _count_checks(evidence: Evidence, limits: Monitoring) -> str:
+def _count_checks(evidence: DecisionEvidence, limits: Monitoring) -> str:
     needed, checks = limits.persistence
     recent = evidence.checks[:checks]
     ran = "the only check that ran" if len(recent) == 1 else f"{sum(recent)} of the last {len(recent)} checks"
     return f"Drift on {ran} ({needed} of {checks} ask for a retraining)"
 
 
-def _say_what_moved(evidence: Evidence, limits: Monitoring) -> str:
+def _say_what_moved(evidence: DecisionEvidence, limits: Monitoring) -> str:
     """Columns and scores of today; that the scores moved alone is worth saying, since no column then explains it."""
     share, shift = evidence.drifted_share, evidence.prediction_shift
     if share is None or shift is None:
@@ -201,9 +201,9 @@ def _name_columns(columns: tuple[str, ...]) -> str:
 
 
 # The days
-def _local_day(evidence: Evidence, instant: datetime) -> date:
+def _local_day(evidence: DecisionEvidence, instant: datetime) -> date:
     return instant.astimezone(ZoneInfo(evidence.timezone)).date()
 
 
-def _today(evidence: Evidence) -> date:
+def _today(evidence: DecisionEvidence) -> date:
     return _local_day(evidence, evidence.clock)

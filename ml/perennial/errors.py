@@ -173,7 +173,7 @@ class WarehouseBusy(UnavailableError):
 
 
 class MailRefused(PermanentError):
-    """A letter cannot be written as mail, or the SMTP server refuses it; it waits and holds up no other."""
+    """A notice cannot be written as mail, or the SMTP server refuses it; it waits and holds up no other."""
 
 
 class MailUnavailable(UnavailableError):

@@ -155,7 +155,7 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         checks = ledger.last_checks(session, name, as_of, limit=1)
         decisions = ledger.decisions_of(session, name, as_of)
         outcome = ledger.outcome_of(session, publication) if publication else None
-        letters = ledger.letters_of(session, name, as_of)
+        notices = ledger.notices_of(session, name, as_of)
     check = checks[0] if checks and checks[0].as_of == as_of else None
     return Week(
         as_of=as_of,
@@ -164,13 +164,13 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         auc=f"{outcome.auc.estimate:.3f} [{outcome.auc.low:.3f}, {outcome.auc.high:.3f}]" if outcome else "",
         drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
         decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),
-        mail=", ".join(letters),
+        mail=", ".join(notices),
     )
 
 
 # Lost days
 @dataclass(frozen=True)
-class Lost:
+class LostDay:
     """A day on which something was lost: `missing` names the stage that never ran, `outcome` what came of starting it."""
 
     model: str
@@ -188,7 +188,7 @@ class Lost:
         return {"model": self.model, "as_of": self.as_of.isoformat(), "missing": self.missing, "outcome": self.outcome}
 
 
-def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[Lost, ...]:
+def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[LostDay, ...]:
     """Settle the alias, then name what was lost, and start it.
 
     `run` gives the model, the clock and the actor; its as_of is the last day to look at.
@@ -197,7 +197,7 @@ def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[Lost, ...]:
     return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
 
 
-def find_lost(stores: Stores, run: Run) -> tuple[Lost, ...]:
+def find_lost(stores: Stores, run: Run) -> tuple[LostDay, ...]:
     """Snapshots that training will want and nobody built, valid ones without scores, scores without a check, and decisions
     to train that nobody followed, up to the run's as_of; nothing is changed.
     """
@@ -212,7 +212,7 @@ def find_lost(stores: Stores, run: Run) -> tuple[Lost, ...]:
         }
     if run.purpose == "live":
         days["score"] = _find_scorable(model, run, days["score"], newest)
-    return tuple(Lost(run.model, day, stage, "waits") for stage in days for day in days[stage] if day <= last)
+    return tuple(LostDay(run.model, day, stage, "waits") for stage in days for day in days[stage] if day <= last)
 
 
 def _find_scorable(model: Model, run: Run, days: tuple[date, ...], newest: Publication | None) -> tuple[date, ...]:
@@ -221,7 +221,7 @@ def _find_scorable(model: Model, run: Run, days: tuple[date, ...], newest: Publi
     return tuple(day for day in days if day == latest or not is_stale(model, replace(run, as_of=day)))
 
 
-def _start(stores: Stores, run: Run, lost: Lost) -> Lost:
+def _start(stores: Stores, run: Run, lost: LostDay) -> LostDay:
     model = stores.declaration(run.model).model
     own = replace(run, as_of=lost.as_of, clock=run.clock if run.purpose == "live" else model.known_until(lost.as_of))
     follow = {"refresh": _build, "score": _score, "monitor": _monitor, "train": retrain}

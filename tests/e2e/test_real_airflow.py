@@ -17,9 +17,9 @@ from sqlalchemy import text
 from perennial import operate, pipeline
 from perennial.demo.data import load_complete_journey
 from perennial.demo.life import Life
-from perennial.local.fleet import make_postgres
 from perennial.local.ports import find_free_port
 from perennial.local.servers import make_mlflow
+from perennial.local.services import make_postgres
 from perennial.pipeline import approving
 from perennial.records import Outcome, Run
 from perennial.stores import ledger
@@ -198,8 +198,8 @@ def test_the_tab_of_a_run_shows_its_stages(stack, airflow_life):
 
 
 def test_the_owner_got_a_mail_for_each_decision_and_each_verdict(stack, airflow_life):
-    letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in stack.addresses.mail_folder.glob("*.eml")]
-    mine = sorted(str(letter["Message-ID"]) for letter in letters if f" {MODEL} " in str(letter["Subject"]))
+    notices = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in stack.addresses.mail_folder.glob("*.eml")]
+    mine = sorted(str(notice["Message-ID"]) for notice in notices if f" {MODEL} " in str(notice["Subject"]))
     expected = [f"<{MODEL}.{day}.{event}@perennial.invalid>" for day in (FIRST, NEXT) for event in ("decision", "verdict")]
     assert expected == mine
 
@@ -224,8 +224,8 @@ def record_earned_verdict(stores, run):
     """The challenger of the day as if it had earned its promotion, with a doubt: two weeks of data rarely let one."""
     with stores.warehouse.transaction() as session:
         challenger = ledger.trained_on_day(session, MODEL, run.as_of)
-        judged = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
-        ledger.record_evaluation(session, run, replace(judged, outcome=Outcome.PROMOTE, doubts=(DOUBT,)))
+        assessed = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
+        ledger.record_evaluation(session, run, replace(assessed, outcome=Outcome.PROMOTE, doubts=(DOUBT,)))
         return ledger.latest_evaluation(session, MODEL, challenger.version)
 
 

@@ -13,7 +13,7 @@ from perennial import cli, operate, pipeline
 from perennial.config import Settings
 from perennial.demo.data import load_tables
 from perennial.stores.sessions import Database
-from tests.arena import Arena
+from tests.contenders import Contenders
 from tests.shell import Shell
 from tests.world import (
     BACKFILLED_TO,
@@ -68,7 +68,7 @@ def backfilled(postgres, migrated_template, open_world) -> str:
 
 @pytest.fixture(scope="session")
 def first_day(postgres, backfilled, open_world) -> str:
-    """The database of a world whose first champion has scored 2017-06-12; two letters wait."""
+    """The database of a world whose first champion has scored 2017-06-12; two notices wait."""
     postgres.make(LIVED, template=backfilled)
     with open_world(LIVED) as world:
         world.live(FIRST_DAY)
@@ -99,9 +99,9 @@ def world(copy_world) -> Iterator[World]:
 
 
 @pytest.fixture
-def arena(world) -> Arena:
+def contenders(world) -> Contenders:
     """The world with challengers to ask about."""
-    return Arena(world, world.ask_one("select version from ledger.promotions"))
+    return Contenders(world, world.ask_one("select version from ledger.promotions"))
 
 
 @pytest.fixture

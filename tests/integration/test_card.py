@@ -130,8 +130,8 @@ def test_a_week_later_both_cards_tell_of_the_comparison(world):
     next_day = FIRST_DAY + timedelta(weeks=1)
     world.live(next_day)
     champion = write_card(world.stores, world.run(next_day))
-    judged = world.ask_one("select challenger_version from ledger.evaluations where as_of = :day", day=next_day)
-    challenger = write_card(world.stores, world.run(next_day), judged)
+    assessed = world.ask_one("select challenger_version from ledger.evaluations where as_of = :day", day=next_day)
+    challenger = write_card(world.stores, world.run(next_day), assessed)
     assert ("challenger", "candidate") == (challenger.role, challenger.status)
     said = render_markdown(challenger)
     assert f"- **Against:** champion version {champion.version}, side superiority" in said

@@ -85,7 +85,7 @@ def copy_champion(world: World, **changes: object) -> Version:
         return ledger.record_version(session, version)
 
 
-def judge(world: World, version: int, as_of: date = NEXT_DAY) -> None:
+def assess(world: World, version: int, as_of: date = NEXT_DAY) -> None:
     """Record that a version has earned it against the champion."""
     champion = find_champion(world)
     with world.stores.warehouse.transaction() as session:
@@ -114,7 +114,7 @@ def spoil_files(world: World, version: Version) -> None:
 
 def read_mail(world: World) -> list[str]:
     return [
-        row["headline"] for row in world.ask("select letter ->> 'headline' as headline from ledger.outbox where event = 'alias'")
+        row["headline"] for row in world.ask("select notice ->> 'headline' as headline from ledger.outbox where event = 'alias'")
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_rollback_restores_the_exact_former_scores_and_the_next_days_are_the_f
     make_snapshot(world, NEXT_DAY)
     before = score(world, NEXT_DAY)
     second = train(world).version
-    judge(world, second)
+    assess(world, second)
     assert pipeline.promote(world.stores, world.run(NEXT_DAY)).version == second
     assert before != score(world, NEXT_DAY)
     make_snapshot(world, DAY_AFTER)
@@ -143,10 +143,10 @@ def test_a_rollback_restores_the_exact_former_scores_and_the_next_days_are_the_f
 def test_a_version_that_was_taken_back_rests_and_people_see_until_when(world):
     first = find_champion(world)
     second = train(world).version
-    judge(world, second)
+    assess(world, second)
     pipeline.promote(world.stores, world.run(NEXT_DAY))
     back = pipeline.rollback(world.stores, world.run(NEXT_DAY))
-    judge(world, second, DAY_AFTER)
+    assess(world, second, DAY_AFTER)
     with pytest.raises(
         PromotionRefused, match=rf"version {second} was taken back on 2017-06-19 and rests for 28 days.*2017-07-17"
     ):
@@ -162,11 +162,11 @@ def test_a_version_that_was_taken_back_rests_and_people_see_until_when(world):
 
 def test_a_twin_of_a_version_that_was_taken_back_rests_too(world):
     second = copy_champion(world, data_hash="the same rows")
-    judge(world, second.version)
+    assess(world, second.version)
     pipeline.promote(world.stores, world.run(NEXT_DAY))
     pipeline.rollback(world.stores, world.run(NEXT_DAY))
     twin = copy_champion(world, data_hash="the same rows", origin="renewal")
-    judge(world, twin.version, DAY_AFTER)
+    assess(world, twin.version, DAY_AFTER)
     with pytest.raises(PromotionRefused, match=f"version {second.version}, the twin of version {twin.version}"):
         pipeline.promote(world.stores, world.run(DAY_AFTER))
 
@@ -224,7 +224,7 @@ def test_an_alias_taken_away_by_hand_is_set_again_and_told(world):
 # Old runs
 def test_an_old_backfill_moves_nothing(world):
     first, second = find_champion(world), copy_champion(world).version
-    judge(world, second)
+    assess(world, second)
     backfill = world.run(NEXT_DAY, "backfill")
     for move in (pipeline.promote, pipeline.rollback):
         with pytest.raises(PromotionRefused, match="a backfill never moves the champion"):
@@ -249,7 +249,7 @@ def test_an_older_run_does_not_move_a_newer_champion(world):
     first, second, third = find_champion(world), copy_champion(world).version, copy_champion(world).version
     force(world.stores, world.run(DAY_AFTER), second, reason="I insist.")
     pipeline.rollback(world.stores, world.run(DAY_AFTER))
-    judge(world, third)
+    assess(world, third)
     with pytest.raises(PromotionRefused, match="an older run"):
         pipeline.promote(world.stores, world.run(NEXT_DAY))
     assert first == find_champion(world)
@@ -273,7 +273,7 @@ def test_a_forced_champion_that_has_seen_every_row_leaves_the_verdict_open_with_
     with world.stores.warehouse.transaction() as session:
         verdict = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
     assert (verdict.outcome, verdict.champion_version) == (Outcome.INCONCLUSIVE, forced.version)
-    assert verdict.judged_again_on == date(2017, 7, 5)
+    assert verdict.compared_again_on == date(2017, 7, 5)
     assert "there are enough from 2017-07-05" in verdict.reasons[0]
 
 
@@ -311,17 +311,17 @@ def test_labels_of_one_class_are_refused(world, refuse):
     refuse(OneClassLabels, "class")
 
 
-def test_a_challenger_that_was_trained_on_the_rows_that_judge_is_refused(world, refuse):
+def test_a_challenger_that_was_trained_on_the_rows_that_assess_is_refused(world, refuse):
     holdout = read_version(world, find_champion(world)).holdout_as_ofs
     copy_champion(world, training_as_ofs=(date(2017, 4, 24), *holdout), holdout_as_ofs=holdout)
-    refuse(RowsSeenInTraining, "cannot judge it")
+    refuse(RowsSeenInTraining, "cannot assess it")
 
 
 @pytest.mark.parametrize(("harm", "error"), [(lose_files, VersionMissing), (spoil_files, ArtifactCorrupt)])
 def test_a_verdict_does_not_carry_a_challenger_whose_files_are_gone_or_damaged(world, harm, error):
     first, second = find_champion(world), copy_champion(world)
     load_version(world.stores, second)  # this machine has them still
-    judge(world, second.version)
+    assess(world, second.version)
     harm(world, second)
     with pytest.raises(error):
         pipeline.promote(world.stores, world.run(NEXT_DAY))

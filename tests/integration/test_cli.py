@@ -31,22 +31,22 @@ def test_every_stage_runs_from_a_shell(inside):
 
 
 # People
-def test_an_approval_makes_the_challenger_champion(inside, arena):
-    version = arena.ask(arena.judge()).version
+def test_an_approval_makes_the_challenger_champion(inside, contenders):
+    version = contenders.ask(contenders.assess()).version
     (promotion,) = inside.ask("approve", MODEL, "--reason", "Looks right.")
     assert (version, "promote", True) == (
         promotion["version"],
         promotion["kind"],
         promotion["because"].endswith("(shell). Looks right."),
     )
-    assert [(version, "approved", getpass.getuser(), "shell", "Looks right.")] == arena.questions
+    assert [(version, "approved", getpass.getuser(), "shell", "Looks right.")] == contenders.questions
 
 
-def test_a_rejection_keeps_the_champion(inside, arena):
-    version = arena.ask(arena.judge()).version
+def test_a_rejection_keeps_the_champion(inside, contenders):
+    version = contenders.ask(contenders.assess()).version
     (question,) = inside.ask("reject", MODEL, str(version))
     assert (version, "rejected") == (question["version"], question["status"])
-    assert (arena.champion, arena.champion) == arena.serving
+    assert (contenders.champion, contenders.champion) == contenders.serving
 
 
 def test_without_a_question_an_approval_is_refused(inside):
@@ -54,8 +54,8 @@ def test_without_a_question_an_approval_is_refused(inside):
     assert (REFUSED, True) == (code, "no question waits for a person" in said)
 
 
-def test_a_promotion_by_force_says_so_in_the_ledger(inside, arena):
-    version = arena.judge().verdict.challenger_version
+def test_a_promotion_by_force_says_so_in_the_ledger(inside, contenders):
+    version = contenders.assess().verdict.challenger_version
     (promotion,) = inside.ask("promote", MODEL, str(version), "--force", "--reason", "The old one is wrong.", *DAY)
     assert ("forced", "The old one is wrong.") == (promotion["kind"], promotion["because"])
     assert getpass.getuser() == inside.world.ask_one("select actor from ledger.promotions where kind = 'forced'")
@@ -136,13 +136,13 @@ def test_an_instant_that_is_none_is_wrong_usage(inside):
     assert USAGE == inside.perennial("champion", MODEL, "--at", "yesterday")[0]
 
 
-def test_a_rollback_in_a_simulation_starts_the_cooldown_on_its_day(inside, arena):
-    version = arena.judge().verdict.challenger_version
+def test_a_rollback_in_a_simulation_starts_the_cooldown_on_its_day(inside, contenders):
+    version = contenders.assess().verdict.challenger_version
     inside.ask("promote", MODEL, str(version), "--force", "--reason", "A test wants it.", *DAY)
     (back,) = inside.ask("rollback", MODEL, *DAY)
-    assert (arena.champion, version, "rollback") == (back["version"], back["before"], back["kind"])
+    assert (contenders.champion, version, "rollback") == (back["version"], back["before"], back["kind"])
     rests = {movement["version"]: movement["rests_until"] for movement in inside.ask("history", MODEL)}
-    assert {arena.champion: None, version: "2017-07-17 10:00:00+00:00"} == rests
+    assert {contenders.champion: None, version: "2017-07-17 10:00:00+00:00"} == rests
 
 
 def test_rollback_without_a_former_champion_is_refused(inside):

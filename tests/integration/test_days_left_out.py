@@ -43,11 +43,11 @@ def edit_labels(world: World, after: str) -> None:
     file.write_text(file.read_text().replace("(returned.household_id is null)::integer as label", after))
 
 
-def train_once(world: World, *, is_judged: bool) -> None:
+def train_once(world: World, *, is_assessed: bool) -> None:
     before = replace(VERSION, trained_for=date(2017, 6, 7), holdout_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
     with world.stores.warehouse.transaction() as session:
         ledger.record_version(session, before)
-        if is_judged:
+        if is_assessed:
             ledger.record_evaluation(session, world.run("2017-06-07"), VERDICT)
 
 
@@ -129,13 +129,13 @@ def test_a_first_training_is_asked_for_once_it_can_train(history):
 
 
 def test_a_first_training_is_not_asked_for_again_on_the_same_days(history):
-    train_once(history, is_judged=True)
+    train_once(history, is_assessed=True)
     with pytest.raises(NotAsked, match=r"version 3 had every as_of that can teach, up to 2017-05-22, and was not promoted"):
         pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
 
 
-def test_a_first_training_that_nobody_judged_is_asked_for_again(history):
-    train_once(history, is_judged=False)
+def test_a_first_training_that_nobody_assessed_is_asked_for_again(history):
+    train_once(history, is_assessed=False)
     assert pipeline.ask_for_retraining(history.stores, history.run(FIRST_DAY), reason="first")
 
 

@@ -37,8 +37,8 @@ def test_a_history_rebuilt_in_another_unit_is_said_and_hides_no_shift_of_the_sco
     assert check.prediction_shift == pytest.approx(mean_score / version["holdout_mean_score"] - 1)
     assert check.is_restated
     pipeline.decide(world.stores, world.run(NEXT_DAY))
-    letter = world.ask_one("select letter from ledger.outbox where event = 'decision' and as_of = :day", day=NEXT_DAY)
-    assert f"not those that version {check.version} was trained on" in letter["you_must"][0]
+    notice = world.ask_one("select notice from ledger.outbox where event = 'decision' and as_of = :day", day=NEXT_DAY)
+    assert f"not those that version {check.version} was trained on" in notice["you_must"][0]
 
 
 def test_a_column_that_the_champion_does_not_read_has_not_drifted(world):

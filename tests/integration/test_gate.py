@@ -97,7 +97,7 @@ def test_an_empty_account_tests_nobody_and_says_when_it_is_filled_again(world):
         model=MODEL,
     )
     (verdict,) = learn(world, FIRST_WEEK).verdicts
-    assert (Outcome.INCONCLUSIVE, date(2018, 1, 9), ()) == (verdict.outcome, verdict.judged_again_on, verdict.looks)
+    assert (Outcome.INCONCLUSIVE, date(2018, 1, 9), ()) == (verdict.outcome, verdict.compared_again_on, verdict.looks)
     assert verdict.reasons[0].startswith("The account of false promotions is empty until 2018-01-09")
     assert 1 == len(contests(world))
 
@@ -153,10 +153,10 @@ def test_a_test_that_runs_is_neither_replanned_nor_stopped_by_a_shadow_whose_fil
     world.stores.registry._client.delete_model_version(MODEL, str(first.challenger_version))
     shutil.rmtree(world.settings.artifacts / "versions")
     later = learn(world, THIRD_WEEK)
-    judged = {verdict.challenger_version for verdict in later.verdicts}
+    assessed = {verdict.challenger_version for verdict in later.verdicts}
     assert (first.challenger_version, "ended", 2) in contests(world)
-    assert first.challenger_version not in judged
-    assert max(number for number, *_ in contests(world)) in judged
+    assert first.challenger_version not in assessed
+    assert max(number for number, *_ in contests(world)) in assessed
 
 
 def test_a_renewal_is_measured_against_the_line_of_champions_that_a_rollback_left(world):

@@ -121,9 +121,9 @@ def lives(postgres, copy_world, backfilled, session_smtp_sink) -> Iterator[dict[
         copy_world(backfilled) as first,
         live(postgres, first, Life(date(2017, 6, 14), smtp), LEARNING) as training,
         copy_world(backfilled) as second,
-        live(postgres, second, Life(date(2017, 6, 13), smtp), LEARNING) as judging,
+        live(postgres, second, Life(date(2017, 6, 13), smtp), LEARNING) as assessing,
     ):
-        yield {**dict.fromkeys(DAILY, daily), **dict.fromkeys(LEARNING, judging), "train": training}
+        yield {**dict.fromkeys(DAILY, daily), **dict.fromkeys(LEARNING, assessing), "train": training}
 
 
 @pytest.fixture(scope="module")

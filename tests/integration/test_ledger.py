@@ -11,9 +11,9 @@ from sqlalchemy import text
 from perennial.errors import SnapshotMissing, VersionMissing, WarehouseBusy
 from perennial.records import (
     Interval,
-    Letter,
     MetricComparison,
     Move,
+    Notice,
     Outcome,
     Recipe,
     RuleResult,
@@ -64,7 +64,7 @@ VERDICT = Verdict(
     knowledge_lag_days=84,
     reasons=("better",),
 )
-LETTER = Letter("lapse", DAY, "blocked", "BLOCK: no amounts", "Sum.", (("a", "b", "c", "d"),), ("x",), (), chart={"a": 0.5})
+NOTICE = Notice("lapse", DAY, "blocked", "BLOCK: no amounts", "Sum.", (("a", "b", "c", "d"),), ("x",), (), chart={"a": 0.5})
 
 
 @pytest.fixture
@@ -219,28 +219,28 @@ def test_an_intent_is_open_until_it_is_applied_or_undone(database):
 
 # Mail
 def test_the_same_event_of_a_day_waits_once(session):
-    first = ledger.put_letter(session, RUN, LETTER, "growth@example.com")
-    second = ledger.put_letter(session, RUN, replace(LETTER, headline="again"), "growth@example.com")
+    first = ledger.put_notice(session, RUN, NOTICE, "growth@example.com")
+    second = ledger.put_notice(session, RUN, replace(NOTICE, headline="again"), "growth@example.com")
     assert first == second == "<lapse.2017-11-13.blocked@perennial.invalid>"
-    assert (first,) == ledger.waiting_letters(session, "lapse") == ledger.waiting_letters(session)
-    assert ledger.claim_letter(session, first).letter == LETTER
+    assert (first,) == ledger.waiting_notices(session, "lapse") == ledger.waiting_notices(session)
+    assert ledger.claim_notice(session, first).notice == NOTICE
 
 
-def test_a_letter_that_somebody_else_is_sending_is_passed_over(database):
+def test_a_notice_that_somebody_else_is_sending_is_passed_over(database):
     with database.transaction() as session:
-        message_id = ledger.put_letter(session, RUN, LETTER, "growth@example.com")
+        message_id = ledger.put_notice(session, RUN, NOTICE, "growth@example.com")
     with database.transaction() as sender, database.transaction() as other:
-        assert ledger.claim_letter(sender, message_id) is not None
-        assert ledger.claim_letter(other, message_id) is None
+        assert ledger.claim_notice(sender, message_id) is not None
+        assert ledger.claim_notice(other, message_id) is None
 
 
-def test_a_refused_letter_waits_and_a_sent_one_does_not(session):
-    message_id = ledger.put_letter(session, RUN, LETTER, "growth@example.com")
+def test_a_refused_notice_waits_and_a_sent_one_does_not(session):
+    message_id = ledger.put_notice(session, RUN, NOTICE, "growth@example.com")
     ledger.mark_failed(session, message_id, "421 try later")
-    assert ledger.claim_letter(session, message_id).attempts == 1
+    assert ledger.claim_notice(session, message_id).attempts == 1
     ledger.mark_sent(session, message_id)
-    assert ledger.claim_letter(session, message_id) is None
-    assert ledger.waiting_letters(session) == ()
+    assert ledger.claim_notice(session, message_id) is None
+    assert ledger.waiting_notices(session) == ()
 
 
 # Waiting

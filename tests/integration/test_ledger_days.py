@@ -11,8 +11,8 @@ from sqlalchemy import text
 from perennial.records import (
     Choice,
     Decision,
+    DecisionEvidence,
     DriftCheck,
-    Evidence,
     FeatureDrift,
     Interval,
     Move,
@@ -41,7 +41,7 @@ CHECK = DriftCheck(
     is_drifted=True,
     report="reports/lapse.html",
 )
-EVIDENCE = Evidence(
+EVIDENCE = DecisionEvidence(
     model="lapse",
     as_of=DAY,
     clock=CLOCK,
@@ -211,7 +211,7 @@ def test_a_decision_to_train_is_lost_until_somebody_begins(session, stage):
     assert ledger.untrained_days(session, "lapse", since=DAY - WEEK) == ()
 
 
-def test_a_training_that_a_shell_left_half_done_is_lost_until_it_is_judged(session):
+def test_a_training_that_a_shell_left_half_done_is_lost_until_it_is_assessed(session):
     ledger.record_decision(session, RUN, DECISION)
     ledger.start_run(session, RUN, "train")
     assert ledger.untrained_days(session, "lapse", since=DAY) == (DAY,)

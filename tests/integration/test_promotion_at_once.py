@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from perennial.errors import NothingToRollBackTo, PromotionRefused
-from perennial.promote import Throne, choose_challenger, choose_forced, find_champion, promote, roll_back
+from perennial.promote import PromotionContext, choose_challenger, choose_forced, newest_champion, promote, roll_back
 from perennial.records import Outcome, Run, Verdict
 from perennial.stores import ledger
 from perennial.stores.registry import ChampionAlias, Registry
@@ -34,39 +34,39 @@ class Site:
     warehouse_url: str
     mlflow_uri: str
 
-    def open_throne(self, actor: str) -> Throne:
+    def open_promotion(self, actor: str) -> PromotionContext:
         run = Run(MODEL, DAY, CLOCK, "simulation", actor=actor)
         book = ledger.PromotionBook(Database(self.warehouse_url, actor), run)
-        return Throne(book, ChampionAlias(Registry(self.mlflow_uri), MODEL), lambda number: None, run, 0)
+        return PromotionContext(book, ChampionAlias(Registry(self.mlflow_uri), MODEL), lambda number: None, run, 0)
 
 
 def contend(site: Site, actor: str, seed: int) -> None:
     """Promote by verdict, by force, and roll back, in an order of one's own; being refused is part of it."""
-    throne, chance = site.open_throne(actor), random.Random(seed)
+    context, chance = site.open_promotion(actor), random.Random(seed)
     for _ in range(TURNS):
         try:
-            chance.choice((_promote, _force, _roll_back))(site, throne, chance.choice(VERSIONS))
+            chance.choice((_promote, _force, _roll_back))(site, context, chance.choice(VERSIONS))
         except (PromotionRefused, NothingToRollBackTo):
             continue
 
 
-def _promote(site: Site, throne: Throne, version: int) -> None:
+def _promote(site: Site, context: PromotionContext, version: int) -> None:
     """By a verdict against the champion that served a moment ago: somebody else may be faster."""
     with Database(site.warehouse_url).transaction() as session:
         champion = ledger.champion(session, MODEL)
         reasons = ("Better.",)
         verdict = Verdict(MODEL, DAY, Outcome.PROMOTE, version, champion, "champion", (), 0, 0, (), (), (), 84, reasons)
-        ledger.record_evaluation(session, throne.run, verdict)
+        ledger.record_evaluation(session, context.run, verdict)
         evaluation = ledger.latest_evaluation(session, MODEL, version)
-    promote(throne, partial(choose_challenger, evaluation=evaluation, run=throne.run, approval="auto"))
+    promote(context, partial(choose_challenger, evaluation=evaluation, run=context.run, approval="auto"))
 
 
-def _force(site: Site, throne: Throne, version: int) -> None:
-    promote(throne, partial(choose_forced, run=throne.run, version=version, reason="I insist."))
+def _force(site: Site, context: PromotionContext, version: int) -> None:
+    promote(context, partial(choose_forced, run=context.run, version=version, reason="I insist."))
 
 
-def _roll_back(site: Site, throne: Throne, version: int) -> None:
-    roll_back(throne, MODEL)
+def _roll_back(site: Site, context: PromotionContext, version: int) -> None:
+    roll_back(context, MODEL)
 
 
 def watch(site: Site, stop, seen) -> None:
@@ -89,8 +89,8 @@ def site(warehouse_urls, mlflow_server) -> Site:
 
 
 def test_promoters_and_rollbacks_at_once_leave_a_chain_and_never_a_moment_without_champion(site):
-    throne = site.open_throne("first")
-    promote(throne, partial(choose_forced, run=throne.run, version=1, reason="Somebody must."))
+    context = site.open_promotion("first")
+    promote(context, partial(choose_forced, run=context.run, version=1, reason="Somebody must."))
     processes = multiprocessing.get_context("forkserver")
     stop, seen = processes.Event(), processes.Queue()
     watcher = processes.Process(target=watch, args=(site, stop, seen))
@@ -105,10 +105,10 @@ def test_promoters_and_rollbacks_at_once_leave_a_chain_and_never_a_moment_withou
     watcher.join(60)
 
     assert [0] * PROMOTERS == [process.exitcode for process in promoters]
-    history = throne.book.history()
-    assert throne.book.find_open() is None
+    history = context.book.history()
+    assert context.book.find_open() is None
     assert [None, *(movement.version for movement in history[:-1])] == [movement.previous_version for movement in history]
-    assert find_champion(history) == throne.alias.get()
+    assert newest_champion(history) == context.alias.get()
     assert len({movement.actor for movement in history}) > 1
     assert {movement.kind for movement in history} >= {"forced", "rollback"}
     assert "manual" not in {movement.kind for movement in history}

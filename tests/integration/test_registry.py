@@ -82,7 +82,7 @@ def version(registry, trained, declaration, run):
     return registry.register(run.model, registry.log_training(trained, declaration, run))
 
 
-def judge(model: str, version: int) -> Verdict:
+def assess(model: str, version: int) -> Verdict:
     return Verdict(model, DAY, Outcome.REJECT, version, 1, "champion", (DAY,), 9, 3, (), (), (), 84, ("Too small a gain.",))
 
 
@@ -216,7 +216,7 @@ def test_a_model_that_was_never_registered_has_no_champion(registry):
 
 def test_a_verdict_can_be_read_in_mlflow(registry, client, run, version, tmp_path):
     run_id = client.get_model_version(run.model, str(version)).run_id
-    registry.log_verdict(version, run_id, judge(run.model, version))
+    registry.log_verdict(version, run_id, assess(run.model, version))
     described = client.get_model_version(run.model, str(version))
     kept = Path(client.download_artifacts(run_id, "verdict.json", str(tmp_path)))
     assert described.description == "REJECT: Too small a gain."

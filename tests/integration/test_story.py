@@ -189,7 +189,7 @@ def test_an_alias_moved_by_hand_is_recorded_and_a_rollback_restores_the_exact_sc
 # Backfill
 def test_a_backfill_never_trains_promotes_or_mails(world):
     run = world.run(NEXT_DAY, "backfill")
-    letters = world.ask_one("select count(*) from ledger.outbox")
+    notices = world.ask_one("select count(*) from ledger.outbox")
     pipeline.refresh(world.stores, run)
     pipeline.validate(world.stores, run)
     pipeline.score(world.stores, run)
@@ -199,7 +199,7 @@ def test_a_backfill_never_trains_promotes_or_mails(world):
     with pytest.raises(NotAsked):
         pipeline.ask_for_retraining(world.stores, run, reason="weekly")
     pipeline.mail(world.stores, run, dag="refresh", failed_tasks=("refresh",))
-    assert letters == world.ask_one("select count(*) from ledger.outbox")
+    assert notices == world.ask_one("select count(*) from ledger.outbox")
 
 
 def test_a_first_training_before_history_covers_the_windows_is_told_from_when_on_it_does(world):
@@ -260,7 +260,7 @@ def test_a_live_run_before_the_day_has_settled_is_too_early(world):
     assert "refused" == world.ask_one("select status from ledger.runs order by run_id desc limit 1")
 
 
-def test_letters_wait_while_the_mail_server_is_down_and_go_out_later(world, smtp_sink):
+def test_notices_wait_while_the_mail_server_is_down_and_go_out_later(world, smtp_sink):
     down = world.with_smtp(Smtp(port=find_free_port())).mail()
     assert (0, 2) == (down["sent"], down["waiting"])
     assert {"sent": 2, "waiting": 0} == world.with_smtp(smtp_sink.settings).mail()
@@ -285,8 +285,8 @@ def test_a_training_that_cannot_be_assembled_says_why_in_its_mail(world):
     with pytest.raises(SnapshotMissing):
         pipeline.assemble(world.stores, run)
     pipeline.mail(world.stores, run, dag="retrain", failed_tasks=("assemble",))
-    (letter,) = world.ask("select letter ->> 'summary' as summary from ledger.outbox where event = 'failure_retrain'")
-    assert "run `perennial backfill lapse --from" in letter["summary"]
+    (notice,) = world.ask("select notice ->> 'summary' as summary from ledger.outbox where event = 'failure_retrain'")
+    assert "run `perennial backfill lapse --from" in notice["summary"]
 
 
 def test_a_failure_after_a_stop_of_the_same_day_is_explained_too(world):
@@ -299,5 +299,5 @@ def test_a_failure_after_a_stop_of_the_same_day_is_explained_too(world):
     with pytest.raises(SnapshotMissing):
         pipeline.score(world.stores, failed)
     pipeline.mail(world.stores, failed, dag="score", failed_tasks=("score",))
-    letters = world.ask("select event from ledger.outbox where as_of = :d order by event", d=NEXT_DAY)
-    assert ["blocked", "failure_score"] == [letter["event"] for letter in letters]
+    notices = world.ask("select event from ledger.outbox where as_of = :d order by event", d=NEXT_DAY)
+    assert ["blocked", "failure_score"] == [notice["event"] for notice in notices]

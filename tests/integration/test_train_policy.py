@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from perennial import pipeline
-from perennial.records import Choice, Decision, Evidence, Run, Version
+from perennial.records import Choice, Decision, DecisionEvidence, Run, Version
 from perennial.stores import ledger
 from tests.world import FIRST_DAY, MODEL, World
 
@@ -31,9 +31,9 @@ def trained(copy_world):
         yield Trained(world, first, pipeline.train(world.stores, world.run(NEXT_WEEK)))
 
 
-def find_drift(run: Run) -> Evidence:
+def find_drift(run: Run) -> DecisionEvidence:
     """Two drifted checks, and nothing else."""
-    return Evidence(
+    return DecisionEvidence(
         model=run.model,
         as_of=run.as_of,
         clock=run.clock,

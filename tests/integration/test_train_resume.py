@@ -47,7 +47,7 @@ def train_all(folder: Path, storage_url: str) -> Trained:
 
 
 def die_in_trial(number: int) -> None:
-    """This process kills itself with -9 when the trial has judged its first fold."""
+    """This process kills itself with -9 when the trial has assessed its first fold."""
     report = optuna.Trial.report
 
     def report_or_die(trial: optuna.Trial, value: float, step: int) -> None:

@@ -82,9 +82,9 @@ def test_the_single_feature_rule_takes_the_feature_that_the_model_names(tmp_path
 
 
 def test_random_labels_give_an_auc_of_one_half(noise, tmp_path):
-    judged = make_training_set(PLAN.holdout, signal=0.0, seed=9)
-    scores = load_predictor(noise.folder, noise.manifest, threads=1).score(judged.features)
-    found = auc_with_interval(pd.Series(scores, index=judged.labels.index), judged.labels)
+    assessed = make_training_set(PLAN.holdout, signal=0.0, seed=9)
+    scores = load_predictor(noise.folder, noise.manifest, threads=1).score(assessed.features)
+    found = auc_with_interval(pd.Series(scores, index=assessed.labels.index), assessed.labels)
     assert abs(found.estimate - 0.5) < 4 * found.standard_error
 
 

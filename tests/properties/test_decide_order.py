@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from perennial.config.model import Monitoring
 from perennial.decide import decide
-from perennial.records import Choice, Evidence
+from perennial.records import Choice, DecisionEvidence
 
 LIMITS = Monitoring()
 CLOCK = datetime(2017, 11, 27, 11, tzinfo=UTC)
@@ -16,7 +16,7 @@ DAYS = st.dates(date(2017, 8, 1), date(2017, 12, 31))
 INSTANTS = st.datetimes(datetime(2017, 10, 1), CLOCK.replace(tzinfo=None), timezones=st.just(UTC))  # noqa: DTZ001 - bounds must be naive
 
 EVIDENCE = st.builds(
-    Evidence,
+    DecisionEvidence,
     model=st.just("lapse"),
     as_of=st.just(date(2017, 11, 27)),
     clock=st.just(CLOCK),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perennial.compare.harm import judge_harm
+from perennial.compare.harm import assess_harm
 from perennial.compare.harm.costs import compare_times
 from perennial.compare.harm.evidence import answer_all
 from tests.harm_worlds import NOTHING_BORNE, declare, draw_contest
@@ -34,18 +34,18 @@ def test_an_equal_challenger_is_vetoed_no_more_often_than_the_level_allows_when_
     Seventeen questions over segments of 90 to 420 entities, by influence values and by bootstrap, in one family.
     """
     model = declare(tolerated=NOTHING_BORNE)
-    harms = [judge_harm(draw_contest(seed, entities=600, model=model)) for seed in range(WORLDS)]
+    harms = [assess_harm(draw_contest(seed, entities=600, model=model)) for seed in range(WORLDS)]
     assert np.mean([bool(harm.vetoes) for harm in harms]) <= most_by_chance(WORLDS)
     assert min(sum(guard.gain is not None for guard in harm.guards) for harm in harms) > 10
 
 
 def test_an_equal_challenger_is_hardly_ever_vetoed_under_the_default_limits():
-    harms = [judge_harm(draw_contest(seed, entities=600)) for seed in range(1000, 1020)]
+    harms = [assess_harm(draw_contest(seed, entities=600)) for seed in range(1000, 1020)]
     assert sum(bool(harm.vetoes) for harm in harms) <= 1
 
 
 def test_clear_harm_is_vetoed_every_time():
-    assert all(judge_harm(draw_contest(seed, champion=0.4, challenger=1.2)).vetoes for seed in range(10))
+    assert all(assess_harm(draw_contest(seed, champion=0.4, challenger=1.2)).vetoes for seed in range(10))
 
 
 def draw_timings(rng, *, ratio, repetitions=11):

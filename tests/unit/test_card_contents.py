@@ -74,7 +74,7 @@ def test_a_declaration_that_has_changed_since_the_training_is_said():
 
 
 def test_a_challengers_holdout_is_not_called_flattering():
-    assert "Holdout (judged by it)" in text_of(CHALLENGER)
+    assert "Holdout (assessed by it)" in text_of(CHALLENGER)
     assert "It was never champion." in text_of(CHALLENGER)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_negative_rate, selection_rate
 
-from perennial.compare.harm import Harm, judge_harm
+from perennial.compare.harm import Harm, assess_harm
 from perennial.config.promotion import Tolerated
 from perennial.records import dump_json
 from tests.harm_worlds import DAYS, NOTHING_BORNE, WEEKS, cut_segments, declare, draw_contest, enter, sigmoid
@@ -43,18 +43,18 @@ def states(harm, kind):
 
 
 def test_without_a_champion_nothing_can_be_harmed():
-    assert judge_harm(replace(draw_contest(), champion=None)) == Harm((), None, (), ())
+    assert assess_harm(replace(draw_contest(), champion=None)) == Harm((), None, (), ())
 
 
 def test_a_challenger_that_says_the_same_harms_nothing_and_changes_nothing():
-    harm = judge_harm(replace(twins(), model=declare(tolerated=NOTHING_BORNE)))
-    assert {each.state for each in harm.guards} == {"held", "not judged"}
+    harm = assess_harm(replace(twins(), model=declare(tolerated=NOTHING_BORNE)))
+    assert {each.state for each in harm.guards} == {"held", "not assessed"}
     assert (harm.doubts, harm.vetoes) == ((), ())
     assert (harm.blast_radius.top_decile_overlap, harm.blast_radius.entering, harm.blast_radius.leaving) == (1, 0, 0)
 
 
 def test_every_question_is_asked_once_and_in_order():
-    assert [each.name for each in judge_harm(draw_contest()).guards] == [
+    assert [each.name for each in assess_harm(draw_contest()).guards] == [
         "log_loss",
         "calibration",
         "precision",
@@ -80,7 +80,7 @@ def test_every_question_is_asked_once_and_in_order():
 def test_overconfident_scores_are_vetoed_though_they_rank_the_same():
     contest = twins()
     scores = contest.champion.scores
-    harm = judge_harm(challenge(contest, sigmoid(3 * np.log(scores / (1 - scores)))))
+    harm = assess_harm(challenge(contest, sigmoid(3 * np.log(scores / (1 - scores)))))
     assert {guard(harm, name).state for name in ("log_loss", "calibration")} == {"veto"}
     assert set(states(harm, "auc").values()) == {"held"}
     assert harm.vetoes == (guard(harm, "log_loss").sentence, guard(harm, "calibration").sentence)
@@ -88,7 +88,7 @@ def test_overconfident_scores_are_vetoed_though_they_rank_the_same():
 
 def test_a_sentence_says_what_how_much_and_what_is_borne():
     contest = twins()
-    harm = judge_harm(challenge(contest, sigmoid(4 * np.log(contest.champion.scores / (1 - contest.champion.scores)))))
+    harm = assess_harm(challenge(contest, sigmoid(4 * np.log(contest.champion.scores / (1 - contest.champion.scores)))))
     found = guard(harm, "log_loss")
     assert found.sentence.startswith("Log-loss goes from 0.")
     assert f"a loss of {-found.gain.estimate:.4f} [{-found.gain.high:+.4f}, {-found.gain.low:+.4f}]" in found.sentence
@@ -97,9 +97,9 @@ def test_a_sentence_says_what_how_much_and_what_is_borne():
 
 def test_a_loss_that_may_be_chance_is_a_doubt_and_no_veto():
     contest = draw_contest(champion=0.6, challenger=0.9)
-    found = guard(judge_harm(contest), "log_loss")
+    found = guard(assess_harm(contest), "log_loss")
     narrow = Tolerated(log_loss=-found.gain.estimate - found.gain.standard_error)
-    harm = judge_harm(replace(contest, model=declare(tolerated=narrow)))
+    harm = assess_harm(replace(contest, model=declare(tolerated=narrow)))
     assert guard(harm, "log_loss").state == "doubtful"
     assert guard(harm, "log_loss").sentence in harm.doubts
     assert "though it may be chance" in harm.doubts[0]
@@ -107,14 +107,14 @@ def test_a_loss_that_may_be_chance_is_a_doubt_and_no_veto():
 
 
 def test_a_worse_precision_is_vetoed():
-    harm = judge_harm(draw_contest(champion=0.3, challenger=1.2))
+    harm = assess_harm(draw_contest(champion=0.3, challenger=1.2))
     assert guard(harm, "precision").state == "veto"
     assert "Precision at 80% recall goes from" in guard(harm, "precision").sentence
 
 
-def test_with_a_capacity_what_is_found_within_it_is_judged():
+def test_with_a_capacity_what_is_found_within_it_is_assessed():
     contest = draw_contest(champion=0.3, challenger=1.2, model=declare(capacity=60))
-    found = guard(judge_harm(contest), "precision")
+    found = guard(assess_harm(contest), "precision")
     assert found.sentence.startswith("Of the 60 that are acted on in a day, the share of positives goes from")
     assert found.state == "veto"
 
@@ -124,7 +124,7 @@ def test_a_segment_whose_ranking_is_lost_is_named():
     rng = np.random.default_rng(5)
     is_lost = is_in(contest, "income", "middle")
     shuffled = contest.champion.scores.where(~is_lost, rng.permutation(contest.champion.scores))
-    harm = judge_harm(challenge(contest, shuffled))
+    harm = assess_harm(challenge(contest, shuffled))
     assert states(harm, "auc, income") == {
         "auc, income = high": "held",
         "auc, income = low": "held",
@@ -135,7 +135,7 @@ def test_a_segment_whose_ranking_is_lost_is_named():
 
 def test_a_segment_whose_positives_are_missed_is_named():
     contest = twins()
-    harm = judge_harm(push(contest, is_in(contest, "income", "low"), by=-1.0))
+    harm = assess_harm(push(contest, is_in(contest, "income", "low"), by=-1.0))
     assert states(harm, "false_negative_rate_gap, income") == {
         "false_negative_rate_gap, income = high": "held",
         "false_negative_rate_gap, income = low": "veto",
@@ -145,13 +145,13 @@ def test_a_segment_whose_positives_are_missed_is_named():
 
 def test_positives_missed_everywhere_alike_harm_no_segment():
     contest = twins()
-    harm = judge_harm(push(contest, pd.Series(1, index=contest.labels.index), by=-1.0))
+    harm = assess_harm(push(contest, pd.Series(1, index=contest.labels.index), by=-1.0))
     assert set(states(harm, "false_negative_rate_gap").values()) == {"held"}
 
 
 def test_a_segment_is_not_harmed_by_what_others_gain():
     contest = twins()
-    harm = judge_harm(push(contest, is_in(contest, "income", "low"), by=1.0))
+    harm = assess_harm(push(contest, is_in(contest, "income", "low"), by=1.0))
     assert set(states(harm, "false_negative_rate_gap, income").values()) == {"held"}
 
 
@@ -161,7 +161,7 @@ def test_a_segment_may_come_nearer_to_everybody_else_but_not_move_away(first, th
     is_pushed = is_in(contest, "region", "east")
     before, after = push(contest, is_pushed, by=first), push(contest, is_pushed, by=then)
     moved = replace(after, champion=replace(contest.champion, scores=before.challenger.scores))
-    assert guard(judge_harm(moved), "selection_rate_gap, region = east").state == state
+    assert guard(assess_harm(moved), "selection_rate_gap, region = east").state == state
 
 
 def test_gaps_are_fairlearns_differences_between_a_segment_and_everybody_else():
@@ -174,20 +174,20 @@ def test_gaps_are_fairlearns_differences_between_a_segment_and_everybody_else():
         return found.difference(), found.by_group.loc[True]
 
     (before, figures_before), (after, figures_after) = gaps(contest.champion.scores), gaps(contest.challenger.scores)
-    selected = guard(judge_harm(contest), "selection_rate_gap, income = high")
+    selected = guard(assess_harm(contest), "selection_rate_gap, income = high")
     assert selected.gain.estimate == pytest.approx(before["selected"] - after["selected"])
     assert f"stand {figures_before['selected']:.1%} of income = high, now {figures_after['selected']:.1%}" in selected.sentence
-    missed = guard(judge_harm(contest), "false_negative_rate_gap, income = high")
+    missed = guard(assess_harm(contest), "false_negative_rate_gap, income = high")
     assert f"{figures_before['missed']:.1%} are missed, now {figures_after['missed']:.1%}" in missed.sentence
 
 
-def test_a_segment_with_few_positives_is_listed_and_not_judged():
+def test_a_segment_with_few_positives_is_listed_and_not_assessed():
     contest = draw_contest()
     entity = contest.labels.index.get_level_values("entity_id")
     segments = contest.segments.assign(income=np.where(entity < 15, "rare", "common"))
-    harm = judge_harm(replace(contest, segments=segments))
+    harm = assess_harm(replace(contest, segments=segments))
     rare, gaps = guard(harm, "income = rare"), guard(harm, "gaps, income = common")
-    assert (rare.state, rare.gain, gaps.state, gaps.gain) == ("not judged", None, "not judged", None)
+    assert (rare.state, rare.gain, gaps.state, gaps.gain) == ("not assessed", None, "not assessed", None)
     assert rare.sentence.endswith("entities; 50 from 30 entities are the fewest.")
     assert states(harm, "auc, income") == {"auc, income = common": "held"}
     assert not any("rare" in sentence for sentence in (*harm.doubts, *harm.vetoes))
@@ -196,24 +196,24 @@ def test_a_segment_with_few_positives_is_listed_and_not_judged():
 def test_a_missing_value_is_a_segment_of_its_own():
     contest = draw_contest()
     segments = contest.segments.assign(region=contest.segments["region"].where(is_in(contest, "region", "east")))
-    names = [each.name for each in judge_harm(replace(contest, segments=segments)).guards]
+    names = [each.name for each in assess_harm(replace(contest, segments=segments)).guards]
     assert "auc, region = (missing)" in names
 
 
-def test_too_few_positives_of_all_leave_every_guard_unjudged():
+def test_too_few_positives_of_all_leave_every_guard_unassessed():
     contest = draw_contest(entities=40)
     rare = contest.labels.where(contest.labels.index.get_level_values("entity_id") < 20, 0)
-    harm = judge_harm(replace(contest, labels=rare))
-    assert {each.state for each in harm.guards} == {"not judged"}
-    assert "Not judged: log_loss, on" in harm.guards[0].sentence
+    harm = assess_harm(replace(contest, labels=rare))
+    assert {each.state for each in harm.guards} == {"not assessed"}
+    assert "Not assessed: log_loss, on" in harm.guards[0].sentence
 
 
 def weigh(contest, ours, theirs):
     challenger, champion = replace(contest.challenger, size_bytes=ours), replace(contest.champion, size_bytes=theirs)
-    return guard(judge_harm(replace(contest, challenger=challenger, champion=champion)), "model_size")
+    return guard(assess_harm(replace(contest, challenger=challenger, champion=champion)), "model_size")
 
 
-@pytest.mark.parametrize(("ours", "state"), [(80_000_000, "held"), (80_000_001, "veto"), (None, "not judged")])
+@pytest.mark.parametrize(("ours", "state"), [(80_000_000, "held"), (80_000_001, "veto"), (None, "not assessed")])
 def test_a_size_is_known_without_error_and_never_a_doubt(ours, state):
     assert weigh(draw_contest(), ours, 20_000_000).state == state
 
@@ -236,12 +236,12 @@ def test_a_logistic_regression_of_a_few_kilobytes_keeps_no_booster_out():
 def clock(contest, ours, theirs):
     challenger = replace(contest.challenger, seconds_per_1000_rows=tuple(ours))
     champion = replace(contest.champion, seconds_per_1000_rows=tuple(theirs))
-    return guard(judge_harm(replace(contest, challenger=challenger, champion=champion)), "scoring_time")
+    return guard(assess_harm(replace(contest, challenger=challenger, champion=champion)), "scoring_time")
 
 
 @pytest.mark.parametrize(
     ("ours", "state"),
-    [([1.1] * 11, "held"), ([5.0] * 11, "veto"), ([5.0] * 6 + [1.0] * 5, "doubtful"), ([5.0] * 8, "not judged")],
+    [([1.1] * 11, "held"), ([5.0] * 11, "veto"), ([5.0] * 6 + [1.0] * 5, "doubtful"), ([5.0] * 8, "not assessed")],
 )
 def test_a_slower_model_is_stopped_when_nearly_every_timing_says_so(ours, state):
     assert clock(draw_contest(), ours, [1.0] * len(ours)).state == state
@@ -274,7 +274,7 @@ def draw_small():
 
 
 def test_the_blast_radius_counts_who_moves_on_the_newest_day():
-    radius = judge_harm(draw_small()).blast_radius
+    radius = assess_harm(draw_small()).blast_radius
     assert (radius.as_of, radius.entities, radius.top_decile_overlap) == (date(2017, 9, 18), 20, 0.5)
     assert (radius.entering, radius.leaving) == (2, 1)
     assert radius.flips == {"side = rest": 1 / 17, "side = top": 2 / 3}
@@ -286,25 +286,25 @@ def test_the_blast_radius_counts_who_moves_on_the_newest_day():
 
 def test_with_a_capacity_the_action_list_is_the_first_of_a_day():
     contest = replace(draw_small(), model=declare(capacity=2))
-    radius = judge_harm(contest).blast_radius
+    radius = assess_harm(contest).blast_radius
     assert (radius.entering, radius.leaving) == (1, 1)
 
 
 def test_a_wide_blast_radius_is_a_persons_to_approve():
     rules = declare(min_top_decile_overlap=0.51, max_flips=0.14)
-    assert judge_harm(replace(draw_small(), model=rules)).doubts == (
+    assert assess_harm(replace(draw_small(), model=rules)).doubts == (
         "50% of the champion's top tenth would stay, fewer than the 51% that may pass without a person.",
         "More than the 14% that may pass without a person would come onto or drop off the action list: 15% of all entities.",
     )
 
 
 def test_a_blast_radius_at_the_limit_passes():
-    assert judge_harm(replace(draw_small(), model=declare(min_top_decile_overlap=0.5, max_flips=0.15))).doubts == ()
+    assert assess_harm(replace(draw_small(), model=declare(min_top_decile_overlap=0.5, max_flips=0.15))).doubts == ()
 
 
 def test_a_segment_that_flips_is_a_doubt_of_its_own():
     contest = twins()
-    harm = judge_harm(push(contest, is_in(contest, "income", "high"), by=3.0))
+    harm = assess_harm(push(contest, is_in(contest, "income", "high"), by=3.0))
     assert "% of income = high" in harm.doubts[-1]
     assert "income = low" not in harm.doubts[-1]
 
@@ -323,13 +323,13 @@ def test_the_order_of_rows_changes_nothing():
         labels=shuffle(contest.labels),
         segments=shuffle(contest.segments),
     )
-    straight, turned = judge_harm(contest), judge_harm(shuffled)
+    straight, turned = assess_harm(contest), assess_harm(shuffled)
     assert [each.sentence for each in straight.guards] == [each.sentence for each in turned.guards]
     assert straight.blast_radius == turned.blast_radius
 
 
 def test_harm_is_stored_as_json():
-    assert '"state":"held"' in dump_json(judge_harm(draw_contest()))
+    assert '"state":"held"' in dump_json(assess_harm(draw_contest()))
 
 
 def test_equal_scores_are_listed_by_entity():
@@ -337,7 +337,7 @@ def test_equal_scores_are_listed_by_entity():
     contest = draw_contest()
     flat = contest.champion.scores * 0 + 0.3
     even = replace(challenge(contest, flat), champion=replace(contest.champion, scores=flat), model=declare(capacity=50))
-    radius = judge_harm(even).blast_radius
+    radius = assess_harm(even).blast_radius
     assert (radius.top_decile_overlap, radius.entering, radius.leaving) == (1, 0, 0)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from perennial.compare.harm.costs import Timed, compare_times
-from perennial.compare.harm.evidence import Answer, Sampled, answer_all
+from perennial.compare.harm.evidence import HolmAnswer, Sampled, answer_all
 
 LOSS = Sampled(estimate=-0.010, standard_error=0.002, tolerated=0.004, carriers=1000)
 
@@ -23,14 +23,14 @@ def test_few_carriers_make_the_evidence_weaker():
 
 
 @pytest.mark.parametrize(("estimate", "p_value"), [(0.0, 1.0), (-0.004, 1.0), (-0.005, 0.0)])
-def test_a_loss_without_error_is_judged_as_it_stands(estimate, p_value):
+def test_a_loss_without_error_is_assessed_as_it_stands(estimate, p_value):
     assert Sampled(estimate, 0.0, 0.004, 1000).p_value == p_value
 
 
 def test_the_smallest_p_value_is_tested_at_a_share_of_the_level():
     """.10 / 4, then / 3, then / 2: .024 and .03 pass, .06 does not, and ends it for .07 too."""
     found = answer_all([0.06, 0.024, 0.07, 0.03], 0.10)
-    assert found == (Answer(False, 0.05), Answer(True, 0.025), Answer(False, 0.05), Answer(True, 0.1 / 3))
+    assert found == (HolmAnswer(False, 0.05), HolmAnswer(True, 0.025), HolmAnswer(False, 0.05), HolmAnswer(True, 0.1 / 3))
 
 
 def test_one_that_stops_the_procedure_protects_those_after_it():
@@ -64,7 +64,7 @@ def test_the_interval_of_a_single_question_is_students_at_the_level_on_each_side
     assert (interval.low, interval.high) == pytest.approx((-0.010 - reach, -0.010 + reach))
 
 
-def test_timings_are_judged_by_how_many_pairs_exceed_the_ratio():
+def test_timings_are_assessed_by_how_many_pairs_exceed_the_ratio():
     """Ten of eleven pairs beyond four times: 12 of 2^11 ways to throw as many heads."""
     timed = compare_times([2.0] + [5.0] * 10, [1.0] * 11, tolerated=3)
     assert timed.p_value == pytest.approx(12 / 2**11)

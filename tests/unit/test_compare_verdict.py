@@ -78,7 +78,7 @@ def test_a_gain_that_may_be_chance_is_inconclusive():
     assert gain.low <= 0 < gain.high
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "it may still be chance" in verdict.reasons[0] or "it may be chance" in verdict.reasons[0]
-    assert verdict.judged_again_on == date(2017, 11, 8)  # 10-09 has matured: one more as_of
+    assert verdict.compared_again_on == date(2017, 11, 8)  # 10-09 has matured: one more as_of
 
 
 def test_a_gain_that_one_week_would_believe_is_not_enough_for_one_look_of_many():
@@ -166,34 +166,34 @@ def test_harm_to_one_segment_is_a_veto_whatever_the_gain_for_all():
 
 
 def test_a_missing_segment_value_is_a_segment_of_its_own():
-    assert [(s.segment, s.value, s.is_judged) for s in compare(make_contest()).segments] == [
+    assert [(s.segment, s.value, s.is_assessed) for s in compare(make_contest()).segments] == [
         ("income", "(missing)", True),
         ("income", "high", True),
     ]
 
 
-def test_a_segment_with_few_positives_is_listed_but_not_judged():
+def test_a_segment_with_few_positives_is_listed_but_not_assessed():
     contest = make_contest()
     segments = contest.segments.copy()
     segments["income"] = np.where(contest.labels.index.get_level_values("entity_id") < 20, "rare", "common")
     verdict = compare(replace(contest, segments=segments))
     rare = next(segment for segment in verdict.segments if segment.value == "rare")
-    assert (rare.rows, rare.is_judged, rare.gain) == (80, False, None)
+    assert (rare.rows, rare.is_assessed, rare.gain) == (80, False, None)
     assert any("1 of 2 segments hold too few positives" in reason for reason in verdict.reasons)
 
 
-def test_many_positives_of_few_entities_do_not_make_a_judged_segment():
+def test_many_positives_of_few_entities_do_not_make_a_assessed_segment():
     contest = make_contest()
     is_small = contest.labels.index.get_level_values("entity_id") < 25
     labels = contest.labels.where(~is_small, 1)
     segments = contest.segments.assign(income=np.where(is_small, "small", "rest"))
     small = compare(replace(contest, labels=labels, segments=segments)).segments[1]
-    assert (small.value, small.positives, small.is_judged) == ("small", 100, False)
+    assert (small.value, small.positives, small.is_assessed) == ("small", 100, False)
 
 
 def test_an_empty_account_of_errors_tests_nothing_and_names_the_day():
     verdict = compare(replace(make_contest(), test=None, account_frees_on=date(2018, 1, 8)))
-    assert (verdict.outcome, verdict.judged_again_on, verdict.looks) == (Outcome.INCONCLUSIVE, date(2018, 1, 8), ())
+    assert (verdict.outcome, verdict.compared_again_on, verdict.looks) == (Outcome.INCONCLUSIVE, date(2018, 1, 8), ())
     assert verdict.reasons[0].startswith("The account of false promotions is empty until 2018-01-08")
 
 
@@ -259,7 +259,7 @@ def test_every_verdict_names_its_knowledge_lag():
     assert verdict.reasons[-1] == "The newest rows it was trained on are of 2017-08-14, a knowledge lag of 84 days on 2017-11-06."
 
 
-def test_a_verdict_after_drift_says_when_the_shifted_rows_can_be_judged():
+def test_a_verdict_after_drift_says_when_the_shifted_rows_can_be_assessed():
     verdict = compare(replace(make_contest(), shifted_labels_mature_on=date(2017, 12, 20)))
     assert any("labels of the shifted rows mature from 2017-12-20" in reason for reason in verdict.reasons)
 
@@ -267,7 +267,7 @@ def test_a_verdict_after_drift_says_when_the_shifted_rows_can_be_judged():
 def test_a_short_history_promotes_nothing_and_says_when_it_is_long_enough():
     contest = make_contest()
     verdict = compare(replace(contest, challenger=replace(contest.challenger, training_as_ofs=WEEKS[-5:])))
-    assert (verdict.outcome, verdict.judged_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 27))
+    assert (verdict.outcome, verdict.compared_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 27))
     assert verdict.reasons[0].startswith("It was trained on 5 as_ofs, and 8 are the fewest")
 
 
@@ -285,14 +285,14 @@ def test_rows_that_the_champion_has_seen_are_an_error_while_others_could_be_chos
         compare(replace(contest, champion=newer))
 
 
-def test_a_champion_that_has_seen_almost_all_rows_is_judged_again_when_four_as_ofs_have_matured():
+def test_a_champion_that_has_seen_almost_all_rows_is_assessed_again_when_four_as_ofs_have_matured():
     """Trained to 09-04: 10-02 to 10-23 are unseen, and the labels of 10-23 mature on 10-23 + 28 + 2 days."""
     contest = make_contest()
     newer = replace(contest.champion, training_as_ofs=(*WEEKS, date(2017, 9, 4)))
     verdict = compare(replace(contest, champion=newer))
-    assert (verdict.outcome, verdict.judged_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 22))
+    assert (verdict.outcome, verdict.compared_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 22))
     assert (verdict.holdout_as_ofs, verdict.rows, verdict.metrics) == ((date(2017, 10, 2),), ENTITIES, ())
-    assert verdict.reasons[0].endswith("4 are the fewest to judge on: there are enough from 2017-11-22.")
+    assert verdict.reasons[0].endswith("4 are the fewest to compare on: there are enough from 2017-11-22.")
 
 
 def test_no_rows_at_all_are_inconclusive_too():

@@ -8,7 +8,7 @@ import pytest
 
 from perennial.config import load_model
 from perennial.decide import decide
-from perennial.records import Choice, Evidence, dump_json
+from perennial.records import Choice, DecisionEvidence, dump_json
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 LIMITS = MODEL.monitoring
@@ -18,7 +18,7 @@ def clock_of(as_of):
     return MODEL.known_until(as_of)
 
 
-QUIET = Evidence(
+QUIET = DecisionEvidence(
     model="lapse",
     as_of=date(2017, 11, 27),
     clock=clock_of(date(2017, 11, 27)),

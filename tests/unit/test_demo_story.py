@@ -1,4 +1,4 @@
-"""The demo judges what it tells: a run that ends otherwise than the story has it fails the demo."""
+"""The demo assesses what it tells: a run that ends otherwise than the story has it fails the demo."""
 
 from __future__ import annotations
 

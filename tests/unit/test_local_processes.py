@@ -46,7 +46,7 @@ time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", code, tmp_path / "log"], stdout=subprocess.PIPE, text=True)
     child = identify(int(parent.stdout.readline()))
-    time.sleep(0.3)  # the leash is put on after the number is known
+    time.sleep(0.3)  # the kernel is told after the number is known
     parent.kill()
     parent.communicate()
     _wait_until(lambda: not child.is_alive)

@@ -1,4 +1,4 @@
-"""A letter becomes a message that says the same in text and in HTML, with its picture inside and nothing outside."""
+"""A notice becomes a message that says the same in text and in HTML, with its picture inside and nothing outside."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from perennial.records import Letter
+from perennial.records import Notice
 from perennial.stores.mail import render
 
-LETTER = Letter(
+NOTICE = Notice(
     model="lapse",
     as_of=date(2017, 11, 27),
     event="decision",
@@ -26,9 +26,9 @@ LETTER = Letter(
 )
 
 
-def render_letter(letter=LETTER):
+def render_notice(notice=NOTICE):
     return render(
-        letter,
+        notice,
         sender="perennial@example.com",
         recipient="growth@example.com",
         message_id="<lapse.2017-11-27.decision@example.com>",
@@ -74,44 +74,44 @@ def words_of_text(text):
 
 
 @pytest.mark.parametrize(
-    "letter",
+    "notice",
     [
-        LETTER,
-        replace(LETTER, moved=(), links=(), chart={}, chart_limit=None),
-        replace(LETTER, you_must=(), system_did=(), headline="lapse.refresh failed at validate"),
+        NOTICE,
+        replace(NOTICE, moved=(), links=(), chart={}, chart_limit=None),
+        replace(NOTICE, you_must=(), system_did=(), headline="lapse.refresh failed at validate"),
     ],
 )
-def test_text_and_html_say_the_same_words_in_the_same_order(letter):
-    message = render_letter(letter)
+def test_text_and_html_say_the_same_words_in_the_same_order(notice):
+    message = render_notice(notice)
     assert words_of_text(body(message, "plain")) == words_of_html(body(message, "html"))
 
 
 def test_the_subject_names_model_day_and_verdict():
     assert (
-        render_letter()["Subject"] == "[perennial] lapse 2017-11-27: TRAIN - the mean score has shifted in 2 of the last 3 checks"
+        render_notice()["Subject"] == "[perennial] lapse 2017-11-27: TRAIN - the mean score has shifted in 2 of the last 3 checks"
     )
 
 
 def test_the_subject_of_a_failure_begins_with_what_failed():
-    message = render_letter(replace(LETTER, headline="lapse.refresh failed at\nvalidate"))
+    message = render_notice(replace(NOTICE, headline="lapse.refresh failed at\nvalidate"))
     assert message["Subject"] == "[perennial] lapse 2017-11-27: lapse.refresh failed at validate"
 
 
 def test_a_long_subject_ends_at_a_word():
-    subject = render_letter(replace(LETTER, headline="BLOCK: " + "spend_28d is null " * 20))["Subject"]
+    subject = render_notice(replace(NOTICE, headline="BLOCK: " + "spend_28d is null " * 20))["Subject"]
     assert len(subject) <= 140
     assert subject.endswith(" spend_28d\N{HORIZONTAL ELLIPSIS}")
 
 
 def test_the_headers_say_who_when_and_which():
-    message = render_letter()
+    message = render_notice()
     assert (message["From"], message["To"]) == ("Perennial <perennial@example.com>", "growth@example.com")
     assert message["Date"] == "Mon, 27 Nov 2017 12:00:00 +0000"
     assert message["Message-ID"] == "<lapse.2017-11-27.decision@example.com>"
 
 
 def test_the_picture_travels_inside_and_the_page_refers_to_it():
-    message = message_from_bytes(render_letter().as_bytes(), policy=policy.default)
+    message = message_from_bytes(render_notice().as_bytes(), policy=policy.default)
     [picture] = [part for part in message.walk() if part.get_content_type() == "image/png"]
     assert picture.get_content()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.get_content_disposition() == "inline"
@@ -119,24 +119,24 @@ def test_the_picture_travels_inside_and_the_page_refers_to_it():
 
 
 def test_without_a_chart_there_is_no_picture():
-    message = render_letter(replace(LETTER, chart={}))
+    message = render_notice(replace(NOTICE, chart={}))
     assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
 def test_nothing_is_loaded_from_elsewhere():
-    page = body(render_letter(replace(LETTER, links=())), "html")
+    page = body(render_notice(replace(NOTICE, links=())), "html")
     assert "http" not in page
     assert "url(" not in page
     assert "<script" not in page
 
 
 def test_words_from_data_cannot_become_markup():
-    page = body(render_letter(replace(LETTER, summary="<img src=x>")), "html")
+    page = body(render_notice(replace(NOTICE, summary="<img src=x>")), "html")
     assert "<img src=x>" not in page
 
 
 def test_styles_stand_on_the_elements_and_dark_and_narrow_readers_have_rules():
-    page = body(render_letter(), "html")
+    page = body(render_notice(), "html")
     assert '<h1 style="' in page
     assert "prefers-color-scheme: dark" in page
     assert "max-width: 480px" in page
@@ -144,11 +144,11 @@ def test_styles_stand_on_the_elements_and_dark_and_narrow_readers_have_rules():
 
 @pytest.mark.parametrize("chart", [{"auc": -0.0004, "log_loss": 0.0001}, {"auc": 0.0}, {"a" * 40: 5.5}])
 def test_any_chart_can_be_drawn(chart):
-    assert "image/png" in [part.get_content_type() for part in render_letter(replace(LETTER, chart=chart)).walk()]
+    assert "image/png" in [part.get_content_type() for part in render_notice(replace(NOTICE, chart=chart)).walk()]
 
 
-def test_the_same_letter_gives_the_same_parts():
+def test_the_same_notice_gives_the_same_parts():
     def parts(message):
         return [part.get_payload() for part in message.walk() if not part.is_multipart()]
 
-    assert parts(render_letter()) == parts(render_letter())
+    assert parts(render_notice()) == parts(render_notice())

@@ -6,16 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from perennial.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
-from perennial.letters import write_alias
+from perennial.notices import write_alias
 from perennial.promote import (
     check_cooldown,
     choose_challenger,
     choose_forced,
     choose_former_champion,
-    find_champion,
     find_taken_back,
     list_champions,
     list_reasons_to_ask,
+    newest_champion,
 )
 from perennial.records import Evaluation, Move, Outcome, Promotion, Run, Verdict
 
@@ -24,7 +24,7 @@ CLOCK = datetime(2017, 11, 6, 11, tzinfo=UTC)
 RUN = Run("lapse", DAY, CLOCK, "simulation")
 
 
-def judge(challenger: int, champion: int | None, outcome: Outcome = Outcome.PROMOTE) -> Evaluation:
+def assess(challenger: int, champion: int | None, outcome: Outcome = Outcome.PROMOTE) -> Evaluation:
     verdict = Verdict(
         model="lapse",
         as_of=DAY,
@@ -67,65 +67,65 @@ ONE = history(("promote", 1))
 
 
 def test_a_challenger_that_beat_the_champion_may_be_promoted():
-    move = choose_challenger(ONE, judge(2, 1), RUN, approval="auto")
+    move = choose_challenger(ONE, assess(2, 1), RUN, approval="auto")
     assert move == Move(2, "promote", "AUC is better. So is the rest.", 7)
 
 
 def test_the_first_champion_needs_a_verdict_against_nobody():
-    move = choose_challenger((), judge(1, None), RUN, approval="auto")
+    move = choose_challenger((), assess(1, None), RUN, approval="auto")
     assert move == Move(1, "promote", "AUC is better. So is the rest.", 7)
 
 
 def test_a_promotion_that_was_done_before_is_nothing_to_do():
-    assert choose_challenger(history(("promote", 1), ("promote", 2)), judge(2, 1), RUN, approval="auto") is None
+    assert choose_challenger(history(("promote", 1), ("promote", 2)), assess(2, 1), RUN, approval="auto") is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECT, Outcome.INCONCLUSIVE])
 def test_any_other_verdict_promotes_nobody(outcome):
-    with pytest.raises(NotPromoted, match=f"version 2 was judged {outcome}: AUC is better"):
-        choose_challenger(ONE, judge(2, 1, outcome), RUN, approval="auto")
+    with pytest.raises(NotPromoted, match=f"version 2 was assessed {outcome}: AUC is better"):
+        choose_challenger(ONE, assess(2, 1, outcome), RUN, approval="auto")
 
 
 def test_a_verdict_against_a_former_champion_does_not_count():
     with pytest.raises(PromotionRefused, match="compared with version 1, but the champion is now version 3"):
-        choose_challenger(history(("promote", 1), ("promote", 3)), judge(2, 1), RUN, approval="auto")
+        choose_challenger(history(("promote", 1), ("promote", 3)), assess(2, 1), RUN, approval="auto")
 
 
 def test_a_verdict_promotes_once_and_not_again_what_was_taken_back_since():
     taken_back = history(("promote", 1), ("promote", 7), ("rollback", 1))
     with pytest.raises(PromotionRefused, match=r"a verdict does so once.*rollback lapse --to 7"):
-        choose_challenger(taken_back, judge(7, 1), RUN, approval="auto")
+        choose_challenger(taken_back, assess(7, 1), RUN, approval="auto")
 
 
 def test_a_former_champion_may_return_by_a_new_verdict():
     taken_back = history(("promote", 1), ("promote", 2), ("rollback", 1))
-    assert choose_challenger(taken_back, judge(2, 1), RUN, approval="auto").version == 2
+    assert choose_challenger(taken_back, assess(2, 1), RUN, approval="auto").version == 2
 
 
 def test_an_older_run_does_not_move_a_champion_of_today():
     older = replace(RUN, clock=CLOCK - timedelta(minutes=1))
     with pytest.raises(PromotionRefused, match=r"version 1 has been champion since 2017-11-06 11:00 UTC, and an older run"):
-        choose_challenger(ONE, judge(2, 1), older, approval="auto")
+        choose_challenger(ONE, assess(2, 1), older, approval="auto")
 
 
 def test_a_backfill_never_moves_the_champion():
     with pytest.raises(PromotionRefused, match="backfill never moves"):
-        choose_challenger(ONE, judge(2, 1), replace(RUN, purpose="backfill"), approval="auto")
+        choose_challenger(ONE, assess(2, 1), replace(RUN, purpose="backfill"), approval="auto")
 
 
 def test_a_verdict_on_another_model_does_not_count():
     with pytest.raises(PromotionRefused, match="a version of lapse"):
-        choose_challenger(ONE, judge(2, 1), replace(RUN, model="spend_drop"), approval="auto")
+        choose_challenger(ONE, assess(2, 1), replace(RUN, model="spend_drop"), approval="auto")
 
 
 def test_manual_approval_waits_for_a_person():
     with pytest.raises(PromotionRefused, match=r'a person decides: promotion\.approval = "manual"'):
-        choose_challenger(ONE, judge(2, 1), RUN, approval="manual")
-    assert choose_challenger(ONE, judge(2, 1), RUN, approval="manual", is_approved=True).version == 2
+        choose_challenger(ONE, assess(2, 1), RUN, approval="manual")
+    assert choose_challenger(ONE, assess(2, 1), RUN, approval="manual", is_approved=True).version == 2
 
 
 def test_a_doubt_turns_an_automatic_promotion_into_a_question():
-    evaluation = judge(2, 1)
+    evaluation = assess(2, 1)
     doubtful = replace(evaluation, verdict=replace(evaluation.verdict, doubts=("Log-loss may be worse.",)))
     with pytest.raises(PromotionRefused, match=r"a person decides: Log-loss may be worse\."):
         choose_challenger(ONE, doubtful, RUN, approval="auto")
@@ -133,12 +133,12 @@ def test_a_doubt_turns_an_automatic_promotion_into_a_question():
 
 
 def test_nobody_is_asked_about_a_promotion_without_a_doubt():
-    assert list_reasons_to_ask(judge(2, 1), "auto") == ()
+    assert list_reasons_to_ask(assess(2, 1), "auto") == ()
 
 
 def test_approval_never_means_never():
     with pytest.raises(PromotionRefused, match='approval = "never"'):
-        choose_challenger(ONE, judge(2, 1), RUN, approval="never", is_approved=True)
+        choose_challenger(ONE, assess(2, 1), RUN, approval="never", is_approved=True)
 
 
 def test_a_forced_promotion_needs_no_verdict():
@@ -171,7 +171,7 @@ def test_the_champion_is_not_forced_to_be_champion():
 )
 def test_a_rollback_takes_back_what_came_after_its_target(moves, line):
     assert list_champions(history(*moves)) == line
-    assert find_champion(history(*moves)) == (line[-1] if line else None)
+    assert newest_champion(history(*moves)) == (line[-1] if line else None)
 
 
 def test_a_rollback_goes_to_the_champion_before():
@@ -250,7 +250,7 @@ def test_after_the_cooldown_a_verdict_may_promote_it_again():
     check(2, days_later=28)
 
 
-# The letter
+# The notice
 FORCE = ('If somebody meant it: `perennial promote lapse 3 --force --reason "..."`.',)
 
 
@@ -268,6 +268,6 @@ def by_hand(version: int, before: int | None, status: str) -> Promotion:
     ],
 )
 def test_the_mail_about_an_alias_moved_by_hand_says_who_serves_and_what_to_do(found, headline, advice):
-    letter = write_alias(found, DAY)
-    assert letter.headline == f"the alias champion was moved by hand; {headline}"
-    assert letter.you_must == advice
+    notice = write_alias(found, DAY)
+    assert notice.headline == f"the alias champion was moved by hand; {headline}"
+    assert notice.you_must == advice

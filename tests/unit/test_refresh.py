@@ -8,7 +8,7 @@ from perennial.config import load_model
 from perennial.errors import TooEarly
 from perennial.records import Run
 from perennial.refresh import check_clock
-from perennial.stores.warehouse import judge_delivery
+from perennial.stores.warehouse import assess_delivery
 from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
@@ -38,40 +38,40 @@ def test_a_run_at_the_instant_of_settling_is_accepted():
 
 
 def test_a_full_delivery_is_complete():
-    assert judge_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 4))) is None
+    assert assess_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 4))) is None
 
 
 def test_a_delivery_that_ends_before_the_last_day_is_incomplete():
-    found = judge_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 3)))
+    found = assess_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 3)))
     assert found == "lapse, as_of 2017-05-08: the newest fact of orders is of 2017-06-03; labels need it up to 2017-06-04."
 
 
 def test_no_delivery_at_all_is_incomplete():
-    assert "the newest fact of orders is of None" in judge_delivery(LAPSE, DAY, {})
+    assert "the newest fact of orders is of None" in assess_delivery(LAPSE, DAY, {})
 
 
 def test_an_outage_of_four_days_within_the_horizon_is_incomplete():
     outage = tuple(date(2017, 5, day) for day in (15, 16, 17, 18))
-    found = judge_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 4), without=outage))
+    found = assess_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 4), without=outage))
     assert "orders holds 300 facts in the 7 days from 2017-05-15, and its usual week 700: at least 350" in found
 
 
 @pytest.mark.parametrize("closed", [date(2017, 5, 20), date(2017, 6, 4)], ids=["in the middle", "on the last day"])
 def test_a_single_closed_day_is_no_outage(closed):
     days = USUAL | deliver(DAY, date(2017, 6, 8), without=(closed,))
-    assert judge_delivery(LAPSE, DAY, days) is None
+    assert assess_delivery(LAPSE, DAY, days) is None
 
 
 def test_where_history_is_shorter_than_eight_weeks_the_weeks_that_exist_count():
     short = deliver(DAY - timedelta(days=14), DAY - timedelta(days=1))
-    assert judge_delivery(LAPSE, DAY, short | deliver(DAY, date(2017, 6, 4), facts=51)) is None
+    assert assess_delivery(LAPSE, DAY, short | deliver(DAY, date(2017, 6, 4), facts=51)) is None
 
 
 def test_a_last_week_that_is_cut_short_needs_its_part_of_a_week():
     ten_days = LAPSE.model_copy(update={"label": LAPSE.label.model_copy(update={"horizon_days": 10})})
-    assert judge_delivery(ten_days, DAY, USUAL | deliver(DAY, date(2017, 5, 17))) is None
+    assert assess_delivery(ten_days, DAY, USUAL | deliver(DAY, date(2017, 5, 17))) is None
 
 
-def test_without_one_usual_week_before_the_day_nothing_can_be_judged():
+def test_without_one_usual_week_before_the_day_nothing_can_be_assessed():
     short = deliver(DAY - timedelta(days=6), date(2017, 6, 4))
-    assert "orders holds no usual week before this day" in judge_delivery(LAPSE, DAY, short)
+    assert "orders holds no usual week before this day" in assess_delivery(LAPSE, DAY, short)

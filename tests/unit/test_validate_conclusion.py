@@ -6,14 +6,14 @@ import pytest
 
 from perennial.config.model import Quality
 from perennial.records import Rejects, RuleResult, Run
-from perennial.validate import Findings, check_bands, conclude
+from perennial.validate import SuiteFindings, check_bands, conclude
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 13), clock=datetime(2017, 11, 13, 11, tzinfo=UTC), purpose="simulation")
 QUALITY = Quality(max_quarantined_share=0.01, row_count_band=0.5, history_snapshots=3)
 
 
 def weigh(results, rejects=()):
-    return conclude(RUN, Findings(1000, results, rejects), QUALITY)
+    return conclude(RUN, SuiteFindings(1000, results, rejects), QUALITY)
 
 
 def result(rule, *, passed, failing=0):

@@ -31,7 +31,7 @@ from perennial.airflow.connections import write_warehouse_url
 from perennial.airflow.stage import ModelOperator
 from perennial.config import load_declaration
 from perennial.errors import WarehouseUnavailable
-from perennial.records import Answer, Question, Run
+from perennial.records import ApprovalAnswer, ApprovalQuestion, Run
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -58,7 +58,7 @@ class AskPersonOperator(ModelOperator):
             self._show(stores, question, context["ti"].id)
         return self._wait(question, run, context)
 
-    def _wait(self, question: Question, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+    def _wait(self, question: ApprovalQuestion, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         if question.status != "open":
             return _tell(question)
         trigger = AnswerTrigger(
@@ -80,7 +80,7 @@ class AskPersonOperator(ModelOperator):
             self._show(stores, question, context["ti"].id)
         return self._wait(question, run, context)
 
-    def _show(self, stores: Stores, question: Question, ti_id: UUID) -> None:
+    def _show(self, stores: Stores, question: ApprovalQuestion, ti_id: UUID) -> None:
         from perennial.pipeline import approving  # noqa: PLC0415 - as above
 
         subject, body = approving.write_request(stores, question)
@@ -109,11 +109,11 @@ class AskPersonOperator(ModelOperator):
         person = event.get("responded_by_user")
         if person is None:
             return _tell(approving.expire(stores, run, question_id))
-        decision: Answer = "approve" if APPROVE in event["chosen_options"] else "reject"
+        decision: ApprovalAnswer = "approve" if APPROVE in event["chosen_options"] else "reject"
         return _tell(approving.answer(stores, run, question_id, decision=decision, actor=person["name"], source="airflow"))
 
 
-def _tell(question: Question) -> dict[str, Any]:
+def _tell(question: ApprovalQuestion) -> dict[str, Any]:
     from perennial.pipeline import describe  # noqa: PLC0415 - as above
 
     return {**describe(question), SHOWN: question.question_id}

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from perennial.airflow.connections import read_mlflow_uri, write_warehouse_url
 from perennial.airflow.declared import declared_models
 from perennial.errors import RegistryUnavailable, VersionMissing, WarehouseUnavailable
-from perennial.stores.analytics import ModelFacts, Row, Rows, RunFacts, find_report, find_training, read_model, read_run
+from perennial.stores.analytics import ModelFacts, Row, RunFacts, TableRows, find_report, find_training, read_model, read_run
 from perennial.stores.registry import read_card, read_report
 from perennial.stores.sessions import Database
 
@@ -100,14 +100,14 @@ def open_warehouse() -> Database:
     return Database(write_warehouse_url(Connection.get("warehouse")), "perennial pages")
 
 
-def draw_weeks(weeks: Rows) -> tuple[Row, ...]:
+def draw_weeks(weeks: TableRows) -> tuple[Row, ...]:
     """Points of the realised AUC with their intervals, oldest first, in the coordinates of the picture; empty for under two."""
-    judged = [week for week in reversed(weeks) if week["auc"] is not None]
-    if len(judged) < FEWEST_POINTS:
+    assessed = [week for week in reversed(weeks) if week["auc"] is not None]
+    if len(assessed) < FEWEST_POINTS:
         return ()
-    low = min(_number(week["auc_low"]) for week in judged)
-    high = max(_number(week["auc_high"]) for week in judged)
-    step = (WIDTH - 2 * MARGIN) / (len(judged) - 1)
+    low = min(_number(week["auc_low"]) for week in assessed)
+    high = max(_number(week["auc_high"]) for week in assessed)
+    step = (WIDTH - 2 * MARGIN) / (len(assessed) - 1)
 
     def place(value: object) -> float:
         return round(MARGIN + (high - _number(value)) / ((high - low) or 1.0) * (HEIGHT - 2 * MARGIN), 1)
@@ -120,7 +120,7 @@ def draw_weeks(weeks: Rows) -> tuple[Row, ...]:
             "high": place(week["auc_high"]),
             "label": f"{week['as_of']}: {_number(week['auc']):.3f}",
         }
-        for position, week in enumerate(judged)
+        for position, week in enumerate(assessed)
     )
 
 

@@ -14,7 +14,7 @@ from perennial.airflow.links import DriftReportLink, MlflowRunLink
 from perennial.airflow.runs import read_reason, read_run
 from perennial.config import load_declaration
 from perennial.errors import NothingToDo, NotPromoted, PermanentError, UnavailableError, VersionMissing
-from perennial.records import Question, Run
+from perennial.records import ApprovalQuestion, Run
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -109,7 +109,7 @@ class PromoteOperator(ModelOperator):
         from perennial import pipeline  # noqa: PLC0415 - as above
 
         promoted = pipeline.promote(stores, run)
-        if isinstance(promoted, Question):
+        if isinstance(promoted, ApprovalQuestion):
             raise NotPromoted(f"{run}: {pipeline.describe(promoted)['because']}")
         return pipeline.describe(promoted)
 

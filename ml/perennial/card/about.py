@@ -63,7 +63,7 @@ def read_grain(query: str) -> str:
 
 
 def write_data(evidence: CardEvidence) -> Section:
-    """Which rows taught it and which judged it, how fresh they are, and how the times of each source were read."""
+    """Which rows taught it and which assessed it, how fresh they are, and how the times of each source were read."""
     version, model = evidence.version, evidence.model
     entries = (
         ("Trained on", _describe_rows(evidence)),

@@ -30,10 +30,10 @@ def _describe_verdict(verdict: Verdict) -> Facts:
     entries = [
         ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
         ("Against", f"{against}, side {verdict.side}"),
-        ("Judged on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
+        ("Assessed on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
     ]
     entries += [("Error spent", f"at most {verdict.alpha:.2g} over all its looks")] if verdict.alpha is not None else []
-    entries += [("Judged again on", str(verdict.judged_again_on))] if verdict.judged_again_on else []
+    entries += [("Assessed again on", str(verdict.compared_again_on))] if verdict.compared_again_on else []
     return Facts(tuple(entries))
 
 
@@ -78,7 +78,7 @@ def _list_guards(verdict: Verdict) -> Table:
             Cell(f"{each.tolerated:g}"),
             Cell(each.sentence),
         )
-        for each in sorted(verdict.guards, key=lambda guard: ("veto", "doubtful", "held", "not judged").index(guard.state))
+        for each in sorted(verdict.guards, key=lambda guard: ("veto", "doubtful", "held", "not assessed").index(guard.state))
     )
     headings = ("Guard", "State", "Gain", "Loss borne", "Finding")
     return Table(headings, rows, frozenset({2, 3}), title="Guards: what it must not harm")

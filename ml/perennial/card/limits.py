@@ -29,9 +29,9 @@ def write_limits(evidence: CardEvidence) -> Section:
 def _limit_who(evidence: CardEvidence) -> Iterator[str]:
     grain = read_grain(evidence.declaration.features_sql)
     yield f"It speaks of its cohort alone: {grain}. Whoever is not in it gets no score, and nothing is claimed of them."
-    unjudged = Counter(each.segment for each in evidence.measured.segments if each.auc is None)
-    if unjudged:
-        named = join(f"{count(number, 'value')} of {segment}" for segment, number in unjudged.items())
+    unassessed = Counter(each.segment for each in evidence.measured.segments if each.auc is None)
+    if unassessed:
+        named = join(f"{count(number, 'value')} of {segment}" for segment, number in unassessed.items())
         yield f"How it ranks within {named} is unknown: too few positives, which is not the same as passed."
 
 

@@ -63,7 +63,7 @@ def write_lineage(evidence: CardEvidence) -> Section:
 
 def write_history(evidence: CardEvidence) -> Section:
     """Everything that was decided about it, oldest first."""
-    entries = sorted((*_begin(evidence), *_judge(evidence), *_ask(evidence), *_move(evidence)), key=lambda entry: entry[0])
+    entries = sorted((*_begin(evidence), *_assess(evidence), *_ask(evidence), *_move(evidence)), key=lambda entry: entry[0])
     rows = tuple((Cell(str(evidence.local_day(when))), word(what), Cell(says), Cell(who)) for when, what, says, who in entries)
     blocks: list[Block] = [Table(("Day", "What", "Because", "Who"), rows)]
     if evidence.verdicts_against:
@@ -83,7 +83,7 @@ def _begin(evidence: CardEvidence) -> Iterator[Entry]:
     yield version.effective_at, "trained", rows, ""
 
 
-def _judge(evidence: CardEvidence) -> Iterator[Entry]:
+def _assess(evidence: CardEvidence) -> Iterator[Entry]:
     for each in evidence.verdicts:
         against = f"version {each.verdict.champion_version}" if each.verdict.champion_version else "the baselines"
         reason = each.verdict.reasons[0] if each.verdict.reasons else ""

@@ -1,4 +1,4 @@
-"""The figures of a version by itself: on the holdout that judged it, and on what it published later."""
+"""The figures of a version by itself: on the holdout that assessed it, and on what it published later."""
 
 from __future__ import annotations
 
@@ -165,6 +165,6 @@ def _find_members(column: pd.Series) -> list[tuple[str, pd.Series]]:
 def _measure_segment(segment: str, value: str, scores: pd.Series, labels: pd.Series, confidence: float) -> SegmentFigure:
     positives = labels[labels == 1]
     carriers = positives.index.get_level_values("entity_id").nunique()
-    is_judged = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
-    auc = _unless_one_class(metrics.auc_with_interval, scores, labels, confidence) if is_judged else None
+    is_assessed = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
+    auc = _unless_one_class(metrics.auc_with_interval, scores, labels, confidence) if is_assessed else None
     return SegmentFigure(segment, value, len(labels), len(positives), float(scores.mean()), auc)

@@ -23,7 +23,7 @@ def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
 
 
 def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
-    chosen = "chosen by it: flatters" if standing.since else "judged by it"
+    chosen = "chosen by it: flatters" if standing.since else "assessed by it"
     rows = tuple(
         (
             Cell(write_metric(figure.metric)),
@@ -124,14 +124,16 @@ def _list_bins(bins: tuple[ReliabilityBin, ...], title: str) -> Table:
 
 
 def write_segments(evidence: CardEvidence) -> Section:
-    """Each slice of the holdout by itself; what is too small is named, not judged."""
+    """Each slice of the holdout by itself; what is too small is named, not assessed."""
     measured = evidence.measured
     if not measured.segments:
         return Section("Segments", (Sentences(("The model file names no segments, so that none was looked at.",)),))
-    unjudged = sum(each.auc is None for each in measured.segments)
-    judged = f"{count(unjudged, 'holds', 'hold')} too few positives to be judged" if unjudged else "each holds enough positives"
+    unassessed = sum(each.auc is None for each in measured.segments)
+    assessed = (
+        f"{count(unassessed, 'holds', 'hold')} too few positives to be assessed" if unassessed else "each holds enough positives"
+    )
     said = (
-        f"Slices of the holdout, {len(measured.segments)} in all; {judged}. They are read by the SQL and never fed to the model."
+        f"Slices of the holdout, {len(measured.segments)} in all; {assessed}. The SQL reads them, and no model is fed with them."
     )
     rows = tuple(_describe_segment(each, measured) for each in measured.segments)
     headings = ("Segment", "Value", "Rows", "Positive", "Mean score", "AUC")

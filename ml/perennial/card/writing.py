@@ -80,7 +80,7 @@ def _choose_tiles(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...
     kept, promised = evidence.first_served, evidence.measured.figure("auc")
     matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs matured"
     tiles = [] if standing.since is None else [Tile("AUC since the promotion", _short(kept.auc if kept else None), matured)]
-    flatters = "chosen by it: flatters" if standing.since else "judged by it"
+    flatters = "chosen by it: flatters" if standing.since else "assessed by it"
     tiles.append(Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}{flatters}"))
     tiles.append(
         Tile(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perennial.cli.edge import AsJson, ModelName, Simulate, app, build_run, open_stores, read_today, show
-from perennial.records import Answer
+from perennial.records import ApprovalAnswer
 
 PANEL = "People"
 
@@ -28,7 +28,7 @@ def reject(model: ModelName, version: Asked = None, reason: Reason = None, as_js
     _answer(model, version, "reject", reason, as_json=as_json)
 
 
-def _answer(model: str, version: int | None, decision: Answer, reason: str | None, *, as_json: bool) -> None:
+def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: str | None, *, as_json: bool) -> None:
     from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
     from perennial.pipeline import approving  # noqa: PLC0415 - as above
 

@@ -12,7 +12,7 @@ PLAIN_STAGES = {
     "refresh": "Photograph the source as of a day into a snapshot.",
     "validate": "Put a snapshot before its Great Expectations suites.",
     "train": "Tune and fit a challenger on matured snapshots.",
-    "compare": "Judge the challenger against the champion on rows that neither has seen.",
+    "compare": "Assess the challenger against the champion on rows that neither has seen.",
     "score": "Score a snapshot with the champion and publish the day.",
     "monitor": "Measure drift and matured outcomes.",
     "decide": "Decide on a retraining: TRAIN, SKIP or BLOCK.",

@@ -38,13 +38,13 @@ class Contestant:
 
 @dataclass(frozen=True, eq=False)
 class ComparisonInput:
-    """The rows that judge, and everybody's scores of them. All frames and series are indexed by (as_of, entity_id).
+    """The rows to compare on, and everybody's scores of them. All frames and series are indexed by (as_of, entity_id).
 
     Attributes:
         as_of: the day of the comparison; knowledge lag counts to it.
         champion: None when nothing has been promoted yet.
         logistic, recency: scores of the baselines, fitted on the challenger's training rows.
-        labels: 0 or 1; its index says which rows judge.
+        labels: 0 or 1; its index says which rows are compared.
         segments: text columns; a missing value is a segment of its own.
         shifted_labels_mature_on: when drift asked for the training: the day its rows get labels, if that is still ahead.
         side: against a champion: is the challenger better, or (its own recipe on newer rows) not worse?

@@ -36,7 +36,7 @@ class TestPlan:
 
 
 def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
-    """Evaluate the test on all as_ofs judged so far.
+    """Evaluate the test on all as_ofs assessed so far.
 
     The former looks keep their boundaries; their joint law with this one is estimated anew from all that is known now.
 

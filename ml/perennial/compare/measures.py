@@ -89,16 +89,16 @@ def _members(column: pd.Series) -> list[tuple[str, pd.Series]]:
 def _compare_segment(contest: ComparisonInput, column: str, value: str, labels: pd.Series) -> SegmentComparison:
     positives = labels[labels == 1]
     carriers = positives.index.get_level_values("entity_id").nunique()
-    is_judged = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
+    is_assessed = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
     gain = None
-    if is_judged and contest.champion is not None:
+    if is_assessed and contest.champion is not None:
         try:
             gain = _auc(contest.model.promotion.confidence).gain(
                 contest.challenger.scores.reindex(labels.index), contest.champion.scores.reindex(labels.index), labels
             )
         except OneClassLabels:  # on each single as_of: enough positives, but no negative to rank them against
-            is_judged = False
-    return SegmentComparison(column, value, len(labels), len(positives), is_judged, gain)
+            is_assessed = False
+    return SegmentComparison(column, value, len(labels), len(positives), is_assessed, gain)
 
 
 def _all_measures(model: Model) -> tuple[Measure, ...]:

@@ -8,33 +8,33 @@ an error account of its own.
 
 from __future__ import annotations
 
+from perennial.compare.assessment import Assessment
 from perennial.compare.contest import ComparisonInput, Contestant
-from perennial.compare.judging import Judgement
 from perennial.compare.superiority import look_or_refuse
 from perennial.metrics import paired_auc_by_day, paired_loss_difference
 from perennial.records import Look, Outcome
 
 
-def judge_renewal(contest: ComparisonInput) -> Judgement:
+def assess_renewal(contest: ComparisonInput) -> Assessment:
     """One look at the refitted recipe."""
     assert contest.champion is not None
     looks = look_or_refuse(contest)
-    return looks if isinstance(looks, Judgement) else _judge_look(contest, contest.champion, looks)
+    return looks if isinstance(looks, Assessment) else _assess_look(contest, contest.champion, looks)
 
 
-def _judge_look(contest: ComparisonInput, champion: Contestant, looks: tuple[Look, ...]) -> Judgement:
+def _assess_look(contest: ComparisonInput, champion: Contestant, looks: tuple[Look, ...]) -> Assessment:
     look, margin = looks[-1], contest.model.promotion.renewal_margin
     said = f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC"
     if look.estimate + look.boundary * look.standard_error < -margin:
-        return Judgement(Outcome.REJECT, (f"{said}: it is worse by more than the margin of {margin:.4f}.",), looks=looks)
+        return Assessment(Outcome.REJECT, (f"{said}: it is worse by more than the margin of {margin:.4f}.",), looks=looks)
     if not look.lower > -margin:
         sentence = f"{said}, at worst {look.lower:+.4f}: that it is not worse than -{margin:.4f} is not shown."
-        return Judgement(Outcome.INCONCLUSIVE, (sentence,), looks=looks)
+        return Assessment(Outcome.INCONCLUSIVE, (sentence,), looks=looks)
     objections = (*_object_to_losses(contest, champion, look), *_object_to_ratchet(contest, look))
     if objections:
-        return Judgement(Outcome.INCONCLUSIVE, objections, looks=looks)
+        return Assessment(Outcome.INCONCLUSIVE, objections, looks=looks)
     sentence = f"{said}, at worst {look.lower:+.4f}: it is not worse than the margin of -{margin:.4f} and may renew the champion."
-    return Judgement(Outcome.PROMOTE, (sentence,), looks=looks)
+    return Assessment(Outcome.PROMOTE, (sentence,), looks=looks)
 
 
 def _object_to_losses(contest: ComparisonInput, champion: Contestant, look: Look) -> tuple[str, ...]:

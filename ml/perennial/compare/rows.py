@@ -1,8 +1,8 @@
-"""Which rows may judge: the same for everybody, and seen by nobody in training.
+"""Which rows may be compared on: the same for everybody, and seen by nobody in training.
 
 Worked example (lapse, embargo 28 days): a challenger trained to 08-14 has seen labels up to 09-11, so its first
 holdout as_of is 09-11. A champion trained to 08-21 forbids 09-11 as well; were it trained to 09-25, the first four
-unseen as_ofs are 10-23 to 11-13, whose labels have matured by 12-13: the pair is judged again then.
+unseen as_ofs are 10-23 to 11-13, whose labels have matured by 12-13: the pair is assessed again then.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def unseen_as_ofs(candidates: Iterable[date], training_as_ofs: Iterable[date], *
 
 
 def needed_as_ofs(contest: ComparisonInput) -> int:
-    """The fewest to judge on: two without a champion, else those of the first look."""
+    """The fewest to compare on: two without a champion, else those of the first look."""
     return FEWEST_AS_OFS if contest.champion is None else contest.model.training.holdout_as_ofs
 
 
 def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
-    """The as_ofs that may judge; fewer than `needed_as_ofs` mean that nothing can be said yet.
+    """The as_ofs that may be compared on; fewer than `needed_as_ofs` mean that nothing can be said yet.
 
     Raises:
         MisalignedScores: scores, labels and segments do not cover the same rows.
@@ -46,12 +46,12 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
         if seen and (contestant is contest.challenger or len(unseen) >= FEWEST_AS_OFS):
             raise RowsSeenInTraining(
                 f"{contest}: version {contestant.version} was trained to {contestant.newest_as_of}, so rows before "
-                f"{contestant.newest_as_of + embargo} cannot judge it; found {_list(seen)}. Leave them out of the comparison."
+                f"{contestant.newest_as_of + embargo} cannot assess it; found {_list(seen)}. Leave them out of the comparison."
             )
     return unseen
 
 
-def judged_again_on(contest: ComparisonInput) -> date | None:
+def compared_again_on(contest: ComparisonInput) -> date | None:
     """The day on which enough as_ofs that neither has seen will have matured; None when that day has passed already."""
     model, weeks = contest.model, needed_as_ofs(contest)
     first = max(contestant.newest_as_of for contestant in contest.contestants) + model.embargo

@@ -27,7 +27,7 @@ def measure_information(covariance: Floats, *, final: int, overlap: int, former:
     label periods do not overlap not at all. Where that is too hopeful, less is spent early, which errs on the safe side.
 
     Args:
-        covariance: of the gains of the as_ofs judged so far, shape (as_ofs, as_ofs).
+        covariance: of the gains of the as_ofs assessed so far, shape (as_ofs, as_ofs).
         final: as_ofs of the last look.
         overlap: from this distance in as_ofs on, label periods do not overlap.
         former: information of the look before, 0 at the first.

@@ -9,8 +9,8 @@ The floor is never asked of the lower bound: that would ask for twice the floor.
 
 from __future__ import annotations
 
+from perennial.compare.assessment import Assessment, next_look_on, refuse_few_entities, refuse_without_account, say_gain
 from perennial.compare.contest import ComparisonInput
-from perennial.compare.judging import Judgement, next_look_on, refuse_few_entities, refuse_without_account, say_gain
 from perennial.compare.looks import TestPlan, is_lost, is_won, take_look
 from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain, paired_auc_by_day
@@ -19,7 +19,7 @@ from perennial.records import Interval, Look, Outcome
 FEWEST_POSITIVE_ENTITIES = 30  # below that the normal law of an AUC difference is a guess
 
 
-def judge_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Judgement:
+def assess_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Assessment:
     """Look once more, or say why not.
 
     Args:
@@ -27,10 +27,10 @@ def judge_superiority(contest: ComparisonInput, gain: Interval, floor: float) ->
         floor: smallest gain worth a promotion, in AUC.
     """
     looks = look_or_refuse(contest)
-    return looks if isinstance(looks, Judgement) else _judge_look(contest, gain, floor, looks)
+    return looks if isinstance(looks, Assessment) else _assess_look(contest, gain, floor, looks)
 
 
-def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Judgement:
+def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Assessment:
     """All looks at this pair with the newest last, or why nobody may look.
 
     Raises:
@@ -56,21 +56,23 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
     before = former[-1].as_ofs if former else ()
     if daily.as_ofs[: len(before)] != before:
         missing = ", ".join(str(day) for day in sorted(set(before) - set(daily.as_ofs))) or "their order"
-        raise MisalignedScores(f"As_ofs that were judged before are not there any more: {missing}. Build these snapshots again.")
+        raise MisalignedScores(
+            f"As_ofs that were assessed before are not there any more: {missing}. Build these snapshots again."
+        )
     if former and (daily.as_ofs == before or len(before) >= plan.final):
         return former
     return (*former, take_look(daily, former, plan))
 
 
-def _judge_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Judgement:
+def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Assessment:
     look, said = looks[-1], f"The gain of {say_gain(gain, 'AUC')}"
     if is_lost(gain.high, floor):
-        return Judgement(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.",), looks=looks)
+        return Assessment(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.",), looks=looks)
     bound = _say_bound(contest, look)
     if is_won(look.lower, gain.estimate, floor):
-        return Judgement(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
+        return Assessment(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
     again_on = None if is_last(contest) else next_look_on(contest)
-    return Judgement(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
+    return Assessment(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
 
 
 def is_last(contest: ComparisonInput) -> bool:

@@ -24,7 +24,7 @@ FIRST, QUIET, BROKEN = date(2017, 10, 30), date(2017, 11, 6), date(2017, 11, 13)
 SHIFTED, ASKED, COOLING = date(2017, 11, 20), date(2017, 11, 27), date(2017, 12, 4)
 MATURED = date(2018, 1, 3)
 WEEKS = (FIRST, QUIET, BROKEN, SHIFTED, ASKED, COOLING)
-LETTERS = {
+NOTICES = {
     FIRST: {"decision", "verdict"},
     QUIET: {"decision", "verdict"},
     BROKEN: {"blocked", "decision"},
@@ -126,7 +126,7 @@ class Story:
         self.account.expect(bool(aucs) and low <= min(aucs) <= max(aucs) <= high, f"single weeks: AUC {spread}")
         mean = sum(aucs) / len(aucs) if aucs else 0.0
         self.account.expect(MEAN_AUC[0] <= mean <= MEAN_AUC[1], f"mean over the weeks: AUC {mean:.3f}")
-        self.expect_letters(LETTERS)
+        self.expect_notices(NOTICES)
 
     # Looking into the ledger
     def watch(self, lived: tuple[Lived, ...], wanted: str = "success") -> tuple[Lived, ...]:
@@ -170,10 +170,10 @@ class Story:
         said = f"{decision.choice} ({decision.rule}): {decision.sentence}" if decision else "no decision"
         self.account.expect(decision is not None and decision.choice is choice, said)
 
-    def expect_letters(self, told: Mapping[date, set[str]]) -> None:
+    def expect_notices(self, told: Mapping[date, set[str]]) -> None:
         with self.stores.warehouse.transaction() as session:
-            waiting = ledger.waiting_letters(session, MODEL)
-            written = {day: ledger.letters_of(session, MODEL, day) for day in told}
+            waiting = ledger.waiting_notices(session, MODEL)
+            written = {day: ledger.notices_of(session, MODEL, day) for day in told}
         lacking = [f"{event} of {day}" for day, events in told.items() for event in sorted(events.difference(written[day]))]
         sent = sum(len(events) for events in written.values())
         said = f"{sent} mails were sent, {len(waiting)} wait" + (f"; never written: {', '.join(lacking)}" if lacking else "")

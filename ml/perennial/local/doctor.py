@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from perennial.config import Settings, load_declaration, model_names
 from perennial.errors import ConfigError, PerennialError, PermanentError
 from perennial.local.airflow_api import SERVICES, AirflowClient
-from perennial.local.fleet import answers_smtp
 from perennial.local.libgomp import LIBRARY, has_libgomp
 from perennial.local.servers import fetch
+from perennial.local.services import answers_smtp
 from perennial.stores import queries
 from perennial.stores.sessions import Database
 
@@ -74,7 +74,7 @@ def check_postgres(settings: Settings) -> tuple[Finding, ...]:
         with database.transaction() as session:
             facts = session.execute(queries.load("doctor")["read_server"]).one()
             roles = set(session.execute(queries.load("doctor")["read_roles"]).scalars())
-        return (_judge_server(facts.version, facts.number), _check_migrations(database), _judge_roles(roles))
+        return (_assess_server(facts.version, facts.number), _check_migrations(database), _assess_roles(roles))
     except PerennialError as error:
         fix = "Start it with `perennial up`, or correct PERENNIAL_WAREHOUSE_URL."
         return (Finding("PostgreSQL", is_well=False, found=str(error), fix=fix),)
@@ -99,7 +99,7 @@ def check_airflow(airflow: AirflowClient) -> tuple[Finding, ...]:
         return (Finding("Airflow api-server", is_well=False, found=str(error), fix=fix),)
     unseen = "" if airflow.user else "; its DAGs need a login and were not looked at"
     answers = Finding("Airflow api-server", is_well=True, found=f"{airflow.url} answers{unseen}")
-    return (answers, *(_judge_service(service, is_well=service not in unhealthy) for service in SERVICES))
+    return (answers, *(_assess_service(service, is_well=service not in unhealthy) for service in SERVICES))
 
 
 def check_import_errors(airflow: AirflowClient) -> tuple[Finding, ...]:
@@ -149,7 +149,7 @@ def _find_fault(settings: Settings, name: str) -> ConfigError | None:
     return None
 
 
-def _judge_server(version: str, number: int) -> Finding:
+def _assess_server(version: str, number: int) -> Finding:
     fix = "" if number >= OLDEST_POSTGRES else "PostgreSQL 15 to 18 is needed."
     return Finding("PostgreSQL", is_well=not fix, found=f"PostgreSQL {version} answers", fix=fix)
 
@@ -165,7 +165,7 @@ def _check_migrations(database: Database) -> Finding:
     return Finding("migrations", is_well=True, found="the ledger is up to date")
 
 
-def _judge_roles(present: set[str]) -> Finding:
+def _assess_roles(present: set[str]) -> Finding:
     missing = ", ".join(role for role in ROLES if role not in present)
     if not missing:
         return Finding("roles", is_well=True, found=", ".join(ROLES))
@@ -173,7 +173,7 @@ def _judge_roles(present: set[str]) -> Finding:
     return Finding("roles", is_well=False, found=f"missing: {missing}", fix=fix)
 
 
-def _judge_service(service: str, *, is_well: bool) -> Finding:
+def _assess_service(service: str, *, is_well: bool) -> Finding:
     name = f"Airflow {service.replace('_', '-')}"
     if is_well:
         return Finding(name, is_well=True, found="its heartbeat is fresh")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LEASH = Path(__file__).with_name("leash.py")
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 TERM_SECONDS = 15.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.1
@@ -90,10 +90,10 @@ def spawn(
     `environment`: what it is told beside what it inherits; `kept`: descriptors that stay open in it.
     """
     who, session = ("-" if user is None else str(user)), ("new" if new_session else "same")
-    leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(death_signal)), who, session]
+    wrapper = [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), str(int(death_signal)), who, session]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            [*leash, *command],
+            [*wrapper, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -35,7 +35,7 @@ QUIET: Mapping[str, str] = {
 }
 
 LEAN: Mapping[str, str] = {
-    # glibc's malloc (mallopt(3)): memory that was freed goes back to the kernel. One arena for every thread would keep
+    # glibc's malloc (mallopt(3)): memory that was freed goes back to the kernel. One contenders for every thread would keep
     # what each has freed; and with no limit of our own, the first large array that is freed raises the limit for all.
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_TRIM_THRESHOLD_": "131072",

@@ -16,10 +16,10 @@ from perennial.config.settings import read_trials
 from perennial.errors import PerennialError, StackError
 from perennial.local.addresses import ADMIN, Addresses, Ports, find_var
 from perennial.local.airflow_api import AirflowClient
-from perennial.local.fleet import answers_smtp, make_client, make_postgres
 from perennial.local.processes import describe_process, end_all, find_members, spawn
 from perennial.local.record import Record, forget_record, is_locked, pack_addresses, read_record, try_lock
 from perennial.local.servers import fetch, python_command, read_end
+from perennial.local.services import answers_smtp, make_client, make_postgres
 
 UP_SECONDS = 300.0
 DOWN_SECONDS = 60.0

@@ -16,7 +16,11 @@ from datetime import datetime
 
 from perennial.errors import PerennialError, StackError
 from perennial.local.addresses import Addresses, name_variable
-from perennial.local.fleet import (
+from perennial.local.ports import require_free
+from perennial.local.processes import Identity, end_all, find_members, find_orphans, identify
+from perennial.local.record import Record, State, forget_record, read_record, unpack_addresses, write_record
+from perennial.local.servers import Server
+from perennial.local.services import (
     make_airflow,
     make_databases,
     make_mail_sink,
@@ -26,10 +30,6 @@ from perennial.local.fleet import (
     migrate_warehouse,
     write_login,
 )
-from perennial.local.ports import require_free
-from perennial.local.processes import Identity, end_all, find_members, find_orphans, identify
-from perennial.local.record import Record, State, forget_record, read_record, unpack_addresses, write_record
-from perennial.local.servers import Server
 
 VARIABLE = "PERENNIAL_STACK"
 WATCH_SECONDS = 1.0

@@ -1,6 +1,6 @@
 """How good scores are, and how sure we are of it: every figure comes clustered by entity.
 
-Grain: scores and labels are Series with one row per (as_of, entity_id). Rankings are judged within one as_of and
+Grain: scores and labels are Series with one row per (as_of, entity_id). Rankings are assessed within one as_of and
 averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 

@@ -1,7 +1,7 @@
 """The mean over as_ofs of the AUC within one as_of, and its paired differences.
 
 Sources: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44 (1988), 837-845, for the influence of each row;
-X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014), 1389-1393, for having it from midranks in n log n.
+X. Sun, W. Xu, IEEE Signal Processing Notices 21 (2014), 1389-1393, for having it from midranks in n log n.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Panel:
         yield from np.split(order, np.flatnonzero(np.diff(self.days[order])) + 1)
 
     def two_class_days(self) -> Iterator[Ints]:
-        """Only the as_ofs on which both classes occur; on the others no ranking can be judged."""
+        """Only the as_ofs on which both classes occur; on the others no ranking can be assessed."""
         for rows in self.rows_by_day():
             positives = int(self.is_positive[rows].sum())
             if 0 < positives < len(rows):

@@ -22,8 +22,8 @@ from perennial.pipeline.daily import decide, monitor, refresh, score, validate
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, train
 from perennial.pipeline.mailing import drain_outbox, mail
+from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
-from perennial.pipeline.promoting import promote, rollback
 from perennial.records import Run
 
 Stage = Callable[[Stores, Run], Any]

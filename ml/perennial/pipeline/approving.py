@@ -11,22 +11,22 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from perennial import letters
+from perennial import notices
 from perennial import promote as promoting
 from perennial.errors import ArtifactCorrupt, NothingToDo, NotPromoted, PromotionRefused, VersionMissing
 from perennial.pipeline.carding import card_address, write_cards
-from perennial.pipeline.champion import open_throne, settle
+from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.opening import Stores, recorded
-from perennial.records import Answer, AnswerSource, Evaluation, Letter, Move, Promotion, Question, Run
+from perennial.records import AnswerSource, ApprovalAnswer, ApprovalQuestion, Evaluation, Move, Notice, Promotion, Run
 from perennial.stores import ledger
 from perennial.stores.ledger import approvals
 from perennial.stores.sessions import Session, take_lock
 
 UNANSWERED = "Nobody answered in time."
-ANSWERED: Mapping[Answer, Literal["approved", "rejected"]] = {"approve": "approved", "reject": "rejected"}
+ANSWERED: Mapping[ApprovalAnswer, Literal["approved", "rejected"]] = {"approve": "approved", "reject": "rejected"}
 
 
-def ask(stores: Stores, run: Run, evaluation: Evaluation, because: tuple[str, ...]) -> Question:
+def ask(stores: Stores, run: Run, evaluation: Evaluation, because: tuple[str, ...]) -> ApprovalQuestion:
     """Ask a person whether a challenger whose verdict is PROMOTE may become champion, and mail the evidence.
 
     A question about an older verdict of this model that still waits is superseded. Asking twice is asking once: what was
@@ -51,15 +51,17 @@ def ask(stores: Stores, run: Run, evaluation: Evaluation, because: tuple[str, ..
     return question
 
 
-def _put_question(stores: Stores, session: Session, run: Run, evaluation: Evaluation, because: tuple[str, ...]) -> Question:
+def _put_question(
+    stores: Stores, session: Session, run: Run, evaluation: Evaluation, because: tuple[str, ...]
+) -> ApprovalQuestion:
     declared = stores.declaration(run.model).model
     deadline = run.clock + timedelta(hours=declared.promotion.answer_within_hours)
     question = ledger.record_question(session, run, evaluation, because, deadline)
-    ledger.put_letter(session, run, _write_letter(stores, session, question, evaluation), declared.owner)
+    ledger.put_notice(session, run, _write_notice(stores, session, question, evaluation), declared.owner)
     return question
 
 
-def find_question(stores: Stores, model: str, *, version: int | None = None) -> Question:
+def find_question(stores: Stores, model: str, *, version: int | None = None) -> ApprovalQuestion:
     """The question that waits for a person; with `version` the newest about it, whatever became of it.
 
     Where none waits it is the one that was approved and not carried out: whoever answered was stopped before the promotion.
@@ -78,7 +80,7 @@ def find_question(stores: Stores, model: str, *, version: int | None = None) -> 
     return found
 
 
-def find_question_of_day(stores: Stores, run: Run) -> Question:
+def find_question_of_day(stores: Stores, run: Run) -> ApprovalQuestion:
     """The newest question of the day, whatever became of it.
 
     Raises:
@@ -91,7 +93,7 @@ def find_question_of_day(stores: Stores, run: Run) -> Question:
     return found
 
 
-def get_question(stores: Stores, run: Run, question_id: int) -> Question:
+def get_question(stores: Stores, run: Run, question_id: int) -> ApprovalQuestion:
     """One question, whatever became of it.
 
     Raises:
@@ -101,21 +103,21 @@ def get_question(stores: Stores, run: Run, question_id: int) -> Question:
         return _get_question(session, run, question_id)
 
 
-def _get_question(session: Session, run: Run, question_id: int) -> Question:
+def _get_question(session: Session, run: Run, question_id: int) -> ApprovalQuestion:
     question = approvals.find_question(session, question_id)
     if question is None or question.model != run.model:
         raise PromotionRefused(f"{run}: nobody asked question {question_id}.")
     return question
 
 
-def write_request(stores: Stores, question: Question) -> tuple[str, str]:
+def write_request(stores: Stores, question: ApprovalQuestion) -> tuple[str, str]:
     """A subject, and a body in Markdown with the evidence, for people who are asked beside two buttons."""
     with stores.warehouse.transaction() as session:
-        letter = _write_letter(stores, session, question, ledger.evaluation_of(session, question))
-    return f"{question.model}: {letter.headline}", letters.show_in_markdown(letter)
+        notice = _write_notice(stores, session, question, ledger.evaluation_of(session, question))
+    return f"{question.model}: {notice.headline}", notices.show_in_markdown(notice)
 
 
-def place(run: Run, question: Question) -> Run:
+def place(run: Run, question: ApprovalQuestion) -> Run:
     """The run of an answer: for the day of its question and, when that was asked in a simulation, on its clock."""
     if question.purpose == "live":
         return replace(run, as_of=question.as_of)
@@ -128,11 +130,11 @@ def answer(
     run: Run,
     question_id: int,
     *,
-    decision: Answer,
+    decision: ApprovalAnswer,
     actor: str,
     source: AnswerSource,
     remark: str | None = None,
-) -> Question:
+) -> ApprovalQuestion:
     """Put a person's answer into the ledger; the same answer twice is one.
 
     Raises:
@@ -141,7 +143,7 @@ def answer(
     said = replace(run, actor=actor)
     question = _end(stores, said, question_id, ANSWERED[decision], source=source, remark=remark)
     if question.status != ANSWERED[decision]:
-        raise PromotionRefused(f"{run}: {letters.say_what_became(question)}")
+        raise PromotionRefused(f"{run}: {notices.say_what_became(question)}")
     return question
 
 
@@ -157,21 +159,21 @@ def carry_out(stores: Stores, run: Run, question_id: int) -> Promotion:
         question = _get_question(session, run, question_id)
         evaluation = ledger.evaluation_of(session, question)
     if question.status != "approved" or question.answered_by is None:
-        raise NotPromoted(f"{run}: {letters.say_what_became(question)}")
+        raise NotPromoted(f"{run}: {notices.say_what_became(question)}")
     own = replace(run, actor=question.answered_by)
     approval = stores.declaration(run.model).model.promotion.approval
 
     def choose(history: promoting.History) -> Move | None:
         move = promoting.choose_challenger(history, evaluation, own, approval=approval, is_approved=True)
-        return move and replace(move, reason=f"{move.reason} {letters.say_what_became(question)}")
+        return move and replace(move, reason=f"{move.reason} {notices.say_what_became(question)}")
 
-    promotion = promoting.promote(open_throne(stores, own), choose)
+    promotion = promoting.promote(open_promotion(stores, own), choose)
     write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
 
 @recorded
-def expire(stores: Stores, run: Run, question_id: int) -> Question:
+def expire(stores: Stores, run: Run, question_id: int) -> ApprovalQuestion:
     """Close a question that nobody has answered in time; one that was answered or superseded stays as it is.
 
     Raises:
@@ -196,7 +198,7 @@ def force(stores: Stores, run: Run, version: int, *, reason: str) -> Promotion:
         return promoting.choose_forced(history, run, version, reason=reason)
 
     try:
-        promotion = promoting.promote(open_throne(stores, run), choose)
+        promotion = promoting.promote(open_promotion(stores, run), choose)
     except (VersionMissing, ArtifactCorrupt) as failure:
         raise PromotionRefused(f"{run}: not even by force: {failure}") from failure
     write_cards(stores, run, (promotion.version, promotion.previous_version))
@@ -210,12 +212,12 @@ def _check_possible(stores: Stores, run: Run, evaluation: Evaluation) -> None:
     def choose(history: promoting.History) -> Move | None:
         return promoting.choose_challenger(history, evaluation, run, approval=approval, is_approved=True)
 
-    if promoting.rehearse(open_throne(stores, run), choose) is None:
+    if promoting.rehearse(open_promotion(stores, run), choose) is None:
         raise PromotionRefused(f"{run}: version {evaluation.verdict.challenger_version} is the champion already.")
 
 
-def _supersede_older(session: Session, run: Run, evaluation: Evaluation) -> Question | None:
-    """Close what still waits, without a letter: the newer question's speaks for it.
+def _supersede_older(session: Session, run: Run, evaluation: Evaluation) -> ApprovalQuestion | None:
+    """Close what still waits, without a notice: the newer question's speaks for it.
 
     A rerun of an older day does not overtake the question of a newer one.
     """
@@ -237,7 +239,7 @@ def _end(
     *,
     source: AnswerSource | None = None,
     remark: str | None = None,
-) -> Question:
+) -> ApprovalQuestion:
     """Close a question, unless it was closed before or is out of date; what became of it stands on the card of its version."""
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
@@ -250,7 +252,7 @@ def _end(
     return question
 
 
-def _close_if_stale(stores: Stores, session: Session, run: Run, question: Question) -> Question:
+def _close_if_stale(stores: Stores, session: Session, run: Run, question: ApprovalQuestion) -> ApprovalQuestion:
     """An open question whose champion has gone, or whose deadline has passed, is closed before anybody answers it."""
     champion = ledger.champion(session, run.model)
     if champion != question.champion_version:
@@ -265,21 +267,21 @@ def _close(
     stores: Stores,
     session: Session,
     run: Run,
-    question: Question,
+    question: ApprovalQuestion,
     status: approvals.Closing,
     *,
     source: AnswerSource | None = None,
     remark: str | None = None,
-) -> Question:
+) -> ApprovalQuestion:
     """Close a question and tell the owner what became of it."""
     closed = ledger.close_question(session, run, question, status, source=source, remark=remark)
-    ledger.put_letter(session, run, letters.write_answer(closed), stores.declaration(run.model).model.owner)
+    ledger.put_notice(session, run, notices.write_answer(closed), stores.declaration(run.model).model.owner)
     return closed
 
 
-def _write_letter(stores: Stores, session: Session, question: Question, evaluation: Evaluation) -> Letter:
+def _write_notice(stores: Stores, session: Session, question: ApprovalQuestion, evaluation: Evaluation) -> Notice:
     version = ledger.get_version(session, question.model, question.version)
-    return letters.write_question(
+    return notices.write_question(
         question,
         evaluation.verdict,
         mlflow_run=stores.registry.run_url(version.mlflow_run_id),

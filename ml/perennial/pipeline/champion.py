@@ -1,4 +1,4 @@
-"""What serves: the files of a version, fetched once and opened only when they match, and the throne of the alias."""
+"""What serves: the files of a version, fetched once and opened only when they match, and the context of the alias."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from perennial import letters
-from perennial import promote as promoting
+from perennial import notices
+from perennial import promote as protocol
 from perennial.errors import NoChampionYet
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor, load_predictor
@@ -44,20 +44,20 @@ def load_baseline(stores: Stores, version: Version, name: str) -> Predictor:
     return load_predictor(folder, manifest)
 
 
-def score_rows(predictor: Predictor, rows: TrainingSet) -> pd.Series:
+def score_set(predictor: Predictor, rows: TrainingSet) -> pd.Series:
     """Scores of the rows, with their index."""
     return pd.Series(predictor.score(rows.features), index=rows.features.index, name="score")
 
 
-def open_throne(stores: Stores, run: Run) -> promoting.Throne:
+def open_promotion(stores: Stores, run: Run) -> protocol.PromotionContext:
     """The ledger's and the registry's side of one model's champion; the owner is told of what was found done by hand."""
     model = stores.declaration(run.model).model
 
     def announce(session: Session, promotion: Promotion) -> None:
         if promotion.kind == "manual":
-            ledger.put_letter(session, run, letters.write_alias(promotion, run.as_of), model.owner)
+            ledger.put_notice(session, run, notices.write_alias(promotion, run.as_of), model.owner)
 
-    return promoting.Throne(
+    return protocol.PromotionContext(
         book=ledger.PromotionBook(stores.warehouse, run, announce),
         alias=ChampionAlias(stores.registry, run.model),
         check=lambda number: _check_files(stores, run.model, number),
@@ -84,7 +84,7 @@ def settle(stores: Stores, run: Run) -> Promotion | None:
 
     Returns the movement that was finished, undone or found, if any.
     """
-    return None if run.purpose == "backfill" else promoting.reconcile(open_throne(stores, run))
+    return None if run.purpose == "backfill" else protocol.reconcile_alias(open_promotion(stores, run))
 
 
 def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:
@@ -111,5 +111,5 @@ def find_resting(stores: Stores, model: str) -> Mapping[int, datetime]:
     """Versions that were taken back, with the instant until which no verdict promotes them."""
     days = stores.declaration(model).model.promotion.rollback_cooldown_days
     with stores.warehouse.transaction() as session:
-        taken_back = promoting.find_taken_back(ledger.champion_history(session, model))
+        taken_back = protocol.find_taken_back(ledger.champion_history(session, model))
     return {version: at + timedelta(days=days) for version, at in taken_back.items()}

@@ -21,14 +21,14 @@ DISPLACED = "It leaves the test undecided: others under test promise more, and o
 
 
 @dataclass(frozen=True)
-class Pair:
+class ContestPair:
     """A challenger and the champion it is compared with.
 
     Attributes:
         contest: None without a champion, and when the account of errors is empty.
         refit: the champion's recipe on the challenger's rows, for the day's challenger.
         anchor: of a renewal: the last version that entered by being better, where that is not the champion.
-        as_ofs: that judge, oldest first.
+        as_ofs: to compare on, oldest first.
     """
 
     challenger: Version
@@ -49,7 +49,7 @@ class Pair:
 
 def enter_pairs(
     session: Session, model: Model, run: Run, *, challenger: Version, champion: Version | None, labelled: Days
-) -> tuple[Pair, ...]:
+) -> tuple[ContestPair, ...]:
     """The day's challenger, every shadow, and a renewal when the champion is old enough; less those that have their answer.
 
     A challenger made of the same rows by the same recipe as an older version is no new one: it takes that version's place
@@ -59,24 +59,24 @@ def enter_pairs(
         labelled: every as_of whose labels have matured on the run's clock.
     """
     if champion is None:
-        return (Pair(challenger, None, as_ofs=challenger.holdout_as_ofs),)
+        return (ContestPair(challenger, None, as_ofs=challenger.holdout_as_ofs),)
     _settle_contests(session, model, run, champion)
     refit = _find_refit(session, run, champion)
     twin = ledger.find_twin(session, challenger)
     newcomers = () if twin.version == champion.version else (_enter(session, model, run, twin, champion),)
     shadows = tuple(
-        _plan(model, Pair(ledger.get_version(session, run.model, contest.challenger_version), champion, contest=contest))
+        _plan(model, ContestPair(ledger.get_version(session, run.model, contest.challenger_version), champion, contest=contest))
         for contest in ledger.open_contests(session, run.model)
         if contest.side == "superiority" and contest.challenger_version != twin.version
     )
-    renewals = _enter_renewal(session, model, run, Pair(refit, champion, "renewal"), labelled) if refit else ()
+    renewals = _enter_renewal(session, model, run, ContestPair(refit, champion, "renewal"), labelled) if refit else ()
     entered = (*(replace(pair, refit=refit) for pair in newcomers), *shadows, *renewals)
     waiting = (pair for pair in entered if pair.contest is None or pair.contest.status == "open")
     placed = (replace(pair, as_ofs=choose_as_ofs(model, pair, labelled)) for pair in waiting)
     return tuple(pair for pair in placed if _is_ahead(pair, labelled))
 
 
-def choose_as_ofs(model: Model, pair: Pair, labelled: Days) -> Days:
+def choose_as_ofs(model: Model, pair: ContestPair, labelled: Days) -> Days:
     """The as_ofs that neither has seen, up to the last look; those of the looks before stay what they were.
 
     Worked example: looked at on 09-04 to 09-25, with 09-18 missing for a broken snapshot. Repaired later, 09-18 stays out,
@@ -90,8 +90,8 @@ def choose_as_ofs(model: Model, pair: Pair, labelled: Days) -> Days:
     return (*before, *later)[: pair.test.final if pair.test else None]
 
 
-def _is_ahead(pair: Pair, labelled: Days) -> bool:
-    """Does this run's clock see all that was looked at? A rerun of an older day judges nobody anew."""
+def _is_ahead(pair: ContestPair, labelled: Days) -> bool:
+    """Does this run's clock see all that was looked at? A rerun of an older day assesses nobody anew."""
     return not pair.looked_at or pair.looked_at[-1] <= max(labelled, default=date.min)
 
 
@@ -129,17 +129,17 @@ def _find_refit(session: Session, run: Run, champion: Version) -> Version | None
     return ledger.find_twin(session, made)
 
 
-def _enter(session: Session, model: Model, run: Run, challenger: Version, champion: Version) -> Pair:
+def _enter(session: Session, model: Model, run: Run, challenger: Version, champion: Version) -> ContestPair:
     """Test a challenger against the champion; a pair that met before has one contest, open or ended."""
     versions = (challenger.version, champion.version)
     contest = ledger.find_contest(session, run.model, versions, side="superiority")
-    pair = Pair(challenger, champion)
+    pair = ContestPair(challenger, champion)
     if contest is not None:
         return _plan(model, replace(pair, contest=contest))
     return _draw(session, model, run, pair)
 
 
-def _draw(session: Session, model: Model, run: Run, pair: Pair) -> Pair:
+def _draw(session: Session, model: Model, run: Run, pair: ContestPair) -> ContestPair:
     """Open a contest if the account covers its alpha; else the pair says when it will."""
     assert pair.champion is not None
     alpha, budget = account.size_draw(model, pair.side)
@@ -156,14 +156,14 @@ def _draw(session: Session, model: Model, run: Run, pair: Pair) -> Pair:
     return _plan(model, replace(pair, contest=ledger.open_contest(session, run, versions, terms)))
 
 
-def _plan(model: Model, pair: Pair) -> Pair:
+def _plan(model: Model, pair: ContestPair) -> ContestPair:
     """What was fixed when the contest was opened; a model file that changes meanwhile changes no test that runs."""
     assert pair.contest is not None
     terms = pair.contest
     return replace(pair, test=TestPlan(terms.alpha, terms.last_look, terms.overlap, model.training.seed))
 
 
-def _enter_renewal(session: Session, model: Model, run: Run, pair: Pair, labelled: Days) -> tuple[Pair, ...]:
+def _enter_renewal(session: Session, model: Model, run: Run, pair: ContestPair, labelled: Days) -> tuple[ContestPair, ...]:
     """The refit of an old champion, once there are as_ofs for its only look: a try that cannot be looked at costs nothing."""
     champion = pair.champion
     assert champion is not None
@@ -187,21 +187,23 @@ def find_anchor(session: Session, run: Run, champion: Version) -> Version | None
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A challenger that cannot be judged any more, and why: its files or its rows are gone."""
+class LostChallenger:
+    """A challenger that cannot be assessed any more, and why: its files or its rows are gone."""
 
     because: str
 
 
-def close_contests(session: Session, model: Model, run: Run, judged: Sequence[tuple[Pair, Verdict | Lost]]) -> None:
+def close_contests(
+    session: Session, model: Model, run: Run, assessed: Sequence[tuple[ContestPair, Verdict | LostChallenger]]
+) -> None:
     """Record every verdict and look, and close the contests that they end; of the open ones the best stay as shadows.
 
     What an earlier attempt has recorded stands: the timings of another are other timings.
     """
-    for pair, found in judged:
-        if isinstance(found, Lost) and pair.contest is not None:
+    for pair, found in assessed:
+        if isinstance(found, LostChallenger) and pair.contest is not None:
             ledger.end_contest(session, pair.contest, "ended", found.because)
-    verdicts = [(pair, found) for pair, found in judged if isinstance(found, Verdict)]
+    verdicts = [(pair, found) for pair, found in assessed if isinstance(found, Verdict)]
     kept = _keep_shadows(model, verdicts)
     for pair, verdict in verdicts:
         if not _is_recorded(session, run, verdict):
@@ -210,7 +212,7 @@ def close_contests(session: Session, model: Model, run: Run, judged: Sequence[tu
 
 
 def _is_recorded(session: Session, run: Run, verdict: Verdict) -> bool:
-    """Was this pair judged on these rows before, for this day?"""
+    """Was this pair assessed on these rows before, for this day?"""
     former = ledger.latest_evaluation(session, run.model, verdict.challenger_version)
     return former is not None and (former.verdict.as_of, former.verdict.champion_version, former.verdict.holdout_as_ofs) == (
         verdict.as_of,
@@ -219,20 +221,20 @@ def _is_recorded(session: Session, run: Run, verdict: Verdict) -> bool:
     )
 
 
-def _close_contest(session: Session, run: Run, pair: Pair, verdict: Verdict, *, is_kept: bool) -> Verdict:
+def _close_contest(session: Session, run: Run, pair: ContestPair, verdict: Verdict, *, is_kept: bool) -> Verdict:
     if pair.contest is None:
         return verdict
     if verdict.looks:
         ledger.record_look(session, run, pair.contest.contest_id, verdict.looks[-1])
     status = _find_status(pair, verdict, is_kept=is_kept)
     if status == "displaced":
-        verdict = replace(verdict, judged_again_on=None, reasons=(DISPLACED, *verdict.reasons))
+        verdict = replace(verdict, compared_again_on=None, reasons=(DISPLACED, *verdict.reasons))
     if status != "open":
         ledger.end_contest(session, pair.contest, status, verdict.reasons[0])
     return verdict
 
 
-def _find_status(pair: Pair, verdict: Verdict, *, is_kept: bool) -> str:
+def _find_status(pair: ContestPair, verdict: Verdict, *, is_kept: bool) -> str:
     """What becomes of a contest; one that may be promoted stays open until the champion changes."""
     if verdict.outcome is Outcome.REJECT:
         return "rejected"
@@ -244,11 +246,11 @@ def _find_status(pair: Pair, verdict: Verdict, *, is_kept: bool) -> str:
     return "open" if is_kept else "displaced"
 
 
-def _keep_shadows(model: Model, judged: Sequence[tuple[Pair, Verdict]]) -> frozenset[int]:
+def _keep_shadows(model: Model, assessed: Sequence[tuple[ContestPair, Verdict]]) -> frozenset[int]:
     """Contests that stay open, by number."""
     undecided = [
         replace(pair.contest, looks=verdict.looks)
-        for pair, verdict in judged
+        for pair, verdict in assessed
         if pair.contest is not None and pair.side == "superiority" and verdict.outcome is Outcome.INCONCLUSIVE
     ]
     return frozenset(contest.contest_id for contest in choose_shadows(undecided, model.promotion.shadow_max))

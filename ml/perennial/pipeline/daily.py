@@ -11,14 +11,14 @@ from math import nan
 
 import pandas as pd
 
-from perennial import letters
+from perennial import notices
 from perennial.config import Declaration, read_code_version
 from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.carding import write_cards
-from perennial.pipeline.champion import load_version, score_rows, settle
-from perennial.pipeline.evidence import find_champion, gather
+from perennial.pipeline.champion import load_version, score_set, settle
+from perennial.pipeline.evidence import find_serving, gather
 from perennial.pipeline.labelling import build_matured_labels, label_day, matured_days
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import (
@@ -36,7 +36,7 @@ from perennial.refresh import check_clock
 from perennial.score import check_champion, check_freshness, scoring_rules
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
-from perennial.validate import Findings, SuiteName, check_bands, conclude, load_suite, run_suite
+from perennial.validate import SuiteFindings, SuiteName, check_bands, conclude, load_suite, run_suite
 
 SHOWN_OUTCOMES = 4
 log = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ def validate(stores: Stores, run: Run) -> Validation:
         if validation.passed:
             warehouse.remove_rejects(session, declaration, run, rejects)
             return validation
-        because = letters.say_what_failed(validation)
-        decision = _block(session, declaration, run, because, letters.find_rejected(validation))
+        because = notices.say_what_failed(validation)
+        decision = _block(session, declaration, run, because, notices.find_rejected(validation))
     raise ValidationFailed(decision.sentence)
 
 
@@ -94,7 +94,7 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
     snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
     former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots)
     results = (*source, *snapshot, check_bands(rows, former, quality))
-    return conclude(run, Findings(rows, results, rejects), quality), rejects
+    return conclude(run, SuiteFindings(rows, results, rejects), quality), rejects
 
 
 @recorded
@@ -105,7 +105,7 @@ def score(stores: Stores, run: Run) -> Publication:
     if found is not None and found.status == "applied":
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
-        champion = check_champion(run, find_champion(session, run))
+        champion = check_champion(run, find_serving(session, run))
     if run.purpose == "live":
         check_freshness(declaration.model, run)
     job = warehouse.ScoringJob(
@@ -133,7 +133,7 @@ def _block_publication(stores: Stores, declaration: Declaration, run: Run, champ
     check, draw = _measure(stores, declaration, run, champion)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
-        _block(session, declaration, run, because, letters.find_moved(check))
+        _block(session, declaration, run, because, notices.find_moved(check))
     _keep_report(stores, run, champion, check, draw)
 
 
@@ -202,7 +202,7 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
         as_of=run.as_of,
         version=version.version,
         scores=pd.Series(predictor.score(current), index=current.index),
-        reference_scores=score_rows(predictor, holdout),
+        reference_scores=score_set(predictor, holdout),
         reference_mean_score=version.holdout_mean_score or nan,  # none is an error, and today's rows cannot stand in for it
     )
     known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
@@ -245,20 +245,20 @@ def decide(stores: Stores, run: Run) -> Decision:
         evidence = replace(gather(session, model, run, matured=labelled.days), left_out=labelled.left_out)
         decision = _record(session, run, choose(evidence, model.monitoring))
         outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
-        letter = letters.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
-        ledger.put_letter(session, run, letter, model.owner)
+        notice = notices.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
+        ledger.put_notice(session, run, notice, model.owner)
     return decision
 
 
-def _block(session: Session, declaration: Declaration, run: Run, because: str, found: letters.Findings) -> Decision:
+def _block(session: Session, declaration: Declaration, run: Run, because: str, found: notices.DayFindings) -> Decision:
     """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
     model = declaration.model
     evidence = gather(session, model, run, matured=tuple(matured_days(session, model, run.clock)), blocked_because=because)
     decision = _record(session, run, choose(evidence, model.monitoring))
     if run.purpose != "backfill":
         served = ledger.newest_publication(session, run.model)
-        letter = letters.write_block(run, decision, found, letters.say_what_is_served(served))
-        ledger.put_letter(session, run, letter, model.owner)
+        notice = notices.write_block(run, decision, found, notices.say_what_is_served(served))
+        ledger.put_notice(session, run, notice, model.owner)
     return decision
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import singledispatch
 
-from perennial.letters import say_what_became
-from perennial.pipeline.evidence import find_champion
+from perennial.notices import say_what_became
+from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.opening import Stores
 from perennial.records import (
+    ApprovalQuestion,
     Assembly,
     Comparison,
     Decision,
     DriftCheck,
     Promotion,
     Publication,
-    Question,
     Run,
     Snapshot,
     Validation,
@@ -103,7 +103,7 @@ def _(promotion: Promotion) -> Facts:
 
 
 @describe.register
-def _(question: Question) -> Facts:
+def _(question: ApprovalQuestion) -> Facts:
     return {
         "version": question.version,
         "champion": question.champion_version,
@@ -148,7 +148,7 @@ def _(decision: Decision) -> Facts:
 def find_links(stores: Stores, run: Run) -> Mapping[str, str]:
     """Addresses for the buttons of a task: the MLflow run of the day's training or of the champion, and the drift report."""
     with stores.warehouse.transaction() as session:
-        version = ledger.trained_on_day(session, run.model, run.as_of) or find_champion(session, run)
+        version = ledger.trained_on_day(session, run.model, run.as_of) or find_serving(session, run)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
     links = {} if version is None else {"mlflow_run": stores.registry.run_url(version.mlflow_run_id)}
     if checks and checks[0].as_of == run.as_of and checks[0].report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from perennial.config import Declaration, Model
-from perennial.records import Choice, DriftCheck, Evidence, Run, SearchHistory, Version
+from perennial.records import Choice, DecisionEvidence, DriftCheck, Run, SearchHistory, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
 
@@ -14,17 +14,17 @@ BUDGET_DAYS = 30
 
 def gather(
     session: Session, model: Model, run: Run, *, matured: tuple[date, ...], blocked_because: str | None = None
-) -> Evidence:
+) -> DecisionEvidence:
     """All evidence for the decision of the day; with `blocked_because` the decision is BLOCK whatever else there is.
 
     Args:
         matured: the as_ofs that a training could learn from, oldest first.
     """
-    champion = find_champion(session, run)
+    champion = find_serving(session, run)
     trained = ledger.last_training(session, model.name, before=run.as_of)
     checks = ledger.last_checks(session, model.name, run.as_of, limit=model.monitoring.persistence[1])
     today = next((check for check in checks if check.as_of == run.as_of), None)
-    return Evidence(
+    return DecisionEvidence(
         model=model.name,
         as_of=run.as_of,
         clock=run.clock,
@@ -48,7 +48,7 @@ def gather(
     )
 
 
-def find_champion(session: Session, run: Run) -> Version | None:
+def find_serving(session: Session, run: Run) -> Version | None:
     """The champion on the run's clock: today's, or for a backfill the one of that date."""
     number = (
         ledger.champion_at(session, run.model, run.clock) if run.purpose == "backfill" else ledger.champion(session, run.model)
@@ -75,8 +75,8 @@ def measure_auc_loss(session: Session, run: Run, champion: Version) -> float | N
     outcomes = ledger.outcomes(session, run.model, version=champion.version, known_by=run.clock, limit=1)
     if evaluation is None or not outcomes:
         return None
-    judged = next((metric for metric in evaluation.verdict.metrics if metric.metric == "auc"), None)
-    return None if judged is None else judged.challenger - outcomes[0].auc.high
+    assessed = next((metric for metric in evaluation.verdict.metrics if metric.metric == "auc"), None)
+    return None if assessed is None else assessed.challenger - outcomes[0].auc.high
 
 
 def labels_of_shift_mature_on(model: Model, checks: tuple[DriftCheck, ...]) -> date | None:

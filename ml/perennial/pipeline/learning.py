@@ -1,4 +1,4 @@
-"""Every week, or when drift asks: assemble -> train. What comes of it is judged in `comparing`."""
+"""Every week, or when drift asks: assemble -> train. What comes of it is assessed in `comparing`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from perennial.config import Declaration, read_code_version
 from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from perennial.pipeline.carding import write_cards
-from perennial.pipeline.champion import score_rows
-from perennial.pipeline.evidence import find_champion, look_back
+from perennial.pipeline.champion import score_set
+from perennial.pipeline.evidence import find_serving, look_back
 from perennial.pipeline.labelling import build_matured_labels
 from perennial.pipeline.opening import Stores, recorded
 from perennial.predictor import load_predictor
@@ -60,20 +60,20 @@ def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
 
 
 def _ask_for_the_first(stores: Stores, run: Run) -> str:
-    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had that was judged."""
+    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had that was assessed."""
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        if find_champion(session, run) is not None:
+        if find_serving(session, run) is not None:
             raise NotAsked(f"{run}: there is a champion.")
         labelled = build_matured_labels(session, declaration, run)
         last = ledger.last_training(session, run.model, before=run.as_of)
-        judged = last is not None and ledger.latest_evaluation(session, run.model, last.version) is not None
+        assessed = last is not None and ledger.latest_evaluation(session, run.model, last.version) is not None
     try:
         plan = plan_training(declaration, labelled, run)
     except (HistoryTooShort, SnapshotMissing) as short:  # on the second the weekly training fails, and says so
         raise NotAsked(str(short)) from short
     newest = plan.holdout[-1]
-    if last is not None and judged and newest <= max(last.holdout_as_ofs):
+    if last is not None and assessed and newest <= max(last.holdout_as_ofs):
         raise NotAsked(f"{run}: version {last.version} had every as_of that can teach, up to {newest}, and was not promoted.")
     return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
 
@@ -83,7 +83,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     """Build the labels that have matured, and plan which as_ofs train and which are held out.
 
     Raises:
-        NothingToTrain: history is too short, or the same training was done and judged before.
+        NothingToTrain: history is too short, or the same training was done and assessed before.
         SnapshotMissing: too few are left because the definition of the features has changed.
     """
     declaration = stores.declaration(run.model)
@@ -143,7 +143,7 @@ def train(stores: Stores, run: Run) -> Version:
         plan = plan_training(declaration, build_matured_labels(session, declaration, run), run)
         training = warehouse.read_training_set(session, declaration, plan.training)
         holdout = warehouse.read_training_set(session, declaration, plan.holdout)
-        champion = find_champion(session, run)
+        champion = find_serving(session, run)
         past = look_back(session, run, declaration, champion)
     material = Material(declaration, plan, training, holdout, champion, past)
     challenger = _make(stores, run, material, "training", partial(_search, stores, material))
@@ -205,7 +205,7 @@ def _open_folder(stores: Stores, run: Run) -> Iterator[Path]:
 
 def _register(stores: Stores, run: Run, material: Material, trained: Trained, origin: Origin) -> Version:
     """Log to MLflow, register, and write the ledger's row: one attempt at a time, and each is found again by a rerun."""
-    mean_score = float(score_rows(load_predictor(trained.folder, trained.manifest), material.holdout).mean())
+    mean_score = float(score_set(load_predictor(trained.folder, trained.manifest), material.holdout).mean())
     declaration = material.declaration
     with stores.warehouse.transaction() as session:
         take_lock(session, "training", run.model, run.as_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perennial import letters
+from perennial import notices
 from perennial.errors import MailRefused, MailUnavailable
 from perennial.pipeline.opening import Stores
 from perennial.records import Run
@@ -11,7 +11,7 @@ from perennial.stores import mail as post
 
 
 def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
-    """Write a letter about failed tasks that nobody has explained yet, then drain the outbox. Never fails for SMTP."""
+    """Write a notice about failed tasks that nobody has explained yet, then drain the outbox. Never fails for SMTP."""
     if failed_tasks and run.purpose != "backfill":
         _explain_failure(stores, run, dag, failed_tasks)
     return drain_outbox(stores)
@@ -21,17 +21,17 @@ def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str
     with stores.warehouse.transaction() as session:
         messages = ledger.failure_messages(session, run)
         if not messages or not ledger.tells_of_stop(session, run, messages[-1]):
-            letter = letters.write_failure(run, dag, failed_tasks, messages)
-            ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
+            notice = notices.write_failure(run, dag, failed_tasks, messages)
+            ledger.put_notice(session, run, notice, stores.declaration(run.model).model.owner)
 
 
 def drain_outbox(stores: Stores) -> dict[str, object]:
-    """Send what waits, what was never tried first; one letter per transaction, so that a crash repeats at most one.
+    """Send what waits, what was never tried first; one notice per transaction, so that a crash repeats at most one.
 
-    A refused letter goes on waiting and holds up no other; a server that is down ends the attempt.
+    A refused notice goes on waiting and holds up no other; a server that is down ends the attempt.
     """
     with stores.warehouse.transaction() as session:
-        waiting = ledger.waiting_letters(session)
+        waiting = ledger.waiting_notices(session)
     sent, refusals = 0, []
     for message_id in waiting:
         try:
@@ -48,11 +48,11 @@ def drain_outbox(stores: Stores) -> dict[str, object]:
 def _send(stores: Stores, message_id: str) -> int:
     smtp = stores.settings.smtp
     with stores.warehouse.transaction() as session:
-        envelope = ledger.claim_letter(session, message_id)
+        envelope = ledger.claim_notice(session, message_id)
         if envelope is None:  # somebody else is sending it
             return 0
         message = post.render(
-            envelope.letter,
+            envelope.notice,
             sender=smtp.sender,
             recipient=envelope.recipient,
             message_id=message_id,

@@ -27,7 +27,7 @@ def weigh(stores: Stores, version: Version) -> int:
 
 
 def time_pair(stores: Stores, challenger: Version, champion: Version, rows: TrainingSet) -> tuple[Seconds, Seconds]:
-    """Seconds per 1,000 rows of both, taken in turns; measured once for a pair, so that a rerun judges the same timings.
+    """Seconds per 1,000 rows of both, taken in turns; measured once for a pair, so that a rerun assesses the same timings.
 
     The file is only a cache: without it the pair is timed again, and the verdict's figures of time are new ones.
     """

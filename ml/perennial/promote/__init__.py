@@ -20,26 +20,26 @@ from perennial.promote.choosing import (
     list_reasons_to_ask,
     must_ask,
 )
-from perennial.promote.history import History, find_champion, find_taken_back, list_champions
-from perennial.promote.protocol import Alias, Book, Throne, promote, reconcile, rehearse, roll_back
+from perennial.promote.history import History, find_taken_back, list_champions, newest_champion
+from perennial.promote.protocol import Alias, Book, PromotionContext, promote, reconcile_alias, rehearse, roll_back
 
 __all__ = [
     "Alias",
     "Book",
     "History",
-    "Throne",
+    "PromotionContext",
     "check_cooldown",
     "choose_challenger",
     "choose_evaluation",
     "choose_forced",
     "choose_former_champion",
-    "find_champion",
     "find_taken_back",
     "list_champions",
     "list_reasons_to_ask",
     "must_ask",
+    "newest_champion",
     "promote",
-    "reconcile",
+    "reconcile_alias",
     "rehearse",
     "roll_back",
 ]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from perennial.errors import NothingToRollBackTo, NotPromoted, PromotionRefused
-from perennial.promote.history import BY_VERDICT, History, find_champion, find_taken_back, list_champions
+from perennial.promote.history import BY_VERDICT, History, find_taken_back, list_champions, newest_champion
 from perennial.records import Evaluation, Move, MoveKind, Outcome, Run
 
 Approval = Literal["auto", "manual", "never"]
@@ -57,9 +57,9 @@ def choose_challenger(
     verdict, reasons = evaluation.verdict, " ".join(evaluation.verdict.reasons)
     if verdict.outcome is not Outcome.PROMOTE:
         raise NotPromoted(
-            f"{run}: version {verdict.challenger_version} was judged {verdict.outcome}: {' '.join(verdict.reasons)}"
+            f"{run}: version {verdict.challenger_version} was assessed {verdict.outcome}: {' '.join(verdict.reasons)}"
         )
-    if find_champion(history) == verdict.challenger_version:
+    if newest_champion(history) == verdict.challenger_version:
         return None
     _check_circumstances(history, evaluation, run)
     _check_approval(evaluation, run, approval, is_approved=is_approved)
@@ -68,7 +68,7 @@ def choose_challenger(
 
 
 def _check_circumstances(history: History, evaluation: Evaluation, run: Run) -> None:
-    verdict, champion = evaluation.verdict, find_champion(history)
+    verdict, champion = evaluation.verdict, newest_champion(history)
     version = verdict.challenger_version
     check_purpose(run)
     if verdict.model != run.model:
@@ -114,7 +114,7 @@ def choose_forced(history: History, run: Run, version: int, *, reason: str) -> M
         PromotionRefused: it is the champion already, or the run is a backfill.
     """
     check_purpose(run)
-    if find_champion(history) == version:
+    if newest_champion(history) == version:
         raise PromotionRefused(f"{run}: version {version} is the champion already.")
     return Move(version, "forced", reason)
 
@@ -147,7 +147,7 @@ def check_cooldown(history: History, move: Move, run: Run, *, twins: frozenset[i
             twin = "" if version == move.version else f", the twin of version {move.version} (same rows, same recipe),"
             raise PromotionRefused(
                 f"{run}: version {version}{twin} was taken back on {taken_back_at:%Y-%m-%d} and rests for {days} days: no "
-                f"verdict promotes it before {until:%Y-%m-%d %H:%M %Z}, and version {find_champion(history)} still serves. "
+                f"verdict promotes it before {until:%Y-%m-%d %H:%M %Z}, and version {newest_champion(history)} still serves. "
                 f"If you want it sooner: `perennial rollback {run.model} --to {version}`."
             )
 
@@ -158,7 +158,7 @@ def choose_former_champion(history: History, model: str, *, to: int | None = Non
     Raises:
         NothingToRollBackTo: there is no former champion, or `to` is the champion already or never was.
     """
-    line, champion = list_champions(history), find_champion(history)
+    line, champion = list_champions(history), newest_champion(history)
     if champion is None:
         raise NothingToRollBackTo(f"{model}: there is no champion yet: `perennial bootstrap {model}` makes the first.")
     if to is None and len(line) < 2:  # noqa: PLR2004 - the champion and the one before

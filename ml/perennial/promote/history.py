@@ -14,7 +14,7 @@ BY_VERDICT = ("promote", "renewal")
 """Kinds of movements that a verdict made; the others are people's."""
 
 
-def find_champion(history: History) -> int | None:
+def newest_champion(history: History) -> int | None:
     """The version that serves; None before the first promotion."""
     return history[-1].version if history else None
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from perennial.errors import PermanentError, VersionMissing
 from perennial.promote.choosing import check_cooldown, check_purpose, choose_former_champion
-from perennial.promote.history import History, find_champion
+from perennial.promote.history import History, newest_champion
 from perennial.records import Move, Promotion, Run
 
 Choice = Callable[[History], Move | None]
@@ -37,7 +37,7 @@ class Alias(Protocol):
 
 
 @dataclass(frozen=True)
-class Throne:
+class PromotionContext:
     """What the protocol moves for one model, and how it makes sure of a version.
 
     Attributes:
@@ -53,107 +53,107 @@ class Throne:
     cooldown_days: int
 
 
-def promote(throne: Throne, choose: Choice) -> Promotion:
+def promote(context: PromotionContext, choose: Choice) -> Promotion:
     """Move the champion to what `choose` makes of the history; the movement that is in force afterwards.
 
     A rerun, beside a survivor or after it, finds the work done. Raises what `choose` and the checks raise; then the
     champion is the one it was.
     """
-    check_purpose(throne.run)
-    with throne.book.lock():
-        _reconcile(throne)
-        history = throne.book.history()
-        move = rehearse(throne, choose)
-        return history[-1] if move is None else _carry_out(throne, move)
+    check_purpose(context.run)
+    with context.book.lock():
+        _reconcile(context)
+        history = context.book.history()
+        move = rehearse(context, choose)
+        return history[-1] if move is None else _carry_out(context, move)
 
 
-def rehearse(throne: Throne, choose: Choice) -> Move | None:
+def rehearse(context: PromotionContext, choose: Choice) -> Move | None:
     """What `promote` would do now; raises what `choose` raises, and PromotionRefused while the version rests. Moves nothing."""
-    history = throne.book.history()
+    history = context.book.history()
     move = choose(history)
     if move is not None:
-        twins = throne.book.find_twins(move.version)
-        check_cooldown(history, move, throne.run, twins=twins, days=throne.cooldown_days)
+        twins = context.book.find_twins(move.version)
+        check_cooldown(history, move, context.run, twins=twins, days=context.cooldown_days)
     return move
 
 
-def roll_back(throne: Throne, model: str, *, to: int | None = None) -> Promotion:
+def roll_back(context: PromotionContext, model: str, *, to: int | None = None) -> Promotion:
     """Move the champion back; a rollback that a crash left open is finished instead of going back once more."""
-    check_purpose(throne.run)
-    with throne.book.lock():
-        finished = _reconcile(throne)
+    check_purpose(context.run)
+    with context.book.lock():
+        finished = _reconcile(context)
         if finished and (finished.kind, finished.status) == ("rollback", "applied") and to in (None, finished.version):
             return finished
-        return _carry_out(throne, choose_former_champion(throne.book.history(), model, to=to))
+        return _carry_out(context, choose_former_champion(context.book.history(), model, to=to))
 
 
-def reconcile(throne: Throne) -> Promotion | None:
+def reconcile_alias(context: PromotionContext) -> Promotion | None:
     """Bring ledger and alias together again; returns the movement that was finished, undone or found, if any.
 
     An open intent is finished, or undone when its files no longer pass. An alias moved by hand is recorded as `manual`
     if the version passes the checks, else it is moved back. A lost alias is set again, and recorded as undone.
     """
-    check_purpose(throne.run)
-    with throne.book.lock():
-        return _reconcile(throne)
+    check_purpose(context.run)
+    with context.book.lock():
+        return _reconcile(context)
 
 
-def _carry_out(throne: Throne, move: Move) -> Promotion:
-    throne.check(move.version)
-    intent = _intend(throne, move, find_champion(throne.book.history()))
-    _point_alias(throne, move.version)
-    return throne.book.apply(intent)
+def _carry_out(context: PromotionContext, move: Move) -> Promotion:
+    context.check(move.version)
+    intent = _intend(context, move, newest_champion(context.book.history()))
+    _point_alias(context, move.version)
+    return context.book.apply(intent)
 
 
-def _intend(throne: Throne, move: Move, champion: int | None) -> Promotion:
+def _intend(context: PromotionContext, move: Move, champion: int | None) -> Promotion:
     """Whoever stood still may have lost the lock, and another has moved the champion since: what was read is stale."""
-    throne.book.check_lock()
-    return throne.book.intend(move, champion)
+    context.book.check_lock()
+    return context.book.intend(move, champion)
 
 
-def _point_alias(throne: Throne, version: int | None) -> None:
+def _point_alias(context: PromotionContext, version: int | None) -> None:
     """The registry knows no fence, so the lock is made sure of here too."""
-    throne.book.check_lock()
-    throne.alias.set(version)
+    context.book.check_lock()
+    context.alias.set(version)
 
 
-def _reconcile(throne: Throne) -> Promotion | None:
-    intent = throne.book.find_open()
-    found = None if intent is None else _end_intent(throne, intent)
-    champion, named = find_champion(throne.book.history()), throne.alias.get()
+def _reconcile(context: PromotionContext) -> Promotion | None:
+    intent = context.book.find_open()
+    found = None if intent is None else _end_intent(context, intent)
+    champion, named = newest_champion(context.book.history()), context.alias.get()
     if named == champion:
         return found
     if named is None:
         assert champion is not None
-        return _restore(throne, champion)
+        return _restore(context, champion)
     by_hand = Move(named, "manual", f"The alias was found moved by hand from version {champion} to version {named}.")
-    return _finish(throne, _intend(throne, by_hand, champion))
+    return _finish(context, _intend(context, by_hand, champion))
 
 
-def _end_intent(throne: Throne, intent: Promotion) -> Promotion:
-    named = throne.alias.get()
+def _end_intent(context: PromotionContext, intent: Promotion) -> Promotion:
+    named = context.alias.get()
     if named not in (None, intent.previous_version, intent.version):
-        return throne.book.undo(intent, f"Meanwhile the alias was moved by hand to version {named}.")
-    return _finish(throne, intent)
+        return context.book.undo(intent, f"Meanwhile the alias was moved by hand to version {named}.")
+    return _finish(context, intent)
 
 
-def _finish(throne: Throne, intent: Promotion) -> Promotion:
+def _finish(context: PromotionContext, intent: Promotion) -> Promotion:
     try:
-        throne.check(intent.version)
-        if throne.alias.get() != intent.version:
-            _point_alias(throne, intent.version)
+        context.check(intent.version)
+        if context.alias.get() != intent.version:
+            _point_alias(context, intent.version)
     except PermanentError as failure:
         with suppress(VersionMissing):  # the champion before was deleted too: that is said where it is loaded
-            _point_alias(throne, intent.previous_version)
-        return throne.book.undo(intent, str(failure))
-    return throne.book.apply(intent)
+            _point_alias(context, intent.previous_version)
+        return context.book.undo(intent, str(failure))
+    return context.book.apply(intent)
 
 
-def _restore(throne: Throne, champion: int) -> Promotion:
+def _restore(context: PromotionContext, champion: int) -> Promotion:
     """Set a lost alias again. A champion that was deleted cannot be named, and a rollback from it must stay possible."""
-    intent = _intend(throne, Move(champion, "manual", "The alias was found taken away by hand."), champion)
+    intent = _intend(context, Move(champion, "manual", "The alias was found taken away by hand."), champion)
     try:
-        _point_alias(throne, champion)
+        _point_alias(context, champion)
     except VersionMissing as failure:
-        return throne.book.undo(intent, str(failure))
-    return throne.book.undo(intent, f"It names version {champion} again.")
+        return context.book.undo(intent, str(failure))
+    return context.book.undo(intent, f"It names version {champion} again.")

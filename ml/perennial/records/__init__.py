@@ -3,12 +3,12 @@
 Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
-from perennial.records.approvals import Answer, AnswerSource, Question
+from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import Attribution, BlastRadius, Contest, Guard, Look, Side
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
-from perennial.records.letters import Letter
-from perennial.records.monitoring import Choice, Decision, DriftCheck, Evidence, FeatureDrift, Realised
+from perennial.records.monitoring import Choice, Decision, DecisionEvidence, DriftCheck, FeatureDrift, Realised
+from perennial.records.notices import Notice
 from perennial.records.recipes import Recipe, recipe_hash
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
@@ -30,8 +30,9 @@ from perennial.records.verdicts import (
 
 __all__ = [
     "METRIC_NAMES",
-    "Answer",
     "AnswerSource",
+    "ApprovalAnswer",
+    "ApprovalQuestion",
     "Assembly",
     "Attribution",
     "Baseline",
@@ -41,25 +42,24 @@ __all__ = [
     "Comparison",
     "Contest",
     "Decision",
+    "DecisionEvidence",
     "DriftCheck",
     "Evaluation",
-    "Evidence",
     "FeatureDrift",
     "Guard",
     "Interval",
     "Json",
     "Labelled",
-    "Letter",
     "Look",
     "MetricComparison",
     "Move",
     "MoveKind",
+    "Notice",
     "Origin",
     "Outcome",
     "Promotion",
     "Publication",
     "Purpose",
-    "Question",
     "Realised",
     "Recipe",
     "Rejects",

@@ -8,12 +8,12 @@ from typing import Literal
 
 from perennial.records.runs import Purpose
 
-Answer = Literal["approve", "reject"]
+ApprovalAnswer = Literal["approve", "reject"]
 AnswerSource = Literal["airflow", "shell"]
 
 
 @dataclass(frozen=True)
-class Question:
+class ApprovalQuestion:
     """What a person is asked, and the answer once there is one. At most one question of a model is open.
 
     Attributes:

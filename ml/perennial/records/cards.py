@@ -34,7 +34,7 @@ class LoggedTraining:
 
 @dataclass(frozen=True)
 class DatedVerdict:
-    """A verdict with the clock of the run that judged."""
+    """A verdict with the clock of the run that assessed."""
 
     evaluation_id: int
     effective_at: datetime

@@ -16,7 +16,7 @@ class Look:
     """One evaluation of the sequential test.
 
     Attributes:
-        as_ofs: that were judged on, oldest first; those of the look before stand at the beginning.
+        as_ofs: that were assessed on, oldest first; those of the look before stand at the beginning.
         estimate, standard_error: of the gain in AUC over all of them, clustered by entity.
         information: share of what the last look will know, in (0, 1].
         spent: error spent up to and including this look, at most the contest's alpha.
@@ -69,23 +69,23 @@ class Guard:
 
     Attributes:
         name: what was looked at, such as `log_loss` or `income = 50-74K`.
-        gain: of the challenger, in the guard's unit, positive is better; None when it was not judged.
+        gain: of the challenger, in the guard's unit, positive is better; None when it was not assessed.
         tolerated: loss that is borne, in the same unit, at least 0.
         state: `held`; `doubtful` when only the point lies beyond the tolerated loss; `veto` when the whole interval does,
-            corrected for the number of guards; `not judged` when there were too few positives.
+            corrected for the number of guards; `not assessed` when there were too few positives.
         sentence: the finding in words.
     """
 
     name: str
     gain: Interval | None
     tolerated: float
-    state: Literal["held", "doubtful", "veto", "not judged"]
+    state: Literal["held", "doubtful", "veto", "not assessed"]
     sentence: str
 
 
 @dataclass(frozen=True)
 class BlastRadius:
-    """What a promotion would change for those who act on the scores, on the newest as_of judged.
+    """What a promotion would change for those who act on the scores, on the newest as_of assessed.
 
     Attributes:
         top_decile_overlap: share of the champion's top decile that stays in the challenger's, in [0, 1].

@@ -69,7 +69,7 @@ class Choice(StrEnum):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DecisionEvidence:
     """All that `decide` looks at; it reads nothing else.
 
     Attributes:
@@ -119,4 +119,4 @@ class Decision:
     choice: Choice
     rule: str
     sentence: str
-    evidence: Evidence
+    evidence: DecisionEvidence

@@ -44,13 +44,13 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class SegmentComparison:
-    """AUC within one segment; not judged when too few positives or too few entities carry them."""
+    """AUC within one segment; not assessed when too few positives or too few entities carry them."""
 
     segment: str
     value: str
     rows: int
     positives: int
-    is_judged: bool
+    is_assessed: bool
     gain: Interval | None
 
 
@@ -61,10 +61,10 @@ class Verdict:
     Attributes:
         opponent: `champion`, or `baselines` when there is none yet.
         reasons: sentences, the deciding one first.
-        judged_again_on: INCONCLUSIVE: the day when there will be more to judge on, else None.
+        compared_again_on: INCONCLUSIVE: the day when there will be more to compare on, else None.
         side: `first` without a champion; `renewal` when the champion's own recipe was refitted.
         alpha, looks: of the contest, this look last; empty without a champion.
-        guards: what must not be harmed, each with its finding; those not judged stand here too.
+        guards: what must not be harmed, each with its finding; those not assessed stand here too.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
         attribution: new recipe and new data told apart, when the day has a refit of the champion's recipe.
     """
@@ -83,7 +83,7 @@ class Verdict:
     segments: tuple[SegmentComparison, ...]
     knowledge_lag_days: int
     reasons: tuple[str, ...]
-    judged_again_on: date | None = None
+    compared_again_on: date | None = None
     side: Literal["first", "superiority", "renewal"] = "superiority"
     alpha: float | None = None
     looks: tuple[Look, ...] = ()

@@ -10,7 +10,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Database, Session
 
 Row = Mapping[str, object]
-Rows = tuple[Row, ...]
+TableRows = tuple[Row, ...]
 
 SHOWN = 12
 SHOWN_VERDICTS = 5
@@ -22,12 +22,12 @@ class ModelFacts:
 
     model: str
     freshness: Row | None = None
-    champions: Rows = ()
-    decisions: Rows = ()
-    verdicts: Rows = ()
-    shadows: Rows = ()
-    weeks: Rows = ()
-    waiting: Rows = ()
+    champions: TableRows = ()
+    decisions: TableRows = ()
+    verdicts: TableRows = ()
+    shadows: TableRows = ()
+    weeks: TableRows = ()
+    waiting: TableRows = ()
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class RunFacts:
     model: str
     dag_run_id: str
     as_of: date | None = None
-    stages: Rows = ()
+    stages: TableRows = ()
     decision: Row | None = None
     verdict: Row | None = None
-    letters: Rows = ()
+    notices: TableRows = ()
 
 
 def read_model(database: Database, model: str) -> ModelFacts:
@@ -75,7 +75,7 @@ def read_run(database: Database, model: str, dag_run_id: str) -> RunFacts:
             stages=stages,
             decision=_first(_read(session, "decision_of_day", model=model, as_of=as_of)),
             verdict=_first(_read(session, "verdict_of_day", model=model, as_of=as_of)),
-            letters=_read(session, "letters_of_day", model=model, as_of=as_of),
+            notices=_read(session, "notices_of_day", model=model, as_of=as_of),
         )
 
 
@@ -93,9 +93,9 @@ def find_training(database: Database, model: str, version: int) -> str | None:
     return None if found is None else str(found["mlflow_run_id"])
 
 
-def _read(session: Session, query: str, **values: object) -> Rows:
+def _read(session: Session, query: str, **values: object) -> TableRows:
     return tuple(dict(row) for row in session.execute(queries.load("analytics")[query], values).mappings())
 
 
-def _first(rows: Rows) -> Row | None:
+def _first(rows: TableRows) -> Row | None:
     return rows[0] if rows else None

@@ -1,7 +1,7 @@
 """The train stage: a challenger, and the baselines it must beat, from snapshots joined with matured labels.
 
 Reading order: splits, training (the story), guards, alarms, rows, boosters, study, search, baselines, calibration,
-candidates, judged, pictures.
+candidates, assessed, pictures.
 """
 
 from perennial.train.splits import Fold, make_folds, plan_split

@@ -13,13 +13,13 @@ from perennial.config import Model
 from perennial.errors import LeakSuspected
 from perennial.metrics import mean_auc
 from perennial.predictor import Feature
-from perennial.train.rows import LIGHTGBM_BINNING, Floats, Rows
+from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
 SEPARATING_ROUNDS = 40
 
 
-def rank_alone(rows: Rows) -> dict[str, float]:
+def rank_alone(rows: TrainingRows) -> dict[str, float]:
     """The AUC of every feature on its own, in whichever direction it ranks better; a constant has .5."""
     labels = rows.series(rows.labels)
     return {
@@ -28,12 +28,12 @@ def rank_alone(rows: Rows) -> dict[str, float]:
     }
 
 
-def _auc_alone(rows: Rows, ranking: Floats, labels: pd.Series) -> float:
+def _auc_alone(rows: TrainingRows, ranking: Floats, labels: pd.Series) -> float:
     auc = mean_auc(rows.series(ranking), labels)
     return max(auc, 1 - auc)
 
 
-def _rankings(rows: Rows, place: int, feature: Feature) -> list[Floats]:
+def _rankings(rows: TrainingRows, place: int, feature: Feature) -> list[Floats]:
     """The orders in which one column may rank rows; missing values may stand at either end."""
     column = rows.matrix[:, place]
     if feature.kind == "category":
@@ -45,7 +45,7 @@ def _rankings(rows: Rows, place: int, feature: Feature) -> list[Floats]:
     return [np.where(missing, end, column) for end in (known.min() - 1, known.max() + 1)]
 
 
-def _rate_of_category(rows: Rows, codes: Floats) -> Floats:
+def _rate_of_category(rows: TrainingRows, codes: Floats) -> Floats:
     """Each row gets the share of positives that its category has among the *other* entities of the same half.
 
     A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
@@ -59,7 +59,7 @@ def _rate_of_category(rows: Rows, codes: Floats) -> Floats:
     return rates
 
 
-def _halve_entities(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _halve_entities(rows: TrainingRows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """True for every second entity, in the order of their ids: the same halves every time."""
     codes, _ = pd.factorize(rows.index.get_level_values("entity_id"), sort=True)
     return np.asarray(codes % 2 == 0)
@@ -100,17 +100,17 @@ def _round_up(auc: float) -> float:
     return min(1.0, math.ceil(auc * 100 + 1) / 100)
 
 
-def find_alarms(model: Model, rows: Rows, alone: Mapping[str, float]) -> tuple[str, ...]:
+def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> tuple[str, ...]:
     """Sentences about what looks wrong but may be right."""
     return (*_name_acknowledged(model, alone), *_name_empty_columns(rows), *_name_separating_columns(model, rows))
 
 
-def _name_empty_columns(rows: Rows) -> tuple[str, ...]:
+def _name_empty_columns(rows: TrainingRows) -> tuple[str, ...]:
     empty = [feature.name for place, feature in enumerate(rows.features) if np.isnan(rows.matrix[:, place]).all()]
     return (f"Null in every training row: {', '.join(empty)}.",) if empty else ()
 
 
-def _name_separating_columns(model: Model, rows: Rows) -> tuple[str, ...]:
+def _name_separating_columns(model: Model, rows: TrainingRows) -> tuple[str, ...]:
     """Can the first as_of be told from the last? Then something counts time, or was delivered differently."""
     expected = set(model.features.no_drift_trigger.columns)
     places = [place for place, feature in enumerate(rows.features) if feature.name not in expected]
@@ -129,22 +129,22 @@ def _name_separating_columns(model: Model, rows: Rows) -> tuple[str, ...]:
 
 
 def _separate(
-    rows: Rows,
+    rows: TrainingRows,
     places: list[int],
     first: np.ndarray[tuple[int], np.dtype[np.bool_]],
     last: np.ndarray[tuple[int], np.dtype[np.bool_]],
     seed: int,
 ) -> tuple[float, Floats]:
-    """AUC of telling last from first, learned on one half of the entities and judged on the other; gain per column."""
+    """AUC of telling last from first, learned on one half of the entities and assessed on the other; gain per column."""
     both, half = first | last, _halve_entities(rows)
-    learn, judge = both & half, both & ~half
-    if len(np.unique(last[learn])) == 1 or len(np.unique(last[judge])) == 1:
+    learn, assess = both & half, both & ~half
+    if len(np.unique(last[learn])) == 1 or len(np.unique(last[assess])) == 1:
         return 0.5, np.zeros(len(places))
     parameters = {**LIGHTGBM_BINNING, "objective": "binary", "num_leaves": 7, "seed": seed}
     data = lightgbm.Dataset(rows.matrix[learn][:, places], label=last[learn].astype(float), params=LIGHTGBM_BINNING)
     booster = lightgbm.train(parameters, data, num_boost_round=SEPARATING_ROUNDS)
-    guessed = np.asarray(booster.predict(rows.matrix[judge][:, places], num_threads=1))
+    guessed = np.asarray(booster.predict(rows.matrix[assess][:, places], num_threads=1))
     # One pooled "as_of": here the day is what is guessed, so that it cannot be what is averaged over.
     pooled = pd.MultiIndex.from_arrays([np.zeros(len(guessed)), np.arange(len(guessed))], names=["as_of", "entity_id"])
-    auc = mean_auc(pd.Series(guessed, index=pooled), pd.Series(last[judge].astype(float), index=pooled))
+    auc = mean_auc(pd.Series(guessed, index=pooled), pd.Series(last[assess].astype(float), index=pooled))
     return auc, np.asarray(booster.feature_importance("gain"), dtype=np.float64)

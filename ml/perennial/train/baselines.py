@@ -10,13 +10,13 @@ from perennial.config import Model
 from perennial.predictor import Contract, Feature, Linear, Predictor, expand_inputs
 from perennial.records import Recipe
 from perennial.train.logistic import solve_logistic
-from perennial.train.rows import Floats, Rows
+from perennial.train.rows import Floats, TrainingRows
 
 INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
 PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
 
 
-def fit_logistic(rows: Rows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
+def fit_logistic(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
     """Logistic regression on standardised columns, medians where a value is missing; not yet calibrated."""
     features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
     expanded = expand_inputs(rows.matrix, features)
@@ -39,7 +39,7 @@ def _signs_of(features: Sequence[Feature]) -> Floats:
     return np.repeat([float(feature.sign) for feature in features], widths)
 
 
-def _with_median(rows: Rows, place: int) -> Feature:
+def _with_median(rows: TrainingRows, place: int) -> Feature:
     feature, column = rows.features[place], rows.matrix[:, place]
     if feature.kind == "category" or np.isnan(column).all():
         return feature
@@ -51,7 +51,7 @@ def choose_recency(model: Model, alone: Mapping[str, float]) -> str:
     return model.training.recency or max(alone, key=lambda name: (alone[name], name))
 
 
-def fit_recency(feature: str, rows: Rows) -> Predictor:
+def fit_recency(feature: str, rows: TrainingRows) -> Predictor:
     """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show.
 
     A measuring stick that never serves: what a person ruled about the feature's direction does not bind it.
@@ -59,7 +59,7 @@ def fit_recency(feature: str, rows: Rows) -> Predictor:
     return fit_logistic(rows.only(feature).unbound())
 
 
-def score_rows(predictor: Predictor, rows: Rows) -> Floats:
+def score_fold(predictor: Predictor, rows: TrainingRows) -> Floats:
     """Scores of encoded rows, for predictors that read all their features or only one."""
     places = [[feature.name for feature in rows.features].index(name) for name in predictor.contract.names]
     return predictor.score_matrix(rows.matrix[:, places])

@@ -13,7 +13,15 @@ import xgboost
 from perennial.errors import ConfigError
 from perennial.predictor import Contract, Feature, NativeBooster, Predictor, predict_raw
 from perennial.records import Recipe
-from perennial.train.rows import LIGHTGBM_BINNING, THREADS_PER_FIT, Floats, FoldRows, Rows, bin_for_lightgbm, bin_for_xgboost
+from perennial.train.rows import (
+    LIGHTGBM_BINNING,
+    THREADS_PER_FIT,
+    Floats,
+    FoldRows,
+    TrainingRows,
+    bin_for_lightgbm,
+    bin_for_xgboost,
+)
 
 Library = Literal["xgboost", "lightgbm"]
 MOST_ROUNDS = 800  # a bound for the slowest rate of the search, .02; on the demo early stopping came at 250
@@ -121,7 +129,7 @@ def _stop_lightgbm(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBoo
     return booster, int(booster.best_iteration)
 
 
-def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: Rows) -> Predictor:
+def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: TrainingRows) -> Predictor:
     """Fit on all the given rows for a known number of rounds; not yet calibrated."""
     contract = Contract(model=rows.model, algorithm=recipe.algorithm, features=rows.features, rounds=rounds)
     parameters = full_parameters(recipe, seed, rows.features)

@@ -12,19 +12,19 @@ import pandas as pd
 
 from perennial.metrics import average_precision, brier, log_loss, mean_auc, paired_auc_difference
 from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_files
-from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_recency, score_rows
+from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_recency, score_fold
 from perennial.train.boosters import fit_recipe
 from perennial.train.calibration import choose_calibrator
-from perennial.train.rows import Floats, FoldRows, Rows
+from perennial.train.rows import Floats, FoldRows, TrainingRows
 from perennial.train.search import Tried
 
-Fit = Callable[[Rows], Predictor]
+Fit = Callable[[TrainingRows], Predictor]
 MOST_AUC_LOSS = 0.01  # against logistic regression; the comparison asks the same of the holdout
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A recipe judged out of fold.
+    """A recipe assessed out of fold.
 
     Attributes:
         fit: fits it on any rows; not calibrated.
@@ -48,29 +48,29 @@ class Candidate:
         return {name: measure(self.scores, self.labels) for name, measure in measures.items()}
 
 
-def judge_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candidate:
+def assess_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candidate:
     """The trial's recipe, with the median of its early stops as number of rounds."""
-    return _judge(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
+    return _assess(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
 
 
-def judge_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
+def assess_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
     """Logistic regression, fitted on each fold's training rows."""
     fit = partial(fit_logistic, inverse_penalty=inverse_penalty)
-    return _judge(fit, _score_folds(fit, folds), folds)
+    return _assess(fit, _score_folds(fit, folds), folds)
 
 
-def judge_recency(feature: str, folds: Sequence[FoldRows]) -> Candidate:
+def assess_recency(feature: str, folds: Sequence[FoldRows]) -> Candidate:
     """The single-feature rule, fitted on each fold's training rows."""
     fit = partial(fit_recency, feature)
-    return _judge(fit, _score_folds(fit, folds), folds)
+    return _assess(fit, _score_folds(fit, folds), folds)
 
 
 def _score_folds(fit: Fit, folds: Sequence[FoldRows]) -> pd.Series:
-    scores: pd.Series = pd.concat([fold.validation.series(score_rows(fit(fold.training), fold.validation)) for fold in folds])
+    scores: pd.Series = pd.concat([fold.validation.series(score_fold(fit(fold.training), fold.validation)) for fold in folds])
     return scores
 
 
-def _judge(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
+def _assess(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
     labels = pd.concat([fold.validation.series(fold.validation.labels) for fold in folds])
     sizes = [len(fold.validation.labels) for fold in folds]
     fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
@@ -87,7 +87,9 @@ def is_booster_ahead(booster: Candidate, logistic: Candidate, confidence: float)
     return booster.metrics["log_loss"] < logistic.metrics["log_loss"] and gain.low > -MOST_AUC_LOSS
 
 
-def write_candidate(candidate: Candidate, rows: Rows, golden: pd.DataFrame, folder: Path) -> tuple[Predictor, Mapping[str, str]]:
+def write_candidate(
+    candidate: Candidate, rows: TrainingRows, golden: pd.DataFrame, folder: Path
+) -> tuple[Predictor, Mapping[str, str]]:
     """Fit on all training rows, calibrate, and write the predictor's files; the manifest comes with it."""
     fitted = candidate.fit(rows)
     contract = fitted.contract.model_copy(update={"calibrator": candidate.calibrator})
@@ -117,7 +119,7 @@ def draw_learning_curve(candidate: Candidate, fold: FoldRows) -> dict[int, float
     labels = fold.validation.series(fold.validation.labels)
     parts = {size: fold.training.on(days[-size:]) for size in sizes}
     return {
-        size: mean_auc(fold.validation.series(score_rows(candidate.fit(part), fold.validation)), labels)
+        size: mean_auc(fold.validation.series(score_fold(candidate.fit(part), fold.validation)), labels)
         for size, part in parts.items()
         if 0 < part.labels.mean() < 1
     }

@@ -38,7 +38,7 @@ LIGHTGBM_BINNING = {
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class TrainingRows:
     """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature."""
 
     model: str
@@ -47,19 +47,19 @@ class Rows:
     labels: Floats
     index: pd.MultiIndex
 
-    def on(self, as_ofs: Sequence[date]) -> Rows:
+    def on(self, as_ofs: Sequence[date]) -> TrainingRows:
         """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
         chosen = np.flatnonzero(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
         together = len(chosen) > 0 and chosen[-1] - chosen[0] == len(chosen) - 1
         part = slice(chosen[0], chosen[-1] + 1) if together else chosen
         return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part])
 
-    def only(self, name: str) -> Rows:
+    def only(self, name: str) -> TrainingRows:
         """All rows, one feature."""
         place = [feature.name for feature in self.features].index(name)
         return replace(self, features=(self.features[place],), matrix=self.matrix[:, [place]])
 
-    def unbound(self) -> Rows:
+    def unbound(self) -> TrainingRows:
         """The same rows, every feature free to move the score either way."""
         return replace(self, features=tuple(feature.model_copy(update={"monotone": None}) for feature in self.features))
 
@@ -77,8 +77,8 @@ class FoldRows:
     """The rows of one fold; what is binned for one trial is kept for the next."""
 
     fold: Fold
-    training: Rows
-    validation: Rows
+    training: TrainingRows
+    validation: TrainingRows
 
     @property
     def holds_both_labels(self) -> bool:
@@ -99,7 +99,7 @@ class FoldRows:
         return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
 
 
-def gather_rows(model: str, training: TrainingSet, rules: Training | None = None) -> Rows:
+def gather_rows(model: str, training: TrainingSet, rules: Training | None = None) -> TrainingRows:
     """Encode every row of a training set, less the features that the rules exclude.
 
     Raises:
@@ -111,7 +111,7 @@ def gather_rows(model: str, training: TrainingSet, rules: Training | None = None
     matrix = encode(training.features, features)
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
-    return Rows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
+    return TrainingRows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
 
 
 def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
@@ -121,12 +121,12 @@ def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
     return Feature(name=str(column.name), kind="category", categories=tuple(sorted(column.dropna().astype(str).unique())))
 
 
-def cut_folds(rows: Rows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
+def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
     """The rows that each fold trains on and validates."""
     return tuple(FoldRows(fold, rows.on(fold.training), rows.on(fold.validation)) for fold in folds)
 
 
-def bin_for_xgboost(rows: Rows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
+def bin_for_xgboost(rows: TrainingRows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
     """Rows in quantile bins, with the names and kinds that the predictor will check."""
     kinds = ["c" if feature.kind == "category" else "q" for feature in rows.features]
     names = [feature.name for feature in rows.features]
@@ -142,7 +142,7 @@ def bin_for_xgboost(rows: Rows, *, bins_of: xgboost.QuantileDMatrix | None = Non
     )
 
 
-def bin_for_lightgbm(rows: Rows) -> lightgbm.Dataset:
+def bin_for_lightgbm(rows: TrainingRows) -> lightgbm.Dataset:
     """Rows in bins that fit every trial."""
     return lightgbm.Dataset(
         rows.matrix,

@@ -1,4 +1,4 @@
-"""The search for a recipe: every trial is judged on the folds, in their order of time, and dropped once it lags."""
+"""The search for a recipe: every trial is assessed on the folds, in their order of time, and dropped once it lags."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def search_recipe(
 
 
 def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, threads: int) -> Searched:
-    """Judge a known recipe without a search, beside the better of the regularised defaults."""
+    """Assess a known recipe without a search, beside the better of the regularised defaults."""
     with ThreadPoolExecutor(threads) as pool:
         course = Course(folds, seed, pool, threads)
         defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
@@ -130,7 +130,7 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def _run_trial(study: optuna.Study, search: Search, number: int, course: Course) -> Tried | None:
-    """Judge one recipe fold by fold; None when it was pruned."""
+    """Assess one recipe fold by fold; None when it was pruned."""
     started = time.monotonic()
     trial = ask_trial(study, search, number)
     trial.set_user_attr(NUMBER, number)

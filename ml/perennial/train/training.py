@@ -1,4 +1,4 @@
-"""The story of one training, in order: guard, alarm, cut folds, search, judge, choose, fit, write, draw."""
+"""The story of one training, in order: guard, alarm, cut folds, search, assess, choose, fit, write, draw."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
 from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
-from perennial.train.baselines import choose_recency
-from perennial.train.boosters import measure_gains
-from perennial.train.candidates import Candidate, draw_learning_curve, judge_recency
-from perennial.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
-from perennial.train.judged import (
-    Judged,
+from perennial.train.assessed import (
+    Assessed,
     choose_challenger,
     compare_to_default,
     keep_recipe,
@@ -28,9 +24,13 @@ from perennial.train.judged import (
     measure_search,
     write_all,
 )
+from perennial.train.baselines import choose_recency
+from perennial.train.boosters import measure_gains
+from perennial.train.candidates import Candidate, assess_recency, draw_learning_curve
+from perennial.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import choose_search, name_basis
-from perennial.train.rows import FoldRows, Rows, cut_folds, gather_rows
+from perennial.train.rows import FoldRows, TrainingRows, cut_folds, gather_rows
 from perennial.train.search import Searched, search_recipe, try_known
 from perennial.train.splits import make_folds
 from perennial.train.study import Search, name_study
@@ -44,12 +44,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already judged."""
+    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already assessed."""
 
     model: Model
     training: TrainingSet
     plan: SplitPlan
-    rows: Rows
+    rows: TrainingRows
     folds: Sequence[FoldRows]
     recency: Candidate
     alarms: tuple[str, ...]
@@ -112,14 +112,14 @@ def train(
             searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
         else:
             searched = _try_known(prepared, choice.recipe, threads)
-        judged = choose_challenger(
+        assessed = choose_challenger(
             searched,
             prepared.folds,
             recency=prepared.recency,
             seed=model.training.seed,
             confidence=model.promotion.confidence,
         )
-        return _fit(prepared, judged, searched, _report_tuning(prepared, searched, choice.because, basis), folder=folder)
+        return _fit(prepared, assessed, searched, _report_tuning(prepared, searched, choice.because, basis), folder=folder)
 
 
 def refit(
@@ -141,12 +141,12 @@ def refit(
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan)
         searched = None if recipe.algorithm == "logistic" else _try_known(prepared, recipe, threads)
-        judged = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
+        assessed = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
         tuning = None
         if searched:
             basis = name_basis(model.training, prepared.rows.features, query_hash)
             tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", basis)
-        return _fit(prepared, judged, searched, tuning, folder=folder)
+        return _fit(prepared, assessed, searched, tuning, folder=folder)
 
 
 def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
@@ -158,7 +158,7 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     refuse_oracles(model, alone)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
     folds = drop_one_class_folds(model, cut)
-    recency = judge_recency(choose_recency(model, alone), folds)
+    recency = assess_recency(choose_recency(model, alone), folds)
     alarms = (*find_alarms(model, rows, alone), *name_dropped_folds(cut, folds))
     return Prepared(model, training, plan, rows, folds, recency, alarms, started)
 
@@ -184,24 +184,26 @@ def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: 
     )
 
 
-def _fit(prepared: Prepared, judged: Judged, searched: Searched | None, tuning: Tuning | None, *, folder: Path) -> Trained:
-    """Fit the challenger and the baselines on every training row, write their files, and report on what was judged."""
-    written = write_all(judged, prepared.rows, prepared.training.features, folder)
-    fold_metrics = tuple(measure_fold(judged, fold, number) for number, fold in enumerate(prepared.folds, start=1))
+def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuning: Tuning | None, *, folder: Path) -> Trained:
+    """Fit the challenger and the baselines on every training row, write their files, and report on what was assessed."""
+    written = write_all(assessed, prepared.rows, prepared.training.features, folder)
+    fold_metrics = tuple(measure_fold(assessed, fold, number) for number, fold in enumerate(prepared.folds, start=1))
     importances = measure_gains(written.challenger)
-    curve = draw_learning_curve(judged.challenger, prepared.folds[-1])
+    curve = draw_learning_curve(assessed.challenger, prepared.folds[-1])
     trained = Trained(
         folder=folder / "challenger",
         algorithm=written.challenger.contract.algorithm,
-        parameters=state_parameters(prepared.model, judged.recipe),
+        parameters=state_parameters(prepared.model, assessed.recipe),
         rounds=written.challenger.contract.rounds,
         trials=searched.trials if searched else 0,
-        metrics={**measure_out_of_fold(judged), **(measure_search(searched) if searched else {})},
+        metrics={**measure_out_of_fold(assessed), **(measure_search(searched) if searched else {})},
         fold_metrics=fold_metrics,
         tuning=tuning,
         importances=importances,
         learning_curve=curve,
-        pictures=draw_pictures(folder / "pictures", judged.challenger, folds=fold_metrics, importances=importances, curve=curve),
+        pictures=draw_pictures(
+            folder / "pictures", assessed.challenger, folds=fold_metrics, importances=importances, curve=curve
+        ),
         alarms=prepared.alarms,
         manifest=written.manifest,
         plan=prepared.plan,

@@ -11,7 +11,7 @@ from perennial.records import Rejects, RuleResult, Run, Validation
 
 
 @dataclass(frozen=True)
-class Findings:
+class SuiteFindings:
     """All that was found on one snapshot of `rows` rows: the result of every rule, and the rows that rules reject."""
 
     rows: int
@@ -34,7 +34,7 @@ def check_bands(rows: int, former_rows: Sequence[int], quality: Quality) -> Rule
     return RuleResult("bands", "row_count", None, passed=passed, failing=0, rows=rows, sentence=sentence)
 
 
-def conclude(run: Run, findings: Findings, quality: Quality) -> Validation:
+def conclude(run: Run, findings: SuiteFindings, quality: Quality) -> Validation:
     """Weigh all findings of the day.
 
     Rejected rows are set aside and the rest goes on, while they are few; any other failed rule stops the day.

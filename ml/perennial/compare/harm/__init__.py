@@ -5,10 +5,10 @@ Holm's procedure keeps the probability of any veto, at one comparison, against a
 tolerated loss at `promotion.veto_level`. A loss whose point alone lies beyond is a doubt, for a person to look at.
 
 Reading order: evidence (one question, and all of them together), ranked, segments, costs (the questions), guards
-(the answers in words), radius (what would change), judging.
+(the answers in words), radius (what would change), assessing.
 """
 
+from perennial.compare.harm.assessing import Harm, assess_harm
 from perennial.compare.harm.costs import compare_times
-from perennial.compare.harm.judging import Harm, judge_harm
 
-__all__ = ["Harm", "compare_times", "judge_harm"]
+__all__ = ["Harm", "assess_harm", "compare_times"]

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from scipy.special import bdtrc
 
-from perennial.compare.harm.guards import Finding, Question, not_judged, say_finding
-from perennial.compare.harm.pair import Pair
+from perennial.compare.harm.guards import Finding, HarmTest, not_assessed, say_finding
+from perennial.compare.harm.pair import ScoredPair
 from perennial.records import Guard, Interval
 
 SIZE, TIME = "model_size", "scoring_time"
@@ -58,18 +58,18 @@ def compare_times(ours: Sequence[float], theirs: Sequence[float], *, tolerated: 
     return Timed(tuple(mine / max(other, UNNOTICED_SECONDS) for mine, other in pairs), tolerated)
 
 
-def guard_costs(pair: Pair) -> Iterator[Question | Guard]:
+def guard_costs(pair: ScoredPair) -> Iterator[HarmTest | Guard]:
     """Size, and time."""
     yield _guard_size(pair)
     yield _guard_time(pair)
 
 
-def _guard_size(pair: Pair) -> Guard:
+def _guard_size(pair: ScoredPair) -> Guard:
     """A size is known without error: there is no interval, no doubt, and no share of the family's level."""
     ours, theirs = pair.contest.challenger.size_bytes, pair.champion.size_bytes
     most = pair.model.promotion.tolerated.size_ratio
     if ours is None or theirs is None:
-        return not_judged(SIZE, most - 1, "Not judged: the size of the model, which is not known of both.")
+        return not_assessed(SIZE, most - 1, "Not assessed: the size of the model, which is not known of both.")
     ratio = ours / max(theirs, UNNOTICED_BYTES)
     finding: Finding = "veto" if ratio > most else "held"
     counted = f" (counted as {UNNOTICED_BYTES / 1e6:g} MB: nobody notices less)" if theirs < UNNOTICED_BYTES else ""
@@ -80,17 +80,17 @@ def _guard_size(pair: Pair) -> Guard:
     return Guard(SIZE, Interval(1 - ratio, 1 - ratio, 1 - ratio, 0.0), most - 1, finding, sentence)
 
 
-def _guard_time(pair: Pair) -> Question | Guard:
+def _guard_time(pair: ScoredPair) -> HarmTest | Guard:
     ours, theirs = pair.contest.challenger.seconds_per_1000_rows, pair.champion.seconds_per_1000_rows
     most = pair.model.promotion.tolerated.scoring_time_ratio
     fewest = min(len(ours), len(theirs))
     if fewest < FEWEST_TIMINGS:
-        sentence = f"Not judged: the scoring time, on {fewest} timings of each; {FEWEST_TIMINGS} are the fewest."
-        return not_judged(TIME, most - 1, sentence)
+        sentence = f"Not assessed: the scoring time, on {fewest} timings of each; {FEWEST_TIMINGS} are the fewest."
+        return not_assessed(TIME, most - 1, sentence)
     fact = f"Scoring 1,000 rows takes {np.median(ours):.3f} s, the champion {np.median(theirs):.3f} s"
     if np.median(theirs) < UNNOTICED_SECONDS:
         fact += f" (counted as {UNNOTICED_SECONDS:g} s: nobody notices less)"
-    return Question(TIME, compare_times(ours, theirs, tolerated=most - 1), partial(_say_time, fact, most))
+    return HarmTest(TIME, compare_times(ours, theirs, tolerated=most - 1), partial(_say_time, fact, most))
 
 
 def _say_time(fact: str, most: float, gain: Interval, finding: Finding) -> str:

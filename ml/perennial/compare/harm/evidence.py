@@ -15,7 +15,7 @@ from scipy.special import stdtr, stdtrit
 from perennial.records import Interval
 
 
-class Evidence(Protocol):
+class HarmEvidence(Protocol):
     """On one question: is the loss larger than tolerated? `gain` is positive when the challenger is better."""
 
     @property
@@ -59,23 +59,23 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HolmAnswer:
     """What Holm's procedure says of one question, and the level at which it was last tested."""
 
     is_harm: bool
     level: float
 
 
-def answer_all(p_values: Sequence[float], level: float) -> tuple[Answer, ...]:
+def answer_all(p_values: Sequence[float], level: float) -> tuple[HolmAnswer, ...]:
     """From the smallest p-value on: harm while it is at most level / (questions left); the first above ends it for all.
 
     The later ones are shown at the level of that first: an interval at the level of its answer agrees with the answer.
     """
-    answers: dict[int, Answer] = {}
+    answers: dict[int, HolmAnswer] = {}
     tested, is_open = level, True
     for done, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if is_open:
             tested = level / (len(p_values) - done)
             is_open = p_values[position] <= tested
-        answers[position] = Answer(is_open, tested)
+        answers[position] = HolmAnswer(is_open, tested)
     return tuple(answers[position] for position in range(len(p_values)))

@@ -7,13 +7,13 @@ from collections.abc import Collection
 import pandas as pd
 from fairlearn.metrics import MetricFrame, false_negative_rate, selection_rate
 
-from perennial.compare.harm.pair import Pair, Scored
+from perennial.compare.harm.pair import Scored, ScoredPair
 
 SELECTED, MISSED = "selection_rate", "false_negative_rate"
 BEFORE, AFTER = "champion", "challenger"
 
 
-def figure_rates(pair: Pair, values: pd.Series, wanted: Collection[str]) -> pd.DataFrame:
+def figure_rates(pair: ScoredPair, values: pd.Series, wanted: Collection[str]) -> pd.DataFrame:
     """Columns selection_rate and false_negative_rate, indexed by (model, value); empty when no value is wanted.
 
     Rows that agree are counted together and weighed: fairlearn walks through its rows, and its values, in Python. A value
@@ -36,7 +36,7 @@ def figure_rates(pair: Pair, values: pd.Series, wanted: Collection[str]) -> pd.D
     return figures
 
 
-def _count(pair: Pair, values: pd.Series, side: Scored, model: str) -> pd.DataFrame:
+def _count(pair: ScoredPair, values: pd.Series, side: Scored, model: str) -> pd.DataFrame:
     rows = pd.DataFrame(
         {"value": values.to_numpy(), "label": pair.panel.is_positive.astype(int), "selected": side.is_selected.astype(int)}
     )

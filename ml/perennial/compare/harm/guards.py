@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from perennial.compare.harm.evidence import Answer, Evidence, Sampled, answer_all
+from perennial.compare.harm.evidence import HarmEvidence, HolmAnswer, Sampled, answer_all
 from perennial.records import Guard, Interval
 
 Finding = Literal["held", "doubtful", "veto"]
@@ -15,32 +15,32 @@ Say = Callable[[Interval, Finding], str]
 
 
 @dataclass(frozen=True)
-class Question:
+class HarmTest:
     """A question of harm that has evidence; `say` puts its interval into a sentence."""
 
     name: str
-    evidence: Evidence
+    evidence: HarmEvidence
     say: Say
 
 
-def ask(name: str, fact: str, evidence: Sampled) -> Question:
+def ask(name: str, fact: str, evidence: Sampled) -> HarmTest:
     """A question whose sentence begins with a fact, such as `Log-loss goes from 0.2790 to 0.2881`."""
-    return Question(name, evidence, partial(_say_loss, fact, evidence.tolerated))
+    return HarmTest(name, evidence, partial(_say_loss, fact, evidence.tolerated))
 
 
-def not_judged(name: str, tolerated: float, sentence: str) -> Guard:
+def not_assessed(name: str, tolerated: float, sentence: str) -> Guard:
     """A guard that cannot speak: listed, and never counted as passed."""
-    return Guard(name, None, tolerated, "not judged", sentence)
+    return Guard(name, None, tolerated, "not assessed", sentence)
 
 
-def answer(asked: Sequence[Question | Guard], level: float) -> tuple[Guard, ...]:
+def answer(asked: Sequence[HarmTest | Guard], level: float) -> tuple[Guard, ...]:
     """All guards in the order asked; the questions among them are one family, those answered already pass through."""
-    questions = [each for each in asked if isinstance(each, Question)]
+    questions = [each for each in asked if isinstance(each, HarmTest)]
     answers = iter(answer_all([question.evidence.p_value for question in questions], level))
-    return tuple(_conclude(each, next(answers)) if isinstance(each, Question) else each for each in asked)
+    return tuple(_conclude(each, next(answers)) if isinstance(each, HarmTest) else each for each in asked)
 
 
-def _conclude(question: Question, found: Answer) -> Guard:
+def _conclude(question: HarmTest, found: HolmAnswer) -> Guard:
     evidence = question.evidence
     interval = evidence.interval(found.level)
     finding: Finding = "held"

@@ -25,7 +25,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ScoredPair:
     """Challenger (ours) and champion (theirs) on one panel; `segments` hold text, a missing value has its own."""
 
     contest: ComparisonInput
@@ -49,12 +49,12 @@ class Pair:
         return len(np.unique(self.panel.entities[rows]))
 
 
-def make_pair(contest: ComparisonInput, champion: Contestant) -> Pair:
+def make_pair(contest: ComparisonInput, champion: Contestant) -> ScoredPair:
     """Align everything once, in the order of (as_of, entity_id), so that ties do not depend on the order of the rows."""
     labels = contest.labels.sort_index()
     panel = make_panel(labels)
     segments = contest.segments.reindex(labels.index).astype("object")
-    return Pair(
+    return ScoredPair(
         contest=contest,
         champion=champion,
         panel=panel,

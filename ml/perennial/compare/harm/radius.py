@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from perennial.compare.harm.pair import Pair
+from perennial.compare.harm.pair import ScoredPair
 from perennial.compare.measures import MIN_ENTITIES
 from perennial.metrics.rates import Mask
 from perennial.records import BlastRadius
@@ -14,8 +14,8 @@ from perennial.records import BlastRadius
 DECILES = 10
 
 
-def measure_blast_radius(pair: Pair) -> BlastRadius:
-    """On the newest as_of judged: who stays in the top tenth, who comes onto and drops off the action list."""
+def measure_blast_radius(pair: ScoredPair) -> BlastRadius:
+    """On the newest as_of assessed: who stays in the top tenth, who comes onto and drops off the action list."""
     as_of, rows = pair.newest
     was, is_now = pair.theirs.is_selected[rows], pair.ours.is_selected[rows]
     entities, entering, leaving = int(rows.sum()), int((is_now & ~was).sum()), int((was & ~is_now).sum())
@@ -27,7 +27,7 @@ def measure_blast_radius(pair: Pair) -> BlastRadius:
     return BlastRadius(as_of, entities, overlap, entering, leaving, _flips(pair, rows), sentence)
 
 
-def doubt_blast_radius(pair: Pair, radius: BlastRadius) -> tuple[str, ...]:
+def doubt_blast_radius(pair: ScoredPair, radius: BlastRadius) -> tuple[str, ...]:
     """What is too large to happen without a person."""
     rules = pair.model.promotion
     doubts = []
@@ -36,7 +36,7 @@ def doubt_blast_radius(pair: Pair, radius: BlastRadius) -> tuple[str, ...]:
             f"{radius.top_decile_overlap:.0%} of the champion's top tenth would stay, fewer than the "
             f"{rules.min_top_decile_overlap:.0%} that may pass without a person."
         )
-    wide = [f"{flip:.0%} of {name}" for name, flip in _judged_flips(pair, radius).items() if flip > rules.max_flips]
+    wide = [f"{flip:.0%} of {name}" for name, flip in _assessed_flips(pair, radius).items() if flip > rules.max_flips]
     if wide:
         doubts.append(
             f"More than the {rules.max_flips:.0%} that may pass without a person would come onto or drop off the action "
@@ -45,20 +45,20 @@ def doubt_blast_radius(pair: Pair, radius: BlastRadius) -> tuple[str, ...]:
     return tuple(doubts)
 
 
-def _judged_flips(pair: Pair, radius: BlastRadius) -> dict[str, float]:
+def _assessed_flips(pair: ScoredPair, radius: BlastRadius) -> dict[str, float]:
     """Of all entities, and of each segment that is not so small that a few of them make its share."""
     sizes = _sizes(pair, pair.newest[1])
     moved = {"all entities": (radius.entering + radius.leaving) / radius.entities}
     return moved | {name: flip for name, flip in radius.flips.items() if sizes[name] >= MIN_ENTITIES}
 
 
-def _overlap(pair: Pair, rows: Mask) -> float:
+def _overlap(pair: ScoredPair, rows: Mask) -> float:
     """Share of the champion's top tenth, rounded up to whole entities, that is the challenger's too."""
     tenth = math.ceil(int(rows.sum()) / DECILES)
     return int(((pair.ours.rank < tenth) & (pair.theirs.rank < tenth) & rows).sum()) / tenth
 
 
-def _flips(pair: Pair, rows: Mask) -> dict[str, float]:
+def _flips(pair: ScoredPair, rows: Mask) -> dict[str, float]:
     flipped = (pair.ours.is_selected != pair.theirs.is_selected)[rows]
     newest = pair.segments[rows]
     return {
@@ -68,7 +68,7 @@ def _flips(pair: Pair, rows: Mask) -> dict[str, float]:
     }
 
 
-def _sizes(pair: Pair, rows: Mask) -> dict[str, int]:
+def _sizes(pair: ScoredPair, rows: Mask) -> dict[str, int]:
     newest = pair.segments[rows]
     return {
         f"{column} = {value}": int(count) for column in newest.columns for value, count in newest[column].value_counts().items()

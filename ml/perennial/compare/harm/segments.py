@@ -1,6 +1,6 @@
 """Guards of each segment: its ranking, its share on the action list, and how many of its positives are missed.
 
-Why each segment's own change is judged, and not the gap between the highest and the lowest value: that gap is not
+Why each segment's own change is assessed, and not the gap between the highest and the lowest value: that gap is not
 smooth (which values are the extremes is itself chance), the smallest segments make it, and a segment in the middle may
 be harmed without moving it. So each value is set against everybody else:
 
@@ -25,8 +25,8 @@ import pandas as pd
 from perennial import metrics
 from perennial.compare.harm.evidence import Sampled
 from perennial.compare.harm.fairness import AFTER, BEFORE, MISSED, SELECTED, figure_rates
-from perennial.compare.harm.guards import Question, ask, not_judged
-from perennial.compare.harm.pair import Pair
+from perennial.compare.harm.guards import HarmTest, ask, not_assessed
+from perennial.compare.harm.pair import ScoredPair
 from perennial.compare.harm.whole import say_fewest
 from perennial.compare.measures import MIN_ENTITIES, MIN_POSITIVES
 from perennial.errors import OneClassLabels
@@ -39,9 +39,9 @@ TWO_VALUES = 2
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """One value of a segment column; `figures` are fairlearn's of those values of the column that are judged."""
+    """One value of a segment column; `figures` are fairlearn's of those values of the column that are assessed."""
 
-    pair: Pair
+    pair: ScoredPair
     name: str
     value: str
     members: Mask
@@ -66,59 +66,59 @@ class Segment:
         return float(column.loc[(BEFORE, self.value)]), float(column.loc[(AFTER, self.value)])
 
 
-def guard_segments(pair: Pair) -> Iterator[Question | Guard]:
+def guard_segments(pair: ScoredPair) -> Iterator[HarmTest | Guard]:
     """Three questions for every value with enough positives, in the order of the columns and of the values."""
     for column in pair.segments.columns:
         values = pair.segments[column]
         members = {value: (values == value).to_numpy() for value in sorted(values.unique())}
-        judged = [value for value, rows in members.items() if _is_enough(pair, rows & pair.panel.is_positive)]
-        figures = figure_rates(pair, values, judged)
+        assessed = [value for value, rows in members.items() if _is_enough(pair, rows & pair.panel.is_positive)]
+        figures = figure_rates(pair, values, assessed)
         for position, (value, rows) in enumerate(members.items()):
             segment = Segment(pair, f"{column} = {value}", value, rows, figures)
             yield from _guard_segment(segment, is_mirror=position == 1 and len(members) == TWO_VALUES)
 
 
-def _guard_segment(segment: Segment, *, is_mirror: bool) -> Iterator[Question | Guard]:
+def _guard_segment(segment: Segment, *, is_mirror: bool) -> Iterator[HarmTest | Guard]:
     """`is_mirror`: of two values the second lies as far from the first as that from it, and is not asked again."""
     pair, borne = segment.pair, segment.pair.model.promotion.tolerated
     if not _is_enough(pair, segment.positives):
         counts = f"{int(segment.positives.sum())} positives from {pair.count_carriers(segment.positives)} entities"
-        yield not_judged(segment.name, borne.segment_auc, f"Not judged: {segment.name}, on {counts}; {say_fewest()}.")
+        yield not_assessed(segment.name, borne.segment_auc, f"Not assessed: {segment.name}, on {counts}; {say_fewest()}.")
         return
     yield _ask_ranking(segment)
     if not _is_enough(pair, segment.other_positives):
-        sentence = f"Not judged: the gaps between {segment.name} and everybody else, who hold too few positives."
-        yield not_judged(f"gaps, {segment.name}", borne.selection_rate_gap, sentence)
+        sentence = f"Not assessed: the gaps between {segment.name} and everybody else, who hold too few positives."
+        yield not_assessed(f"gaps, {segment.name}", borne.selection_rate_gap, sentence)
         return
     if not is_mirror:
         yield _ask_selection(segment)
     yield _ask_missed(segment)
 
 
-def _is_enough(pair: Pair, positives: Mask) -> bool:
+def _is_enough(pair: ScoredPair, positives: Mask) -> bool:
     return int(positives.sum()) >= MIN_POSITIVES and pair.count_carriers(positives) >= MIN_ENTITIES
 
 
-def _ask_ranking(segment: Segment) -> Question | Guard:
+def _ask_ranking(segment: Segment) -> HarmTest | Guard:
     pair, tolerated = segment.pair, segment.pair.model.promotion.tolerated.segment_auc
     index = pair.panel.index[segment.members]
     labels = pd.Series(pair.panel.is_positive[segment.members].astype(float), index=index)
     ours, theirs = (pd.Series(side.scores[segment.members], index=index) for side in (pair.ours, pair.theirs))
     negatives = pair.count_carriers(segment.members & ~pair.panel.is_positive)
     if negatives < MIN_ENTITIES:
-        sentence = f"Not judged: the ranking within {segment.name}, where only {negatives} entities have a negative label."
-        return not_judged(f"auc, {segment.name}", tolerated, sentence)
+        sentence = f"Not assessed: the ranking within {segment.name}, where only {negatives} entities have a negative label."
+        return not_assessed(f"auc, {segment.name}", tolerated, sentence)
     try:
         gain = metrics.paired_auc_difference(ours, theirs, labels)
     except OneClassLabels:
-        sentence = f"Not judged: the ranking within {segment.name}, where every row of a day has the same label."
-        return not_judged(f"auc, {segment.name}", tolerated, sentence)
+        sentence = f"Not assessed: the ranking within {segment.name}, where every row of a day has the same label."
+        return not_assessed(f"auc, {segment.name}", tolerated, sentence)
     fact = f"AUC within {segment.name} goes from {metrics.mean_auc(theirs, labels):.4f} to {metrics.mean_auc(ours, labels):.4f}"
     carriers = min(negatives, pair.count_carriers(segment.positives))
     return ask(f"auc, {segment.name}", fact, Sampled(gain.estimate, gain.standard_error, tolerated, carriers))
 
 
-def _ask_selection(segment: Segment) -> Question:
+def _ask_selection(segment: Segment) -> HarmTest:
     """The gain is by how much the segment has come nearer to everybody else."""
     before, after = (_gap(segment, side.is_selected) for side in (segment.pair.theirs, segment.pair.ours))
     was, now = segment.rates(SELECTED)
@@ -134,7 +134,7 @@ def _gap(segment: Segment, is_selected: Mask) -> Estimated:
     return share(is_selected, segment.members) - share(is_selected, ~segment.members)
 
 
-def _ask_missed(segment: Segment) -> Question:
+def _ask_missed(segment: Segment) -> HarmTest:
     """The gain is by how much fewer positives are missed than before, or than the change everywhere else would have it."""
     own, others = (_change_in_missed(segment.pair, rows) for rows in (segment.positives, segment.other_positives))
     was, now = segment.rates(MISSED)
@@ -147,7 +147,7 @@ def _ask_missed(segment: Segment) -> Question:
     return ask(f"false_negative_rate_gap, {segment.name}", fact, milder)
 
 
-def _change_in_missed(pair: Pair, positives: Mask) -> Estimated:
+def _change_in_missed(pair: ScoredPair, positives: Mask) -> Estimated:
     """Positive when fewer are missed."""
     return share(~pair.theirs.is_selected, positives) - share(~pair.ours.is_selected, positives)
 

@@ -74,7 +74,7 @@ limit :limit;
 
 -- name: waiting
 -- Mail that has not been sent, oldest first.
-select as_of, event, letter ->> 'headline' as headline, attempts, last_error
+select as_of, event, notice ->> 'headline' as headline, attempts, last_error
 from ledger.outbox
 where model = :model and sent_at is null
 order by recorded_at;
@@ -117,9 +117,9 @@ select mlflow_run_id
 from ledger.versions
 where model = :model and version = :version;
 
--- name: letters_of_day
+-- name: notices_of_day
 -- The mail about a day.
-select event, letter ->> 'headline' as headline, recipient, sent_at, last_error
+select event, notice ->> 'headline' as headline, recipient, sent_at, last_error
 from ledger.outbox
 where model = :model and as_of = :as_of
 order by recorded_at;

@@ -1,4 +1,4 @@
--- Purpose: questions to people about promotions; columns are those of `perennial.records.Question`.
+-- Purpose: questions to people about promotions; columns are those of `perennial.records.ApprovalQuestion`.
 
 -- name: ask
 -- A question that waits for a person; the same verdict is asked about once.

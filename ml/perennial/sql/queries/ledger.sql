@@ -291,7 +291,7 @@ order by as_of;
 
 -- name: untrained_days
 -- Days whose decision asks for a training that nobody followed, and since which nobody has trained. What Airflow began it
--- finishes, or shows red; what a shell began counts when it was refused or judged.
+-- finishes, or shows red; what a shell began counts when it was refused or assessed.
 with holding as (
     select distinct on (as_of) as_of, choice
     from ledger.decisions
@@ -316,21 +316,21 @@ where choice = 'TRAIN'
     )
 order by as_of;
 
--- name: put_letter
+-- name: put_notice
 -- A mail that waits; the same event of the same day is written once.
-insert into ledger.outbox (model, as_of, event, recipient, letter, message_id, effective_at)
-values (:model, :as_of, :event, :recipient, cast(:letter as jsonb), :message_id, :effective_at)
+insert into ledger.outbox (model, as_of, event, recipient, notice, message_id, effective_at)
+values (:model, :as_of, :event, :recipient, cast(:notice as jsonb), :message_id, :effective_at)
 on conflict do nothing;
 
--- name: waiting_letters
+-- name: waiting_notices
 -- What has not been sent yet, what was refused least often first, then the oldest; all models when :model is null.
 select message_id from ledger.outbox
 where sent_at is null and model = coalesce(:model, model)
 order by attempts, recorded_at, message_id;
 
--- name: claim_letter
--- A waiting letter, locked until the transaction ends; nothing when somebody else is sending it or has sent it.
-select message_id, recipient, letter, attempts, effective_at
+-- name: claim_notice
+-- A waiting notice, locked until the transaction ends; nothing when somebody else is sending it or has sent it.
+select message_id, recipient, notice, attempts, effective_at
 from ledger.outbox
 where message_id = :message_id and sent_at is null
 for update skip locked;
@@ -375,10 +375,10 @@ order by run_id;
 select exists (
     select from ledger.outbox
     where model = :model and as_of = :as_of and event = 'blocked'
-        and position(rtrim(:message, '. ') in letter ->> 'summary') > 0
+        and position(rtrim(:message, '. ') in notice ->> 'summary') > 0
 );
 
--- name: letters_of
+-- name: notices_of
 -- The events of a day that were mailed or wait to be.
 select event from ledger.outbox where model = :model and as_of = :as_of order by recorded_at, event;
 

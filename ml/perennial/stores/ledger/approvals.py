@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from perennial.records import AnswerSource, Evaluation, Question, Run
+from perennial.records import AnswerSource, ApprovalQuestion, Evaluation, Run
 from perennial.stores.ledger.statements import execute, fetch_one
 from perennial.stores.sessions import Session
 
 Closing = Literal["superseded", "approved", "rejected", "expired"]
 
 
-def record_question(session: Session, run: Run, evaluation: Evaluation, because: tuple[str, ...], deadline: datetime) -> Question:
+def record_question(
+    session: Session, run: Run, evaluation: Evaluation, because: tuple[str, ...], deadline: datetime
+) -> ApprovalQuestion:
     """Let a question about a verdict wait for a person; a second record of the same verdict returns the first."""
     verdict = evaluation.verdict
     execute(
@@ -35,29 +37,31 @@ def record_question(session: Session, run: Run, evaluation: Evaluation, because:
     return asked
 
 
-def find_question_about(session: Session, evaluation_id: int) -> Question | None:
+def find_question_about(session: Session, evaluation_id: int) -> ApprovalQuestion | None:
     """What was asked about a verdict."""
-    return fetch_one(Question, session, "approvals.question_of_evaluation", evaluation_id=evaluation_id)
+    return fetch_one(ApprovalQuestion, session, "approvals.question_of_evaluation", evaluation_id=evaluation_id)
 
 
-def open_question(session: Session, model: str) -> Question | None:
+def open_question(session: Session, model: str) -> ApprovalQuestion | None:
     """What waits for a person now."""
-    return fetch_one(Question, session, "approvals.open_question", model=model)
+    return fetch_one(ApprovalQuestion, session, "approvals.open_question", model=model)
 
 
-def approved_question(session: Session, model: str) -> Question | None:
+def approved_question(session: Session, model: str) -> ApprovalQuestion | None:
     """What a person has approved, and nobody has carried out although nothing came between."""
-    return fetch_one(Question, session, "approvals.approved_question", model=model)
+    return fetch_one(ApprovalQuestion, session, "approvals.approved_question", model=model)
 
 
-def find_question(session: Session, question_id: int) -> Question | None:
+def find_question(session: Session, question_id: int) -> ApprovalQuestion | None:
     """One question, whatever became of it."""
-    return fetch_one(Question, session, "approvals.find_question", question_id=question_id)
+    return fetch_one(ApprovalQuestion, session, "approvals.find_question", question_id=question_id)
 
 
-def newest_question(session: Session, model: str, *, version: int | None = None, as_of: date | None = None) -> Question | None:
+def newest_question(
+    session: Session, model: str, *, version: int | None = None, as_of: date | None = None
+) -> ApprovalQuestion | None:
     """The newest question, whatever became of it; of one version or of one day, if asked."""
-    return fetch_one(Question, session, "approvals.newest_question", model=model, version=version, as_of=as_of)
+    return fetch_one(ApprovalQuestion, session, "approvals.newest_question", model=model, version=version, as_of=as_of)
 
 
 def question_status(session: Session, question_id: int) -> str:
@@ -68,12 +72,12 @@ def question_status(session: Session, question_id: int) -> str:
 def close_question(
     session: Session,
     run: Run,
-    question: Question,
+    question: ApprovalQuestion,
     status: Closing,
     *,
     source: AnswerSource | None = None,
     remark: str | None = None,
-) -> Question:
+) -> ApprovalQuestion:
     """Answer a question (the actor of the run is who said so), or close it without an answer; what was closed before stands."""
     execute(
         session,
@@ -90,7 +94,7 @@ def close_question(
     return closed
 
 
-def evaluation_of(session: Session, question: Question) -> Evaluation:
+def evaluation_of(session: Session, question: ApprovalQuestion) -> Evaluation:
     """The verdict that a question rests on."""
     found = fetch_one(Evaluation, session, "approvals.evaluation_of_question", evaluation_id=question.evaluation_id)
     assert found is not None

@@ -1,6 +1,6 @@
 """Mail that waits for its server.
 
-Who sends: for each of `waiting_letters`, open a transaction, `claim_letter`, send, `mark_sent` (or `mark_failed`),
+Who sends: for each of `waiting_notices`, open a transaction, `claim_notice`, send, `mark_sent` (or `mark_failed`),
 commit. A crash between the server's yes and the commit sends it once more, under the same Message-ID; never not at all.
 """
 
@@ -9,47 +9,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from perennial.records import Letter, Run, dump_json
+from perennial.records import Notice, Run, dump_json
 from perennial.stores.ledger.statements import execute, fetch_one
 from perennial.stores.sessions import Session
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """A letter on its way; `attempts` counts what the mail server refused so far."""
+    """A notice on its way; `attempts` counts what the mail server refused so far."""
 
     message_id: str
     recipient: str
-    letter: Letter
+    notice: Notice
     attempts: int
     effective_at: datetime
 
 
-def name_letter(letter: Letter) -> str:
-    """The Message-ID of a letter (RFC 5322): the same event of the same day bears the same, however often it is sent."""
-    return f"<{letter.model}.{letter.as_of}.{letter.event}@perennial.invalid>"
+def name_notice(notice: Notice) -> str:
+    """The Message-ID of a notice (RFC 5322): the same event of the same day bears the same, however often it is sent."""
+    return f"<{notice.model}.{notice.as_of}.{notice.event}@perennial.invalid>"
 
 
-def put_letter(session: Session, run: Run, letter: Letter, recipient: str) -> str:
-    """Let a letter wait for the mail of this run; the first of the same (model, as_of, event) stands. Returns its Message-ID."""
-    message_id = name_letter(letter)
+def put_notice(session: Session, run: Run, notice: Notice, recipient: str) -> str:
+    """Let a notice wait for the mail of this run; the first of the same (model, as_of, event) stands. Returns its Message-ID."""
+    message_id = name_notice(notice)
     execute(
         session,
-        "put_letter",
-        model=letter.model,
-        as_of=letter.as_of,
-        event=letter.event,
+        "put_notice",
+        model=notice.model,
+        as_of=notice.as_of,
+        event=notice.event,
         recipient=recipient,
-        letter=dump_json(letter),
+        notice=dump_json(notice),
         message_id=message_id,
         effective_at=run.clock,
     )
     return message_id
 
 
-def letters_of(session: Session, model: str, as_of: date) -> tuple[str, ...]:
+def notices_of(session: Session, model: str, as_of: date) -> tuple[str, ...]:
     """The events of a day that were mailed, or wait to be."""
-    return tuple(execute(session, "letters_of", model=model, as_of=as_of).scalars())
+    return tuple(execute(session, "notices_of", model=model, as_of=as_of).scalars())
 
 
 def tells_of_stop(session: Session, run: Run, message: str) -> bool:
@@ -57,14 +57,14 @@ def tells_of_stop(session: Session, run: Run, message: str) -> bool:
     return bool(execute(session, "tells_of_stop", model=run.model, as_of=run.as_of, message=message).scalar_one())
 
 
-def waiting_letters(session: Session, model: str | None = None) -> tuple[str, ...]:
+def waiting_notices(session: Session, model: str | None = None) -> tuple[str, ...]:
     """Message-IDs of what has not been sent, what was refused least often first, then the oldest."""
-    return tuple(execute(session, "waiting_letters", model=model).scalars())
+    return tuple(execute(session, "waiting_notices", model=model).scalars())
 
 
-def claim_letter(session: Session, message_id: str) -> Envelope | None:
-    """Lock a waiting letter until the transaction ends; None when it is sent, or somebody else is sending it."""
-    return fetch_one(Envelope, session, "claim_letter", message_id=message_id)
+def claim_notice(session: Session, message_id: str) -> Envelope | None:
+    """Lock a waiting notice until the transaction ends; None when it is sent, or somebody else is sending it."""
+    return fetch_one(Envelope, session, "claim_notice", message_id=message_id)
 
 
 def mark_sent(session: Session, message_id: str) -> None:

@@ -1,4 +1,4 @@
-"""A `Letter` as an e-mail: text and HTML of equal content from the same data, and one picture that travels inside."""
+"""A `Notice` as an e-mail: text and HTML of equal content from the same data, and one picture that travels inside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
 from perennial.errors import MailRefused
-from perennial.records import Letter
+from perennial.records import Notice
 from perennial.stores.mail.picture import describe_chart, draw_chart
 
 LONGEST_SUBJECT = 140
@@ -53,31 +53,31 @@ class Heading:
         return TONES[self.word]
 
 
-def render(letter: Letter, *, sender: str, recipient: str, message_id: str, sent_at: datetime) -> EmailMessage:
-    """Write the message; the same letter gives the same parts.
+def render(notice: Notice, *, sender: str, recipient: str, message_id: str, sent_at: datetime) -> EmailMessage:
+    """Write the message; the same notice gives the same parts.
 
     Args:
-        letter: what to say.
+        notice: what to say.
         sender, recipient: addresses; the sender's may come with a name, as in `Name <name@example.com>`.
-        message_id: with its angle brackets; a second delivery of the same letter bears the same.
+        message_id: with its angle brackets; a second delivery of the same notice bears the same.
         sent_at: the instant for the Date header.
 
     Raises:
-        MailRefused: an address, or the letter, cannot be written as mail.
+        MailRefused: an address, or the notice, cannot be written as mail.
     """
     try:
-        return _write(letter, sender=sender, recipient=recipient, message_id=message_id, sent_at=sent_at)
+        return _write(notice, sender=sender, recipient=recipient, message_id=message_id, sent_at=sent_at)
     except (ValueError, LookupError, AttributeError, MessageError, TemplateError) as error:  # email's parser raises them all
         raise MailRefused(
-            f"The letter {message_id} from '{sender}' to '{recipient}' cannot be written as mail: {error}. It waits in the "
+            f"The notice {message_id} from '{sender}' to '{recipient}' cannot be written as mail: {error}. It waits in the "
             "outbox; correct the owner in the model file, or the sender (from_email of smtp_default, or PERENNIAL_SMTP_SENDER)."
         ) from error
 
 
-def _write(letter: Letter, *, sender: str, recipient: str, message_id: str, sent_at: datetime) -> EmailMessage:
-    heading = _read_heading(letter)
+def _write(notice: Notice, *, sender: str, recipient: str, message_id: str, sent_at: datetime) -> EmailMessage:
+    heading = _read_heading(notice)
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = _shorten(f"[perennial] {letter.model} {letter.as_of}: {_join(heading)}")
+    message["Subject"] = _shorten(f"[perennial] {notice.model} {notice.as_of}: {_join(heading)}")
     name, address = parseaddr(sender)
     message["From"] = Address(name or "Perennial", addr_spec=address)
     message["To"] = recipient
@@ -86,24 +86,24 @@ def _write(letter: Letter, *, sender: str, recipient: str, message_id: str, sent
     message["Auto-Submitted"] = "auto-generated"  # asks robots not to answer (RFC 3834)
     picture_id = message_id.strip("<>").replace("@", ".chart@", 1)
     facts = {
-        "letter": letter,
+        "notice": notice,
         "heading": heading,
         "recipient": recipient,
-        "chart": describe_chart(letter),
+        "chart": describe_chart(notice),
         "picture_id": picture_id,
-        "columns": _measure_columns(letter),
+        "columns": _measure_columns(notice),
     }
     templates = _templates()
-    message.set_content(templates.get_template("letter.txt").render(facts))
-    message.add_alternative(_inline(templates.get_template("letter.html").render(facts)), subtype="html")
-    if letter.chart:
-        _attach(message, draw_chart(letter), picture_id)
+    message.set_content(templates.get_template("notice.txt").render(facts))
+    message.add_alternative(_inline(templates.get_template("notice.html").render(facts)), subtype="html")
+    if notice.chart:
+        _attach(message, draw_chart(notice), picture_id)
     return message
 
 
-def _read_heading(letter: Letter) -> Heading:
-    match = VERDICT.match(letter.headline)
-    return Heading(match[1], match[2]) if match else Heading("FAILED", letter.headline)
+def _read_heading(notice: Notice) -> Heading:
+    match = VERDICT.match(notice.headline)
+    return Heading(match[1], match[2]) if match else Heading("FAILED", notice.headline)
 
 
 def _join(heading: Heading) -> str:
@@ -118,9 +118,9 @@ def _shorten(subject: str) -> str:
 HEADER = ("What", "Before", "Now", "Remark")
 
 
-def _measure_columns(letter: Letter) -> tuple[int, ...]:
+def _measure_columns(notice: Notice) -> tuple[int, ...]:
     """Widths in characters of the first three columns of the text table."""
-    return tuple(max(len(row[column]) for row in (HEADER, *letter.moved)) for column in range(3))
+    return tuple(max(len(row[column]) for row in (HEADER, *notice.moved)) for column in range(3))
 
 
 @cache

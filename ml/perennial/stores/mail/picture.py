@@ -7,7 +7,7 @@ from io import BytesIO
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from perennial.records import Letter
+from perennial.records import Notice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,45 +25,45 @@ INK, SOFT, FRAME = "#1f2933", "#6b7785", "#e4e8ec"
 CALM, ALARM = "#4f7d64", "#c2571a"
 
 
-def describe_chart(letter: Letter) -> str:
+def describe_chart(notice: Notice) -> str:
     """The picture in words: its alternative text, and what the text part says instead."""
-    entries = ", ".join(f"{name} {value:g}" for name, value in _rank(letter.chart).items())
-    title = f"{letter.chart_title}: " if letter.chart_title else ""
-    limit = f" (limit {letter.chart_limit:g})" if letter.chart_limit is not None else ""
-    return f"{title}{entries}{limit}" if letter.chart else ""
+    entries = ", ".join(f"{name} {value:g}" for name, value in _rank(notice.chart).items())
+    title = f"{notice.chart_title}: " if notice.chart_title else ""
+    limit = f" (limit {notice.chart_limit:g})" if notice.chart_limit is not None else ""
+    return f"{title}{entries}{limit}" if notice.chart else ""
 
 
-def draw_chart(letter: Letter) -> bytes:
-    """A PNG with the entries of `letter.chart`, the largest on top; bars past the limit, or below zero, stand out."""
+def draw_chart(notice: Notice) -> bytes:
+    """A PNG with the entries of `notice.chart`, the largest on top; bars past the limit, or below zero, stand out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - half a second, for mails only
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, for mails only
 
-    size = (WIDTH_INCHES, MARGIN_INCHES + BAR_INCHES * len(letter.chart))
+    size = (WIDTH_INCHES, MARGIN_INCHES + BAR_INCHES * len(notice.chart))
     figure = Figure(size, PIXELS_PER_INCH, facecolor="white", layout="constrained")
-    _draw_bars(figure.add_subplot(), letter)
-    figure.suptitle(fill(letter.chart_title, TITLE_CHARACTERS), x=0.02, ha="left", fontsize=9.5, fontweight="bold", color=INK)
+    _draw_bars(figure.add_subplot(), notice)
+    figure.suptitle(fill(notice.chart_title, TITLE_CHARACTERS), x=0.02, ha="left", fontsize=9.5, fontweight="bold", color=INK)
     target = BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(target, format="png", metadata={"Software": None})
     return target.getvalue()
 
 
-def _draw_bars(axes: Axes, letter: Letter) -> None:
-    ranked = _rank(letter.chart)
+def _draw_bars(axes: Axes, notice: Notice) -> None:
+    ranked = _rank(notice.chart)
     names, values = list(ranked), list(ranked.values())
-    colours = [ALARM if _stands_out(value, letter.chart_limit) else CALM for value in values]
+    colours = [ALARM if _stands_out(value, notice.chart_limit) else CALM for value in values]
     bars = axes.barh(names, values, height=0.62, color=colours)
     axes.bar_label(bars, fmt="%g", padding=4, fontsize=8, color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     axes.invert_yaxis()
-    axes.set_xlim(*_find_range([*values, letter.chart_limit or 0.0]))
+    axes.set_xlim(*_find_range([*values, notice.chart_limit or 0.0]))
     axes.tick_params(length=0, labelsize=8.5, colors=INK)
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.spines["left"].set_color(FRAME)
     if min(values) < 0:
         axes.axvline(0, color=FRAME, linewidth=1)
-    if letter.chart_limit is not None:
-        _draw_limit(axes, letter.chart_limit)
+    if notice.chart_limit is not None:
+        _draw_limit(axes, notice.chart_limit)
 
 
 def _find_range(values: list[float]) -> tuple[float, float]:
@@ -89,7 +89,7 @@ def _draw_limit(axes: Axes, limit: float) -> None:
 
 
 def _rank(chart: Mapping[str, float]) -> dict[str, float]:
-    """The largest first: a letter that waited in the ledger has lost the order of its entries."""
+    """The largest first: a notice that waited in the ledger has lost the order of its entries."""
     return dict(sorted(chart.items(), key=lambda entry: (-entry[1], entry[0])))
 
 

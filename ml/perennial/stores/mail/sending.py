@@ -16,7 +16,7 @@ def send(message: EmailMessage, smtp: Smtp) -> None:
     """Deliver one message; when this returns, the server has taken it.
 
     Raises:
-        MailUnavailable: the server does not answer, or refuses encryption or login: it would take no other letter either.
+        MailUnavailable: the server does not answer, or refuses encryption or login: it would take no other notice either.
         MailRefused: it refuses the sender, the recipient or the message.
     """
     try:

@@ -91,7 +91,7 @@ class Registry:
                 self._client.set_tag(mlflow_run_id, name, value)
 
     def log_verdict(self, version: int, mlflow_run_id: str, verdict: Verdict) -> None:
-        """Let people who look at the run or the version in MLflow see how it was judged."""
+        """Let people who look at the run or the version in MLflow see how it was assessed."""
         sentence = f"{verdict.outcome}: {' '.join(verdict.reasons)}"
         self.tag_run(mlflow_run_id, {"verdict": verdict.outcome.value, "mlflow.note.content": sentence})
         with self._asking(f"describe version {version} of {verdict.model}"):

@@ -6,7 +6,7 @@ In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_reje
 
 from perennial.stores.warehouse.audit import open_audit
 from perennial.stores.warehouse.copying import copy_frame
-from perennial.stores.warehouse.labels import build_labels, judge_delivery, label_delivery
+from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_migrations
 from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
@@ -17,6 +17,7 @@ from perennial.stores.warehouse.tables import check_columns, describe_features, 
 
 __all__ = [
     "ScoringJob",
+    "assess_delivery",
     "build_labels",
     "build_snapshot",
     "check_columns",
@@ -25,7 +26,6 @@ __all__ = [
     "describe_features",
     "first_covered_day",
     "is_restated",
-    "judge_delivery",
     "label_delivery",
     "migrate",
     "open_audit",

@@ -67,10 +67,10 @@ def label_delivery(session: Session, declaration: Declaration, as_of: date, cloc
     watched = declaration.model_copy(update={"model": model.model_copy(update={"sources": guarded})})
     with open_views(session, watched, bounds):
         days = _count_days(session, model, absent)
-    return judge_delivery(model, as_of, days)
+    return assess_delivery(model, as_of, days)
 
 
-def judge_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str | None:
+def assess_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str | None:
     """Why the horizon of `as_of` may be incomplete, or None.
 
     The newest fact must lie on the last local day of the horizon or later, and each week of the horizon must hold its

@@ -21,7 +21,7 @@ from perennial.stores.warehouse.publishing.attempts import (
     open_attempt,
     pass_fence,
 )
-from perennial.stores.warehouse.publishing.streams import Reader, Writer, count_scores, explain_rows, score_rows
+from perennial.stores.warehouse.publishing.streams import Reader, Writer, count_scores, explain_rows, score_streamed
 
 
 def publish(database: Database, run: Run, job: ScoringJob) -> Publication:
@@ -55,7 +55,7 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
             # The snapshot cannot be rebuilt meanwhile: that takes the same lock.
             rows, checksum = find_snapshot(reader.session, run)
             pass_fence(session, attempt, checksum)
-            scores, doubles = score_rows(reader, job.predictor)
+            scores, doubles = score_streamed(reader, job.predictor)
             former_mean = find_former_mean(reader.session, run)
             tally = count_scores(scores, doubles, expected_rows=rows, former_mean=former_mean)
             _refuse(run, job.rules.check(tally))

@@ -30,8 +30,8 @@ from perennial.stores.warehouse.publishing.wire import (
     Block,
     Ids,
     Matrix,
-    Rows,
     ScoredBlock,
+    WireRows,
     encode_entity_in_sql,
     encode_in_sql,
     write_rows,
@@ -55,7 +55,7 @@ class Reader:
         """
         connection, stop = _driver(self.session), Event()
         width = self._measure_entity()
-        pipe, rows = Pipe(stop), Rows(width, len(features))
+        pipe, rows = Pipe(stop), WireRows(width, len(features))
         statement = self._write_statement(features, width)
 
         def copy_out() -> None:
@@ -93,7 +93,7 @@ class Reader:
         return f'features."{self.model.name}"'
 
 
-def score_rows(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
+def score_streamed(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
     """First pass: the scores of all rows in the order of their entities, and how many entities came twice."""
     scores: list[Matrix] = []
     doubles, last = 0, None

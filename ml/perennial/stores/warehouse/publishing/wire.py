@@ -58,7 +58,7 @@ def encode_entity_in_sql(entity_bytes: int) -> str:
     return f"{text} || decode(repeat('00', {entity_bytes} - length({text})), 'hex')"
 
 
-class Rows:
+class WireRows:
     """Cuts the bytes of a COPY TO into blocks of whole rows."""
 
     def __init__(self, entity_bytes: int, features: int) -> None:

@@ -1,4 +1,4 @@
-"""Letters about the champion: a verdict, a question to a person, an alias that was moved by hand."""
+"""Notices about the champion: a verdict, a question to a person, an alias that was moved by hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from perennial.letters.figures import show_number
-from perennial.records import METRIC_NAMES, Letter, Outcome, Promotion, Question, Verdict
+from perennial.notices.figures import show_number
+from perennial.records import METRIC_NAMES, ApprovalQuestion, Notice, Outcome, Promotion, Verdict
 
 
 def write_verdict(
@@ -17,7 +17,7 @@ def write_verdict(
     mlflow_run: str,
     refused_because: str | None,
     model_card: str | None = None,
-) -> Letter:
+) -> Notice:
     """The mail of a comparison: who won on the rows that neither had seen, and what follows.
 
     Args:
@@ -28,7 +28,7 @@ def write_verdict(
     compared = (*verdict.metrics, *verdict.baselines)
     opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
     did = "moved the alias champion to it" if refused_because is None else "left the champion as it is"
-    return Letter(
+    return Notice(
         model=verdict.model,
         as_of=verdict.as_of,
         event="verdict",
@@ -66,13 +66,13 @@ def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
-    """What a promotion would change for those who act on the scores, what is in doubt, and what nobody could judge."""
+    """What a promotion would change for those who act on the scores, what is in doubt, and what nobody could assess."""
     radius = verdict.blast_radius
-    unjudged = ", ".join(guard.name for guard in verdict.guards if guard.state == "not judged")
+    unassessed = ", ".join(guard.name for guard in verdict.guards if guard.state == "not assessed")
     return (
         *((radius.sentence,) if radius else ()),
         *verdict.doubts,
-        *((f"Not judged, for want of evidence: {unjudged}.",) if unjudged else ()),
+        *((f"Not assessed, for want of evidence: {unassessed}.",) if unassessed else ()),
     )
 
 
@@ -81,8 +81,8 @@ def _name_side(verdict: Verdict) -> str:
 
 
 def write_question(
-    question: Question, verdict: Verdict, *, mlflow_run: str, airflow: str, model_card: str | None = None
-) -> Letter:
+    question: ApprovalQuestion, verdict: Verdict, *, mlflow_run: str, airflow: str, model_card: str | None = None
+) -> Notice:
     """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
     commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
     waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
@@ -100,16 +100,16 @@ def write_question(
     )
 
 
-def show_in_markdown(letter: Letter) -> str:
-    """A letter as Airflow shows it beside the buttons: the table of evidence, then what to do."""
-    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in letter.moved)
-    table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if letter.moved else ()
-    facts = "\n".join(f"- {sentence}" for sentence in (*letter.system_did, *letter.you_must))
-    addresses = " · ".join(f"[{text}]({address})" for text, address in letter.links)
-    return "\n\n".join(part for part in (letter.summary, "\n".join(table), facts, addresses) if part)
+def show_in_markdown(notice: Notice) -> str:
+    """A notice as Airflow shows it beside the buttons: the table of evidence, then what to do."""
+    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in notice.moved)
+    table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if notice.moved else ()
+    facts = "\n".join(f"- {sentence}" for sentence in (*notice.system_did, *notice.you_must))
+    addresses = " · ".join(f"[{text}]({address})" for text, address in notice.links)
+    return "\n\n".join(part for part in (notice.summary, "\n".join(table), facts, addresses) if part)
 
 
-def say_what_became(question: Question) -> str:
+def say_what_became(question: ApprovalQuestion) -> str:
     """The sentence about a question: who answered it and how, or why nobody did."""
     about = f"question about version {question.version}"
     remark = f" {question.remark}" if question.remark else ""
@@ -124,14 +124,14 @@ def say_what_became(question: Question) -> str:
             return f"The {about} {'has expired' if question.status == 'expired' else 'was superseded'}.{remark}"
 
 
-def write_answer(question: Question) -> Letter:
+def write_answer(question: ApprovalQuestion) -> Notice:
     """The mail about a question that is closed: what was answered, by whom, and what follows."""
     ends = {
         "approved": f"was approved by {question.answered_by}",
         "rejected": f"was rejected by {question.answered_by}",
         "superseded": "was not promoted: another champion came first",
     }
-    return Letter(
+    return Notice(
         model=question.model,
         as_of=question.as_of,
         event=f"answer_{question.version}",
@@ -143,7 +143,7 @@ def write_answer(question: Question) -> Letter:
     )
 
 
-def _say_what_follows(question: Question) -> str:
+def _say_what_follows(question: ApprovalQuestion) -> str:
     version, champion = question.version, question.champion_version
     match question.status:
         case "approved":
@@ -157,7 +157,7 @@ def _say_what_follows(question: Question) -> str:
             return f"Left the champion, version {champion}, as it is."
 
 
-def write_alias(promotion: Promotion, as_of: date) -> Letter:
+def write_alias(promotion: Promotion, as_of: date) -> Notice:
     """The mail about an alias that somebody moved in the registry: what was made of it, and how to undo that.
 
     Args:
@@ -166,7 +166,7 @@ def write_alias(promotion: Promotion, as_of: date) -> Letter:
     model, version, before = promotion.model, promotion.version, promotion.previous_version
     serving = f"version {before} still serves" if before else "there is still no champion"
     is_applied = promotion.status == "applied"
-    return Letter(
+    return Notice(
         model=model,
         as_of=as_of,
         event="alias",

@@ -7,22 +7,22 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from perennial import letters
+from perennial import notices
 from perennial.config import load_model
 from perennial.decide import decide
 from perennial.records import (
+    ApprovalQuestion,
     Attribution,
     BlastRadius,
     Decision,
+    DecisionEvidence,
     DriftCheck,
-    Evidence,
     FeatureDrift,
     Guard,
     Interval,
     MetricComparison,
     Outcome,
     Publication,
-    Question,
     Realised,
     RuleResult,
     Run,
@@ -53,7 +53,7 @@ CHECK = DriftCheck(
     is_drifted=True,
     report="http://mlflow.example.com/report.html",
 )
-EVIDENCE = Evidence(
+EVIDENCE = DecisionEvidence(
     model="lapse",
     as_of=AS_OF,
     clock=CLOCK,
@@ -103,7 +103,7 @@ VALIDATION = Validation(
 )
 
 
-QUESTION = Question(
+QUESTION = ApprovalQuestion(
     question_id=3,
     model="lapse",
     as_of=AS_OF,
@@ -123,20 +123,20 @@ def choose(**changes: object) -> Decision:
 
 
 def write_decision(decision: Decision = None, realised: tuple[Realised, ...] = ()):
-    return letters.write_decision(decision or choose(), CHECK, realised, psi_limit=0.1)
+    return notices.write_decision(decision or choose(), CHECK, realised, psi_limit=0.1)
 
 
 # The decision
 def test_a_decision_says_first_what_was_decided_and_then_why():
-    letter = write_decision()
-    assert "TRAIN: what the champion sees has drifted" == letter.headline
-    assert letter.summary.startswith("2200 rows of 2017-11-06 were scored with version 1. Drift on 2 of the last 2 checks")
+    notice = write_decision()
+    assert "TRAIN: what the champion sees has drifted" == notice.headline
+    assert notice.summary.startswith("2200 rows of 2017-11-06 were scored with version 1. Drift on 2 of the last 2 checks")
 
 
 def test_every_decision_of_a_scored_day_has_a_headline_of_its_own():
     rules = {choose(**changes).rule for changes in ({}, {"checks": (False,)}, {"checks": (True,)}, {"retrains": (CLOCK,)})}
     assert {"drift", "quiet", "persistence", "cooldown"} == rules
-    assert rules <= letters.HEADLINES.keys()
+    assert rules <= notices.HEADLINES.keys()
 
 
 def test_only_a_training_says_that_it_was_asked_for():
@@ -155,9 +155,9 @@ def test_what_moved_most_stands_first_below_the_mean_score():
 
 
 def test_the_picture_shows_only_columns_that_may_ask_for_a_retraining():
-    letter = write_decision()
-    assert {"recency_days": 0.31, "orders_28d": 0.02} == letter.chart
-    assert 0.1 == letter.chart_limit
+    notice = write_decision()
+    assert {"recency_days": 0.31, "orders_28d": 0.02} == notice.chart
+    assert 0.1 == notice.chart_limit
 
 
 def test_realised_figures_of_older_days_close_the_table():
@@ -166,34 +166,34 @@ def test_realised_figures_of_older_days_close_the_table():
 
 
 def test_without_a_report_there_is_no_link_to_one():
-    letter = letters.write_decision(choose(), replace(CHECK, report=None), (), psi_limit=0.1)
-    assert () == letter.links
+    notice = notices.write_decision(choose(), replace(CHECK, report=None), (), psi_limit=0.1)
+    assert () == notice.links
 
 
 # The verdict
 def test_a_promotion_asks_for_nothing():
-    letter = letters.write_verdict(VERDICT, refused_because=None, mlflow_run="http://mlflow.example.com/run")
-    assert "PROMOTE: version 2 against champion version 1" == letter.headline
-    assert "moved the alias champion to it." in letter.system_did[0]
-    assert () == letter.you_must
+    notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="http://mlflow.example.com/run")
+    assert "PROMOTE: version 2 against champion version 1" == notice.headline
+    assert "moved the alias champion to it." in notice.system_did[0]
+    assert () == notice.you_must
 
 
-def test_a_verdict_tells_what_would_change_what_is_in_doubt_and_what_nobody_could_judge():
+def test_a_verdict_tells_what_would_change_what_is_in_doubt_and_what_nobody_could_assess():
     radius = BlastRadius(AS_OF, 2200, 0.4, 90, 60, {}, "40% of the champion's top tenth would stay.")
-    guards = (Guard("AUC, income = high", None, 0.02, "not judged", "Too few positives."),)
+    guards = (Guard("AUC, income = high", None, 0.02, "not assessed", "Too few positives."),)
     verdict = replace(VERDICT, blast_radius=radius, guards=guards, doubts=("Less than half of the top tenth stays.",))
-    told = letters.write_verdict(verdict, mlflow_run="http://mlflow", refused_because=None).system_did
-    assert told[2:] == (radius.sentence, verdict.doubts[0], "Not judged, for want of evidence: AUC, income = high.")
+    told = notices.write_verdict(verdict, mlflow_run="http://mlflow", refused_because=None).system_did
+    assert told[2:] == (radius.sentence, verdict.doubts[0], "Not assessed, for want of evidence: AUC, income = high.")
 
 
 def test_a_verdict_tells_new_data_from_a_new_recipe_and_names_the_shadows():
     parts = Attribution(Interval(0.005, 0.0, 0.01, 0.002), Interval(0.015, 0.01, 0.02, 0.002))
     shadow = replace(VERDICT, challenger_version=5, outcome=Outcome.INCONCLUSIVE, reasons=("It may be chance.",))
     refit = replace(shadow, challenger_version=6, side="renewal")
-    letter = letters.write_verdict(
+    notice = notices.write_verdict(
         replace(VERDICT, attribution=parts), (shadow, refit), mlflow_run="http://mlflow", refused_because=None
     )
-    apart, *others = letter.system_did[2:]
+    apart, *others = notice.system_did[2:]
     assert "newer rows alone bring +0.0050 [" in apart
     assert "the new recipe on the same rows +0.0150 [" in apart
     assert others == [
@@ -203,50 +203,50 @@ def test_a_verdict_tells_new_data_from_a_new_recipe_and_names_the_shadows():
 
 
 def test_a_verdict_that_waits_for_approval_names_the_command():
-    letter = letters.write_verdict(VERDICT, refused_because="It waits for a person.", mlflow_run="")
-    assert ("It waits for a person.",) == letter.you_must
+    notice = notices.write_verdict(VERDICT, refused_because="It waits for a person.", mlflow_run="")
+    assert ("It waits for a person.",) == notice.you_must
 
 
 def test_a_rejection_leaves_the_champion_and_asks_for_nothing():
-    letter = letters.write_verdict(
+    notice = notices.write_verdict(
         replace(VERDICT, outcome=Outcome.REJECT), refused_because="The champion ranks better.", mlflow_run=""
     )
-    assert letter.system_did[0].endswith("left the champion as it is.")
-    assert () == letter.you_must
+    assert notice.system_did[0].endswith("left the champion as it is.")
+    assert () == notice.you_must
 
 
 def test_the_first_challenger_stands_against_the_baselines():
     first = replace(VERDICT, champion_version=None, opponent="baselines")
     assert (
-        "PROMOTE: version 2 against the baselines" == letters.write_verdict(first, refused_because=None, mlflow_run="").headline
+        "PROMOTE: version 2 against the baselines" == notices.write_verdict(first, refused_because=None, mlflow_run="").headline
     )
 
 
 def test_a_metric_without_an_interval_is_in_the_table_and_not_in_the_picture():
-    letter = letters.write_verdict(VERDICT, refused_because=None, mlflow_run="")
-    assert ("Brier score", "0.1", "0.09", "") == letter.moved[1]
-    assert {"AUC": 0.02} == letter.chart
+    notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="")
+    assert ("Brier score", "0.1", "0.09", "") == notice.moved[1]
+    assert {"AUC": 0.02} == notice.chart
 
 
 # What went wrong
 def test_a_blocked_day_says_what_failed_what_is_served_and_how_to_go_on():
-    decision = choose(blocked_because=letters.say_what_failed(VALIDATION))
+    decision = choose(blocked_because=notices.say_what_failed(VALIDATION))
     served = Publication(1, "lapse", BEFORE, 1, 1, "live", 2190, 0.11, 1.0)
-    letter = letters.write_block(RUN, decision, letters.find_rejected(VALIDATION), letters.say_what_is_served(served))
-    assert ("blocked", "BLOCK: nothing of 2017-11-06 was published") == (letter.event, letter.headline)
-    assert "1 expectation failed (amount_cents). Each order says what was paid." in letter.summary
-    assert "Kept the scores of 2017-10-30 (version 1, 2190 rows) online." == letter.system_did[1]
-    assert (("amount_cents", "", "2900 of 2900", "Each order says what was paid."),) == letter.moved
-    assert {"amount_cents": 1.0} == letter.chart
-    assert "clear the failed run of lapse.refresh" in letter.you_must[1]
+    notice = notices.write_block(RUN, decision, notices.find_rejected(VALIDATION), notices.say_what_is_served(served))
+    assert ("blocked", "BLOCK: nothing of 2017-11-06 was published") == (notice.event, notice.headline)
+    assert "1 expectation failed (amount_cents). Each order says what was paid." in notice.summary
+    assert "Kept the scores of 2017-10-30 (version 1, 2190 rows) online." == notice.system_did[1]
+    assert (("amount_cents", "", "2900 of 2900", "Each order says what was paid."),) == notice.moved
+    assert {"amount_cents": 1.0} == notice.chart
+    assert "clear the failed run of lapse.refresh" in notice.you_must[1]
 
 
 def test_refused_scores_show_what_moved():
-    assert CHECK.features[1].column in letters.find_moved(CHECK).chart
+    assert CHECK.features[1].column in notices.find_moved(CHECK).chart
 
 
 def test_before_the_first_publication_nothing_is_served():
-    assert "Nothing is published yet." == letters.say_what_is_served(None)
+    assert "Nothing is published yet." == notices.say_what_is_served(None)
 
 
 @pytest.mark.parametrize(
@@ -254,20 +254,20 @@ def test_before_the_first_publication_nothing_is_served():
     [(("MLflow is down.",), "MLflow is down."), ((), "The task ended without a word; its log in Airflow says more.")],
 )
 def test_a_failure_repeats_what_the_task_said(messages, summary):
-    letter = letters.write_failure(RUN, "score", ("score",), messages)
-    assert ("failure_score", "lapse.score failed at score", summary) == (letter.event, letter.headline, letter.summary)
+    notice = notices.write_failure(RUN, "score", ("score",), messages)
+    assert ("failure_score", "lapse.score failed at score", summary) == (notice.event, notice.headline, notice.summary)
 
 
 # The question
 def write_question():
-    return letters.write_question(QUESTION, VERDICT, mlflow_run="http://run", airflow="http://airflow/dags/lapse.approve")
+    return notices.write_question(QUESTION, VERDICT, mlflow_run="http://run", airflow="http://airflow/dags/lapse.approve")
 
 
 def test_a_question_carries_the_evidence_of_its_verdict():
-    letter = write_question()
-    assert "may version 2 become champion?" == letter.headline
-    assert ("AUC", "0.85", "0.87", "gain +0.0200 [+0.0100, +0.0300]") == letter.moved[0]
-    assert letter.summary.endswith('A person decides, because: promotion.approval = "manual".')
+    notice = write_question()
+    assert "may version 2 become champion?" == notice.headline
+    assert ("AUC", "0.85", "0.87", "gain +0.0200 [+0.0100, +0.0300]") == notice.moved[0]
+    assert notice.summary.endswith('A person decides, because: promotion.approval = "manual".')
 
 
 def test_a_question_says_how_to_answer_and_what_happens_without_an_answer():
@@ -278,16 +278,16 @@ def test_a_question_says_how_to_answer_and_what_happens_without_an_answer():
 
 
 def test_a_verdict_leads_to_the_model_card():
-    letter = letters.write_verdict(VERDICT, refused_because=None, mlflow_run="http://run", model_card="http://card")
-    assert (("MLflow run", "http://run"), ("Model card", "http://card")) == letter.links
+    notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="http://run", model_card="http://card")
+    assert (("MLflow run", "http://run"), ("Model card", "http://card")) == notice.links
 
 
-def test_each_version_is_asked_about_in_a_letter_of_its_own():
+def test_each_version_is_asked_about_in_a_notice_of_its_own():
     assert "question_2" == write_question().event
 
 
 def test_airflow_shows_the_table_of_the_question_in_markdown():
-    shown = letters.show_in_markdown(write_question())
+    shown = notices.show_in_markdown(write_question())
     assert "| AUC | 0.85 | 0.87 | gain +0.0200 [+0.0100, +0.0300] |" in shown
     assert "[Answer in Airflow](http://airflow/dags/lapse.approve) · [MLflow run](http://run)" in shown
 
@@ -309,7 +309,7 @@ def test_airflow_shows_the_table_of_the_question_in_markdown():
     ],
 )
 def test_a_question_says_what_became_of_it(changes, sentence):
-    assert sentence == letters.say_what_became(replace(QUESTION, **changes))
+    assert sentence == notices.say_what_became(replace(QUESTION, **changes))
 
 
 @pytest.mark.parametrize(
@@ -334,6 +334,6 @@ def test_a_question_says_what_became_of_it(changes, sentence):
     ],
 )
 def test_the_end_of_a_question_is_told_as_well(changes, headline, did):
-    letter = letters.write_answer(replace(QUESTION, **changes))
-    assert (headline, "answer_2") == (letter.headline, letter.event)
-    assert did in letter.system_did[0]
+    notice = notices.write_answer(replace(QUESTION, **changes))
+    assert (headline, "answer_2") == (notice.headline, notice.event)
+    assert did in notice.system_did[0]

@@ -1,4 +1,4 @@
-"""Figures as people read them in a letter."""
+"""Figures as people read them in a notice."""
 
 from __future__ import annotations
 

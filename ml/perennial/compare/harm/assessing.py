@@ -19,7 +19,7 @@ class Harm:
     """What a promotion would harm and change.
 
     Attributes:
-        guards: every question, those not judged as well.
+        guards: every question, those not assessed as well.
         blast_radius: None without a champion.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
         vetoes: sentences, each of which stops a promotion.
@@ -31,8 +31,8 @@ class Harm:
     vetoes: tuple[str, ...] = ()
 
 
-def judge_harm(contest: ComparisonInput) -> Harm:
-    """Ask every guard about the challenger against the champion, on the rows that judge; without a champion there is none.
+def assess_harm(contest: ComparisonInput) -> Harm:
+    """Ask every guard about the challenger against the champion, on the rows to compare on; without a champion there is none.
 
     Raises:
         MisalignedScores: somebody's scores do not cover exactly the rows of the labels.

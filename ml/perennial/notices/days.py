@@ -1,17 +1,17 @@
-"""Letters about a day: what was scored and decided, what stopped it, what broke."""
+"""Notices about a day: what was scored and decided, what stopped it, what broke."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perennial.letters.figures import show_number
+from perennial.notices.figures import show_number
 from perennial.records import (
     Choice,
     Decision,
     DriftCheck,
     FeatureDrift,
-    Letter,
+    Notice,
     Publication,
     Realised,
     Run,
@@ -34,7 +34,7 @@ HEADLINES = {
 }
 
 
-def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realised, ...], *, psi_limit: float) -> Letter:
+def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realised, ...], *, psi_limit: float) -> Notice:
     """The mail of a scored day: what moved, and whether that asks for a retraining.
 
     Args:
@@ -44,7 +44,7 @@ def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realis
         (f"AUC of {o.as_of}", "", f"{o.auc.estimate:.3f}", f"[{o.auc.low:.3f}, {o.auc.high:.3f}] on {o.rows} rows")
         for o in realised
     )
-    return Letter(
+    return Notice(
         model=decision.model,
         as_of=decision.as_of,
         event="decision",
@@ -103,7 +103,7 @@ def _what_the_decision_did(decision: Decision, check: DriftCheck) -> tuple[str, 
 
 
 @dataclass(frozen=True)
-class Findings:
+class DayFindings:
     """What speaks against a day: rows of the mail's table, and the picture of them."""
 
     moved: tuple[tuple[str, str, str, str], ...]
@@ -111,9 +111,9 @@ class Findings:
     chart_title: str
 
 
-def write_block(run: Run, decision: Decision, found: Findings, still_served: str) -> Letter:
+def write_block(run: Run, decision: Decision, found: DayFindings, still_served: str) -> Notice:
     """The mail of a stopped day: what was wrong, what analysts still see, and how to go on."""
-    return Letter(
+    return Notice(
         model=run.model,
         as_of=run.as_of,
         event="blocked",
@@ -138,10 +138,10 @@ def say_what_failed(validation: Validation) -> str:
     return f"{counted} failed ({named}). {failures[0].sentence}"
 
 
-def find_rejected(validation: Validation) -> Findings:
+def find_rejected(validation: Validation) -> DayFindings:
     """The failed expectations."""
     failures = validation.failures[:MOST_ROWS]
-    return Findings(
+    return DayFindings(
         moved=tuple(
             (
                 failure.column or failure.rule.replace("_", " "),
@@ -156,9 +156,9 @@ def find_rejected(validation: Validation) -> Findings:
     )
 
 
-def find_moved(check: DriftCheck) -> Findings:
+def find_moved(check: DriftCheck) -> DayFindings:
     """What moved on a day whose scores were refused."""
-    return Findings(list_drift(check), _chart_drift(check), DRIFT_TITLE)
+    return DayFindings(list_drift(check), _chart_drift(check), DRIFT_TITLE)
 
 
 def _chart_drift(check: DriftCheck) -> dict[str, float]:
@@ -167,9 +167,9 @@ def _chart_drift(check: DriftCheck) -> dict[str, float]:
     return {feature.column: round(feature.psi, 4) for feature in movers[:MOST_ROWS]}
 
 
-def write_failure(run: Run, dag: str, failed_tasks: tuple[str, ...], messages: tuple[str, ...]) -> Letter:
+def write_failure(run: Run, dag: str, failed_tasks: tuple[str, ...], messages: tuple[str, ...]) -> Notice:
     """The mail of a run that broke for another reason than its data."""
-    return Letter(
+    return Notice(
         model=run.model,
         as_of=run.as_of,
         event=f"failure_{dag}",

@@ -1,4 +1,4 @@
-"""What was judged out of fold, put side by side, measured and written."""
+"""What was assessed out of fold, put side by side, measured and written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from perennial.metrics import mean_auc, paired_auc_difference
 from perennial.predictor import IDENTITY, Predictor
 from perennial.records import Baseline, Interval, Recipe
 from perennial.train.baselines import PLAIN_LOGISTIC
-from perennial.train.candidates import Candidate, is_booster_ahead, judge_booster, judge_logistic, write_candidate
-from perennial.train.rows import FoldRows, Rows
+from perennial.train.candidates import Candidate, assess_booster, assess_logistic, is_booster_ahead, write_candidate
+from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.search import Searched
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Assessed:
     """The challenger with its recipe, and what stood beside it on the same out-of-fold rows.
 
     Attributes:
@@ -33,28 +33,30 @@ class Judged:
 
     @property
     def named(self) -> dict[str, Candidate]:
-        """What was judged, under the names of its metrics."""
+        """What was assessed, under the names of its metrics."""
         known = {"booster": self.booster, "logistic": self.logistic, "recency": self.recency}
         return {name: candidate for name, candidate in known.items() if candidate is not None}
 
 
 def choose_challenger(
     searched: Searched, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, confidence: float
-) -> Judged:
+) -> Assessed:
     """The booster, or logistic regression where the booster is not ahead of it."""
-    booster, logistic = judge_booster(searched.best, folds, seed), judge_logistic(folds)
+    booster, logistic = assess_booster(searched.best, folds, seed), assess_logistic(folds)
     if is_booster_ahead(booster, logistic, confidence):
-        return Judged(booster, searched.best.recipe, booster, logistic, recency)
-    return Judged(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
+        return Assessed(booster, searched.best.recipe, booster, logistic, recency)
+    return Assessed(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
 
 
-def keep_recipe(recipe: Recipe, searched: Searched | None, folds: Sequence[FoldRows], *, recency: Candidate, seed: int) -> Judged:
+def keep_recipe(
+    recipe: Recipe, searched: Searched | None, folds: Sequence[FoldRows], *, recency: Candidate, seed: int
+) -> Assessed:
     """The challenger is this very recipe, whatever else is ahead; without `searched` it is a logistic regression."""
-    logistic = judge_logistic(folds)
+    logistic = assess_logistic(folds)
     if searched is None:
-        return Judged(judge_logistic(folds, float(recipe.parameters["C"])), recipe, None, logistic, recency)
-    booster = judge_booster(searched.best, folds, seed)
-    return Judged(booster, recipe, booster, logistic, recency)
+        return Assessed(assess_logistic(folds, float(recipe.parameters["C"])), recipe, None, logistic, recency)
+    booster = assess_booster(searched.best, folds, seed)
+    return Assessed(booster, recipe, booster, logistic, recency)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,37 +68,37 @@ class Written:
     baselines: Mapping[str, Baseline]
 
 
-def write_all(judged: Judged, rows: Rows, golden: pd.DataFrame, folder: Path) -> Written:
+def write_all(assessed: Assessed, rows: TrainingRows, golden: pd.DataFrame, folder: Path) -> Written:
     """Fit and write challenger/, logistic/ and recency/, each a predictor in a folder of its own.
 
     The baselines are plain: a logistic regression states probabilities by itself, and a calibrated one is what the
     challenger becomes where it wins.
     """
-    challenger, manifest = write_candidate(judged.challenger, rows, golden, folder / "challenger")
+    challenger, manifest = write_candidate(assessed.challenger, rows, golden, folder / "challenger")
     baselines = {
-        "logistic": _write_baseline(judged.logistic, rows, golden, folder / "logistic"),
-        "recency": _write_baseline(judged.recency, rows, golden, folder / "recency"),
+        "logistic": _write_baseline(assessed.logistic, rows, golden, folder / "logistic"),
+        "recency": _write_baseline(assessed.recency, rows, golden, folder / "recency"),
     }
     return Written(challenger, manifest, baselines)
 
 
-def _write_baseline(candidate: Candidate, rows: Rows, golden: pd.DataFrame, folder: Path) -> Baseline:
+def _write_baseline(candidate: Candidate, rows: TrainingRows, golden: pd.DataFrame, folder: Path) -> Baseline:
     predictor, manifest = write_candidate(replace(candidate, calibrator=IDENTITY), rows, golden, folder)
     names = predictor.contract.names
     return Baseline(folder, manifest, names[0] if folder.name == "recency" else None, candidate.metrics)
 
 
-def measure_out_of_fold(judged: Judged) -> dict[str, float]:
-    """The challenger's own metrics, and those of all that were judged under their names."""
-    each = {f"{name}_{metric}": value for name, one in judged.named.items() for metric, value in one.metrics.items()}
-    return {**judged.challenger.metrics, **each}
+def measure_out_of_fold(assessed: Assessed) -> dict[str, float]:
+    """The challenger's own metrics, and those of all that were assessed under their names."""
+    each = {f"{name}_{metric}": value for name, one in assessed.named.items() for metric, value in one.metrics.items()}
+    return {**assessed.challenger.metrics, **each}
 
 
-def measure_fold(judged: Judged, fold: FoldRows, number: int) -> dict[str, float]:
+def measure_fold(assessed: Assessed, fold: FoldRows, number: int) -> dict[str, float]:
     """One row for a fold: its size, and what each candidate achieved there."""
     rows = fold.validation.index
-    labels = judged.challenger.labels.loc[rows]
-    everybody = {"challenger": judged.challenger, **judged.named}
+    labels = assessed.challenger.labels.loc[rows]
+    everybody = {"challenger": assessed.challenger, **assessed.named}
     aucs = {f"{name}_auc": mean_auc(candidate.scores.loc[rows], labels) for name, candidate in everybody.items()}
     sizes = {"training_rows": float(len(fold.training.labels)), "validation_rows": float(len(rows))}
     return {"fold": float(number), **sizes, **aucs}

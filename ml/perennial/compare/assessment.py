@@ -1,4 +1,4 @@
-"""What a judgement is, and the sentences that both sides use."""
+"""What a assessment is, and the sentences that both sides use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from perennial.records import Interval, Look, Outcome
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """An outcome with the sentence that decided and those that stand beside it; `looks` are all at this pair so far."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
-    judged_again_on: date | None = None
+    compared_again_on: date | None = None
     looks: tuple[Look, ...] = ()
 
 
@@ -24,17 +24,17 @@ def say_gain(gain: Interval, unit: str) -> str:
     return f"{gain.estimate:+.4f} {unit} [{gain.low:+.4f}, {gain.high:+.4f}]"
 
 
-def refuse_without_account(contest: ComparisonInput) -> Judgement:
+def refuse_without_account(contest: ComparisonInput) -> Assessment:
     """No error may be spent, so nothing is tested."""
     until = f" until {contest.account_frees_on}" if contest.account_frees_on else ""
     sentence = f"The account of false promotions is empty{until}: the budget of the last 365 days is drawn."
-    return Judgement(Outcome.INCONCLUSIVE, (sentence,), contest.account_frees_on)
+    return Assessment(Outcome.INCONCLUSIVE, (sentence,), contest.account_frees_on)
 
 
-def refuse_few_entities(positive_entities: int, fewest: int) -> Judgement:
+def refuse_few_entities(positive_entities: int, fewest: int) -> Assessment:
     """Too few independent positives for any decision."""
     sentence = f"Only {positive_entities} different entities carry a positive label, and {fewest} are the fewest to decide on."
-    return Judgement(Outcome.INCONCLUSIVE, (sentence,))
+    return Assessment(Outcome.INCONCLUSIVE, (sentence,))
 
 
 def next_look_on(contest: ComparisonInput) -> date | None:

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from perennial.compare.assessment import Assessment
 from perennial.compare.baselines import object_to_baselines, praise_baselines
 from perennial.compare.contest import LOGISTIC, ComparisonInput
-from perennial.compare.harm import Harm, judge_harm
-from perennial.compare.judging import Judgement
+from perennial.compare.harm import Harm, assess_harm
 from perennial.compare.measures import AUC, compare_baselines, compare_metrics, compare_segments
-from perennial.compare.renewal import judge_renewal
-from perennial.compare.rows import check_rows, judged_again_on, needed_as_ofs
-from perennial.compare.superiority import judge_superiority
+from perennial.compare.renewal import assess_renewal
+from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
+from perennial.compare.superiority import assess_superiority
 from perennial.metrics import paired_auc_difference
 from perennial.records import Attribution, MetricComparison, Outcome, SegmentComparison, Verdict
 
@@ -36,11 +36,11 @@ def compare(contest: ComparisonInput) -> Verdict:
     if len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
     metrics, baselines, segments = compare_metrics(contest), compare_baselines(contest), compare_segments(contest)
-    harm = judge_harm(contest)
-    judgement = _judge(contest, metrics, baselines, harm)
-    judgement = replace(judgement, reasons=(*judgement.reasons, *_mention_unjudged(segments)))
+    harm = assess_harm(contest)
+    assessment = _assess(contest, metrics, baselines, harm)
+    assessment = replace(assessment, reasons=(*assessment.reasons, *_mention_unassessed(segments)))
     return replace(
-        _open_verdict(contest, judgement, unseen),
+        _open_verdict(contest, assessment, unseen),
         metrics=metrics,
         baselines=baselines,
         segments=segments,
@@ -51,42 +51,42 @@ def compare(contest: ComparisonInput) -> Verdict:
     )
 
 
-def _judge(
+def _assess(
     contest: ComparisonInput, metrics: tuple[MetricComparison, ...], baselines: tuple[MetricComparison, ...], harm: Harm
-) -> Judgement:
+) -> Assessment:
     is_logistic = contest.challenger.algorithm == LOGISTIC
     objections = object_to_baselines(baselines, is_logistic=is_logistic)
     if contest.champion is None:
-        judgement = _judge_first(contest, objections)
+        assessment = _assess_first(contest, objections)
     else:
-        judgement = _judge_against_champion(contest, metrics, harm)
-        judgement = _object(judgement, objections)
+        assessment = _assess_against_champion(contest, metrics, harm)
+        assessment = _object(assessment, objections)
     praise = () if objections else (praise_baselines(baselines, is_logistic=is_logistic),)
-    return _hold_for_history(contest, replace(judgement, reasons=(*judgement.reasons, *praise)))
+    return _hold_for_history(contest, replace(assessment, reasons=(*assessment.reasons, *praise)))
 
 
-def _judge_first(contest: ComparisonInput, objections: tuple[str, ...]) -> Judgement:
+def _assess_first(contest: ComparisonInput, objections: tuple[str, ...]) -> Assessment:
     if objections:
-        return Judgement(Outcome.REJECT, (*objections, "There is no champion yet, and this is not fit to be the first."))
-    return Judgement(Outcome.PROMOTE, (f"Version {contest.challenger.version} is fit to be the first champion.",))
+        return Assessment(Outcome.REJECT, (*objections, "There is no champion yet, and this is not fit to be the first."))
+    return Assessment(Outcome.PROMOTE, (f"Version {contest.challenger.version} is fit to be the first champion.",))
 
 
-def _judge_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Judgement:
+def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:
     auc = next(metric for metric in metrics if metric.metric == AUC)
     assert auc.gain is not None
     assert auc.champion is not None
     floor = contest.model.promotion.min_gain * auc.champion
-    judgement = judge_renewal(contest) if contest.side == "renewal" else judge_superiority(contest, auc.gain, floor)
-    if not (harm.vetoes and judgement.looks):  # without a look nothing is decided, not even against it
-        return judgement
-    return replace(judgement, outcome=Outcome.REJECT, reasons=(*harm.vetoes, *judgement.reasons), judged_again_on=None)
+    assessment = assess_renewal(contest) if contest.side == "renewal" else assess_superiority(contest, auc.gain, floor)
+    if not (harm.vetoes and assessment.looks):  # without a look nothing is decided, not even against it
+        return assessment
+    return replace(assessment, outcome=Outcome.REJECT, reasons=(*harm.vetoes, *assessment.reasons), compared_again_on=None)
 
 
-def _object(judgement: Judgement, objections: tuple[str, ...]) -> Judgement:
+def _object(assessment: Assessment, objections: tuple[str, ...]) -> Assessment:
     """What a baseline does as well is not promoted yet, however much it gains on the champion."""
-    if judgement.outcome is Outcome.PROMOTE and objections:
-        return replace(judgement, outcome=Outcome.INCONCLUSIVE, reasons=(*objections, *judgement.reasons))
-    return replace(judgement, reasons=(*judgement.reasons, *objections))
+    if assessment.outcome is Outcome.PROMOTE and objections:
+        return replace(assessment, outcome=Outcome.INCONCLUSIVE, reasons=(*objections, *assessment.reasons))
+    return replace(assessment, reasons=(*assessment.reasons, *objections))
 
 
 def _attribute(contest: ComparisonInput) -> Attribution | None:
@@ -100,34 +100,34 @@ def _attribute(contest: ComparisonInput) -> Attribution | None:
     )
 
 
-def _hold_for_history(contest: ComparisonInput, judgement: Judgement) -> Judgement:
+def _hold_for_history(contest: ComparisonInput, assessment: Assessment) -> Assessment:
     """Too short a history promotes nothing and rejects nothing: the next weeks bring one as_of each."""
     found, wanted = len(contest.challenger.training_as_ofs), contest.model.training.min_as_ofs
     if found >= wanted:
-        return judgement
+        return assessment
     again_on = contest.as_of + timedelta(days=7 * (wanted - found))
     sentence = f"It was trained on {found} as_ofs, and {wanted} are the fewest to promote on: there are enough from {again_on}."
-    return replace(judgement, outcome=Outcome.INCONCLUSIVE, reasons=(sentence, *judgement.reasons), judged_again_on=again_on)
+    return replace(assessment, outcome=Outcome.INCONCLUSIVE, reasons=(sentence, *assessment.reasons), compared_again_on=again_on)
 
 
 def _postpone(contest: ComparisonInput, unseen: tuple[date, ...]) -> Verdict:
-    again_on = judged_again_on(contest)
+    again_on = compared_again_on(contest)
     when = "" if again_on is None else f": there are enough from {again_on}"
     newest = max(contestant.newest_as_of for contestant in contest.contestants)
     sentence = (
         f"{len(unseen)} as_ofs with labels lie {contest.model.embargo.days} days or more after {newest}, the last that "
-        f"either was trained on, and {needed_as_ofs(contest)} are the fewest to judge on{when}."
+        f"either was trained on, and {needed_as_ofs(contest)} are the fewest to compare on{when}."
     )
-    return _open_verdict(contest, Judgement(Outcome.INCONCLUSIVE, (sentence,), again_on), unseen)
+    return _open_verdict(contest, Assessment(Outcome.INCONCLUSIVE, (sentence,), again_on), unseen)
 
 
-def _open_verdict(contest: ComparisonInput, judgement: Judgement, unseen: tuple[date, ...]) -> Verdict:
+def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tuple[date, ...]) -> Verdict:
     """The verdict but for its figures."""
     labels = contest.labels[contest.labels.index.get_level_values("as_of").isin(pd.to_datetime(list(unseen)))]
     return Verdict(
         model=contest.model.name,
         as_of=contest.as_of,
-        outcome=judgement.outcome,
+        outcome=assessment.outcome,
         challenger_version=contest.challenger.version,
         champion_version=None if contest.champion is None else contest.champion.version,
         opponent="baselines" if contest.champion is None else "champion",
@@ -138,17 +138,17 @@ def _open_verdict(contest: ComparisonInput, judgement: Judgement, unseen: tuple[
         baselines=(),
         segments=(),
         knowledge_lag_days=contest.knowledge_lag_days,
-        reasons=(*judgement.reasons, *_mention_time(contest)),
-        judged_again_on=judgement.judged_again_on,
+        reasons=(*assessment.reasons, *_mention_time(contest)),
+        compared_again_on=assessment.compared_again_on,
         side="first" if contest.champion is None else contest.side,
         alpha=None if contest.test is None else contest.test.alpha,
-        looks=judgement.looks,
+        looks=assessment.looks,
     )
 
 
-def _mention_unjudged(segments: tuple[SegmentComparison, ...]) -> tuple[str, ...]:
-    unjudged = sum(not segment.is_judged for segment in segments)
-    return (f"{unjudged} of {len(segments)} segments hold too few positives to be judged.",) if unjudged else ()
+def _mention_unassessed(segments: tuple[SegmentComparison, ...]) -> tuple[str, ...]:
+    unassessed = sum(not segment.is_assessed for segment in segments)
+    return (f"{unassessed} of {len(segments)} segments hold too few positives to be assessed.",) if unassessed else ()
 
 
 def _mention_time(contest: ComparisonInput) -> tuple[str, ...]:
@@ -160,6 +160,6 @@ def _mention_time(contest: ComparisonInput) -> tuple[str, ...]:
     if mature_on is None:
         return (lag,)
     return (
-        f"The labels of the shifted rows mature from {mature_on}: until then nothing can learn them or be judged on them.",
+        f"The labels of the shifted rows mature from {mature_on}: until then nothing can learn them or be assessed on them.",
         lag,
     )

@@ -8,7 +8,7 @@ from datetime import date
 
 
 @dataclass(frozen=True)
-class Letter:
+class Notice:
     """A mail to write: the facts, not the layout. One per (model, as_of, event).
 
     Attributes:

@@ -1,6 +1,6 @@
-"""What people are told: records in, a `Letter` out. Facts and advice only; the layout belongs to `stores.mail`."""
+"""What people are told: records in, a `Notice` out. Facts and advice only; the layout belongs to `stores.mail`."""
 
-from perennial.letters.champions import (
+from perennial.notices.champions import (
     say_what_became,
     show_in_markdown,
     write_alias,
@@ -8,9 +8,9 @@ from perennial.letters.champions import (
     write_question,
     write_verdict,
 )
-from perennial.letters.days import (
+from perennial.notices.days import (
     HEADLINES,
-    Findings,
+    DayFindings,
     find_moved,
     find_rejected,
     list_drift,
@@ -23,7 +23,7 @@ from perennial.letters.days import (
 
 __all__ = [
     "HEADLINES",
-    "Findings",
+    "DayFindings",
     "find_moved",
     "find_rejected",
     "list_drift",

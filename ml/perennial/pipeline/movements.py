@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from perennial import letters
+from perennial import notices
 from perennial import promote as protocol
 from perennial.errors import NotPromoted, PromotionRefused
 from perennial.pipeline import approving
 from perennial.pipeline.carding import card_address, write_cards
-from perennial.pipeline.champion import open_throne
+from perennial.pipeline.champion import open_promotion
 from perennial.pipeline.opening import Stores, recorded
-from perennial.records import Evaluation, Move, Promotion, Question, Run
+from perennial.records import ApprovalQuestion, Evaluation, Move, Promotion, Run
 from perennial.stores import ledger
 
 
 @recorded
-def promote(stores: Stores, run: Run) -> Promotion | Question:
+def promote(stores: Stores, run: Run) -> Promotion | ApprovalQuestion:
     """Make the best challenger of the day champion when its verdict allows it, or ask a person; the owner is told either way.
 
     Raises:
@@ -38,7 +38,7 @@ def promote(stores: Stores, run: Run) -> Promotion | Question:
     try:
         if not is_done and protocol.must_ask(evaluation, model.promotion.approval):
             return approving.ask(stores, run, evaluation, because)
-        promotion = protocol.promote(open_throne(stores, run), choose)
+        promotion = protocol.promote(open_promotion(stores, run), choose)
     except (NotPromoted, PromotionRefused) as refusal:
         _post_verdict(stores, run, evaluations, evaluation, refused_because=str(refusal))
         raise
@@ -57,9 +57,9 @@ def _post_verdict(
         challenger = ledger.get_version(session, run.model, chosen.verdict.challenger_version)
     address = stores.registry.run_url(challenger.mlflow_run_id)
     card = card_address(stores, run.model, challenger.version)
-    letter = letters.write_verdict(chosen.verdict, others, mlflow_run=address, model_card=card, refused_because=refused_because)
+    notice = notices.write_verdict(chosen.verdict, others, mlflow_run=address, model_card=card, refused_because=refused_because)
     with stores.warehouse.transaction() as session:
-        ledger.put_letter(session, run, letter, stores.declaration(run.model).model.owner)
+        ledger.put_notice(session, run, notice, stores.declaration(run.model).model.owner)
 
 
 @recorded
@@ -69,6 +69,6 @@ def rollback(stores: Stores, run: Run, *, to: int | None = None) -> Promotion:
     Raises:
         NothingToRollBackTo: there is no former champion, or `to` is the champion already.
     """
-    promotion = protocol.roll_back(open_throne(stores, run), run.model, to=to)
+    promotion = protocol.roll_back(open_promotion(stores, run), run.model, to=to)
     write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion

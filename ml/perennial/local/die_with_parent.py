@@ -1,6 +1,6 @@
-"""Runs a command on a leash: it gets a signal when its parent dies. A script of its own, imported by nobody.
+"""Runs a command that gets a signal when its parent dies. A script of its own, imported by nobody.
 
-`python -I -S leash.py PARENT SIGNAL USER SESSION COMMAND...`: PARENT is the pid that must still be the parent, USER is
+`python -I -S die_with_parent.py PARENT SIGNAL USER SESSION COMMAND...`: PARENT is the pid that must still be the parent, USER is
 `-` or the user id to become, SESSION is `new` or `same`. PostgreSQL refuses to run as root, so root becomes USER and
 keeps one right, to pass directories that are closed to others (capabilities(7), "Ambient").
 """
@@ -31,13 +31,13 @@ def become(user: int) -> None:
 
 
 def run(parent: int, number: int, user: str, session: str, command: list[str]) -> None:
-    """Replace this process by the command; the kernel forgets the leash when the user changes, so it comes last."""
+    """Replace this process by the command; the kernel forgets the wish when the user changes, so it comes last."""
     if session == "new":
         os.setsid()
     if user != "-":
         become(int(user))
     libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the leash was on
+    if os.getppid() != parent:  # it died before the kernel was told
         sys.exit(128 + signal.SIGTERM)
     os.execvp(command[0], command)  # noqa: S606 - the command comes from perennial.local alone
 

@@ -14,13 +14,13 @@ NEXT_DAY, LATER_DAY = FIRST_DAY + timedelta(days=7), FIRST_DAY + timedelta(days=
 
 
 @dataclass(frozen=True)
-class Arena:
+class Contenders:
     """The small world with a champion, and challengers that are copies of it under numbers of their own."""
 
     world: World
     champion: int
 
-    def judge(self, day: date | None = None, *, champion: int | None = None, outcome: Outcome = Outcome.PROMOTE) -> Evaluation:
+    def assess(self, day: date | None = None, *, champion: int | None = None, outcome: Outcome = Outcome.PROMOTE) -> Evaluation:
         """Register a challenger and record a verdict on it."""
         run = self.world.run(day or NEXT_DAY)
         version = self._register(run)
