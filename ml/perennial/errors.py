@@ -30,6 +30,10 @@ class ConfigError(PermanentError):
     """A model file, a suite, an SQL file or a setting is missing or wrong."""
 
 
+class ExtraMissing(ConfigError):
+    """A command wants an extra of the package that is not installed."""
+
+
 class NoHome(ConfigError):
     """There is no folder with models/, sql/ and expectations/ where one was looked for."""
 

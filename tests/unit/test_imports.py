@@ -8,6 +8,9 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
+from perennial.config import require_extra
+from perennial.config.extras import MODULES
+from perennial.errors import ExtraMissing
 from tests.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -37,8 +40,20 @@ def normalise(distribution):
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def read_names(requirements):
+    return [normalise(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in requirements]
+
+
 def read_distributions():
-    return [normalise(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in PROJECT["dependencies"]]
+    return read_names([*PROJECT["dependencies"], *read_extra("local"), *read_extra("demo")])
+
+
+def read_extra(extra):
+    """The requirements of an extra; one that stands on another of ours holds its requirements, too."""
+    stated = PROJECT["optional-dependencies"][extra]
+    others = [name for requirement in stated for name in re.findall(r"^perennial\[(\w+)\]$", requirement)]
+    own = [requirement for requirement in stated if not requirement.startswith("perennial[")]
+    return [requirement for name in others for requirement in read_extra(name)] + own
 
 
 def find_modules(distribution):
@@ -59,3 +74,41 @@ def test_all_direct_dependencies_load_into_one_process(tmp_path, monkeypatch):
     command = [sys.executable, "-W", "default", "-c", LOAD_ALL, *modules]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("extra", sorted(MODULES))
+def test_an_extra_is_known_by_the_modules_that_it_brings(extra):
+    brought = {module for distribution in read_names(read_extra(extra)) for module in find_modules(distribution)}
+    assert set(MODULES[extra]) == brought & set(MODULES[extra])
+    assert len(MODULES[extra]) == len(read_extra(extra))
+
+
+@pytest.mark.parametrize("extra", sorted(MODULES))
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(extra, monkeypatch):
+    monkeypatch.setitem(MODULES, extra, ("no_such_module",))
+    with pytest.raises(ExtraMissing, match=rf"^`perennial go` needs the extra '{extra}'.*no_such_module.*'perennial\[{extra}\]'"):
+        require_extra(extra, "`perennial go`")
+
+
+def test_the_command_helps_without_any_extra_and_without_heavy_libraries(tmp_path):
+    """In an interpreter that finds no module of an extra: the same as an environment without them."""
+    hidden = {module for modules in MODULES.values() for module in modules}
+    heavy = ["pandas", "sklearn", "mlflow", "optuna", "xgboost", "lightgbm", "great_expectations", "evidently", "airflow"]
+    script = f"""
+import importlib.abc, sys
+class Hide(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(hidden)}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Hide())
+sys.argv = ["perennial", "--help"]
+from perennial.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+assert not [name for name in {heavy} if name in sys.modules]
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bootstrap" in done.stdout

@@ -9,7 +9,7 @@ import typer
 
 from perennial import local
 from perennial.cli.edge import FAULT, AsJson, app, build_run, find_settings, open_stores, read_today, show_table
-from perennial.config import Settings, model_names
+from perennial.config import Settings, model_names, require_extra
 from perennial.config.smtp import read_smtp
 from perennial.errors import PerennialError
 from perennial.records import Run
@@ -20,6 +20,7 @@ PANEL = "Embedded stack"
 @app.command(rich_help_panel=PANEL)
 def up() -> None:
     """Start PostgreSQL, MLflow, Airflow and a mail sink on this machine, and stay until `perennial down`."""
+    require_extra("local", "`perennial up`")
     smtp = read_smtp() if os.environ.get("PERENNIAL_SMTP_HOST") else None
     stack = local.Stack(local.find_var(), mail_server=smtp)
     started = stack.up(typer.echo)
@@ -92,6 +93,7 @@ def demo(
     ] = False,
 ) -> None:
     """Live seven weeks of real purchases through Airflow, with two planted events."""
+    require_extra("demo", "`perennial demo`")
     from perennial.demo import run_demo  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
 
     raise typer.Exit(run_demo(local.find_var() / "demo", exit_at_end=exit_at_end))

@@ -1,5 +1,6 @@
 """Checked, frozen configuration: what a model is, and where things are."""
 
+from perennial.config.extras import require_extra
 from perennial.config.loading import load_declaration, load_model, model_names
 from perennial.config.model import Declaration, Model, Source
 from perennial.config.settings import PLATFORM_SQL, Settings, find_artifacts, find_home, read_code_version
@@ -18,4 +19,5 @@ __all__ = [
     "load_model",
     "model_names",
     "read_code_version",
+    "require_extra",
 ]

