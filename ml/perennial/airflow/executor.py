@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+from typing import Any
 
 from airflow.executors.local_executor import LocalExecutor
 
@@ -17,8 +19,14 @@ class SharingExecutor(LocalExecutor):
     240 of 420 MB, measured.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call] # Airflow's
+        # Before the scheduler's first heartbeat: whoever waits for its health then waits for the libraries too. The
+        # api-server makes an executor as well, when it is asked for the log of a task that runs; it needs none of them.
+        if "scheduler" in sys.argv:
+            preload()
+
     def start(self) -> None:
-        """Load, then fork the workers; what was loaded before stays out of collections for as long as the scheduler lives."""
-        preload()
+        """Fork the workers; what was loaded before stays out of collections for as long as the scheduler lives."""
         super().start()
         gc.freeze()

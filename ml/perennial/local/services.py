@@ -123,7 +123,7 @@ def write_login(addresses: Addresses) -> None:
 
 
 def airflow_command(*arguments: str) -> tuple[str, ...]:
-    """The command `airflow` of this environment."""
+    """The command `airflow` of this environment, in the words that `perennial.airflow.executor` looks for in `sys.argv`."""
     return python_command("airflow", *arguments)
 
 
