@@ -8,7 +8,7 @@ Every function takes the open stores and one `Run`, does its stage for (model, a
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily` first, then `learning`, `comparing` and `promoting`; `champion` loads what serves, `contests` keeps who is under
+Read `daily` first, then `learning`, `comparing` and `movements`; `champion` loads what serves, `contests` keeps who is under
 test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
 finds the days that can teach.
 """
