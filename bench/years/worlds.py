@@ -16,13 +16,14 @@ from paths import ROOT
 from perennial.compare import TestPlan
 from perennial.compare.account import count_drift_retrainings, size_draw
 from perennial.compare.looks import take_look
+from perennial.compare.superiority import find_floor
 from perennial.config import load_model
 from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 CHAMPION_AUC = 0.80
-FLOOR = MODEL.promotion.min_gain * CHAMPION_AUC
+FLOOR = find_floor(MODEL.promotion.min_gain, CHAMPION_AUC)
 OVERLAP = (1.0, 0.48, 0.25, 0.10)  # correlation between as_ofs so many weeks apart
 FIRST = MODEL.training.holdout_as_ofs
 FINAL = FIRST + MODEL.promotion.shadow_looks - 1
@@ -86,7 +87,7 @@ def make_gain(as_ofs: int) -> DailyGain:
     plain = np.linalg.solve(np.linalg.cholesky(drawn.T @ drawn), drawn.T).T
     influence = np.sqrt((ENTITIES - 1) / ENTITIES) * plain @ np.linalg.cholesky(correlate(as_ofs)).T
     days = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(as_ofs))
-    return DailyGain(days, np.zeros(as_ofs), influence, POSITIVES)
+    return DailyGain(days, np.zeros(as_ofs), influence, POSITIVES, ENTITIES - POSITIVES)
 
 
 def draw_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:

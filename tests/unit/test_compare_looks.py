@@ -31,7 +31,7 @@ def make_gain(covariance, *, gain=0.0, entities=4000):
     plain = np.linalg.solve(np.linalg.cholesky(drawn.T @ drawn), drawn.T).T
     influence = np.sqrt((entities - 1) / entities) * plain @ np.linalg.cholesky(covariance).T
     days = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(as_ofs))
-    return DailyGain(days, np.full(as_ofs, gain), influence, 500)
+    return DailyGain(days, np.full(as_ofs, gain), influence, 500, 2_000)
 
 
 def take_looks(gain, counts, plan=PLAN):
@@ -122,7 +122,7 @@ def test_as_ofs_that_cancel_each_other_leave_something_to_spend_for_the_looks_to
 
 def test_predictors_that_rank_alike_are_looked_at_and_never_win():
     gain = make_gain(correlate())
-    alike = DailyGain(gain.as_ofs, np.zeros(8), np.zeros_like(gain.influence), 500)
+    alike = DailyGain(gain.as_ofs, np.zeros(8), np.zeros_like(gain.influence), 500, 2_000)
     looks = take_looks(alike, (4, 5, 8))
     assert [look.lower for look in looks] == [0.0, 0.0, 0.0]
     assert not is_won(looks[-1].lower, looks[-1].estimate, 0.0)
@@ -132,7 +132,7 @@ def test_a_look_after_one_without_any_error_is_a_first_look():
     gain = make_gain(correlate(5))
     influence = gain.influence.copy()
     influence[:, :4] = 0
-    looks = take_looks(DailyGain(gain.as_ofs, gain.gains, influence, 500), (4, 5))
+    looks = take_looks(DailyGain(gain.as_ofs, gain.gains, influence, 500, 2_000), (4, 5))
     assert np.isfinite(looks[-1].boundary)
     assert looks[-1].boundary > norm.isf(ALPHA)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from perennial.compare import ComparisonInput, Contestant, TestPlan, compare, unseen_as_ofs
+from perennial.compare.superiority import find_floor
 from perennial.config import load_model
 from perennial.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
 from perennial.records import Outcome, dump_json
@@ -92,7 +93,7 @@ def test_a_gain_that_one_week_would_believe_is_not_enough_for_one_look_of_many()
 def test_a_sure_gain_below_the_floor_that_may_still_reach_it_is_inconclusive():
     contest = make_contest()
     gain = compare(contest).metric("auc")
-    floor = (gain.gain.estimate + gain.gain.high) / 2 / gain.champion
+    floor = (gain.gain.estimate + gain.gain.high) / 2 / min(gain.champion, 5 * (1 - gain.champion))
     verdict = compare(replace(contest, model=promotion(min_gain=floor)))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "is above 0, but below the floor" in verdict.reasons[0]
@@ -182,7 +183,7 @@ def test_a_segment_with_few_positives_is_listed_but_not_assessed():
     assert any("1 of 2 segments hold too few positives" in reason for reason in verdict.reasons)
 
 
-def test_many_positives_of_few_entities_do_not_make_a_assessed_segment():
+def test_many_positives_of_few_entities_do_not_make_an_assessed_segment():
     contest = make_contest()
     is_small = contest.labels.index.get_level_values("entity_id") < 25
     labels = contest.labels.where(~is_small, 1)
@@ -197,12 +198,25 @@ def test_an_empty_account_of_errors_tests_nothing_and_names_the_day():
     assert verdict.reasons[0].startswith("The account of false promotions is empty until 2018-01-08")
 
 
-def test_fewer_than_thirty_positive_entities_decide_nothing():
+@pytest.mark.parametrize(("label", "others"), [("positive", 0), ("negative", 1)])
+def test_fewer_than_thirty_entities_of_one_class_decide_nothing(label, others):
     contest = make_contest()
-    few = contest.labels.where(contest.labels.index.get_level_values("entity_id") < 25, 0)
+    is_early = contest.labels.index.get_level_values("entity_id") < 29
+    few = pd.Series(np.where(is_early, 1 - others, others), contest.labels.index)
     verdict = compare(replace(contest, labels=few))
     assert (verdict.outcome, verdict.looks) == (Outcome.INCONCLUSIVE, ())
-    assert "30 are the fewest to decide on" in verdict.reasons[0]
+    assert f"Only 29 different entities carry a {label} label, and 30 are the fewest to decide on." == verdict.reasons[0]
+
+
+def test_thirty_entities_of_the_rarer_class_are_enough():
+    contest = make_contest()
+    few = pd.Series(np.where(contest.labels.index.get_level_values("entity_id") < 30, 0, 1), contest.labels.index)
+    assert len(compare(replace(contest, labels=few)).looks) == 1
+
+
+@pytest.mark.parametrize(("auc", "floor"), [(0.5, 0.005), (0.8, 0.008), (0.86, 0.007), (0.98, 0.001), (1.0, 0.0)])
+def test_the_floor_asks_for_a_share_of_the_auc_and_never_for_much_of_what_is_left(auc, floor):
+    assert find_floor(0.01, auc) == pytest.approx(floor)
 
 
 def test_the_same_rows_are_looked_at_once():

@@ -1,4 +1,4 @@
-"""What a assessment is, and the sentences that both sides use."""
+"""What an assessment is, and the sentences that both sides use."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def refuse_without_account(contest: ComparisonInput) -> Assessment:
     return Assessment(Outcome.INCONCLUSIVE, (sentence,), contest.account_frees_on)
 
 
-def refuse_few_entities(positive_entities: int, fewest: int) -> Assessment:
-    """Too few independent positives for any decision."""
-    sentence = f"Only {positive_entities} different entities carry a positive label, and {fewest} are the fewest to decide on."
+def refuse_few_entities(label: str, found: int, fewest: int) -> Assessment:
+    """Too few independent entities of one class for any decision."""
+    sentence = f"Only {found} different entities carry a {label} label, and {fewest} are the fewest to decide on."
     return Assessment(Outcome.INCONCLUSIVE, (sentence,))
 
 

@@ -16,7 +16,17 @@ from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain, paired_auc_by_day
 from perennial.records import Interval, Look, Outcome
 
-FEWEST_POSITIVE_ENTITIES = 30  # below that the normal law of an AUC difference is a guess
+LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
+FEWEST_ENTITIES = 30  # of either class: below that the normal law of an AUC difference is a guess
+
+
+def find_floor(min_gain: float, champion_auc: float) -> float:
+    """The smallest gain in AUC worth a promotion: relative to the AUC, but never much of what is left to gain.
+
+    Worked example (min_gain .01): .0080 at an AUC of .80, .0070 at .86, and .0010 at .98, where a relative .0098 would ask for
+    half of all that is wrong.
+    """
+    return min(min_gain * champion_auc, LEFT_WEIGHT * min_gain * (1 - champion_auc))
 
 
 def assess_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Assessment:
@@ -38,8 +48,9 @@ def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Assessment:
     """
     assert contest.champion is not None
     daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
-    if daily.positive_entities < FEWEST_POSITIVE_ENTITIES:
-        return refuse_few_entities(daily.positive_entities, FEWEST_POSITIVE_ENTITIES)
+    for label, found in (("positive", daily.positive_entities), ("negative", daily.negative_entities)):
+        if found < FEWEST_ENTITIES:
+            return refuse_few_entities(label, found, FEWEST_ENTITIES)
     if contest.test is None:
         return refuse_without_account(contest)
     return look_again(daily, contest.former, contest.test)

@@ -14,7 +14,7 @@ from perennial.compare.harm import Harm, assess_harm
 from perennial.compare.measures import AUC, compare_baselines, compare_metrics, compare_segments
 from perennial.compare.renewal import assess_renewal
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
-from perennial.compare.superiority import assess_superiority
+from perennial.compare.superiority import assess_superiority, find_floor
 from perennial.metrics import paired_auc_difference
 from perennial.records import Attribution, MetricComparison, Outcome, SegmentComparison, Verdict
 
@@ -75,7 +75,7 @@ def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComp
     auc = next(metric for metric in metrics if metric.metric == AUC)
     assert auc.gain is not None
     assert auc.champion is not None
-    floor = contest.model.promotion.min_gain * auc.champion
+    floor = find_floor(contest.model.promotion.min_gain, auc.champion)
     assessment = assess_renewal(contest) if contest.side == "renewal" else assess_superiority(contest, auc.gain, floor)
     if not (harm.vetoes and assessment.looks):  # without a look nothing is decided, not even against it
         return assessment

@@ -27,17 +27,20 @@ class DailyGain:
         as_ofs: on which both classes occur, oldest first.
         gains: shape (as_ofs,).
         influence: shape (entities, as_ofs): by how much each entity pulls the gain of each as_of; columns sum to 0.
-        positive_entities: entities that carry at least one positive label: the independent pieces of evidence.
+        positive_entities, negative_entities: entities that carry at least one such label: AUC is as uncertain as the rarer
+            of the two is.
     """
 
     as_ofs: tuple[date, ...]
     gains: Floats
     influence: Floats
     positive_entities: int
+    negative_entities: int
 
     def first(self, count: int) -> DailyGain:
-        """Only the oldest as_ofs; the positive entities stay those of all."""
-        return DailyGain(self.as_ofs[:count], self.gains[:count], self.influence[:, :count], self.positive_entities)
+        """Only the oldest as_ofs; the entities of each class stay those of all."""
+        kept = self.influence[:, :count]
+        return DailyGain(self.as_ofs[:count], self.gains[:count], kept, self.positive_entities, self.negative_entities)
 
     @property
     def estimate(self) -> float:
@@ -88,7 +91,8 @@ def paired_auc_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Ser
     influence = np.column_stack([by_entity for _, by_entity in parts])
     if not (np.isfinite(gains).all() and np.isfinite(influence).all()):
         raise MetricNotFinite(f"A gain in AUC is not finite on {len(days)} as_ofs.")
-    return DailyGain(_name_days(panel, days), gains, influence, _count_positive_entities(panel, days))
+    positive, negative = (_count_entities(panel, days, is_positive=kind) for kind in (True, False))
+    return DailyGain(_name_days(panel, days), gains, influence, positive, negative)
 
 
 def _compare_within(panel: Panel, rows: Ints, ours: Floats, theirs: Floats) -> tuple[float, Floats]:
@@ -103,6 +107,6 @@ def _name_days(panel: Panel, days: list[Ints]) -> tuple[date, ...]:
     return tuple(pd.Timestamp(stamps[rows[0]]).date() for rows in days)
 
 
-def _count_positive_entities(panel: Panel, days: list[Ints]) -> int:
+def _count_entities(panel: Panel, days: list[Ints], *, is_positive: bool) -> int:
     rows = np.concatenate(days)
-    return len(np.unique(panel.entities[rows][panel.is_positive[rows]]))
+    return len(np.unique(panel.entities[rows][panel.is_positive[rows] == is_positive]))
