@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from math import isfinite
 from zoneinfo import ZoneInfo
 
-from perennial.config.model import Monitoring
+from perennial.config.serving import Monitoring
 from perennial.records import Choice, Decision, DecisionEvidence
 
 BUDGET_DAYS = 30

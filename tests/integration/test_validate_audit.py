@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from perennial.config import Declaration, load_model
+from perennial.config.inputs import Source
 from perennial.config.loading import model_names
-from perennial.config.model import Source
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import open_audit
 from tests.paths import ROOT

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from perennial.config.cron import find_first_firing
-from perennial.config.model import Source
+from perennial.config.inputs import Source
 from perennial.stores import queries
 from perennial.stores.warehouse import build_labels, build_snapshot, read_columns
 from perennial.validate import load_suite

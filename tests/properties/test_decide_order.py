@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from perennial.config.model import Monitoring
+from perennial.config.serving import Monitoring
 from perennial.decide import decide
 from perennial.records import Choice, DecisionEvidence
 

@@ -9,7 +9,7 @@ import pytest
 
 from perennial.card import render_markdown, write_model_card
 from perennial.card.about import read_grain, read_head
-from perennial.config.model import Source
+from perennial.config.inputs import Source
 from perennial.records import Interval
 from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, TRAINING, serve
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from perennial.config.model import Quality
+from perennial.config.inputs import Quality
 from perennial.records import Rejects, RuleResult, Run
 from perennial.validate import SuiteFindings, check_bands, conclude
 

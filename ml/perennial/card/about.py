@@ -9,7 +9,7 @@ from perennial.card.document import Cell, Facts, Section, Table, Verbatim
 from perennial.card.evidence import CardEvidence
 from perennial.card.words import count, join, write_days, write_share
 from perennial.config import Model
-from perennial.config.model import Source
+from perennial.config.inputs import Source
 from perennial.records.cards import BuiltDay
 
 TIMES = {

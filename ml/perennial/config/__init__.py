@@ -1,8 +1,9 @@
 """Checked, frozen configuration: what a model is, and where things are."""
 
 from perennial.config.extras import require_extra
+from perennial.config.inputs import Source
 from perennial.config.loading import load_declaration, load_model, model_names
-from perennial.config.model import Declaration, Model, Source
+from perennial.config.model import Declaration, Model
 from perennial.config.settings import PLATFORM_SQL, Settings, find_artifacts, find_home, read_code_version
 from perennial.config.smtp import Smtp
 

@@ -6,7 +6,7 @@ import re
 from datetime import time
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/[1-9]\d*)?")  # of a list: `*`, `6`, `0-6`, each perhaps with a step
 LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -40,4 +40,4 @@ def _read_first(part: str) -> int:
     return 0 if first == "*" else int(first)
 
 
-Cron = Annotated[str, AfterValidator(_check_cron)]
+Cron = Annotated[str, AfterValidator(_check_cron), Field(json_schema_extra={"format": "cron expression"})]

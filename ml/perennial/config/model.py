@@ -18,13 +18,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from perennial.config.cron import Cron, find_first_firing
+from perennial.config.cron import find_first_firing
+from perennial.config.inputs import WEEKDAYS, Entity, Features, Label, Quality, Schedule, Source
 from perennial.config.promotion import Promotion
-from perennial.config.section import Identifier, Section, Share
+from perennial.config.section import Identifier, Section
+from perennial.config.serving import Monitoring, Scoring
 from perennial.config.training import Training
 
-ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
 WEEK_DAYS = 7
 YEAR_OF_RULES = 2037  # the last for which every copy of the timezone database writes out all changes
 
@@ -37,116 +38,28 @@ def _check_timezone(value: str) -> str:
     return value
 
 
-TimezoneName = Annotated[str, AfterValidator(_check_timezone)]
-
-
-class Entity(Section):
-    key: Identifier
-    type: Literal["bigint", "text"] = "bigint"
-
-
-class Source(Section):
-    """One source table. `times = "static"` acknowledges a table without dates; then the other keys stay empty.
-
-    Attributes:
-        key: columns that identify a fact; of several versions the newest within bounds counts. Empty: every row is a fact.
-        lookback_days: the longest window that the SQL looks back; bounds the view and refuses censored snapshots.
-        known_from: rows learned before this day were loaded in bulk: their known_at becomes event_at + typical delay.
-        acknowledged: `current_state` for a table that is updated in place, for features that accept it.
-    """
-
-    event_at: Identifier | None = None
-    known_at: Identifier | None = None
-    key: tuple[Identifier, ...] = Field(default=(), strict=False)
-    lookback_days: int | None = Field(default=None, ge=1)
-    known_from: date | None = None
-    typical_delay_minutes: int = Field(default=0, ge=0)
-    times: Literal["versioned", "static", "current_state"] = "versioned"
-
-    @model_validator(mode="after")
-    def _has_both_times_or_says_why_not(self) -> Source:
-        if self.times == "versioned" and not (self.event_at and self.known_at):
-            raise ValueError('give event_at and known_at, or acknowledge a table without dates with times = "static"')
-        if self.times != "versioned" and (self.event_at or self.known_at):
-            raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
-        return self
-
-
-class Schedule(Section):
-    refresh: Cron
-    retrain: Cron
-    snapshot_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
-    settle_hours: int = Field(default=6, ge=0, le=48)
-
-
-class Label(Section):
-    """`absence_of` names the source whose missing facts make the label; it must have delivered the whole horizon."""
-
-    horizon_days: int = Field(ge=1, le=730)
-    grace_days: int = Field(default=2, ge=0)
-    absence_of: Identifier | None = None
-    min_weekly_volume: Share = 0.5
-
-
-class NoDriftTrigger(Section):
-    columns: tuple[Identifier, ...] = Field(default=(), strict=False)
-
-
-class Features(Section):
-    freshness_hours: int = Field(default=26, ge=1)
-    segments: tuple[Identifier, ...] = Field(default=(), strict=False)
-    no_drift_trigger: NoDriftTrigger = NoDriftTrigger()
-
-
-class Quality(Section):
-    """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
-
-    max_quarantined_share: Share = 0.01
-    row_count_band: float = Field(default=0.5, gt=0, le=1)
-    history_snapshots: int = Field(default=8, ge=1)
-
-
-class Scoring(Section):
-    threshold: Share = 0.5
-    reasons: int = Field(default=3, ge=0, le=3)
-    publish_max_shift: float = Field(default=0.50, gt=0)
-
-
-class Monitoring(Section):
-    feature_psi: float = Field(default=0.10, gt=0)
-    drifted_share: Share = 0.3
-    prediction_shift: float = Field(default=0.10, gt=0)
-    max_auc_loss: float = Field(default=0.03, gt=0)
-    max_champion_age_days: int = Field(default=180, ge=1)
-    persistence: tuple[int, int] = Field(default=(2, 3), strict=False)
-    cooldown_days: int = Field(default=7, ge=0)
-    max_retrains_per_30_days: int = Field(default=3, ge=0)
-
-    @model_validator(mode="after")
-    def _persistence_is_k_of_n(self) -> Monitoring:
-        needed, checks = self.persistence
-        if not 1 <= needed <= checks:
-            raise ValueError(f"persistence = [{needed}, {checks}] must read [k, n] with 1 <= k <= n")
-        return self
+TimezoneName = Annotated[str, AfterValidator(_check_timezone), Field(json_schema_extra={"format": "IANA timezone"})]
 
 
 class Model(Section):
     """What `models/<name>.toml` declares, with the calendar that follows from it."""
 
-    name: ModelName
-    description: str = Field(min_length=1)
-    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
-    timezone: TimezoneName
-    entity: Entity
-    sources: dict[Identifier, Source] = Field(min_length=1)
-    schedule: Schedule
-    label: Label
-    features: Features = Features()
-    quality: Quality = Quality()
-    training: Training = Training()
-    promotion: Promotion = Promotion()
-    scoring: Scoring = Scoring()
-    monitoring: Monitoring = Monitoring()
+    name: ModelName = Field(description="The file's name; tables, views and DAGs bear it")
+    description: str = Field(min_length=1, description="One sentence: what does the score foretell?")
+    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="Gets the mail", json_schema_extra={"format": "e-mail address"})
+    timezone: TimezoneName = Field(description="An as_of starts at midnight here")
+    entity: Entity = Field(description="What gets a score")
+    sources: dict[Identifier, Source] = Field(
+        min_length=1, description="Every table that the SQL reads, with its two times; the SQL sees what was known at the as_of"
+    )
+    schedule: Schedule = Field(description="When the DAGs wake by themselves, and what belongs to a day")
+    label: Label = Field(description="The outcome, and when it is complete")
+    features: Features = Field(default=Features(), description="Which snapshots are scored, and what their columns are for")
+    quality: Quality = Field(default=Quality(), description="Limits of the data checks beside the suites")
+    training: Training = Field(default=Training(), description="How a challenger is made")
+    promotion: Promotion = Field(default=Promotion(), description="The promotion test: what a challenger must show")
+    scoring: Scoring = Field(default=Scoring(), description="What is published")
+    monitoring: Monitoring = Field(default=Monitoring(), description="When drift asks for a training")
 
     @model_validator(mode="after")
     def _label_names_a_source(self) -> Model:

@@ -1,4 +1,8 @@
-"""What every table of a model file shares."""
+"""What every table of a model file shares.
+
+Every key says in `description` what it means: the one text behind the reference page, `perennial keys` and the comments in
+models/lapse.toml. `format` names a type whose pattern says little to people.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$"), Field(json_schema_extra={"format": "name"})]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -13,35 +13,51 @@ FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
 
 
 class Training(Section):
-    """How a challenger is made.
+    """How a challenger is made."""
 
-    Attributes:
-        max_feature_auc: a feature that alone ranks better than this stops the training as a leak.
-        acknowledged_auc: feature -> the AUC up to which a person has found it honest; it is named at every training, and
-            stops one only beyond.
-        recency: the feature of the single-feature baseline; without it, the one that ranks best alone.
-        exclude: features that the snapshot keeps and nothing learns from.
-        search_every_days: a training searches when the last search is at least so old; 0 searches every time.
-        search_on_drift: and when drift asked for it.
-        monotone: feature -> whether the score may only rise or only fall as its known values grow, all else equal.
-    """
-
-    as_ofs: int = Field(default=26, ge=1)
-    min_as_ofs: int = Field(default=8, ge=2)
-    holdout_as_ofs: int = Field(default=4, ge=2)
-    folds: int = Field(default=5, ge=2)
-    trials: int = Field(default=50, ge=1)
-    timeout_minutes: float = Field(default=20, gt=0)
-    search_every_days: int = Field(default=28, ge=0)
-    search_on_drift: bool = True
-    algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(default=("xgboost", "lightgbm"), min_length=1, strict=False)
-    metric: Literal["roc_auc"] = "roc_auc"
-    seed: int = 7
-    max_feature_auc: FeatureAuc = 0.80
-    acknowledged_auc: dict[Identifier, FeatureAuc] = Field(default_factory=dict)
-    recency: Identifier | None = None
-    exclude: tuple[Identifier, ...] = Field(default=(), strict=False)
-    monotone: dict[Identifier, Direction] = Field(default_factory=dict)
+    as_ofs: int = Field(default=26, ge=1, description="Snapshots that train at most; fewer while history is short")
+    min_as_ofs: int = Field(
+        default=8, ge=2, description="With fewer matured snapshots nothing is trained; one a week, they must span the horizon"
+    )
+    holdout_as_ofs: int = Field(default=4, ge=2, description="Newest matured snapshots, never tuned on")
+    folds: int = Field(default=5, ge=2, description="Time-ordered folds")
+    trials: int = Field(default=50, ge=1, description="Optuna trials of a search")
+    timeout_minutes: float = Field(
+        default=20,
+        gt=0,
+        description="No further trial begins once the finished ones took so long, all attempts together; the defaults are tried "
+        "in any case",
+    )
+    search_every_days: int = Field(
+        default=28,
+        ge=0,
+        description="A training searches when the last search is so old (0: always), and when SQL, inputs or rules changed; "
+        "else it fits the last search's parameters again",
+    )
+    search_on_drift: bool = Field(default=True, description="Search whenever drift asked for the training")
+    algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(
+        default=("xgboost", "lightgbm"), min_length=1, strict=False, description="What a search chooses from"
+    )
+    metric: Literal["roc_auc"] = Field(default="roc_auc", description="The mean over as_ofs of the AUC within one")
+    seed: int = Field(default=7, description="Every random choice takes it")
+    max_feature_auc: FeatureAuc = Field(
+        default=0.80, description="A single feature that ranks better alone is a leak and stops the training"
+    )
+    acknowledged_auc: dict[Identifier, FeatureAuc] = Field(
+        default_factory=dict,
+        description="AUC up to which a person has found a feature honest; it is still named at every training",
+    )
+    recency: Identifier | None = Field(
+        default=None, description="Feature of the single-feature baseline; without it, the one that ranks best alone"
+    )
+    exclude: tuple[Identifier, ...] = Field(
+        default=(),
+        strict=False,
+        description="Features that the snapshot keeps and nothing learns from; their drift is reported and asks for nothing",
+    )
+    monotone: dict[Identifier, Direction] = Field(
+        default_factory=dict, description="How the score must move as the feature grows, all else equal"
+    )
 
     @model_validator(mode="after")
     def _rules_nothing_about_what_it_excludes(self) -> Training:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from perennial.config.model import Quality
+from perennial.config.inputs import Quality
 from perennial.records import Rejects, RuleResult, Run, Validation
 
 

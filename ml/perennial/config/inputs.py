@@ -1,0 +1,102 @@
+"""The tables of a model file about its inputs: entity, sources, schedule, label, features and their quality."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from perennial.config.cron import Cron
+from perennial.config.section import Identifier, Section, Share
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Entity(Section):
+    key: Identifier = Field(description="What gets a score: the column that identifies it in the sources")
+    type: Literal["bigint", "text"] = Field(default="bigint", description="The type of entity_id in PostgreSQL")
+
+
+class Source(Section):
+    """One source table. `times = "static"` acknowledges a table without dates; then the other keys stay empty."""
+
+    event_at: Identifier | None = Field(
+        default=None, description="Column: when a fact happened; needed unless times acknowledges a table without"
+    )
+    known_at: Identifier | None = Field(
+        default=None, description="Column: when the warehouse learned of this version of the fact; needed as event_at is"
+    )
+    key: tuple[Identifier, ...] = Field(
+        default=(),
+        strict=False,
+        description="Columns that identify a fact: of its versions the newest known one counts; empty: every row is a fact",
+    )
+    lookback_days: int | None = Field(
+        default=None, ge=1, description="Longest window of the SQL; a snapshot that reaches before history is refused"
+    )
+    known_from: date | None = Field(
+        default=None,
+        description="Rows learned before this day were loaded in bulk: they count as known at event_at + typical_delay_minutes",
+    )
+    typical_delay_minutes: int = Field(
+        default=0, ge=0, description="How long after event_at the rows from before known_from count as known"
+    )
+    times: Literal["versioned", "static", "current_state"] = Field(
+        default="versioned",
+        description="static acknowledges a table without dates, current_state one that is updated in place",
+    )
+
+    @model_validator(mode="after")
+    def _has_both_times_or_says_why_not(self) -> Source:
+        if self.times == "versioned" and not (self.event_at and self.known_at):
+            raise ValueError('give event_at and known_at, or acknowledge a table without dates with times = "static"')
+        if self.times != "versioned" and (self.event_at or self.known_at):
+            raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
+        return self
+
+
+class Schedule(Section):
+    refresh: Cron = Field(description="Daily, in the model's timezone; not before settle, on the day the clocks go forward too")
+    retrain: Cron = Field(description="Weekly, in the model's timezone")
+    snapshot_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+        default="monday", description="The weekday whose snapshots train"
+    )
+    settle_hours: int = Field(
+        default=6, ge=0, le=48, description="Facts learned until so many hours after midnight belong to the day before"
+    )
+
+
+class Label(Section):
+    horizon_days: int = Field(ge=1, le=730, description="The outcome is counted in [as_of, as_of + horizon_days)")
+    grace_days: int = Field(default=2, ge=0, description="For so long after the horizon its facts may still arrive")
+    absence_of: Identifier | None = Field(
+        default=None, description="Source whose missing facts make the label: an outage of it must not look like one"
+    )
+    min_weekly_volume: Share = Field(
+        default=0.5, description="Each week of the horizon needs at least this share of the usual volume of that source"
+    )
+
+
+class NoDriftTrigger(Section):
+    columns: tuple[Identifier, ...] = Field(
+        default=(), strict=False, description="Columns that drift by construction: reported, never a reason to retrain"
+    )
+
+
+class Features(Section):
+    freshness_hours: int = Field(default=26, ge=1, description="An older snapshot is not scored")
+    segments: tuple[Identifier, ...] = Field(
+        default=(), strict=False, description="Columns of features.sql for slices; never fed to the model"
+    )
+    no_drift_trigger: NoDriftTrigger = Field(default=NoDriftTrigger(), description="Columns whose drift asks for nothing")
+
+
+class Quality(Section):
+    """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
+
+    max_quarantined_share: Share = Field(default=0.01, description="A larger share of rejected rows stops the day")
+    row_count_band: float = Field(
+        default=0.5, gt=0, le=1, description="The number of rows may differ from the median of the snapshots before by this share"
+    )
+    history_snapshots: int = Field(default=8, ge=1, description="Snapshots in the median of the number of rows")

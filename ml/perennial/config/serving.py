@@ -1,0 +1,47 @@
+"""The tables of a model file about its scores: what is published, and when drift asks for a retraining."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from perennial.config.section import Section, Share
+
+
+class Scoring(Section):
+    threshold: Share = Field(default=0.5, description="A score of at least this is a positive prediction")
+    reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
+    publish_max_shift: float = Field(
+        default=0.50, gt=0, description="A larger relative move of the mean score is a broken pipeline: nothing is published"
+    )
+
+
+class Monitoring(Section):
+    feature_psi: float = Field(
+        default=0.10, gt=0, description="A column above this population stability index against the training rows has drifted"
+    )
+    drifted_share: Share = Field(default=0.3, description="Share of drifted columns that counts as drift")
+    prediction_shift: float = Field(
+        default=0.10, gt=0, description="Relative move of the mean score against the champion's holdout that counts as drift"
+    )
+    max_auc_loss: float = Field(
+        default=0.03, gt=0, description="Realised AUC that lies further below the holdout's asks for a training"
+    )
+    max_champion_age_days: int = Field(default=180, ge=1, description="An older champion asks for a training")
+    persistence: tuple[int, int] = Field(
+        default=(2, 3), strict=False, description="[k, n]: k of the last n checks that ran must show drift"
+    )
+    cooldown_days: int = Field(
+        default=7,
+        ge=0,
+        description="Days in which no retraining is asked for after one was; weekly ones do not count",
+    )
+    max_retrains_per_30_days: int = Field(
+        default=3, ge=0, description="Retrainings that may be asked for within 30 days; weekly ones do not count"
+    )
+
+    @model_validator(mode="after")
+    def _persistence_is_k_of_n(self) -> Monitoring:
+        needed, checks = self.persistence
+        if not 1 <= needed <= checks:
+            raise ValueError(f"persistence = [{needed}, {checks}] must read [k, n] with 1 <= k <= n")
+        return self
