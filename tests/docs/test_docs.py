@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from perennial.cli import app, history, operations, people, stack, stages  # noqa: F401 - importing registers the commands
+from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL, Model
 from perennial.pipeline import STAGES
 from tests.paths import ROOT
@@ -15,7 +15,7 @@ from tests.paths import ROOT
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "architecture.md").read_text()
 DOCUMENTS = {path.name: path.read_text() for path in sorted(ROOT.glob("*.md"))}
-COMMANDS = set(get_command(app).commands)
+COMMANDS = set(get_command(load_commands()).commands)
 
 
 def commands_named_in(text):

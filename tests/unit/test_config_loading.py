@@ -44,8 +44,14 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
 @pytest.mark.parametrize(
     ("pattern", "replacement", "found"),
     [
-        (r"^name = .*$", 'name = "lapse"\ncolour = "red"', "unknown key 'colour' = 'red': remove it or correct it"),
-        (r"^owner = .*$", "", "key 'owner' is missing: add it"),
+        (
+            r"^name = .*$",
+            'name = "lapse"\ncolour = "red"',
+            "unknown key 'colour' = 'red': remove it or correct it .`perennial keys` names",
+        ),
+        (r"^owner = .*$", "", "key 'owner' is missing: add it .`perennial keys` explains it"),
+        (r"^reasons = .*$", "reason = 3", "unknown key 'scoring.reason' = 3.*`perennial keys scoring` names those that exist"),
+        (r"^horizon_days = .*$", "", "key 'label.horizon_days' is missing: add it .`perennial keys label` explains it"),
         (r"^horizon_days = .*$", 'horizon_days = "28"', "key 'label.horizon_days'.*found '28'"),
         (r"^timezone = .*$", 'timezone = "Mars/Olympus"', "'Mars/Olympus' is not an IANA timezone"),
         (r"^refresh = .*$", 'refresh = "@daily"', "'@daily' is not a cron expression"),

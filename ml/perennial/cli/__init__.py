@@ -5,19 +5,26 @@ Exit codes: 0 done, 1 a fault, 2 wrong usage, 3 refused by a gate.
 
 from __future__ import annotations
 
+import typer
+
 from perennial.cli.edge import FAULT, REFUSED, USAGE, app, fail, prepare_process
 from perennial.errors import ConfigError, PerennialError, Refused
 
-__all__ = ["app", "main"]
+__all__ = ["app", "load_commands", "main"]
+
+
+def load_commands() -> typer.Typer:
+    """The app with every command: a module registers its own when it is imported."""
+    from perennial.cli import history, keys, operations, people, stack, stages  # noqa: F401, PLC0415 - once the process is prepared
+
+    return app
 
 
 def main() -> None:
     """Run the command; an error of ours is one message and an exit code, never a traceback."""
     prepare_process()
-    from perennial.cli import history, operations, people, stack, stages  # noqa: F401, PLC0415 - they register commands, once prepared
-
     try:
-        app()
+        load_commands()()
     except ConfigError as error:
         fail(str(error), USAGE)
     except Refused as error:

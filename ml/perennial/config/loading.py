@@ -56,11 +56,14 @@ def load_model(path: Path) -> Model:
 def _explain(shown: str, problem: object) -> str:
     assert isinstance(problem, dict)
     key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    table = problem["loc"][:-1][:1]
+    listing = " ".join(["perennial keys", *(str(part) for part in table)])
     match problem["type"]:
         case "extra_forbidden":
-            return f"{shown}: unknown key '{key}' = {problem['input']!r}: remove it or correct it (README, 'Configuration')."
+            fix = f"remove it or correct it (`{listing}` names those that exist)"
+            return f"{shown}: unknown key '{key}' = {problem['input']!r}: {fix}."
         case "missing":
-            return f"{shown}: key '{key}' is missing: add it (README, 'Configuration')."
+            return f"{shown}: key '{key}' is missing: add it (`{listing}` explains it)."
         case _:
             return f"{shown}: key '{key}': {problem['msg'].removeprefix('Value error, ')}; found {problem['input']!r}."
 
@@ -68,7 +71,9 @@ def _explain(shown: str, problem: object) -> str:
 def _read_sql(home: Path, name: str, file: str) -> str:
     path = home / "sql" / name / file
     if not path.is_file():
-        raise ConfigError(f"models/{name}.toml needs sql/{name}/{file}, which does not exist: write it (README, 'Add a model').")
+        raise ConfigError(
+            f"models/{name}.toml needs sql/{name}/{file}, which does not exist: write it (documentation, 'Your own data')."
+        )
     return path.read_text(encoding="utf-8")
 
 

@@ -120,7 +120,7 @@ def _require(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise ConfigError(
             f"{name} is not set: start the embedded stack with `perennial up`, or point {name} at your own server "
-            "(docs/how-to/own-servers.md)."
+            "(documentation, 'Your own servers')."
         )
     if name.endswith("_URL") and not value.startswith("postgresql+psycopg2://"):
         raise ConfigError(f"{name} must begin with postgresql+psycopg2:// (the bare form would pick another driver).")

@@ -137,7 +137,9 @@ def check_models(settings: Settings) -> tuple[Finding, ...]:
     broken = [str(error) for error in (_find_fault(settings, name) for name in names) if error]
     if broken or not names:
         found = broken or [f"there is no file in {settings.home / 'models'}"]
-        return tuple(Finding("models", is_well=False, found=one, fix="Correct it (README, 'Add a model').") for one in found)
+        return tuple(
+            Finding("models", is_well=False, found=one, fix="Correct it (documentation, 'Your own data').") for one in found
+        )
     return (Finding("models", is_well=True, found=", ".join(names)),)
 
 
