@@ -1,4 +1,4 @@
-"""Every error names one situation in one sentence, and somebody raises it."""
+"""Every error names one situation in one sentence, says what to do, and somebody raises it."""
 
 import ast
 import functools
@@ -6,8 +6,10 @@ import inspect
 import re
 
 import pytest
+from typer.main import get_command
 
 from perennial import errors
+from perennial.cli import load_commands
 from tests.paths import ROOT
 
 ERRORS = [found for _, found in inspect.getmembers(errors, inspect.isclass) if found.__module__ == errors.__name__]
@@ -26,9 +28,17 @@ def read_raised_names():
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-def test_an_error_is_explained_in_one_sentence(error):
-    assert re.fullmatch(r"[A-Z`].*\.", error.__doc__ or "", flags=re.DOTALL)
-    assert re.search(r"\. [A-Z]", error.__doc__) is None
+def test_an_error_is_explained_in_one_sentence_and_says_what_to_do(error):
+    situation, _, remedy = inspect.getdoc(error).partition("\nTo do: ")
+    assert re.fullmatch(r"[A-Z`].*\.", situation, flags=re.DOTALL)
+    assert re.search(r"\. [A-Z]", situation) is None
+    assert re.fullmatch(r"[a-z].{5,}\.", remedy)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_a_command_that_an_error_advises_exists(error):
+    advised = set(re.findall(r"`perennial ([a-z]+)", inspect.getdoc(error)))
+    assert advised - set(get_command(load_commands()).commands) <= {"init"}
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

@@ -17,7 +17,7 @@ class Tolerated(Section):
     precision: float = Field(
         default=0.02, ge=0, description="Fall of the precision, at precision_at_recall or among the capacity"
     )
-    segment_auc: float = Field(default=0.02, ge=0, description="Fall of the AUC within each judged segment")
+    segment_auc: float = Field(default=0.02, ge=0, description="Fall of the AUC within each assessed segment")
     selection_rate_gap: float = Field(
         default=0.05, ge=0, description="How much further a segment's share on the action list may move from everybody else's"
     )
