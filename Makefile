@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscop
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench env clean
+.PHONY: help setup demo test check reference bench env clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -44,6 +44,9 @@ check: setup ## Format, lint, types, layers and the fast tests
 
 test: check ## Everything, with real PostgreSQL, MLflow and Airflow
 	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
+
+reference: setup ## Write the generated pages of docs/reference anew
+	@$(BIN)/python -m docs.tools.reference
 
 bench: setup ## Run every benchmark; each measures ours and its peer in one run
 	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m perennial.local $(BIN)/python "$$script" || exit 1; done

@@ -21,7 +21,7 @@ class PermanentError(PerennialError):
 
 class Refused(PermanentError):
     """A gate said no: nothing is broken, and nothing was changed.
-    To do: nothing is broken; read the reason, and wait, or overrule it where the message says how.
+    To do: read the reason and wait; where the message says how, a person may overrule it.
     """
 
 
@@ -45,7 +45,9 @@ class ConfigError(PermanentError):
 
 
 class ExtraMissing(ConfigError):
-    """A command wants an extra of the package that is not installed."""
+    """A command wants an extra of the package that is not installed.
+    To do: run the `pip install` of the message; in a clone of the repository `make setup` installs all of them.
+    """
 
 
 class NoHome(ConfigError):
@@ -254,7 +256,7 @@ class WarehouseUnavailable(UnavailableError):
 
 class WarehouseBusy(UnavailableError):
     """Somebody else has held a lock for too long.
-    To do: try again once the other attempt has ended; `ledger.runs` names it.
+    To do: try again once the other attempt has ended; `analytics.run_log` names it.
     """
 
 

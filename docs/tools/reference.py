@@ -1,0 +1,237 @@
+"""The generated pages of docs/reference: `make reference` writes them, and a test fails when they are not what it would write.
+
+Each is made from what the program itself says: the keys of a model file, the commands, the COMMENTs of the views, the
+docstrings of the errors, the list of variables.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import NoneType
+
+from typer.core import TyperArgument, TyperCommand
+from typer.main import get_command
+
+from docs.tools import openings
+from perennial import errors
+from perennial.cli import load_commands
+from perennial.config import PLATFORM_SQL
+from perennial.config.keys import Key, list_keys, list_tables
+from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
+
+FOLDER = Path(__file__).parents[1] / "reference"
+PANELS = ("Embedded stack", "Operations", "Stages", "People", "History")
+KINDS = {
+    errors.NothingToDo: "nothing to do",
+    errors.Refused: "refused",
+    errors.UnavailableError: "unavailable",
+    errors.PermanentError: "permanent",
+}
+PLACEHOLDERS = {datetime: "YYYY-MM-DD", int: "N", Path: "FILE", str: "TEXT"}
+
+
+def write_pages(folder: Path = FOLDER) -> None:
+    """Write every page anew."""
+    for name, render in PAGES.items():
+        (folder / name).write_text(render(), encoding="utf-8")
+
+
+# The keys of a model file
+def render_keys() -> str:
+    keys = list_keys()
+    parts = [
+        _open("The model file", "ml/perennial/config"),
+        openings.MODEL_FILE,
+        "## The top of the file",
+        _write_keys(key for key in keys if not key.table),
+    ]
+    for table in list_tables():
+        within = [key for key in keys if key.table == table.name]
+        parts += [f"## [{table.name.replace('<', '').replace('>', '')}]", f"{table.description}.", _write_keys(within)]
+    return _join(parts)
+
+
+def _write_keys(keys: Iterable[Key]) -> str:
+    rows = [(f"`{key.name}`", key.description, key.type, "required" if key.is_required else _code(key.default)) for key in keys]
+    return write_table(("key", "meaning", "type", "default"), rows)
+
+
+# The commands
+def render_commands() -> str:
+    commands: Mapping[str, TyperCommand] = typing.cast("typing.Any", get_command(load_commands())).commands
+    parts = [
+        _open("Commands", "ml/perennial/cli"),
+        openings.COMMANDS,
+    ]
+    for panel in PANELS:
+        parts.append(f"## {panel}")
+        for name, command in commands.items():
+            if command.rich_help_panel == panel:
+                parts += [f"### perennial {name}", *_describe_command(name, command)]
+    return _join(parts)
+
+
+def _describe_command(name: str, command: TyperCommand) -> Iterator[str]:
+    yield inspect.cleandoc(command.help or "")
+    assert command.callback is not None
+    types = typing.get_type_hints(command.callback)
+    spelt = [_spell(parameter, types[str(parameter.name)]) for parameter in command.params]
+    usage = [text if parameter.required else f"[{text}]" for parameter, text in zip(command.params, spelt, strict=True)]
+    yield f"```console\n$ {' '.join(['perennial', name, *usage])}\n```"
+    if spelt:
+        rows = [(f"`{text}`", _help(parameter)) for parameter, text in zip(command.params, spelt, strict=True)]
+        yield write_table(("argument or option", "meaning"), rows)
+
+
+def _spell(parameter: typing.Any, annotation: object) -> str:
+    """How a parameter is typed in a shell: MODEL, --simulate, --as-of YYYY-MM-DD."""
+    if isinstance(parameter, TyperArgument):
+        return str(parameter.name).upper()
+    flags = "/".join([*parameter.opts, *parameter.secondary_opts])
+    kinds = [kind for kind in typing.get_args(annotation) or (annotation,) if kind is not NoneType]
+    return flags if kinds == [bool] else f"{flags} {PLACEHOLDERS[kinds[0]]}"
+
+
+def _help(parameter: typing.Any) -> str:
+    variable = f" The variable `{parameter.envvar}` says the same." if parameter.envvar else ""
+    return f"{parameter.help}{variable}"
+
+
+# The views
+def render_views() -> str:
+    comments = read_comments()
+    views = [name for kind, name in comments if kind == "view"]
+    parts = [
+        _open("Views", "the COMMENTs in ml/perennial/sql"),
+        openings.VIEWS,
+    ]
+    for view in [*sorted(view for view in views if "<model>" in view), *sorted(view for view in views if "<model>" not in view)]:
+        columns = [
+            (f"`{name.rpartition('.')[2]}`", text)
+            for (kind, name), text in comments.items()
+            if kind == "column" and name.rpartition(".")[0] == view
+        ]
+        title = view.replace("<model>", "model")
+        parts += [
+            f"## {title}",
+            f"`analytics.{view}`: {_show(comments['view', view])}.",
+            write_table(("column", "meaning"), columns),
+        ]
+    parts += ["## Functions", write_table(("function", "meaning"), _list_functions(comments))]
+    return _join(parts)
+
+
+def _list_functions(comments: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
+    return [(f"`analytics.{name}(model, instant)`", text) for (kind, name), text in comments.items() if kind == "function"]
+
+
+def read_comments() -> dict[tuple[str, str], str]:
+    """(view, column or function; its name without the schema) -> its COMMENT, for everything in analytics."""
+    pattern = re.compile(r"comment on (view|column|function) analytics\.(\S+) is '((?:[^']|'')*)'")
+    sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PLATFORM_SQL.rglob("*.sql")))
+    return {
+        (kind, name.replace("{model}", "<model>")): text.replace("''", "'").replace("{model}", "<model>")
+        for kind, name, text in pattern.findall(sql)
+    }
+
+
+# The errors
+def render_errors() -> str:
+    found = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, errors.PerennialError)]
+    kinds = {one for error in found for one in error.__mro__[1:]}
+    roots = [error for error in found if error in kinds and error is not errors.ConfigError]
+    parts = [
+        _open("Errors", "the docstrings of ml/perennial/errors.py"),
+        openings.ERRORS,
+        "## Kinds",
+        openings.ERROR_KINDS,
+        write_table(("kind", "means", "what to do"), [_describe_error(error) for error in roots]),
+        "## Every error",
+        write_table(
+            ("error", "means", "what to do", "kind"),
+            [(*_describe_error(error), _name_kind(error)) for error in found if error not in roots],
+        ),
+    ]
+    return _join(parts)
+
+
+def _describe_error(error: type) -> tuple[str, str, str]:
+    situation, _, remedy = (inspect.getdoc(error) or "").partition("\nTo do: ")
+    return f"`{error.__name__}`", situation, remedy[:1].upper() + remedy[1:]
+
+
+def _name_kind(error: type) -> str:
+    names = {
+        "NothingToDo": "nothing to do",
+        "Refused": "refused",
+        "UnavailableError": "unavailable",
+        "PermanentError": "permanent",
+    }
+    return next((names[one.__name__] for one in error.__mro__ if one.__name__ in names), "fault")
+
+
+# The variables
+def render_variables() -> str:
+    groups = {
+        "Where things are": WHERE_THINGS_ARE,
+        "Mail": MAIL,
+        "The embedded stack": EMBEDDED_STACK,
+        "Demonstrations and tests": DEMONSTRATIONS,
+    }
+    parts = [
+        _open("Environment variables", "ml/perennial/config/variables.py"),
+        openings.VARIABLES,
+    ]
+    for title, variables in groups.items():
+        parts += [
+            f"## {title}",
+            write_table(("variable", "meaning", "without it"), [_describe_variable(one) for one in variables]),
+        ]
+    return _join(parts)
+
+
+def _describe_variable(variable: Variable) -> tuple[str, str, str]:
+    return f"`{variable.name}`", variable.description, variable.default
+
+
+# Markdown
+def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose cells may hold any text."""
+    lines = [list(head), ["---"] * len(head), *([_show(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _show(text: str) -> str:
+    """Plain text for a cell: a word such as models/<name>.toml as code, since a browser would take <name> for a tag."""
+    pieces = text.replace("|", "\\|").replace("\n", " ").split("`")
+    pieces[::2] = [re.sub(r"(\S*<\w+>\S*)", r"`\1`", piece) for piece in pieces[::2]]
+    return "`".join(pieces)
+
+
+def _open(title: str, source: str) -> str:
+    return f"<!-- Written by `make reference` from {source}: edit that, not this page. -->\n# {title}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _join(parts: Iterable[str]) -> str:
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "model-file.md": render_keys,
+    "commands.md": render_commands,
+    "views.md": render_views,
+    "errors.md": render_errors,
+    "environment.md": render_variables,
+}
+
+if __name__ == "__main__":
+    write_pages()
