@@ -11,7 +11,7 @@ STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 .PHONY: help setup demo test check reference bench env clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 setup: ## Create .venv from requirements.lock (Python 3.11 to 3.14)
 	@$(STAMP) | cmp -s - .venv/installed || $(MAKE) --no-print-directory .venv
