@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscop
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check reference bench env clean
+.PHONY: help setup demo test check docs reference screenshots bench env clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -45,8 +45,15 @@ check: setup ## Format, lint, types, layers and the fast tests
 test: check ## Everything, with real PostgreSQL, MLflow and Airflow
 	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
 
+docs: setup ## Build the documentation site into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open site/index.html"
+
 reference: setup ## Write the generated pages of docs/reference anew
 	@$(BIN)/python -m docs.tools.reference
+
+screenshots: setup ## Take the pictures of docs/pictures from a demo; needs Chromium (PERENNIAL_VAR names one that runs)
+	@$(BIN)/python -m docs.tools.screenshots
 
 bench: setup ## Run every benchmark; each measures ours and its peer in one run
 	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m perennial.local $(BIN)/python "$$script" || exit 1; done
@@ -56,5 +63,5 @@ env: ## Write .env for docker compose: .env.example with fresh secrets; never ov
 
 clean: ## Stop the embedded stack, delete its state (var/) and every cache; .venv and .env stay
 	@if [ -x $(BIN)/perennial ] && [ -e var ]; then $(BIN)/perennial down; fi
-	rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf var site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

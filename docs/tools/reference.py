@@ -25,7 +25,7 @@ from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
 
 FOLDER = Path(__file__).parents[1] / "reference"
-PANELS = ("Embedded stack", "Operations", "Stages", "People", "History")
+PANELS = ("Home", "Embedded stack", "Operations", "Stages", "People", "History")
 KINDS = {
     errors.NothingToDo: "nothing to do",
     errors.Refused: "refused",
@@ -69,10 +69,10 @@ def render_commands() -> str:
         openings.COMMANDS,
     ]
     for panel in PANELS:
-        parts.append(f"## {panel}")
-        for name, command in commands.items():
-            if command.rich_help_panel == panel:
-                parts += [f"### perennial {name}", *_describe_command(name, command)]
+        within = {name: command for name, command in commands.items() if command.rich_help_panel == panel}
+        parts += [f"## {panel}"] if within else []
+        for name, command in within.items():
+            parts += [f"### perennial {name}", *_describe_command(name, command)]
     return _join(parts)
 
 
