@@ -50,11 +50,11 @@ def read_slugs(document: str) -> set[str]:
 
 
 def write_home(document: str, folder: Path) -> None:
-    """Write the files that a page shows: each block belongs to the file that was named last before it."""
+    """Write the files that a page shows: a file is the first block of its language after its name."""
     text = DOCUMENTS[document]
     for block in FENCE.finditer(text):
         named = FILE.findall(text[: block.start()])
-        if named and named[-1].endswith((f".{block['language']}",)):
-            path = folder / named[-1]
+        path = folder / named[-1] if named else None
+        if path is not None and path.suffix == f".{block['language']}" and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block["text"], encoding="utf-8")

@@ -127,3 +127,4 @@ def test_the_files_of_the_page_about_your_own_data_are_a_model(tmp_path):
     declaration = load_declaration(tmp_path, "winback")
     suites = [load_suite(declaration, suite) for suite in ("source", "snapshot", "scores")]
     assert [True, True, True] == [bool(suite.rules) for suite in suites]
+    assert (tmp_path / "tests" / "models" / "winback.sql").read_text(encoding="utf-8").splitlines()[1] == "-- as_of: 2026-06-01"
