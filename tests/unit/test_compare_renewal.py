@@ -40,11 +40,9 @@ def test_a_refit_as_good_as_the_champion_may_renew_it():
     found = renew(TRUE, blur(TRUE, 0.01))
     look = found.looks[-1]
     assert found.outcome is Outcome.PROMOTE
-    assert found.reasons == (
-        (
-            f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC, at worst {look.lower:+.4f}: it is not "
-            "worse than the margin of -0.0040 and may renew the champion."
-        ),
+    assert found.reasons[0] == (
+        f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC, at worst {look.lower:+.4f}: it is not "
+        "worse than the margin of -0.0040 and may renew the champion."
     )
 
 
@@ -53,11 +51,9 @@ def test_a_refit_that_is_probably_as_good_but_not_surely_waits():
     look = found.looks[-1]
     assert look.estimate > -MARGIN > look.lower
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reasons == (
-        (
-            f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC, at worst {look.lower:+.4f}: that it is "
-            "not worse than -0.0040 is not shown."
-        ),
+    assert found.reasons[0] == (
+        f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC, at worst {look.lower:+.4f}: that it is "
+        "not worse than -0.0040 is not shown."
     )
 
 
@@ -73,11 +69,9 @@ def test_a_refit_that_is_surely_worse_is_rejected():
     look = found.looks[-1]
     assert look.estimate + look.boundary * look.standard_error < -MARGIN
     assert found.outcome is Outcome.REJECT
-    assert found.reasons == (
-        (
-            f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC: it is worse by more than the margin of "
-            "0.0040."
-        ),
+    assert found.reasons[0] == (
+        f"The champion's own recipe on newer rows differs by {look.estimate:+.4f} AUC: it is worse by more than the margin of "
+        "0.0040."
     )
     assert len(found.looks) == 1
 
@@ -114,11 +108,9 @@ def test_many_small_losses_are_assessed_at_their_worst_against_the_last_that_ent
     worst = daily.estimate - found.looks[-1].boundary * daily.standard_error
     assert daily.estimate > -MARGIN > worst
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reasons == (
-        (
-            f"Against version 7, the last to enter by being better, it differs by {daily.estimate:+.4f} AUC, at worst {worst:+.4f}: "
-            "renewals may not add up to 0.0040."
-        ),
+    assert found.reasons[0] == (
+        f"Against version 7, the last to enter by being better, it differs by {daily.estimate:+.4f} AUC, at worst {worst:+.4f}: "
+        "renewals may not add up to 0.0040."
     )
 
 
