@@ -16,8 +16,7 @@ import time
 from collections.abc import Sequence
 
 from areas import AREAS, Area, draw
-from baseline import Baseline
-from trial import Found, Result, run_baseline, try_mutant
+from trial import Found, Result, check_without_mutant, run_baseline, try_mutant
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,7 +39,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _rate(name: str, area: Area, share: float, seed: int) -> list[Result]:
     began = time.monotonic()
-    baseline: Baseline = run_baseline(area)
+    baseline = run_baseline(area)
+    check_without_mutant(baseline, area)
     results = []
     for file, place, mutant in draw(area, share, seed):
         result = try_mutant(baseline, file, place, mutant)

@@ -21,10 +21,11 @@ from types import ModuleType
 
 import pytest
 from areas import SOURCE, Area
-from baseline import Baseline, record
+from baseline import IMPORT, Baseline, record
 from edits import Mutant, find_mutants
 
 OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "-p", "no:warnings", "--hypothesis-seed=0")
+PASSED = b"0"  # pytest's exit code
 PATIENCE_SECONDS, PATIENCE_FACTOR = 20.0, 10.0  # a mutant that takes so much longer than its tests hangs: it was noticed
 
 
@@ -74,6 +75,15 @@ def run_baseline(area: Area) -> Baseline:
     return baseline
 
 
+def check_without_mutant(baseline: Baseline, area: Area) -> None:
+    """A module that is replaced by itself must pass, or every mutant would count as noticed."""
+    for file in area.files:
+        tests = sorted(set().union(*baseline.lines.get(str(file), {}).values()) - {IMPORT})
+        limit = PATIENCE_SECONDS + PATIENCE_FACTOR * sum(baseline.seconds[test] for test in tests)
+        if tests and _fork(lambda file=file, tests=tests: _run_with(file, None, tests), limit_seconds=limit) != PASSED:
+            raise SystemExit(f"The tests of {file.name} fail though nothing was changed: the figures would mean nothing.")
+
+
 def try_mutant(baseline: Baseline, file: Path, place: int, mutant: Mutant) -> Result:
     """Run the tests of its line until one fails."""
     tests = baseline.tests_of(str(file), mutant.lines)
@@ -81,12 +91,13 @@ def try_mutant(baseline: Baseline, file: Path, place: int, mutant: Mutant) -> Re
         return Result(file, mutant, Found.UNSEEN)
     limit = PATIENCE_SECONDS + PATIENCE_FACTOR * sum(baseline.seconds[test] for test in tests)
     passed = _fork(lambda: _run_with(file, place, tests), limit_seconds=limit)
-    return Result(file, mutant, Found.SURVIVED if passed == b"0" else Found.KILLED)
+    return Result(file, mutant, Found.SURVIVED if passed == PASSED else Found.KILLED)
 
 
-def _run_with(file: Path, place: int, tests: Sequence[str]) -> bytes:
+def _run_with(file: Path, place: int | None, tests: Sequence[str]) -> bytes:
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    list(find_mutants(tree))[place].edit()
+    if place is not None:
+        list(find_mutants(tree))[place].edit()
     sys.meta_path.insert(0, MutantImporter(file, ast.fix_missing_locations(tree)))
     code = pytest.main([*OPTIONS, *tests])
     return str(int(code)).encode()
