@@ -29,8 +29,8 @@ def rank(positives, negatives, *, positive_score, days=DAYS):
     return labels, pd.Series(0.3 * noise + positive_score * is_positive, index=index), pd.Series(noise[::-1].copy(), index=index)
 
 
-def make_contest(positives=60, positive_score=0.5, **changes):
-    labels, ours, theirs = rank(positives, 200, positive_score=positive_score)
+def make_contest(positives=60, positive_score=0.5, *, negatives=200, **changes):
+    labels, ours, theirs = rank(positives, negatives, positive_score=positive_score)
     contest = ComparisonInput(
         model=MODEL,
         as_of=date(2017, 11, 6),
@@ -146,16 +146,17 @@ def test_without_a_plan_no_look_is_the_last():
     assert not is_last(make_contest(test=None))
 
 
-@pytest.mark.parametrize(("positives", "looks"), [(29, 0), (30, 1)])
-def test_thirty_positive_entities_are_the_fewest_to_look_at(positives, looks):
-    found = assess_superiority(make_contest(positives), Interval(0.02, 0.01, 0.03, 0.005), FLOOR)
+@pytest.mark.parametrize(("positives", "negatives", "looks"), [(29, 200, 0), (30, 200, 1), (200, 29, 0), (200, 30, 1)])
+def test_thirty_entities_of_either_class_are_the_fewest_to_look_at(positives, negatives, looks):
+    found = assess_superiority(make_contest(positives, negatives=negatives), Interval(0.02, 0.01, 0.03, 0.005), FLOOR)
     assert len(found.looks) == looks
 
 
-def test_too_few_positive_entities_are_counted():
-    found = assess_superiority(make_contest(29), Interval(0.02, 0.01, 0.03, 0.005), FLOOR)
+@pytest.mark.parametrize(("contest", "label"), [(make_contest(29), "positive"), (make_contest(negatives=29), "negative")])
+def test_too_few_entities_of_a_class_are_counted(contest, label):
+    found = assess_superiority(contest, Interval(0.02, 0.01, 0.03, 0.005), FLOOR)
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reasons == ("Only 29 different entities carry a positive label, and 30 are the fewest to decide on.",)
+    assert found.reasons == (f"Only 29 different entities carry a {label} label, and 30 are the fewest to decide on.",)
 
 
 @pytest.mark.parametrize(("day", "until"), [(date(2018, 1, 8), " until 2018-01-08"), (None, "")])
@@ -172,7 +173,7 @@ def test_a_gain_is_said_with_its_sign_and_limits():
 # Looking again
 def gain_on(*days):
     influence = np.random.default_rng(3).standard_normal((400, len(days))) / 400
-    return DailyGain(days, np.full(len(days), 0.02), influence, 300)
+    return DailyGain(days, np.full(len(days), 0.02), influence, 300, 100)
 
 
 def test_one_more_as_of_is_one_more_look():

@@ -72,11 +72,11 @@ def test_without_a_veto_the_look_decides():
     assert _assess_against_champion(make_contest(former=(NOT_YET,)), auc(), Harm()).outcome is INCONCLUSIVE
 
 
-def test_the_floor_is_a_share_of_the_champions_auc():
-    """One percent of .9: .009 is too little, and .0091 is enough."""
-    contest = make_contest(former=(WON,))
-    assert "below the floor of +0.0090" in _assess_against_champion(contest, auc(0.0089, 0.9), Harm()).reasons[0]
-    assert _assess_against_champion(contest, auc(0.0091, 0.9), Harm()).outcome is PROMOTE
+@pytest.mark.parametrize(("champion", "floor"), [(0.75, 0.0075), (0.98, 0.001)])
+def test_the_floor_is_a_share_of_the_champions_auc_and_of_what_is_left(champion, floor):
+    contest, small = make_contest(former=(WON,)), floor - 0.0001
+    assert f"below the floor of {floor:+.4f}" in _assess_against_champion(contest, auc(small, champion), Harm()).reasons[0]
+    assert _assess_against_champion(contest, auc(floor + 0.0001, champion), Harm()).outcome is PROMOTE
 
 
 def test_a_renewal_is_not_asked_for_a_gain():
