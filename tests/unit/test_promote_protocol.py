@@ -77,7 +77,7 @@ def test_the_choice_is_made_of_the_history():
 
 
 def test_what_was_done_before_is_given_back_and_not_done_again():
-    register = two()
+    register = Register().champions(1, 2, 3)
     assert promote(register.context(), choose(None)) == register.history()[-1]
     assert register.steps == ["lock", "unlock"]
 
