@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscop
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs reference screenshots bench env clean
+.PHONY: help setup demo test check docs reference screenshots bench mutants env clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -57,6 +57,9 @@ screenshots: setup ## Take the pictures of docs/pictures from a demo; needs Chro
 
 bench: setup ## Run every benchmark; each measures ours and its peer in one run
 	@for script in bench/*.py; do echo "$$script"; $(BIN)/python -m perennial.local $(BIN)/python "$$script" || exit 1; done
+
+mutants: setup ## Make small mistakes in the code on purpose, and count those that the fast tests notice
+	@nice -n 15 $(BIN)/python bench/mutants
 
 env: ## Write .env for docker compose: .env.example with fresh secrets; never overwrites
 	@$(PYTHON) -I ml/perennial/local/dotenv.py .env.example .env

@@ -38,6 +38,11 @@ def test_one_that_stops_the_procedure_protects_those_after_it():
     assert [answer.is_harm for answer in answer_all([0.04, 0.05, 0.05], 0.10)] == [False, False, False]
 
 
+def test_a_p_value_at_its_level_is_harm_and_one_above_is_not():
+    assert [answer.is_harm for answer in answer_all([0.05, 0.10], 0.10)] == [True, True]
+    assert [answer.is_harm for answer in answer_all([0.0501, 0.10], 0.10)] == [False, False]
+
+
 def test_no_question_has_no_answer():
     assert answer_all([], 0.10) == ()
 

@@ -120,6 +120,18 @@ def test_as_ofs_that_cancel_each_other_leave_something_to_spend_for_the_looks_to
     assert measure_information(covariance, final=8, overlap=4, former=0.0) < 1
 
 
+@pytest.mark.parametrize(("former", "known"), [(0.0, 0.99), (0.5, 0.995)])
+def test_as_ofs_that_seem_to_know_everything_leave_a_hundredth_of_what_is_left(former, known):
+    cancelling = np.array([[1.0, -0.9], [-0.9, 1.0]])
+    assert measure_information(cancelling, final=3, overlap=1, former=former) == pytest.approx(known)
+
+
+@pytest.mark.parametrize(("former", "known"), [(0.0, 0.01), (0.5, 0.505)])
+def test_as_ofs_that_tell_nothing_new_spend_a_hundredth_of_what_is_left(former, known):
+    heavy = np.array([[1.0, 0.0], [0.0, 10_000.0]])
+    assert measure_information(heavy, final=200_000, overlap=1, former=former) == pytest.approx(known)
+
+
 def test_predictors_that_rank_alike_are_looked_at_and_never_win():
     gain = make_gain(correlate())
     alike = DailyGain(gain.as_ofs, np.zeros(8), np.zeros_like(gain.influence), 500, 2_000)

@@ -43,6 +43,7 @@ def test_of_equals_the_older_stays():
 def test_one_that_was_never_looked_at_ranks_between_a_gain_and_a_loss():
     contenders = [make_contest(1, -0.001), make_contest(2), make_contest(3, 0.001)]
     assert numbers(choose_shadows(contenders, 2)) == [2, 3]
+    assert numbers(choose_shadows(contenders, 1)) == [3]
 
 
 def test_no_room_means_that_nobody_stays():

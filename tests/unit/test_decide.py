@@ -106,6 +106,14 @@ RULES = [
         Choice.SKIP,
         "nothing_new",
     ),
+    ("labels of nothing", replace(FIRST, matured_as_ofs=0, needed_as_ofs=0), Choice.SKIP, "waiting_for_first"),
+    ("one as_of is enough", replace(FIRST, matured_as_ofs=1, needed_as_ofs=1, newest_trained=None), Choice.TRAIN, "first"),
+    (
+        "the newest retraining cools down, wherever it stands",
+        replace(SHIFTED, retrains=(clock_of(date(2017, 11, 26)), clock_of(date(2017, 11, 1)))),
+        Choice.SKIP,
+        "cooldown",
+    ),
     ("blocked beats all", replace(SHIFTED, blocked_because="mean score doubled", auc_loss=1.0), Choice.BLOCK, "blocked"),
 ]
 
@@ -192,6 +200,65 @@ def test_a_decision_carries_its_evidence():
             ),
         ),
         (
+            replace(QUIET, champion_age_days=200, retrains=tuple(clock_of(date(2017, 11, day)) for day in (15, 1, 8))),
+            (
+                "The champion is 200 days old (limit 180). But 3 retrainings were asked for within 30 days, and 3 are "
+                "allowed; the next is free on 2017-12-01."
+            ),
+        ),
+        (
+            replace(QUIET, champion_age_days=200, newest_matured=None, newest_trained=None),
+            ("The champion is 200 days old (limit 180). But no as_of can teach yet: the next labels mature on 2017-11-29."),
+        ),
+        (
+            replace(QUIET, champion_age_days=200, newest_trained=None, labels_mature_on=date(2017, 12, 20)),
+            "The champion is 200 days old (limit 180). A retraining can learn from as_ofs up to 2017-10-23.",
+        ),
+        (
+            replace(SHIFTED, labels_mature_on=None),
+            (
+                "Drift on 2 of the last 3 checks (2 of 3 ask for a retraining): the prediction shift alone fired, the "
+                "mean score moved by +20.1% (limit 10%), while 3% of the columns drifted (limit 30%). A retraining can "
+                "learn from as_ofs up to 2017-10-23, where the last training ended at 2017-10-02."
+            ),
+        ),
+        (
+            replace(FIRST, matured_as_ofs=16, needed_as_ofs=16, newest_trained=None),
+            (
+                "There is no champion yet, and 16 as_ofs have matured (16 are needed). A retraining can learn from as_ofs up "
+                "to 2017-10-23."
+            ),
+        ),
+        (
+            replace(QUIET, checks=(), drifted_share=None, prediction_shift=None),
+            "Nothing asks for a retraining: no check ran today.",
+        ),
+        (
+            replace(QUIET, drifted_share=0.3, prediction_shift=-0.1),
+            "Nothing asks for a retraining: 30% of the columns drifted (limit 30%), the mean score moved by -10.0% (limit 10%).",
+        ),
+        (
+            replace(QUIET, prediction_shift=-0.11),
+            (
+                "Nothing asks for a retraining: the prediction shift alone fired, the mean score moved by -11.0% (limit 10%), "
+                "while 3% of the columns drifted (limit 30%)."
+            ),
+        ),
+        (
+            replace(QUIET, drifted_share=0.31, drifted_columns=("a", "b", "c", "d", "e")),
+            (
+                "Nothing asks for a retraining: 31% of the columns drifted (limit 30%): a, b, c, d, e; the mean score moved by "
+                "+1.2% (limit 10%)."
+            ),
+        ),
+        (
+            replace(QUIET, drifted_share=0.31, drifted_columns=("a", "b", "c", "d", "e", "f")),
+            (
+                "Nothing asks for a retraining: 31% of the columns drifted (limit 30%): a, b, c, d, e and 1 more; the mean "
+                "score moved by +1.2% (limit 10%)."
+            ),
+        ),
+        (
             replace(FIRST, matured_as_ofs=15, needed_as_ofs=16),
             (
                 "There is no champion yet: 15 of the 16 as_ofs that a first training needs have matured; the next matures "
@@ -211,7 +278,9 @@ def test_many_drifted_columns_are_counted_and_not_all_named():
 
 def test_a_budget_of_nothing_never_trains():
     none = LIMITS.model_copy(update={"max_retrains_per_30_days": 0})
-    assert decide(SHIFTED, none).rule == "budget"
+    decision = decide(SHIFTED, none)
+    assert decision.rule == "budget"
+    assert decision.sentence.endswith("But 0 retrainings were asked for within 30 days, and 0 are allowed.")
 
 
 @pytest.mark.parametrize(("hour", "choice"), [(0, Choice.SKIP), (23, Choice.SKIP), (24, Choice.TRAIN)])
