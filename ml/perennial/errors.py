@@ -56,6 +56,10 @@ class NoHome(ConfigError):
     """
 
 
+class WouldOverwrite(Refused):
+    """A file that `perennial init` or `perennial upgrade` would write is there already."""
+
+
 class UnknownModel(ConfigError):
     """There is no `models/<name>.toml` for this name.
     To do: write the name as `perennial models` lists it.
