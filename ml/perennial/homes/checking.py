@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def check_model(workbench: Workbench, home: Path, name: str) -> Iterator[Checked
         yield Checked(name, "it loads, and has tables to be tested on", str(error))
         return
     for rule in RULES:
-        yield Checked(name, describe(rule), find_fault(rule, workbench, declaration, tables))
+        yield Checked(name, describe(rule), find_fault(rule, workbench, declaration, tables.as_of))
 
 
 def load_files(home: Path, name: str) -> tuple[Declaration, DrawnTables]:
@@ -80,18 +81,18 @@ def believe(declaration: Declaration) -> Declaration:
     return declaration.model_copy(update={"model": model.model_copy(update={"sources": sources})})
 
 
-def find_fault(rule: Rule, workbench: Workbench, declaration: Declaration, tables: DrawnTables) -> str:
+def find_fault(rule: Rule, workbench: Workbench, declaration: Declaration, as_of: date) -> str:
     """What is wrong, if anything; whatever a rule does to the tables is undone."""
     try:
         with workbench.open(declaration) as session:
-            return rule(Subject(session, declaration, tables.as_of))
+            return rule(Subject(session, declaration, as_of))
     except PermanentError as error:
         return str(error)
 
 
 def describe(rule: Rule) -> str:
     """The name of a rule as a sentence."""
-    return getattr(rule, "__name__", "").replace("_", " ")
+    return getattr(rule, "__name__", "").replace("_", " ").replace("as of", "as_of")
 
 
 def fill(tables: DrawnTables, loader_url: str) -> None:

@@ -70,7 +70,8 @@ def model_rule(request: pytest.FixtureRequest, workbench: Workbench, lay_out: Ca
         return Checked(name, LAID_OUT, laid if isinstance(laid, str) else "")
     if isinstance(laid, str):
         pytest.skip(f"{name} has no tables to be tested on: another test says why")
-    return Checked(name, describe(rule), find_fault(rule, workbench, *laid))
+    declaration, tables = laid
+    return Checked(name, describe(rule), find_fault(rule, workbench, declaration, tables.as_of))
 
 
 @pytest.fixture(scope="session")
