@@ -92,6 +92,11 @@ def render_migrations(schema: Path = SCHEMA) -> str:
     )
 
 
+def render_install() -> str:
+    """What a superuser runs once with psql, before any migration: the roles, then their passwords and databases."""
+    return "\n".join((PLATFORM_SQL / "install" / f"{name}.sql").read_text(encoding="utf-8") for name in ("roles", "databases"))
+
+
 def _render(migration: Migration) -> str:
     values = f"({migration.number}, '{migration.name}', '{migration.checksum}')"  # a number, [a-z0-9_] and hex digits
     note = f"insert into ledger.migrations (number, name, checksum) values {values};"  # noqa: S608 - see the line above
