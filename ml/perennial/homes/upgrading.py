@@ -64,7 +64,8 @@ class Upgrade:
             case State.MERGED:
                 return f"--write puts the merge of both into {self.place}"
             case State.CONFLICT:
-                return f"--write puts the merge of both into {self.place}, with {self.conflicts} places for you to settle"
+                places = "1 place" if self.conflicts == 1 else f"{self.conflicts} places"
+                return f"--write puts the merge of both into {self.place}, with {places} for you to settle"
             case State.IN_THE_WAY:
                 return f"--write puts ours into {self.place}"
             case State.DROPPED:
