@@ -57,7 +57,9 @@ class NoHome(ConfigError):
 
 
 class WouldOverwrite(Refused):
-    """A file that `perennial init` or `perennial upgrade` would write is there already."""
+    """A file that `perennial init` or `perennial upgrade` would write is there already.
+    To do: name another folder; after an upgrade, take over what you want of the `.new` files and delete them.
+    """
 
 
 class UnknownModel(ConfigError):

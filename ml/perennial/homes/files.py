@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from perennial.config.keys import list_keys, list_tables
 from perennial.homes.commenting import comment_model
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -56,4 +57,4 @@ def _fill_in(path: str, text: str, marks: Mapping[str, str]) -> str:
 
 def read_descriptions() -> Mapping[str, str]:
     """What every key and table of a model file means, by its dotted name."""
-    return {}
+    return {table.name: table.description for table in list_tables()} | {key.name: key.description for key in list_keys()}
