@@ -56,6 +56,12 @@ class NoHome(ConfigError):
     """
 
 
+class WouldOverwrite(Refused):
+    """A file that `perennial init` or `perennial upgrade` would write is there already.
+    To do: name another folder; after an upgrade, take over what you want of the `.new` files and delete them.
+    """
+
+
 class UnknownModel(ConfigError):
     """There is no `models/<name>.toml` for this name.
     To do: write the name as `perennial models` lists it.

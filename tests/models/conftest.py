@@ -2,18 +2,14 @@
 
 import pytest
 
-from perennial.config import load_declaration
-from tests.drawn import with_source
-from tests.model_tables import HOMES, make_tables, open_tables, read_day
+from perennial.errors import PermanentError
+from perennial.homes import Workbench
+from tests.model_tables import declare_model, lay_out, read_day
 
 
 @pytest.fixture
 def declaration(name):
-    """The model, which believes every known_at of its tables: `known_from` speaks of how history was loaded elsewhere."""
-    declared = load_declaration(HOMES[name], name)
-    for source in declared.model.sources:
-        declared = with_source(declared, source, known_from=None)
-    return declared
+    return declare_model(name)
 
 
 @pytest.fixture
@@ -22,23 +18,34 @@ def day(name):
 
 
 @pytest.fixture(scope="session")
-def find_fault(postgres, migrated_template):
+def workbench(postgres):
+    return Workbench(postgres.server)
+
+
+@pytest.fixture(scope="session")
+def find_table_fault(workbench):
     """Makes the tables of a model once; gives what is wrong with them, or nothing."""
     faults = {}
 
-    def find_it(declaration):
-        name = declaration.model.name
+    def find_it(name):
         if name not in faults:
-            faults[name] = make_tables(postgres, migrated_template, declaration)
+            faults[name] = _lay_out(workbench, name)
         return faults[name]
 
     return find_it
 
 
+def _lay_out(workbench, name):
+    try:
+        lay_out(workbench, name)
+    except PermanentError as error:
+        return str(error)
+    return ""
+
+
 @pytest.fixture
-def tables(postgres, find_fault, declaration, name):
-    """A transaction over the tables; without them one test of the model fails, and the others are skipped."""
-    if find_fault(declaration):
-        pytest.skip(f"{name} has no tables: test_its_tables_are_there says what to do")
-    with open_tables(postgres, name) as session:
-        yield session
+def laid_out(workbench, find_table_fault, name):
+    """The workbench with the tables of the model; without them one test of the model fails, and the others are skipped."""
+    if find_table_fault(name):
+        pytest.skip(f"{name} has no tables: test_its_tables_are_there says why")
+    return workbench

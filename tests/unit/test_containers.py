@@ -1,9 +1,12 @@
 """The container files keep the rules of the house; bringing them up for real takes a Docker engine, which tests do without."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +15,16 @@ import pytest
 import yaml
 
 from perennial.config import PLATFORM_SQL
+from perennial.homes import make_home
+from perennial.homes.files import SHARED, TEMPLATE
+from perennial.stores.warehouse import render_install
 from tests.paths import ROOT
 
 TOOLS = Path(sys.executable).parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOT = {"migrate"}
+ONE_SHOT = {"install", "migrate"}
 EXAMPLE_LINES = [line for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
 EXAMPLE = dict(line.split("=", 1) for line in EXAMPLE_LINES)
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -38,6 +44,9 @@ def has_docker_compose() -> bool:
     return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
 
 
+with_docker_compose = pytest.mark.skipif(not has_docker_compose(), reason="Docker Compose is not installed on this machine")
+
+
 def test_the_compose_file_follows_the_compose_schema():
     assert run_tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml") == ""
 
@@ -46,26 +55,58 @@ def test_the_workflow_follows_the_schema_of_workflows():
     assert run_tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml") == ""
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile():
-    assert run_tool("hadolint", "--no-color", "Dockerfile") == ""
+@pytest.mark.parametrize("folder", [ROOT, TEMPLATE], ids=["repository", "home"])
+def test_hadolint_finds_nothing_in_a_dockerfile(folder):
+    assert run_tool("hadolint", "--no-color", str(folder / "Dockerfile")) == ""
 
 
-@pytest.mark.skipif(not has_docker_compose(), reason="Docker Compose is not installed on this machine")
-def test_docker_compose_accepts_the_file(tmp_path):
+def configure(folder, tmp_path, **variables):
+    """What Docker Compose makes of the file in a folder, with every gap of .env.example filled."""
     filled = tmp_path / "env"
-    filled.write_text("".join(f"{name}={value or 'x'}\n" for name, value in EXAMPLE.items()), encoding="utf-8")
-    done = subprocess.run(
-        ["docker", "compose", "--env-file", str(filled), "config", "--quiet"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    values = {name: value or "x" for name, value in EXAMPLE.items()} | variables
+    filled.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    command = ["docker", "compose", "--env-file", str(filled), "config", "--format", "json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def mounted_homes(configured):
+    return {
+        volume["source"]
+        for service in configured["services"].values()
+        for volume in service.get("volumes", [])
+        if volume["target"] == "/opt/home"
+    }
+
+
+@with_docker_compose
+def test_docker_compose_accepts_the_file(tmp_path):
+    assert mounted_homes(configure(ROOT, tmp_path)) == {str(ROOT)}
+
+
+@with_docker_compose
+def test_docker_compose_mounts_a_home_outside_the_repository(tmp_path):
+    make_home(tmp_path / "home")
+    assert mounted_homes(configure(ROOT, tmp_path, PERENNIAL_HOME=tmp_path / "home")) == {str(tmp_path / "home")}
+
+
+@with_docker_compose
+def test_docker_compose_accepts_the_file_of_a_home(tmp_path):
+    make_home(tmp_path / "home")
+    configured = configure(tmp_path / "home", tmp_path)
+    assert mounted_homes(configured) == {str(tmp_path / "home")}
+    assert configured["services"]["install"]["build"]["context"] == str(tmp_path / "home")
+
+
+def test_every_service_that_reads_models_has_the_home():
+    homed = {name for name, service in SERVICES.items() if "${PERENNIAL_HOME:?}:/opt/home:ro" in service.get("volumes", [])}
+    assert homed == {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
 
 
 def test_the_services_are_those_of_the_design():
-    assert set(SERVICES) == {"postgres", "migrate", "api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "mail"}
+    airflow = {"api-server", "scheduler", "dag-processor", "triggerer"}
+    assert set(SERVICES) == {"install", "postgres", "migrate", "mlflow", "mail", *airflow}
 
 
 @every_service
@@ -114,8 +155,8 @@ def test_base_images_have_a_fixed_tag():
 
 
 def test_one_service_builds_the_image_that_the_others_use():
-    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
-    assert {service["image"] for service in SERVICES.values()} == {SERVICES["migrate"]["image"], "postgres:17"}
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["install"]
+    assert {service["image"] for service in SERVICES.values()} == {f"perennial:{version('perennial')}", "postgres:17"}
 
 
 def test_the_image_needs_no_dockerfile_frontend_from_a_registry():
@@ -192,9 +233,33 @@ def test_the_folders_and_files_that_the_image_takes_exist():
     assert [name for name in taken if not (ROOT / name).exists()] == []
 
 
-def test_the_roles_and_databases_are_made_by_the_files_of_the_house():
-    mounted = [volume for volume in SERVICES["postgres"]["volumes"] if "initdb.d" in volume]
-    assert mounted == [
-        "./ml/perennial/sql/install/roles.sql:/docker-entrypoint-initdb.d/1-roles.sql:ro",
-        "./ml/perennial/sql/install/databases.sql:/docker-entrypoint-initdb.d/2-databases.sql:ro",
-    ]
+def test_the_roles_and_databases_are_made_by_what_the_image_carries():
+    """The roles come first, and what the healthcheck waits for last."""
+    written = render_install()
+    assert written.index("create role") < written.index("create database warehouse")
+    assert "perennial migrate --install-sql > /var/lib/perennial/install/install.sql" in SERVICES["install"]["command"]
+    assert SERVICES["install"]["volumes"] == ["install:/var/lib/perennial/install"]
+    assert "install:/docker-entrypoint-initdb.d:ro" in SERVICES["postgres"]["volumes"]
+    assert SERVICES["postgres"]["depends_on"] == {"install": {"condition": "service_completed_successfully"}}
+
+
+def test_the_image_holds_the_wheel_and_no_home():
+    assert "--editable" not in DOCKERFILE
+    assert "-m hatchling build -t wheel" in DOCKERFILE
+    assert re.findall(r"^COPY --from.*$", DOCKERFILE, flags=re.MULTILINE) == ["COPY --from=build /opt/venv /opt/venv"]
+
+
+def test_the_image_takes_what_the_wheel_is_made_of():
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sources = {path.split("/")[0] for path in [*wheel["packages"], *wheel["force-include"]]}
+    taken = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")}
+    assert taken == sources | {"LICENSE", "README.md", "pyproject.toml"}
+
+
+def test_what_a_home_shares_with_the_repository_is_one_file():
+    """The wheel takes these from the root of the repository; a clone reads them there."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {name: f"perennial/homes/template/{name}" for name in SHARED}
+    assert [name for name in SHARED if (TEMPLATE / name).exists()] == []
+    dags = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dags").glob("*.py") if path.name != "__init__.py"}
+    assert dags <= set(SHARED)

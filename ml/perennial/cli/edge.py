@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.metadata
 import json
 import os
 import sys
@@ -41,6 +42,20 @@ FirstDay = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help
 LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 Simulate = Annotated[bool, typer.Option("--simulate", help="The clock stands at start(as_of) + settle, not at the wall's time.")]
+
+
+def show_version(wanted: bool) -> None:
+    """Print the release, and end."""
+    if wanted:
+        typer.echo(f"perennial {importlib.metadata.version('perennial')}")
+        raise typer.Exit
+
+
+@app.callback()
+def read_options(
+    _version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the release.")] = False,
+) -> None:
+    """Batch retraining of tabular models on PostgreSQL."""
 
 
 def prepare_process() -> None:

@@ -42,10 +42,16 @@ def models(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def migrate(
     sql: Annotated[bool, typer.Option("--sql", help="Print the migrations for a DBA instead of running them.")] = False,
+    install_sql: Annotated[
+        bool, typer.Option("--install-sql", help="Print what a superuser runs once before, with psql: roles and databases.")
+    ] = False,
 ) -> None:
     """Bring the tables that Perennial owns up to date; needs PERENNIAL_OWNER_URL and no superuser."""
     from perennial.stores import warehouse  # noqa: PLC0415 - keeps `perennial --help` quick
 
+    if install_sql:
+        typer.echo(warehouse.render_install())
+        return
     if sql:
         typer.echo(warehouse.render_migrations())
         return

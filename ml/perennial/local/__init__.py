@@ -4,7 +4,7 @@ from perennial.local.addresses import Ports, find_var
 from perennial.local.airflow_api import AirflowClient
 from perennial.local.doctor import Finding, diagnose
 from perennial.local.libgomp import ensure_openmp
-from perennial.local.stack import ServerStatus, Stack, find_airflow, find_settings
+from perennial.local.stack import ServerStatus, Stack, find_airflow, find_loader_url, find_settings
 
 __all__ = [
     "AirflowClient",
@@ -15,6 +15,7 @@ __all__ = [
     "diagnose",
     "ensure_openmp",
     "find_airflow",
+    "find_loader_url",
     "find_settings",
     "find_var",
 ]

@@ -171,7 +171,7 @@ def _assess_roles(present: set[str]) -> Finding:
     missing = ", ".join(role for role in ROLES if role not in present)
     if not missing:
         return Finding("roles", is_well=True, found=", ".join(ROLES))
-    fix = "Run sql/install/roles.sql as superuser and give them passwords."
+    fix = "Let a superuser run `perennial migrate --install-sql | psql -d postgres` (docs/how-to/own-servers.md)."
     return Finding("roles", is_well=False, found=f"missing: {missing}", fix=fix)
 
 

@@ -33,6 +33,12 @@ def find_settings(environment: Mapping[str, str] = os.environ) -> Settings | Non
     return record.addresses.settings() if record is not None and record.is_alive else None
 
 
+def find_loader_url(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The warehouse of that stack under role loader; None when none runs."""
+    record = read_record(find_var(environment))
+    return record.addresses.database_url("loader") if record is not None and record.is_alive else None
+
+
 def find_airflow(settings: Settings, environment: Mapping[str, str] = os.environ) -> AirflowClient:
     """Airflow where the settings say; logged in only where it is the embedded stack's own."""
     record = read_record(find_var(environment))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import text
+
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session
 
@@ -41,6 +43,16 @@ class RunFacts:
     decision: Row | None = None
     verdict: Row | None = None
     notices: TableRows = ()
+
+
+def read_scores(database: Database, model: str, limit: int) -> TableRows:
+    """The highest of the scores that analysts read; none before the first publication."""
+    statement = text(f'select * from analytics."{model}_scores_latest" order by rank limit :limit')  # noqa: S608 - a checked name
+    with database.transaction() as session:
+        view = {"name": f'analytics."{model}_scores_latest"'}
+        if not session.execute(queries.load("warehouse")["relation_exists"], view).scalar():
+            return ()
+        return tuple(dict(row) for row in session.execute(statement, {"limit": limit}).mappings())
 
 
 def read_model(database: Database, model: str) -> ModelFacts:

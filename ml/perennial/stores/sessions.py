@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from perennial.errors import WarehouseBusy, WarehouseUnavailable
+from perennial.errors import ConfigError, WarehouseBusy, WarehouseUnavailable
 
 Session: TypeAlias = Connection
 """One open transaction; who takes a session never commits."""
@@ -88,6 +88,21 @@ def take_lock(session: Session, *parts: object) -> None:
 def run_script(session: Session, statements: str) -> None:
     """Run SQL text from a file as it stands: several statements, no parameters, `%` and `:` mean themselves."""
     session.exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+@contextmanager
+def explain_refusal(what: str) -> Iterator[None]:
+    """While the block lasts, what PostgreSQL refuses is an error in what a user wrote.
+
+    Raises:
+        ConfigError: `what` was refused; the message ends with what PostgreSQL says.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_refused(error):
+            raise
+        raise ConfigError(f"{what}: PostgreSQL says: {str(error.orig).strip()}") from error
 
 
 @contextmanager

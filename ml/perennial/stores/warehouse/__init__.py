@@ -7,7 +7,7 @@ In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_reje
 from perennial.stores.warehouse.audit import open_audit
 from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
-from perennial.stores.warehouse.migrations import check_ledger, migrate, render_migrations
+from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations
 from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
@@ -37,6 +37,7 @@ __all__ = [
     "read_snapshot",
     "read_training_set",
     "remove_rejects",
+    "render_install",
     "render_migrations",
     "sync",
 ]

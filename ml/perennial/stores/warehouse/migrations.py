@@ -23,7 +23,7 @@ FILE_NAME = re.compile(r"(?P<number>\d{3})_[a-z0-9_]+\.sql")
 
 BEGIN_AS_OWNER = "begin;\nset local role owner;"  # a superuser's tables would be closed to pipeline
 SCRIPT_HEAD = f"""\
--- For psql, on the warehouse, as owner or as a superuser, after sql/install/roles.sql; the database belongs to owner.
+-- For psql, on the warehouse, as owner or as a superuser, after `perennial migrate --install-sql`; the database belongs to owner.
 \\set ON_ERROR_STOP on
 {BEGIN_AS_OWNER}"""
 
@@ -63,7 +63,7 @@ def migrate(owner_url: str, schema: Path = SCHEMA) -> tuple[str, ...]:
         url = make_url(owner_url)
         raise ConfigError(
             f"{database.describe()}, may not migrate: {str(error.orig).splitlines()[0]}. Have a superuser run "
-            f"sql/install/roles.sql and `alter database {url.database} owner to {url.username}`."
+            f"`perennial migrate --install-sql` and `alter database {url.database} owner to {url.username}`."
         ) from error
     finally:
         database.dispose()
@@ -90,6 +90,11 @@ def render_migrations(schema: Path = SCHEMA) -> str:
     return (
         "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(schema))]) + "\n"
     )
+
+
+def render_install() -> str:
+    """What a superuser runs once with psql, before any migration: the roles, then their passwords and databases."""
+    return "\n".join((PLATFORM_SQL / "install" / f"{name}.sql").read_text(encoding="utf-8") for name in ("roles", "databases"))
 
 
 def _render(migration: Migration) -> str:

@@ -1,0 +1,107 @@
+"""A home from a shell: make one, bring it to a newer version, check it, load its tables, look at its scores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perennial import local
+from perennial.cli.edge import FAULT, AsJson, ModelName, app, open_stores, show_table
+from perennial.config import find_home, load_declaration
+from perennial.errors import ConfigError
+
+PANEL = "Home"
+
+Script = Annotated[
+    Path, typer.Argument(help="A file of SQL, such as tests/models/churn.sql.", exists=True, dir_okay=False, show_default=False)
+]
+
+
+@app.command(rich_help_panel=PANEL)
+def init(folder: Annotated[Path, typer.Argument(help="A folder that is new, or holds no home yet.", show_default=False)]) -> None:
+    """Make a home for your models: its folders, one example model that runs, a Makefile, containers, and CI."""
+    from perennial import homes  # noqa: PLC0415 - keeps `perennial --help` quick
+
+    written = homes.make_home(folder)
+    typer.echo(f"{folder} holds {len(written)} new files. README.md says what to do with them; begin with:\n")
+    typer.echo(f"  cd {folder}\n  make demo     # the example: its tables, a first champion, two weeks, scores")
+
+
+@app.command(rich_help_panel=PANEL)
+def upgrade(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write new versions: in place where you changed nothing, else beside your file.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name what changed in the files that `perennial init` wrote, since the version that wrote them."""
+    from perennial import homes  # noqa: PLC0415 - as above
+
+    home = find_home()
+    if not as_json:
+        typer.echo(f"{home}: {homes.describe_versions(home)}.")
+    plan = homes.plan_upgrade(home)
+    rows = [{"file": one.path, "state": one.state.value, "next": one.say()} for one in plan if one.is_news or as_json]
+    show_table(rows, as_json=as_json, empty="Nothing is new.")
+    if write:
+        for place in homes.write_upgrade(home, plan):
+            typer.echo(f"wrote {place}")
+
+
+@app.command(rich_help_panel=PANEL)
+def check(
+    models: Annotated[list[str] | None, typer.Argument(help="Names of files in models/; else all of them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test the models of this home on tables of their own, in a PostgreSQL made for it, and let Airflow read the home's files."""
+    from perennial import homes  # noqa: PLC0415 - as above
+
+    faults = 0
+    for checked in homes.check_home(find_home(), models or ()):
+        faults += bool(checked.fault)
+        if as_json:
+            show_table([{"subject": checked.subject, "rule": checked.rule, "fault": checked.fault}], as_json=True)
+        else:
+            typer.echo(f"{'NOT SO' if checked.fault else 'ok':<8}{checked.subject}: {checked.rule}")
+            typer.echo(f"        {checked.fault}") if checked.fault else None
+    if faults:
+        raise typer.Exit(FAULT)
+
+
+@app.command(rich_help_panel=PANEL)
+def load(script: Script) -> None:
+    """Run a script as role loader, in one transaction: it makes and fills tables of the schema source."""
+    from perennial.stores.warehouse.scripts import run_source_script  # noqa: PLC0415 - as above
+
+    run_source_script(_find_loader_url(), script.read_text(encoding="utf-8"), name=str(script))
+    typer.echo(f"{script} is loaded.")
+
+
+@app.command(rich_help_panel=PANEL)
+def scores(
+    model: ModelName,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many rows.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show the highest of the newest scores, with the reasons; `analytics.<model>_scores_latest` holds all of them."""
+    from perennial.stores import analytics  # noqa: PLC0415 - as above
+
+    name = load_declaration(find_home(), model).model.name
+    with open_stores() as stores:
+        rows = analytics.read_scores(stores.warehouse, name, limit)
+    show_table(rows, as_json=as_json, empty="No scores yet.")
+
+
+def _find_loader_url() -> str:
+    """PERENNIAL_LOADER_URL, else role loader of the embedded stack that runs here.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    url = os.environ.get("PERENNIAL_LOADER_URL") or local.find_loader_url()
+    if not url:
+        raise ConfigError("No warehouse to load into: start the embedded stack with `perennial up`, or set PERENNIAL_LOADER_URL.")
+    return url

@@ -1,0 +1,16 @@
+-- Purpose: what the checks of a home ask of a warehouse that was made for them alone.
+
+-- name: list_loosenings
+-- Statements that free the source tables of constraints and lengths, so that a changed copy may stand beside every fact.
+select format('alter table %s drop constraint if exists %I cascade', conrelid::regclass, conname) as statement
+from pg_constraint where contype <> 'n' and connamespace = 'source'::regnamespace
+union all
+select format('alter table %s alter %I type %s', attrelid::regclass, attname, format_type(atttypid, null))
+from pg_attribute join pg_class on pg_class.oid = attrelid and relnamespace = 'source'::regnamespace and relkind = 'r'
+where attnum > 0 and atttypmod <> -1 and atttypid in ('numeric'::regtype, 'varchar'::regtype);
+
+-- name: list_indexes
+-- Statements that drop unique indexes of the source tables that are no constraint.
+select format('drop index %s', indexrelid::regclass) as statement
+from pg_index join pg_class on pg_class.oid = indrelid and relnamespace = 'source'::regnamespace
+where indisunique and not exists (select from pg_constraint where conindid = indexrelid);
