@@ -1,18 +1,15 @@
 """The SQL that bounds a source to what was known, and the refusals; what it means to PostgreSQL is tested in tests/sql."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from perennial.config import Declaration, load_model
-from perennial.errors import ConfigError, EmptySource, HistoryTooShort
+from perennial.errors import ConfigError
 from perennial.stores.warehouse.point_in_time import (
     Bounds,
-    check_sources,
-    describe_known_rules,
     feature_bounds,
-    first_covered_day,
     label_bounds,
     open_views,
 )
@@ -164,159 +161,3 @@ def test_a_time_that_is_no_instant_is_refused_with_the_statement_that_makes_one(
         f"using {made_of}::timestamp at time zone 'America/New_York'; "
         "(or the zone that its clock showed)."
     )
-
-
-# Refused days
-def check(answers, **changes):
-    session = Statements(answers)
-    check_sources(session, declare(**changes), BOUNDS)
-    return session.sent
-
-
-def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
-    assert check({"select exists": True}) == [
-        (
-            'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until)',
-            WITHIN,
-        )
-    ]
-
-
-def test_a_window_begins_at_the_first_known_fact_or_later():
-    sent = check({"select exists": True, "select min(": WINDOW_BEGINS}, lookback_days=84)
-    assert sent[0] == (
-        'select min("ordered_at") from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until',
-        WITHIN,
-    )
-
-
-def test_a_window_that_begins_before_the_first_known_fact_is_refused():
-    first = WINDOW_BEGINS + timedelta(seconds=1)
-    with pytest.raises(HistoryTooShort) as refused:
-        check({"select exists": True, "select min(": first}, lookback_days=84)
-    assert str(refused.value) == (
-        f"lapse, as_of 2017-05-08: windows of 84 days begin at {WINDOW_BEGINS}, but the first fact of source.orders that was "
-        f"known by {BOUNDS.known_until} is of {first}: they would count too little. Begin later; or load older history, with "
-        "known_from under [sources.orders] for what was known at its time."
-    )
-
-
-def test_a_source_without_any_fact_is_empty_and_not_too_short():
-    with pytest.raises(EmptySource):
-        check({"select exists": False, "select min(": None}, lookback_days=84)
-
-
-@pytest.mark.parametrize("changes", [{"lookback_days": None}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])
-def test_a_source_without_a_window_or_dates_has_no_first_day(changes):
-    assert [text[:13] for text, _ in check({"select exists": True}, **changes)] == ["select exists"]
-
-
-def refuse_as_empty(learned_at, **changes):
-    session = Statements({"select exists": False, "select min(": learned_at})
-    with pytest.raises(EmptySource) as refused:
-        check_sources(session, declare(**changes), BOUNDS)
-    return str(refused.value), session.sent
-
-
-@pytest.mark.parametrize("learned_at", [None, BOUNDS.known_until], ids=["nothing", "nothing that was loaded late"])
-def test_an_empty_source_is_to_be_loaded(learned_at):
-    said, sent = refuse_as_empty(learned_at)
-    assert said == (
-        f"lapse, as_of 2017-05-08: source.orders holds no fact that was known by {BOUNDS.known_until}. Nothing was built and the "
-        "former scores stay; load the table, then run refresh again."
-    )
-    assert sent[-1] == (
-        'select min("known_at") from source."orders" where "ordered_at" < :happened_before',
-        {"happened_before": BOUNDS.happened_before},
-    )
-
-
-def test_history_that_was_loaded_in_bulk_is_to_be_declared_as_known_before_the_day_after():
-    """Loaded at 03:00 UTC on 01-02, which is the evening of 01-01 in New York."""
-    learned_at = datetime(2019, 1, 2, 3, tzinfo=UTC)
-    said, _ = refuse_as_empty(learned_at)
-    assert (
-        f"it has facts of before that day, and the first of them was learned at {learned_at}: if history was loaded then, write "
-        "`known_from = 2019-01-02` under [sources.orders] of models/lapse.toml, then run refresh again."
-    ) in said
-
-
-def test_what_was_declared_as_loaded_in_bulk_counts_when_a_remedy_is_looked_for():
-    _, sent = refuse_as_empty(None, **BULK)
-    assert sent[-1] == (
-        f'select min({KNOWN}) from source."orders" where "ordered_at" < :happened_before',
-        {"happened_before": BOUNDS.happened_before, **LOADED},
-    )
-
-
-def test_an_empty_table_without_dates_is_to_be_loaded():
-    said, sent = refuse_as_empty(None, **STATIC)
-    assert said.endswith("load the table, then run refresh again.")
-    assert sent == [('select exists (select from source."orders" where true)', {})]
-
-
-# The first day
-def ask_first_day(covered, declaration):
-    session = Statements({"select min(greatest(": covered})
-    return first_covered_day(session, declaration), session.sent
-
-
-@pytest.mark.parametrize(
-    ("covered", "day"),
-    [(datetime(2016, 8, 25, 0, 0), date(2016, 8, 25)), (datetime(2016, 8, 25, 0, 0, 1), date(2016, 8, 26))],  # noqa: DTZ001 - a local clock
-    ids=["from its midnight on", "within a day: the next"],
-)
-def test_the_first_day_begins_when_its_window_is_covered(covered, day):
-    found_day, sent = ask_first_day(covered, declare(lookback_days=84))
-    assert found_day == day
-    assert sent == [
-        (
-            (
-                'select min(greatest(("ordered_at" at time zone :zone) + make_interval(days => :lookback_days), '
-                '("known_at" - make_interval(hours => :settle_hours)) at time zone :zone)) from source."orders"'
-            ),
-            {"zone": "America/New_York", "lookback_days": 84, "settle_hours": 6},
-        )
-    ]
-
-
-def test_what_was_loaded_in_bulk_covers_days_before_it_was_loaded():
-    _, sent = ask_first_day(datetime(2016, 8, 25), declare(lookback_days=84, **BULK))  # noqa: DTZ001 - a local clock
-    assert f"({KNOWN} - make_interval(hours" in sent[0][0]
-    assert sent[0][1].items() >= LOADED.items()
-
-
-def test_the_first_day_is_the_latest_of_all_sources():
-    declaration = declare(lookback_days=84)
-    later = MODEL.sources["coupon_redemptions"]
-    sources = {**declaration.model.sources, "coupon_redemptions": later, "products": MODEL.sources["products"]}
-    both = declaration.model_copy(update={"model": declaration.model.model_copy(update={"sources": sources})})
-    session = Statements({'select min(greatest(("ordered_at"': datetime(2016, 8, 25), "select": datetime(2016, 9, 1)})  # noqa: DTZ001 - local
-    assert first_covered_day(session, both) == date(2016, 9, 1)
-    assert len(session.sent) == 2
-
-
-@pytest.mark.parametrize("changes", [{}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])
-def test_without_a_window_every_day_is_covered(changes):
-    assert first_covered_day(Statements(), declare(**changes)) == date.min
-
-
-def test_a_table_without_facts_covers_no_day():
-    with pytest.raises(EmptySource, match=r"lapse: source.orders holds no fact: load the table first\."):
-        ask_first_day(None, declare(lookback_days=84))
-
-
-# What is written down
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [
-        ({}, {"rule": "newest version of a key"}),
-        ({"key": ()}, {"rule": "every row is a fact"}),
-        (BULK, {"rule": "newest version of a key", "known_from": "2019-01-02", "typical_delay_minutes": 60}),
-        (STATIC, {"rule": "static"}),
-        (STATIC | {"times": "current_state"}, {"rule": "current_state"}),
-    ],
-    ids=["versions", "facts", "loaded in bulk", "without dates", "updated in place"],
-)
-def test_how_times_were_read_is_described(changes, rule):
-    assert describe_known_rules(declare(**changes).model) == {"orders": rule}
