@@ -23,7 +23,6 @@ from tests.docs.test_reference import VIEWS
 from tests.paths import ROOT
 
 COMMANDS = get_command(load_commands()).commands
-ANNOUNCED = {"init", "upgrade", "load", "check", "scores"} - set(COMMANDS)
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 GENERATED = "docs/reference/"
 README_BYTES = 6144
@@ -56,7 +55,7 @@ def find_names(pattern, text):
 @every_document
 def test_what_is_typed_in_a_shell_is_understood(name):
     typed = [] if name.startswith(GENERATED) else read_typed_lines(name)
-    calls = [call for line in typed for call in read_calls(line) if call[0] not in ANNOUNCED]
+    calls = [call for line in typed for call in read_calls(line)]
     for call in calls:
         parse(call)
 
@@ -64,7 +63,7 @@ def test_what_is_typed_in_a_shell_is_understood(name):
 @every_document
 def test_a_command_in_a_sentence_exists_and_so_do_its_options(name):
     calls = [code.removeprefix("perennial ").split() for code in read_inline_code(name) if re.match(r"perennial [a-z]+\b", code)]
-    unknown = {call[0] for call in calls} - set(COMMANDS) - ANNOUNCED
+    unknown = {call[0] for call in calls} - set(COMMANDS)
     known = [call for call in calls if call[0] in COMMANDS]
     assert (set(), []) == (unknown, [call for call in known if set(read_options(call)) - list_options(call[0])])
 

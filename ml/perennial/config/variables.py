@@ -25,6 +25,7 @@ WHERE_THINGS_ARE = (
         "The database warehouse as role pipeline, postgresql+psycopg2://...",
     ),
     Variable("PERENNIAL_OWNER_URL", "the embedded stack's", "The same database as role owner; only `perennial migrate` uses it"),
+    Variable("PERENNIAL_LOADER_URL", "the embedded stack's", "The same database as role loader; only `perennial load` uses it"),
     Variable("PERENNIAL_MLFLOW_URI", "the embedded stack's", "MLflow's tracking server"),
     Variable("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080", "Airflow's api-server, as this machine reaches it"),
     Variable("PERENNIAL_AIRFLOW_PUBLIC_URL", "PERENNIAL_AIRFLOW_URL", "Airflow as people open it: where links in mail lead"),
@@ -48,7 +49,6 @@ EMBEDDED_STACK = (
     Variable("PERENNIAL_MLFLOW_PORT", "15000", "MLflow's port on 127.0.0.1"),
     Variable("PERENNIAL_AIRFLOW_PORT", "18080", "Airflow's port on 127.0.0.1"),
     Variable("PERENNIAL_MAIL_PORT", "12525", "The mail sink's port on 127.0.0.1"),
-    Variable("PERENNIAL_LOADER_URL", "", "Given by the embedded stack to its demo: the warehouse as role loader"),
 )
 DEMONSTRATIONS = (
     Variable("PERENNIAL_TRIALS", "training.trials of the model file; 12 in the demo", "Optuna trials of every search"),
