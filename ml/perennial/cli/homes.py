@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +93,15 @@ def scores(
     name = load_declaration(find_home(), model).model.name
     with open_stores() as stores:
         rows = analytics.read_scores(stores.warehouse, name, limit)
-    show_table(rows, as_json=as_json, empty="No scores yet.")
+    if rows and not as_json:
+        typer.echo(f"{name}, as_of {rows[0]['as_of']}:")
+    show_table(rows if as_json else [_shorten(row) for row in rows], as_json=as_json, empty="No scores yet.")
+
+
+def _shorten(row: Mapping[str, object]) -> dict[str, object]:
+    """One score as it fits on a narrow screen."""
+    reasons = [str(row[column]) for column in ("reason_1", "reason_2", "reason_3") if row[column]]
+    return {"rank": row["rank"], "entity": row["entity_id"], "score": f"{row['score']:.3f}", "because": ", ".join(reasons)}
 
 
 def _find_loader_url() -> str:
