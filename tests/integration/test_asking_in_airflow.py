@@ -228,7 +228,7 @@ def test_people_choose_between_two_buttons_and_no_answer_is_a_rejection(contende
 
 
 def test_only_the_approvers_of_the_model_file_may_answer(contenders, channel):
-    edit_model(contenders.world.settings.home, {'approval = "auto"': 'approvers = ["ann", "bob"]\napproval = "auto"'})
+    edit_model(contenders.world.settings.home, {"approvers = [] ": 'approvers = ["ann", "bob"] '})
     start(contenders, contenders.ask(contenders.assess()))
     (action,) = channel.shown
     assert ["ann", "bob"] == [user.name for user in action.assigned_users]
