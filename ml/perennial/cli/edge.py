@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from perennial.pipeline import Stores
 
 FAULT, USAGE, REFUSED = 1, 2, 3
+WHOLE_WORDS = (20, 12, 8)
+"""Words of a table up to so many characters are not broken: the first of these that a terminal has room for."""
+GAP = 2  # between the columns of a table
 
 app = typer.Typer(
     name="perennial",
@@ -134,10 +138,50 @@ def show_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: st
     if not rows:
         typer.echo(empty)
         return
-    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width in zip(rows[0], _choose_widths(rows, console.width), strict=True):
+        table.add_column(name.replace("_", " "), width=width)
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    Console(highlight=False).print(table)
+        table.add_row(*(Text(_write(value)) for value in row.values()))
+    console.print(table)
+
+
+def _choose_widths(rows: Sequence[Mapping[str, object]], room: int) -> list[int | None]:
+    """The width of each column, words whole as far as the terminal has room; None leaves it to rich, which breaks them."""
+    columns = [[name.replace("_", " "), *(_write(row[name]) for row in rows)] for name in rows[0]]
+    wanted = [max(map(len, cells)) for cells in columns]
+    room -= GAP * (len(columns) - 1)
+    for whole in WHOLE_WORDS:
+        least = [_measure_longest(cells, whole) for cells in columns]
+        if sum(least) <= room:
+            return list(_share(room, least, wanted))
+    return [None for _ in columns]
+
+
+def _measure_longest(cells: Sequence[str], whole: int) -> int:
+    return max([1, *(len(word) for cell in cells for word in cell.split() if len(word) <= whole)])
+
+
+def _share(room: int, least: Sequence[int], wanted: Sequence[int]) -> Iterator[int]:
+    """What is left beyond the least goes to each column by what it wants beyond its own."""
+    more = sum(wanted) - sum(least)
+    left = min(room - sum(least), more)
+    for low, high in zip(least, wanted, strict=True):
+        yield low + ((high - low) * left // more if more else 0)
+
+
+def _write(value: object) -> str:
+    """A value in a table, whose columns are narrow: four digits of a number, an instant to the minute in UTC."""
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"{value:.4g}"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+        case other:
+            return str(other)
 
 
 def fail(message: str, code: int) -> NoReturn:
