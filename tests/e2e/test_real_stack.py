@@ -82,11 +82,13 @@ def test_the_mail_sink_keeps_each_mail_as_a_file(stack):
 
 
 def test_a_fallen_server_is_started_again_though_a_child_of_its_own_holds_its_port(stack):
-    fallen = stack.record.servers["mlflow"]
+    fallen = stack.record.servers["mlflow"].process
     os.kill(fallen.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while stack.record and (stack.record.servers["mlflow"] == fallen or _read_states(stack)["mlflow"] != "healthy"):
-        assert time.monotonic() < deadline
+    deadline = stack.patience.begin(60)
+    while stack.record and (
+        stack.record.servers["mlflow"].process in (fallen, None) or _read_states(stack)["mlflow"] != "healthy"
+    ):
+        assert not deadline.is_over
         time.sleep(0.5)
     assert dict.fromkeys(SERVERS, "healthy") == _read_states(stack)
 

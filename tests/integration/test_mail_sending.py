@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from perennial.config import Settings, Smtp
 from perennial.errors import MailRefused, MailUnavailable
+from perennial.local.health import answers_smtp
 from perennial.local.ports import find_free_port
-from perennial.local.services import answers_smtp
 from perennial.pipeline import Stores, drain_outbox
 from perennial.records import Notice, Run
 from perennial.stores import ledger

@@ -1,50 +1,112 @@
-"""There is one supervisor of a folder; it starts again what fell, but not for ever."""
+"""There is one supervisor of a folder; it starts again what fell, but not for ever, and what failed takes nothing along."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
-from perennial.errors import StackError
+from perennial.errors import ConfigError, StackError
 from perennial.local import Ports, Stack
 from perennial.local.addresses import Addresses
-from perennial.local.processes import identify
-from perennial.local.record import Record, read_record, try_lock, write_record
-from perennial.local.supervisor import HOUR_SECONDS, MOST_FALLS, Supervisor
+from perennial.local.patience import Patience
+from perennial.local.processes import Identity, identify
+from perennial.local.record import Record, ServerRecord, read_record, try_lock, write_record
+from perennial.local.services import complete
+from perennial.local.supervised import HOUR_SECONDS, MOST_FALLS, Supervised
 from tests.paths import ROOT
 
 
+@dataclass
+class Falling:
+    """A program that ends as soon as it has started."""
+
+    log: Path
+    name: str = "mlflow"
+    after: tuple[str, ...] = ()
+    identity: Identity | None = None
+    has_ended: bool = True
+    is_done: bool = False
+    starts: int = 0
+
+    def start(self):
+        self.starts += 1
+
+    def is_healthy(self):
+        return True
+
+    def explain_end(self):
+        return "mlflow ended by itself"
+
+
 @pytest.fixture
-def supervisor(tmp_path):
-    return Supervisor(Addresses(tmp_path, Ports(), ROOT))
+def falling(tmp_path):
+    program = Falling(tmp_path / "mlflow.log")
+    supervised = Supervised(program, Patience(), lambda _: None)
+    supervised.state = "healthy"
+    return supervised
 
 
-def test_a_server_that_falls_again_and_again_ends_the_stack(supervisor):
-    supervisor._falls = (time.monotonic(),) * MOST_FALLS
-    with pytest.raises(StackError, match="mlflow fell, the 6th fall of a server within an hour"):
-        supervisor._start_again("mlflow", pytest.fail)
+def test_a_server_that_falls_again_and_again_fails_and_is_left_down(falling):
+    falling._falls = (time.monotonic(),) * MOST_FALLS
+    assert falling.has_fallen
+    falling.start_again()
+    assert (falling.state, falling.program.starts) == ("failed", 0)
+    assert "mlflow fell for the 6th time within an hour" in falling.why
 
 
-def test_falls_of_long_ago_do_not_count(supervisor):
-    supervisor._falls = (time.monotonic() - HOUR_SECONDS,) * MOST_FALLS
-    started = []
-    supervisor._start_again("mlflow", lambda: started.append("mlflow"))
-    assert started == ["mlflow"]
+def test_falls_of_long_ago_do_not_count(falling):
+    falling._falls = (time.monotonic() - HOUR_SECONDS,) * MOST_FALLS
+    falling.start_again()
+    assert (falling.state, falling.program.starts) == ("starting", 1)
+
+
+def test_what_needs_a_failed_server_names_it(tmp_path):
+    waiting = Supervised(Falling(tmp_path / "log", after=("postgres",)), Patience(), lambda _: None)
+    assert waiting.find_cause({"postgres": "failed"}) == "postgres"
+    assert waiting.is_free({"postgres": "healthy"})
+    assert not waiting.is_free({"postgres": "starting"})
+
+
+def test_a_server_that_ends_while_it_starts_fails_with_its_own_words(falling):
+    falling.start()
+    falling.look()
+    assert (falling.state, falling.why) == ("failed", "mlflow ended by itself")
 
 
 def test_a_second_up_waits_until_the_first_has_said_who_it_is(tmp_path):
     lock = try_lock(tmp_path)
+    addresses = Addresses(tmp_path, Ports(), ROOT)
+    healthy = {"postgres": ServerRecord("healthy", 0.0, tmp_path), "warehouse-migrations": ServerRecord("healthy", 0.0, tmp_path)}
     with ThreadPoolExecutor() as pool:
-        second = pool.submit(Stack(tmp_path).up)
+        second = pool.submit(Stack(tmp_path).up, only=("postgres",))
         time.sleep(0.5)
-        write_record(tmp_path, Record(identify(os.getpid()), Addresses(tmp_path, Ports(), ROOT)))
-        with pytest.raises(StackError, match=rf"A live stack is starting in .*pid {os.getpid()}"):
-            second.result()
+        assert not second.done()
+        write_record(tmp_path, Record(identify(os.getpid()), addresses, state="ready", wanted=("postgres",), servers=healthy))
+        assert second.result() is False
     os.close(lock)
+
+
+def test_a_service_that_does_not_exist_is_refused_with_the_list(tmp_path):
+    with pytest.raises(ConfigError, match="postgres, mail, mlflow, airflow"):
+        Stack(tmp_path).up(only=("postgress",))
+
+
+def test_what_a_service_needs_comes_along():
+    assert complete(("mlflow",)) == ("postgres", "mlflow")
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_elsewhere_than_on_linux_up_says_what_there_is_instead(tmp_path, monkeypatch, platform):
+    stack = Stack(tmp_path)
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(StackError, match=r"the embedded stack is for Linux, and this is (macOS|Windows)\. On Windows use WSL2"):
+        stack.up()
 
 
 def test_numbers_of_processes_from_before_a_reboot_name_nobody(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -15,36 +16,74 @@ from perennial.errors import PerennialError
 from perennial.records import Run
 
 PANEL = "Embedded stack"
+EVERYTHING = ",".join(local.SERVICES)
+
+
+Only = Annotated[
+    str,
+    typer.Option(
+        "--only",
+        metavar="NAMES",
+        help="Services to start, with commas between them: "
+        + ", ".join(local.SERVICES)
+        + ". What they need comes along: everything short of Airflow works with postgres,mlflow.",
+        show_default=False,
+    ),
+]
 
 
 @app.command(rich_help_panel=PANEL)
-def up() -> None:
-    """Start PostgreSQL, MLflow, Airflow and a mail sink on this machine, and stay until `perennial down`."""
+def up(only: Only = EVERYTHING) -> None:
+    """Start PostgreSQL, MLflow, Airflow and a mail sink on this machine, and stay until `perennial down`.
+
+    It starts what is missing and waits until all is healthy. What fails fails alone: the rest stays up, `perennial status`
+    says why, and `perennial up` tries the missing again.
+
+    Every wait has a limit that stretches with how slow the machine shows itself: at the start, and by its load while it
+    waits. PERENNIAL_PATIENCE multiplies all limits: PERENNIAL_PATIENCE=3 perennial up.
+    """
+    local.require_linux("`perennial up`")
     require_extra("local", "`perennial up`")
     smtp = read_smtp() if os.environ.get("PERENNIAL_SMTP_HOST") else None
-    stack = local.Stack(local.find_var(), mail_server=smtp)
-    started = stack.up(typer.echo)
-    user, password = stack.login
+    stack, progress = local.Stack(local.find_var(), mail_server=smtp), local.Progress()
+    try:
+        started = stack.up(progress.say, progress.show, only=[name.strip() for name in only.split(",") if name.strip()])
+    finally:
+        progress.clear()
     typer.echo("The stack is up." if started else "The stack is up already.")
-    typer.echo(f"Airflow   {stack.addresses.airflow_url}   login {user} / {password}")
-    typer.echo(f"MLflow    {stack.addresses.mlflow_url}")
-    typer.echo(f"Tables    {stack.addresses.client_url('loader')}   role loader writes them into the schema source")
-    typer.echo(f"Views     {stack.addresses.client_url('analyst')}   role analyst reads the schema analytics")
+    for line in _describe_places(stack):
+        typer.echo(line)
+
+
+def _describe_places(stack: local.Stack) -> Iterator[str]:
+    """Where what was asked for is found."""
+    wanted, addresses = stack.record.wanted if stack.record else (), stack.addresses
+    if "airflow" in wanted:
+        user, password = stack.login
+        yield f"Airflow   {addresses.airflow_url}   login {user} / {password}"
+    if "mlflow" in wanted:
+        yield f"MLflow    {addresses.mlflow_url}"
+    if "postgres" in wanted:
+        yield f"Tables    {addresses.client_url('loader')}   role loader writes them into the schema source"
+        yield f"Views     {addresses.client_url('analyst')}   role analyst reads the schema analytics"
+    if "mail" in wanted:
+        yield f"Mail      {addresses.mail_folder}/*.eml"
 
 
 @app.command(rich_help_panel=PANEL)
 def down() -> None:
     """Stop every server of the embedded stack; its data stay."""
+    local.require_linux("`perennial down`")
     typer.echo("The stack is down." if local.Stack(local.find_var()).down() else "Nothing was running.")
 
 
 @app.command(rich_help_panel=PANEL)
 def status(as_json: AsJson = False) -> None:
-    """Show every server of the embedded stack."""
+    """Show every server of the embedded stack; exits 1 when one that was asked for is not healthy."""
     servers = local.Stack(local.find_var()).status()
-    rows = [{"server": s.name, "state": s.state, "pid": s.pid or "", "address": s.address} for s in servers]
+    rows = [{"server": s.name, "state": s.state, "pid": s.pid or "", "address": s.address, "why": s.note} for s in servers]
     show_table(rows, as_json=as_json)
-    if any(server.state != "healthy" for server in servers):
+    if not all(server.is_well for server in servers):
         raise typer.Exit(FAULT)
 
 
@@ -93,6 +132,7 @@ def demo(
     ] = False,
 ) -> None:
     """Live seven weeks of real purchases through Airflow, with two planted events."""
+    local.require_linux("`perennial demo`")
     require_extra("demo", "`perennial demo`")
     from perennial.demo import run_demo  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
 

@@ -49,6 +49,7 @@ EMBEDDED_STACK = (
     Variable("PERENNIAL_MLFLOW_PORT", "15000", "MLflow's port on 127.0.0.1"),
     Variable("PERENNIAL_AIRFLOW_PORT", "18080", "Airflow's port on 127.0.0.1"),
     Variable("PERENNIAL_MAIL_PORT", "12525", "The mail sink's port on 127.0.0.1"),
+    Variable("PERENNIAL_PATIENCE", "1", "Multiplies every limit of waiting, which grows with how slow the machine shows itself"),
 )
 DEMONSTRATIONS = (
     Variable("PERENNIAL_TRIALS", "training.trials of the model file; 12 in the demo", "Optuna trials of every search"),

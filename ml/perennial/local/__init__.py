@@ -4,12 +4,18 @@ from perennial.local.addresses import Ports, find_var
 from perennial.local.airflow_api import AirflowClient
 from perennial.local.doctor import Finding, diagnose
 from perennial.local.libgomp import ensure_openmp
-from perennial.local.stack import ServerStatus, Stack, find_airflow, find_loader_url, find_settings
+from perennial.local.platforms import require_linux
+from perennial.local.progress import Progress
+from perennial.local.services import SERVICES
+from perennial.local.stack import Stack, find_airflow, find_loader_url, find_settings, find_unwanted
+from perennial.local.status import ServerStatus
 
 __all__ = [
+    "SERVICES",
     "AirflowClient",
     "Finding",
     "Ports",
+    "Progress",
     "ServerStatus",
     "Stack",
     "diagnose",
@@ -17,5 +23,7 @@ __all__ = [
     "find_airflow",
     "find_loader_url",
     "find_settings",
+    "find_unwanted",
     "find_var",
+    "require_linux",
 ]

@@ -69,10 +69,16 @@ class AirflowClient:
         """The state of metadatabase, scheduler, dag_processor and triggerer, each with its last heartbeat."""
         return self._insist(lambda seconds: self._send("GET", "/api/v2/monitor/health", None, token=None, seconds=seconds))
 
-    def unhealthy(self, since: datetime | None = None) -> tuple[str, ...]:
-        """The services that are not healthy, or whose last heartbeat is older than `since`."""
+    def heartbeats(self) -> dict[str, datetime | None]:
+        """The last heartbeat of each healthy service; None for the metadatabase, which is healthy without one."""
         health = self.health()
-        return tuple(name for name in SERVICES if not _is_healthy(name, health.get(name) or {}, since))
+        well = [name for name in SERVICES if (health.get(name) or {}).get("status") == HEALTHY]
+        return {name: _read_beat(health[name].get(f"latest_{name}_heartbeat")) for name in well}
+
+    def unhealthy(self) -> tuple[str, ...]:
+        """The services that are not healthy."""
+        well = self.heartbeats()
+        return tuple(name for name in SERVICES if name not in well)
 
     def dags(self) -> tuple[str, ...]:
         """The ids of all DAGs, sorted."""
@@ -244,13 +250,8 @@ def _describe_life(run: Mapping[str, Any]) -> tuple[object, ...]:
     return tuple(run.get(name) for name in ("state", "queued_at", "start_date", "end_date"))
 
 
-def _is_healthy(name: str, state: Mapping[str, Any], since: datetime | None) -> bool:
-    if state.get("status") != HEALTHY:
-        return False
-    if since is None or name == "metadatabase":
-        return True
-    beat = state.get(f"latest_{name}_heartbeat")
-    return beat is not None and datetime.fromisoformat(str(beat)) >= since
+def _read_beat(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _describe_event(event: str | Mapping[str, Any]) -> str:

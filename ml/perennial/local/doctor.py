@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from perennial.config import Settings, load_declaration, model_names
 from perennial.errors import ConfigError, PerennialError, PermanentError
 from perennial.local.airflow_api import SERVICES, AirflowClient
+from perennial.local.health import answers_smtp
 from perennial.local.libgomp import LIBRARY, has_libgomp
 from perennial.local.servers import fetch
-from perennial.local.services import answers_smtp
 from perennial.stores import queries
 from perennial.stores.sessions import Database
 

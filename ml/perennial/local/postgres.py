@@ -19,13 +19,15 @@ from perennial.config import PLATFORM_SQL
 from perennial.errors import StackError
 from perennial.local.binaries import Binaries, find_binaries
 from perennial.local.passwords import ROLES, read_passwords, write_private
+from perennial.local.patience import HINT, Deadline, Patience
 from perennial.local.ports import HOST, require_free
 from perennial.local.processes import Identity, describe_process, identify, inherit_environment, spawn
-from perennial.local.servers import read_end
+from perennial.local.servers import read_end, say_end
 
 START_SECONDS = 15.0  # a server that ends is started again so long
 RECOVERY_SECONDS = 180.0  # one that lives is waited for so long: after a crash it reads its log first
 STOP_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 SUPERUSER = "postgres"
 WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst")
 DURABLE: Mapping[str, str] = {"max_connections": "150", "log_timezone": "UTC", "timezone": "UTC", "max_wal_size": "2GB"}
@@ -35,8 +37,11 @@ THROWAWAY: Mapping[str, str] = {**DURABLE, "fsync": "off", "synchronous_commit":
 class Postgres:
     """One server whose data lie in `folder`. `options` are settings of postgresql.conf."""
 
-    def __init__(self, folder: Path, port: int, *, passwords: Path, options: Mapping[str, str] = DURABLE) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, passwords: Path, options: Mapping[str, str] = DURABLE, patience: Patience | None = None
+    ) -> None:
         self.port = port
+        self._patience = patience or Patience.from_environment()
         self._base = folder.resolve()
         self._passwords_path = passwords
         self._server: subprocess.Popen[bytes] | None = None
@@ -79,23 +84,23 @@ class Postgres:
         """Start the server (make its data first) and wait until it takes connections; it dies with this process.
 
         Raises:
-            StackError: the port is taken, or the server keeps ending for 15 seconds, or is not ready after 180.
+            StackError: the port is taken, or the server keeps ending, or does not become ready.
         """
         self.stop()  # whatever a supervisor that was killed has left behind
         require_free(self.port, "PostgreSQL", setting)
         if not self.data.exists():
             self._make_data()
-        began = time.monotonic()
-        while not self._try_start(began + RECOVERY_SECONDS, new_session=new_session):
-            if time.monotonic() > began + START_SECONDS:
-                raise StackError(f"PostgreSQL does not start; the end of {self.log} says:\n{read_end(self.log)}")
+        retry, recovery = self._patience.begin(START_SECONDS), self._patience.begin(RECOVERY_SECONDS)
+        while not self._try_start(recovery, new_session=new_session):
+            if retry.is_over or recovery.is_over:
+                raise StackError(f"PostgreSQL does not start, after {retry.elapsed:.0f} s ({HINT}); {say_end(self.log)}")
             time.sleep(0.5)
 
     def stop(self) -> None:
         """Stop the server by pg_ctl: connections are closed, what was committed stays.
 
         Raises:
-            StackError: it does not end within 30 seconds.
+            StackError: it does not end.
         """
         process = self.process
         if process is not None:
@@ -108,11 +113,11 @@ class Postgres:
             self._server.poll()  # no zombie stays
 
     def _wait_for_end(self, process: Identity) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
-        while process.is_alive:
-            if time.monotonic() > deadline:
-                raise StackError(f"PostgreSQL does not stop ({describe_process(process.pid)}); see {self.log}.")
-            time.sleep(0.05)
+        deadline = self._patience.begin(STOP_SECONDS)
+        if not deadline.await_that(lambda: not process.is_alive, poll_seconds=0.05):
+            raise StackError(
+                f"PostgreSQL does not stop, after {deadline.elapsed:.0f} s ({describe_process(process.pid)}); see {self.log}."
+            )
 
     def ensure_roles(self) -> None:
         """Make the roles of sql/install/roles.sql, each with its password."""
@@ -141,7 +146,11 @@ class Postgres:
         done = subprocess.run(  # noqa: S603 - our own binary, no shell
             [self._binaries.path("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *address],
             input=statements,
-            env={**inherit_environment(), "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"},
+            env={
+                **inherit_environment(),
+                "PGPASSWORD": password,
+                "PGCONNECT_TIMEOUT": str(round(self._patience.allow(CONNECT_SECONDS))),
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -170,7 +179,7 @@ class Postgres:
             password.unlink()
         draft.rename(self.data)
 
-    def _try_start(self, deadline: float, *, new_session: bool) -> bool:
+    def _try_start(self, deadline: Deadline, *, new_session: bool) -> bool:
         """One attempt; after a `kill -9` the old backends may hold the shared memory for some seconds."""
         if self.process is None:
             (self.data / "postmaster.pid").unlink(missing_ok=True)  # stale: no postmaster of these data lives
@@ -183,11 +192,9 @@ class Postgres:
             user=self._binaries.user,
             new_session=new_session,
         )
-        while self._server.poll() is None and time.monotonic() < deadline:
-            if self._is_ready(self._server.pid):
-                return True
-            time.sleep(0.05)
-        return False
+        server = self._server
+        deadline.await_that(lambda: server.poll() is not None or self._is_ready(server.pid), poll_seconds=0.05)
+        return server.poll() is None and self._is_ready(server.pid)
 
     def _is_ready(self, pid: int) -> bool:
         """Line 1 of postmaster.pid is its pid, line 8 its state."""

@@ -12,10 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from perennial.local.patience import Deadline, Patience
+
 DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 TERM_SECONDS = 15.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.1
+PLAIN = Patience()
 FOREIGN = ("AIRFLOW", "MLFLOW_", "PG")
 """How the names of variables begin that steer our programs, but were meant by our caller for servers of his own."""
 
@@ -122,6 +125,11 @@ def find_orphans(leader: Identity) -> tuple[Identity, ...]:
     return tuple(member for member in find_members(leader) if not _descends(member.pid, leader.pid))
 
 
+def find_descendants(leader: Identity, root: Identity) -> tuple[Identity, ...]:
+    """Those of the leader's session that descend from one of them, itself included."""
+    return tuple(member for member in find_members(leader) if _descends(member.pid, root.pid))
+
+
 def _descends(pid: int, ancestor: int) -> bool:
     while pid > 1 and pid != ancestor:
         found = read_stat(pid)
@@ -129,7 +137,7 @@ def _descends(pid: int, ancestor: int) -> bool:
     return pid == ancestor
 
 
-def end_all(find: Callable[[], tuple[Identity, ...]], *, grace_seconds: float = TERM_SECONDS) -> None:
+def end_all(find: Callable[[], tuple[Identity, ...]], *, grace_seconds: float = TERM_SECONDS, patience: Patience = PLAIN) -> None:
     """TERM, wait, then KILL to exactly what `find` names; it is asked again, because a dying server may still start some.
 
     The eldest hear TERM first, since each server ends its own children best: a triggerer whose child was ended by
@@ -138,11 +146,11 @@ def end_all(find: Callable[[], tuple[Identity, ...]], *, grace_seconds: float = 
     first = find()
     numbers = {member.pid for member in first}
     _signal_all((member for member in first if _read_parent(member) not in numbers), signal.SIGTERM)
-    _wait_for_none(find, grace_seconds / 3)
+    _wait_for_none(find, patience.begin(grace_seconds / 3))
     _signal_all(find(), signal.SIGTERM)
-    _wait_for_none(find, grace_seconds * 2 / 3)
-    deadline = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < deadline and (left := find()):
+    _wait_for_none(find, patience.begin(grace_seconds * 2 / 3))
+    deadline = patience.begin(KILL_SECONDS)
+    while not deadline.is_over and (left := find()):
         _signal_all(left, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
 
@@ -152,10 +160,8 @@ def _read_parent(member: Identity) -> int:
     return found.parent if found else 0
 
 
-def _wait_for_none(find: Callable[[], tuple[Identity, ...]], limit_seconds: float) -> None:
-    deadline = time.monotonic() + limit_seconds
-    while time.monotonic() < deadline and find():
-        time.sleep(POLL_SECONDS)
+def _wait_for_none(find: Callable[[], tuple[Identity, ...]], deadline: Deadline) -> None:
+    deadline.await_that(lambda: not find(), poll_seconds=POLL_SECONDS)
 
 
 def _signal_all(targets: Iterable[Identity], number: signal.Signals) -> None:

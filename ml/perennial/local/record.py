@@ -1,10 +1,12 @@
-"""What is known about a running stack: `var/stack.json`, written by its supervisor, read by everybody else."""
+"""What is known about a running stack: `var/stack.json`, written by its supervisor, read by everybody else.
+
+And the other way: what somebody wants of a supervisor that runs, in `var/stack.request`.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,9 +15,11 @@ from pydantic import TypeAdapter
 
 from perennial.local.addresses import Addresses
 from perennial.local.passwords import write_private
+from perennial.local.patience import Patience
 from perennial.local.processes import Identity
 
-State = Literal["starting", "ready", "stopping", "failed"]
+State = Literal["starting", "ready", "incomplete", "stopping", "failed"]
+ServerState = Literal["waiting", "starting", "healthy", "failed"]
 
 
 def read_place() -> str:
@@ -25,14 +29,33 @@ def read_place() -> str:
 
 
 @dataclass(frozen=True)
+class ServerRecord:
+    """One server, or one job: how it is, since when by the monotonic clock of this boot, and why it failed."""
+
+    state: ServerState
+    since: float
+    log: Path
+    process: Identity | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
-    """One stack: who supervises it, where it listens, which processes it owns, and what has happened so far."""
+    """One stack: who supervises it, where it listens, what was asked for, how each server is, and what has happened so far.
+
+    Attributes:
+        state: `ready` when all that was asked for is healthy, `incomplete` when something of it has failed for good.
+        wanted: the services that were asked for; see `perennial.local.services.SERVICES`.
+        patience: how slow the machine showed itself when the supervisor started.
+    """
 
     supervisor: Identity
     addresses: Addresses
     state: State = "starting"
     events: tuple[str, ...] = ()
-    servers: Mapping[str, Identity] = field(default_factory=dict)
+    wanted: tuple[str, ...] = ()
+    servers: Mapping[str, ServerRecord] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
     place: str = field(default_factory=read_place)
 
     @property
@@ -42,6 +65,7 @@ class Record:
 
 _RECORDS = TypeAdapter(Record)
 _ADDRESSES = TypeAdapter(Addresses)
+_NAMES = TypeAdapter(tuple[str, ...])
 
 
 def read_record(var: Path) -> Record | None:
@@ -73,8 +97,42 @@ def unpack_addresses(text: str) -> Addresses:
     return _ADDRESSES.validate_json(text)
 
 
+# Requests
+def write_request(var: Path, services: Sequence[str]) -> None:
+    """Ask the supervisor that runs for services, too."""
+    write_private(var / "stack.request", _NAMES.dump_json(tuple(services)).decode())
+
+
+def take_request(var: Path) -> tuple[str, ...]:
+    """What was asked for since the last time; it is under way until `settle_request`."""
+    try:
+        (var / "stack.request").rename(var / "stack.request.taken")
+        return _NAMES.validate_json((var / "stack.request.taken").read_bytes())
+    except (OSError, ValueError):
+        return ()
+
+
+def settle_request(var: Path) -> None:
+    """The record now says what was asked for."""
+    (var / "stack.request.taken").unlink(missing_ok=True)
+
+
+def has_request(var: Path) -> bool:
+    """Whether somebody's request is not in the record yet."""
+    return (var / "stack.request").exists() or (var / "stack.request.taken").exists()
+
+
+def forget_requests(var: Path) -> None:
+    """They were for a supervisor that is gone."""
+    (var / "stack.request").unlink(missing_ok=True)
+    settle_request(var)
+
+
+# The lock
 def try_lock(var: Path) -> int | None:
     """Take the lock of the folder, for as long as the descriptor is open here or in a child; None when another one has it."""
+    import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
+
     descriptor = os.open(var / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,25 +6,38 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
 from perennial.config import Settings, Smtp, find_home
 from perennial.config.settings import read_trials
-from perennial.errors import PerennialError, StackError
-from perennial.local.addresses import ADMIN, Addresses, Ports, find_var
+from perennial.errors import ConfigError, StackError
+from perennial.local import services
+from perennial.local.addresses import ADMIN, Addresses, Ports, find_var, name_variable
 from perennial.local.airflow_api import AirflowClient
-from perennial.local.processes import describe_process, end_all, find_members, spawn
-from perennial.local.record import Record, forget_record, is_locked, pack_addresses, read_record, try_lock
-from perennial.local.servers import fetch, python_command, read_end
-from perennial.local.services import answers_smtp, make_client, make_postgres
+from perennial.local.following import Follower, Say
+from perennial.local.patience import Patience
+from perennial.local.platforms import require_linux
+from perennial.local.processes import Identity, describe_process, end_all, find_members, identify, spawn
+from perennial.local.record import (
+    Record,
+    forget_record,
+    is_locked,
+    pack_addresses,
+    read_record,
+    try_lock,
+    write_request,
+)
+from perennial.local.servers import python_command
+from perennial.local.status import ServerStatus, read_status
 
-UP_SECONDS = 300.0
 DOWN_SECONDS = 60.0
 RECORD_SECONDS = 60.0
+ANSWER_SECONDS = 600.0  # for Airflow, asked again and again
 POLL_SECONDS = 0.2
+SUPERVISOR = python_command("perennial.local.supervisor")
 
 
 def find_settings(environment: Mapping[str, str] = os.environ) -> Settings | None:
@@ -41,20 +54,22 @@ def find_loader_url(environment: Mapping[str, str] = os.environ) -> str | None:
 
 def find_airflow(settings: Settings, environment: Mapping[str, str] = os.environ) -> AirflowClient:
     """Airflow where the settings say; logged in only where it is the embedded stack's own."""
+    record = _find_record(settings, environment)
+    return services.make_client(record.addresses) if record is not None else AirflowClient(settings.airflow_url)
+
+
+def find_unwanted(settings: Settings, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The services that nobody asked of the embedded stack that these settings mean; none of any other installation."""
+    record = _find_record(settings, environment)
+    if record is None:
+        return ()
+    return tuple(name for name in services.drop_mail(services.SERVICES, record.addresses) if name not in record.wanted)
+
+
+def _find_record(settings: Settings, environment: Mapping[str, str]) -> Record | None:
     record = read_record(find_var(environment))
-    if record is not None and record.is_alive and record.addresses.airflow_url == settings.airflow_url:
-        return make_client(record.addresses)
-    return AirflowClient(settings.airflow_url)
-
-
-@dataclass(frozen=True)
-class ServerStatus:
-    """One server: `state` is healthy, unhealthy or down."""
-
-    name: str
-    state: str
-    pid: int | None
-    address: str
+    is_meant = record is not None and record.is_alive and record.addresses.airflow_url == settings.airflow_url
+    return record if is_meant else None
 
 
 class Stack:
@@ -91,8 +106,15 @@ class Stack:
         return record.addresses if record else self._wanted
 
     @property
+    def patience(self) -> Patience:
+        """As measured when the stack was started, with what this shell says."""
+        record = self.record
+        return replace(Patience.from_environment(), pace=record.patience.pace if record else 1.0)
+
+    @property
     def airflow(self) -> AirflowClient:
-        return make_client(self.addresses)
+        """Asks a silent Airflow again for a good while from now on."""
+        return services.make_client(self.addresses).until(self.patience.begin(ANSWER_SECONDS))
 
     @property
     def login(self) -> tuple[str, str]:
@@ -106,24 +128,43 @@ class Stack:
         """`PERENNIAL_*` for a shell command of this stack."""
         return self.addresses.perennial()
 
-    def up(self, progress: Callable[[str], object] = lambda _: None, *, tied: bool = False) -> bool:
-        """Start the stack and wait until every server is healthy; False when it was up already.
+    def up(
+        self,
+        say: Say = lambda _: None,
+        show: Say = lambda _: None,
+        *,
+        only: Collection[str] = tuple(services.SERVICES),
+        tied: bool = False,
+    ) -> bool:
+        """Start what is missing of these services and wait until all are healthy; False when they were already.
 
-        `tied`: the stack ends with the thread that called (the demo, tests); else it stays until `down`.
+        Args:
+            say: is given each thing that has happened.
+            show: is given, again and again, what is waited for.
+            only: names of `perennial.local.services.SERVICES`; what they need is started, too.
+            tied: the stack ends with the thread that called (the demo, tests); else it stays until `down`.
 
         Raises:
-            StackError: a taken port, a server that does not come up, or a running stack that was started otherwise.
+            ConfigError: there is no such service.
+            StackError: a taken port, a server that does not come up, or a running stack that was started otherwise. What is
+                healthy stays up.
         """
+        require_linux("`perennial up`")
+        wanted = services.complete(only)
+        if not services.drop_mail(wanted, self._wanted):
+            raise ConfigError(
+                f"--only mail: mail goes to {self._wanted.smtp.host} (PERENNIAL_SMTP_HOST), and no sink is started."
+            )
+        if set(wanted) != set(only):
+            say(f"{', '.join(only)} would not work alone: {', '.join(name for name in wanted if name not in only)} comes along")
         self.var.mkdir(parents=True, exist_ok=True)
         while (lock := try_lock(self.var)) is None:
             record = self._await_record()
             if record is not None:
-                self._check_same(record)
-                progress(f"already up in {self.var}: {describe_process(record.supervisor.pid)}")
-                return False
+                return self._join(record, wanted, say, show)
         self._forget_process()
         self._process = spawn(
-            python_command("perennial.local.supervisor", str(lock)),
+            [*SUPERVISOR, str(lock), *wanted],
             log=self.var / "supervisor.log",
             environment={"PERENNIAL_STACK": pack_addresses(self._wanted)},
             death_signal=signal.SIGTERM if tied else 0,
@@ -131,8 +172,30 @@ class Stack:
             kept=(lock,),
         )
         os.close(lock)
-        self._follow(self._process, progress)
+        self._follow(identify(self._process.pid), wanted, say, show)
         return True
+
+    def _join(self, record: Record, wanted: tuple[str, ...], say: Say, show: Say) -> bool:
+        """Ask the supervisor that runs for what is missing, and wait for it; False when nothing is."""
+        self._check_same(record, wanted)
+        wanted = services.drop_mail(wanted, record.addresses)
+        where = f"{self.var}: {describe_process(record.supervisor.pid)}"
+        states = [record.servers.get(name) for name in services.name_programs(wanted)]
+        if all(server is not None and server.state == "healthy" for server in states):
+            say(f"already up in {where}")
+            return False
+        say(f"joining the stack in {where}")
+        write_request(self.var, wanted)
+        self._follow(record.supervisor, wanted, say, show, told=len(record.events))
+        return True
+
+    def _follow(self, supervisor: Identity, wanted: Collection[str], say: Say, show: Say, told: int = 0) -> None:
+        names = services.name_programs(services.drop_mail(wanted, self._wanted))
+        try:
+            Follower(self.var, supervisor, names, say, show).follow(told)
+        finally:
+            if self._process is not None:
+                self._process.poll()  # a supervisor of ours that has ended stays a zombie until we ask
 
     def down(self) -> bool:
         """Stop every server; False when nothing ran.
@@ -144,7 +207,7 @@ class Stack:
         ran = record is not None and bool(find_members(record.supervisor))
         if record is not None:
             self._end(record)
-        postgres = make_postgres(self.addresses)
+        postgres = services.make_postgres(self.addresses)
         ran = ran or postgres.process is not None
         postgres.stop()
         forget_record(self.var)
@@ -157,91 +220,44 @@ class Stack:
         Raises:
             StackError: no record comes.
         """
-        deadline = time.monotonic() + RECORD_SECONDS
+        deadline = self.patience.begin(RECORD_SECONDS)
         while is_locked(self.var):
             record = self.record
             if record is not None:
                 return record
-            if time.monotonic() > deadline:
+            if deadline.is_over:
                 raise StackError(
-                    f"{self.var / 'stack.lock'} is held, but no stack says by whom: `fuser` names the process; end it."
+                    f"{self.var / 'stack.lock'} is held, but in {deadline.elapsed:.0f} s no stack has said by whom: "
+                    "`fuser` names the process; end it."
                 )
             time.sleep(POLL_SECONDS)
         return None
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server, as it answers now."""
-        record = self.record
-        owned = record.servers if record else {}
-        rows = []
-        for name, (address, is_healthy) in self._probes().items():
-            process = owned.get(name)
-            is_alive = process is not None and process.is_alive
-            state = ("healthy" if is_healthy() else "unhealthy") if is_alive else "down"
-            rows.append(ServerStatus(name, state, process.pid if process and is_alive else None, address))
-        return tuple(rows)
+        return read_status(self.addresses, self.record, self.patience)
 
-    def _probes(self) -> dict[str, tuple[str, Callable[[], bool]]]:
-        addresses = self.addresses
-        smtp = addresses.smtp
-        sink = {"mail": (f"{smtp.host}:{smtp.port}", lambda: answers_smtp(smtp.host, smtp.port, tls=smtp.tls))}
-        return {
-            "postgres": (f"127.0.0.1:{addresses.ports.postgres}", self._has_warehouse),
-            **(sink if addresses.mail_server is None else {}),
-            "mlflow": (addresses.mlflow_url, lambda: fetch(f"{addresses.mlflow_url}/health") == "OK"),
-            "airflow-api-server": (addresses.airflow_url, lambda: self._beats("metadatabase")),
-            "airflow-scheduler": ("", lambda: self._beats("scheduler")),
-            "airflow-dag-processor": ("", lambda: self._beats("dag_processor")),
-            "airflow-triggerer": ("", lambda: self._beats("triggerer")),
-        }
+    def _check_same(self, record: Record, wanted: Collection[str]) -> None:
+        """A stack that runs may stay if it is the one that was asked for.
 
-    def _has_warehouse(self) -> bool:
-        try:
-            return make_postgres(self.addresses).run_sql("warehouse", "select 1;").strip() == "1"
-        except StackError:
-            return False
-
-    def _beats(self, service: str) -> bool:
-        try:
-            return service not in self.airflow.unhealthy()
-        except PerennialError:
-            return False
-
-    def _check_same(self, record: Record) -> None:
-        """A stack that runs may stay if it is the one that was asked for."""
+        Raises:
+            StackError: it is on its way down, lives in another time, or listens elsewhere than it was asked to.
+        """
         until = record.addresses.simulated_until
         what = f"A simulation until {until}" if until else "A live stack"
         where = f"{self.var} ({describe_process(record.supervisor.pid)})"
-        if record.state != "ready":
-            raise StackError(f"{what} is {record.state} in {where}: wait for it, or end it with `perennial down`.")
+        if record.state in ("stopping", "failed"):
+            raise StackError(f"{what} is {record.state} in {where}: wait until it is gone, or end it with `perennial down`.")
         if until != self._wanted.simulated_until:
             raise StackError(f"{what} runs in {where}: end it with `perennial down` first.")
-
-    def _follow(self, process: subprocess.Popen[bytes], progress: Callable[[str], object]) -> None:
-        """Pass on what the supervisor notes until it is ready."""
-        told, deadline = 0, time.monotonic() + UP_SECONDS
-        while time.monotonic() < deadline:
-            has_ended = process.poll() is not None
-            record = read_record(self.var)
-            if record is not None and record.supervisor.pid == process.pid:
-                for event in record.events[told:]:
-                    progress(event)
-                told = len(record.events)
-                if record.state == "ready":
-                    return
-            if has_ended:
-                raise StackError(self._explain_failure(record, process.pid))
-            time.sleep(POLL_SECONDS)
-        self.down()
-        raise StackError(f"The stack is not up after {UP_SECONDS:.0f} s; see the logs in {self.var}.")
-
-    def _explain_failure(self, record: Record | None, pid: int) -> str:
-        if record is not None and record.supervisor.pid == pid and record.state == "failed":
-            return record.events[-1]
-        if self._process is not None and self._process.returncode == 0:
-            return f"The stack in {self.var} was ended while it came up (`perennial down`): start it again when you want it."
-        log = self.var / "supervisor.log"
-        return f"The stack's supervisor ended; the end of {log} says:\n{read_end(log)}"
+        asked, given = asdict(self._wanted.ports), asdict(record.addresses.ports)
+        for name in wanted:
+            is_missing = all(record.servers[each].state == "failed" for each in services.SERVICES[name] if each in record.servers)
+            if is_missing and asked[name] != given[name]:
+                raise StackError(
+                    f"{what} runs in {where} with {name} at port {given[name]}, and {name_variable(name)} says {asked[name]}: "
+                    "the others know the former; end it with `perennial down` first."
+                )
 
     def _forget_process(self) -> None:
         """A supervisor of ours that has ended stays a zombie until we ask."""
@@ -253,10 +269,8 @@ class Stack:
         """TERM to the supervisor, which ends the rest in order; if it cannot, we do."""
         if record.is_alive:
             os.kill(record.supervisor.pid, signal.SIGTERM)
-        deadline = time.monotonic() + DOWN_SECONDS
-        while record.is_alive and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        postgres = make_postgres(record.addresses)
+        self.patience.begin(DOWN_SECONDS).await_that(lambda: not record.is_alive, poll_seconds=POLL_SECONDS)
+        postgres = services.make_postgres(record.addresses)
         end_all(lambda: tuple(member for member in find_members(record.supervisor) if member != postgres.process))
         if record.is_alive:
             raise StackError(f"The supervisor, {describe_process(record.supervisor.pid)}, does not end.")
