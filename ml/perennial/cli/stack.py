@@ -131,7 +131,7 @@ def demo(
         bool, typer.Option("--exit", envvar="DEMO_EXIT", help="Stop at the end; the exit code says whether all went well.")
     ] = False,
 ) -> None:
-    """Live seven weeks of real purchases through Airflow, with two planted events."""
+    """Live six weeks of real purchases through Airflow, with two planted events, and look back on them."""
     local.require_linux("`perennial demo`")
     require_extra("demo", "`perennial demo`")
     from perennial.demo import run_demo  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
