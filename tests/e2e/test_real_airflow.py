@@ -67,7 +67,7 @@ def tell(stack, database, runs):
 def open_page(stack, page):
     """A page of the plugin, as whoever holds the login sees it."""
     request = urllib.request.Request(f"{stack.addresses.airflow_url}/perennial/{page}")
-    request.add_header("Authorization", f"Bearer {stack.airflow._fetch_token()}")
+    request.add_header("Authorization", f"Bearer {stack.airflow._fetch_token(30.0)}")
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.read().decode()
