@@ -12,13 +12,27 @@ import pytest
 
 from perennial.cli.edge import FAULT
 from perennial.config.settings import Settings
-from perennial.local import find_airflow
+from perennial.local import AirflowClient, find_airflow
+from perennial.local.doctor import check_platform
+from perennial.local.doctor import diagnose as run_diagnosis
 from tests.paths import ROOT
 from tests.shell import Shell
 from tests.world import MODEL, copy_home
 
 NOBODY = "127.0.0.1:1"
-COMPONENTS = ["libgomp", "disk", "PostgreSQL", "MLflow", "Airflow api-server", "SMTP", "models", "days"]
+COMPONENTS = [
+    "perennial",
+    "home",
+    "platform",
+    "libgomp",
+    "disk",
+    "PostgreSQL",
+    "MLflow",
+    "Airflow api-server",
+    "SMTP",
+    "models",
+    "days",
+]
 
 
 @contextmanager
@@ -106,3 +120,24 @@ def test_an_airflow_of_ones_own_gets_no_made_up_login(tmp_path):
     airflow = find_airflow(settings, {"PERENNIAL_VAR": str(tmp_path / "var")})
     assert ("http://airflow.example.com", None) == (airflow.url, airflow.user)
     assert not (tmp_path / "var").exists()
+
+
+def test_the_home_and_the_platform_are_named(lonely):
+    _, out, _ = lonely.perennial("doctor", "--json")
+    found = {row["component"]: row["found"] for row in lonely.read(out)}
+    assert (str(ROOT), "Linux") == (found["home"], found["platform"])
+
+
+def test_elsewhere_than_on_linux_it_says_what_there_is_instead(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    (finding,) = check_platform()
+    assert finding.found.startswith("macOS: the embedded stack is for Linux. On Windows use WSL2")
+
+
+def test_what_nobody_asked_of_the_stack_is_no_fault(lonely):
+    findings = run_diagnosis(Settings.from_environment(), AirflowClient(f"http://{NOBODY}"), unwanted=("airflow", "mail"))
+    rows = {finding.component: finding for finding in findings}
+    assert not {"Airflow api-server", "SMTP"} & rows.keys()
+    assert rows["airflow"].is_well
+    assert rows["mail"].is_well
+    assert not rows["MLflow"].is_well

@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console
 
 from perennial.demo.account import Account
-from perennial.demo.life import Lived
+from perennial.demo.life import VERBS, Life, Lived
 from perennial.demo.story import QUIET, Story
 
 
@@ -19,6 +19,31 @@ class HandmadeLife:
 
     def start(self, verb, as_of):
         return self.lived
+
+
+class Terminal(StringIO):
+    """A terminal that remembers what was written."""
+
+    def isatty(self):
+        return True
+
+
+class SlowToRead:
+    """An Airflow that knows its DAGs at the third look."""
+
+    def __init__(self):
+        self.deadlines, self.looks, self.woken = 0, 0, set()
+
+    def until(self, deadline):
+        self.deadlines += not deadline.is_over
+        return self
+
+    def dags(self):
+        self.looks += 1
+        return tuple(f"lapse.{verb}" for verb in VERBS) if self.looks > 2 else ()
+
+    def unpause(self, dag_id):
+        self.woken.add(dag_id)
 
 
 def watch(state: str, **wanted: str) -> list[str]:
@@ -39,3 +64,23 @@ def test_a_red_run_fails_the_demo():
 def test_the_broken_day_must_be_red():
     assert [] == watch("failed", wanted="failed")
     assert ["lapse.refresh ended as success, not failed: every task"] == watch("success", wanted="failed")
+
+
+def test_a_long_step_shows_how_many_are_done_and_hands_them_on():
+    account = Account(Console(file=(output := Terminal())))
+    assert ["a", "b"] == list(account.count(iter("ab"), "snapshots built", of=2))
+    assert "1 of 2 snapshots built, about " in output.getvalue()
+    assert "2 of 2 snapshots built, about 0 s left" in output.getvalue()
+
+
+def test_a_log_is_not_filled_with_passing_lines():
+    account = Account(Console(file=(output := StringIO())))
+    list(account.count(range(9), "snapshots built", of=9))
+    assert "" == output.getvalue()
+
+
+def test_a_step_of_the_story_asks_a_silent_airflow_until_its_own_limit():
+    airflow = SlowToRead()
+    Life(airflow, "lapse").wake()
+    assert airflow.deadlines == 1
+    assert {f"lapse.{verb}" for verb in VERBS} == airflow.woken

@@ -91,7 +91,7 @@ def status(as_json: AsJson = False) -> None:
 def doctor(as_json: AsJson = False) -> None:
     """Look at every component, name what is wrong or was lost, and say how to repair it; changes nothing."""
     settings = find_settings()
-    findings = local.diagnose(settings, local.find_airflow(settings), (_find_lost_days,))
+    findings = local.diagnose(settings, local.find_airflow(settings), (_find_lost_days,), unwanted=local.find_unwanted(settings))
     rows = [{"component": f.component, "well": "yes" if f.is_well else "NO", "found": f.found, "fix": f.fix} for f in findings]
     show_table(rows, as_json=as_json)
     if not all(finding.is_well for finding in findings):

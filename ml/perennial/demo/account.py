@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from perennial.errors import StackError
+from perennial.local import Progress
 
 PLAIN_WIDTH = 150
+
+Done = TypeVar("Done")
 
 
 def _make_console() -> Console:
@@ -26,11 +32,30 @@ class Account:
     console: Console = field(default_factory=_make_console)
     failures: list[str] = field(default_factory=list)
 
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.console.file)
+
+    def show(self, text: str) -> None:
+        """What goes on inside a long step; on a terminal one line that is rewritten."""
+        self._progress.show(f"  {text}")
+
+    def count(self, steps: Iterable[Done], what: str, *, of: int) -> Iterator[Done]:
+        """Hand the steps on as they are done, and show how many are, and how long the rest takes at the pace so far."""
+        began = time.monotonic()
+        for number, step in enumerate(steps, start=1):
+            left = (time.monotonic() - began) / number * (of - number)
+            self.show(f"{number} of {of} {what}, about {left:.0f} s left")
+            yield step
+        self._progress.clear()
+
     def headline(self, text: str) -> None:
+        self._progress.clear()
         self.console.print()
         self.console.rule(f"[bold]{text}", align="left", style="green")
 
     def say(self, text: str) -> None:
+        self._progress.clear()
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def lived(self, dag: str, state: str, seconds: float, said: str) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from perennial.errors import StackError
-from perennial.local import AirflowClient
+from perennial.local import AirflowClient, Deadline, Patience
 
 VERBS = ("refresh", "score", "monitor", "retrain_weekly", "retrain", "approve")
 ENDED = ("success", "failed")
 POLL_SECONDS = 0.5
-RUN_SECONDS = 600.0
+RUN_SECONDS = 600.0  # of quiet cores, for each step by itself
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,31 @@ class Lived:
 class Life:
     """One model in one Airflow."""
 
-    def __init__(self, airflow: AirflowClient, model: str) -> None:
+    def __init__(self, airflow: AirflowClient, model: str, patience: Patience | None = None) -> None:
         self._airflow = airflow
         self._model = model
+        self._patience = patience or Patience.from_environment()
         self._seen: set[str] = set()
 
     def wake(self) -> None:
         """Unpause the DAGs once Airflow has read them, consumers first: a paused consumer loses its event for good."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while not {self._name(verb) for verb in VERBS} <= set(self._airflow.dags()):
-            if time.monotonic() > deadline:
-                raise StackError(f"Airflow has not read the DAGs of {self._model}: see Import Errors on its home page.")
-            time.sleep(POLL_SECONDS)
+        airflow, deadline = self._begin()
+        wanted = {self._name(verb) for verb in VERBS}
+        if not deadline.await_that(lambda: wanted <= set(airflow.dags()), poll_seconds=POLL_SECONDS):
+            raise StackError(f"Airflow has not read the DAGs of {self._model}: see Import Errors on its home page.")
         for verb in ("approve", "monitor", "score", "retrain", "retrain_weekly", "refresh"):
-            self._airflow.unpause(self._name(verb))
+            airflow.unpause(self._name(verb))
 
     def start(self, verb: str, as_of: date) -> tuple[Lived, ...]:
         """Trigger a DAG for a day and follow the key through everything that it wakes, in the order in which it ends."""
-        run_id = self._airflow.trigger(self._name(verb), partition_key=as_of.isoformat())
+        airflow, _ = self._begin()
+        run_id = airflow.trigger(self._name(verb), partition_key=as_of.isoformat())
         return self._follow(verb, run_id, as_of)
 
     def clear(self, lived: Lived, as_of: date) -> tuple[Lived, ...]:
         """Run a run again from its first task, and follow what it wakes."""
-        self._airflow.clear(self._name(lived.verb), lived.run_id)
+        airflow, _ = self._begin()
+        airflow.clear(self._name(lived.verb), lived.run_id)
         return self._follow(lived.verb, lived.run_id, as_of)
 
     def _follow(self, verb: str, run_id: str, as_of: date) -> tuple[Lived, ...]:
@@ -65,25 +67,30 @@ class Life:
         return (lived, *(one for each in woken for one in each))
 
     def _await_start(self, verb: str, as_of: date) -> str:
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            runs = self._airflow.runs(self._name(verb), partition_key=as_of.isoformat())
+        airflow, deadline = self._begin()
+        while not deadline.is_over:
+            runs = airflow.runs(self._name(verb), partition_key=as_of.isoformat())
             new = [str(run["dag_run_id"]) for run in runs if run["dag_run_id"] not in self._seen]
             if new:
                 return new[-1]
             time.sleep(POLL_SECONDS)
-        raise StackError(f"{self._name(verb)} was not woken for {as_of} within {RUN_SECONDS:.0f} s: is the DAG paused?")
+        raise StackError(f"{self._name(verb)} was not woken for {as_of} within {deadline.elapsed:.0f} s: is the DAG paused?")
 
     def _await_end(self, verb: str, run_id: str) -> Lived:
-        name, deadline = self._name(verb), time.monotonic() + RUN_SECONDS
+        name, (airflow, deadline) = self._name(verb), self._begin()
         time.sleep(POLL_SECONDS)  # a cleared run still shows its old state for a moment
-        while time.monotonic() < deadline:
-            run = self._airflow.dag_run(name, run_id)
+        while not deadline.is_over:
+            run = airflow.dag_run(name, run_id)
             if run["state"] in ENDED:
-                tasks = {task["task_id"]: task["state"] for task in self._airflow.task_instances(name, run_id)}
+                tasks = {task["task_id"]: task["state"] for task in airflow.task_instances(name, run_id)}
                 return Lived(verb, run_id, run["state"], tasks, _duration(run))
             time.sleep(POLL_SECONDS)
-        raise StackError(f"{name}, {run_id} did not end within {RUN_SECONDS:.0f} s; see its log in Airflow.")
+        raise StackError(f"{name}, {run_id} did not end within {deadline.elapsed:.0f} s; see its log in Airflow.")
+
+    def _begin(self) -> tuple[AirflowClient, Deadline]:
+        """The limit of a step that begins now, and a client that asks a silent Airflow again until then."""
+        deadline = self._patience.begin(RUN_SECONDS)
+        return self._airflow.until(deadline), deadline
 
     def _name(self, verb: str) -> str:
         return f"{self._model}.{verb}"

@@ -50,13 +50,13 @@ def run_demo(var: Path, *, exit_at_end: bool) -> int:
 
 def _live(stack: Stack, account: Account) -> None:
     account.headline("Start: PostgreSQL, MLflow, Airflow and a mail sink, all on 127.0.0.1")
-    stack.up(lambda event: account.say(f"  {event}"), tied=True)
+    stack.up(lambda event: account.say(f"  {event}"), account.show, tied=True)
     account.headline("Load: the purchases of 2,469 households in 2017 (Complete Journey)")
     loader_url = stack.environment()["PERENNIAL_LOADER_URL"]
     loaded = data.load_complete_journey(loader_url)
     account.say("  " + ", ".join(f"{name} {rows:,}" for name, rows in loaded.items()))
     with pipeline.open_stores(stack.settings()) as stores:
-        life = Life(stack.airflow, MODEL)
+        life = Life(stack.airflow, MODEL, stack.patience)
         story = Story(stores, life, account, loader_url)
         operate.sync(stores, MODEL)
         life.wake()

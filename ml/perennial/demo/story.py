@@ -58,7 +58,8 @@ class Story:
 
     def build_history(self) -> None:
         self.account.headline(f"History: snapshots of {HISTORY[0]} .. {HISTORY[1]}, as they would have looked on each day")
-        built = list(operate.backfill(self.stores, MODEL, *HISTORY))
+        days = self.stores.declaration(MODEL).model.training_as_ofs(*HISTORY)
+        built = list(self.account.count(operate.backfill(self.stores, MODEL, *HISTORY), "snapshots built", of=len(days)))
         rows = sum(snapshot.rows for snapshot in built)
         self.life.wake()
         self.account.expect(len(built) > 0, f"{len(built)} snapshots with {rows} rows were built and validated")

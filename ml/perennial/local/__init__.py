@@ -4,6 +4,7 @@ from perennial.local.addresses import Ports, find_var
 from perennial.local.airflow_api import AirflowClient
 from perennial.local.doctor import Finding, diagnose
 from perennial.local.libgomp import ensure_openmp
+from perennial.local.patience import Deadline, Patience
 from perennial.local.platforms import require_linux
 from perennial.local.progress import Progress
 from perennial.local.services import SERVICES
@@ -13,7 +14,9 @@ from perennial.local.status import ServerStatus
 __all__ = [
     "SERVICES",
     "AirflowClient",
+    "Deadline",
     "Finding",
+    "Patience",
     "Ports",
     "Progress",
     "ServerStatus",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from perennial.config import Settings, load_declaration, model_names
 from perennial.errors import ConfigError, PerennialError, PermanentError
 from perennial.local.airflow_api import SERVICES, AirflowClient
 from perennial.local.health import answers_smtp
 from perennial.local.libgomp import LIBRARY, has_libgomp
+from perennial.local.platforms import ELSEWHERE, is_linux, name_platform
 from perennial.local.servers import fetch
 from perennial.stores import queries
 from perennial.stores.sessions import Database
@@ -35,20 +37,42 @@ Check = Callable[[], Iterable[Finding]]
 """A look of the caller's own, such as the keys that `perennial reconcile` would start."""
 
 
-def diagnose(settings: Settings, airflow: AirflowClient, more: Iterable[Check] = ()) -> tuple[Finding, ...]:
-    """Look at everything, in the order in which things depend on each other; nothing is changed."""
+def diagnose(
+    settings: Settings, airflow: AirflowClient, more: Iterable[Check] = (), *, unwanted: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """Look at everything, in the order in which things depend on each other; nothing is changed.
+
+    Args:
+        unwanted: services that nobody asked of the embedded stack (`perennial up --only`): their absence is no fault.
+    """
     checks: tuple[Check, ...] = (
+        lambda: check_program(settings),
+        check_platform,
         check_libgomp,
         lambda: check_disk(settings),
         lambda: check_postgres(settings),
         lambda: check_mlflow(settings),
-        lambda: check_airflow(airflow),
-        lambda: check_import_errors(airflow),
-        lambda: check_smtp(settings),
+        *(() if "airflow" in unwanted else (lambda: check_airflow(airflow), lambda: check_import_errors(airflow))),
+        *(() if "mail" in unwanted else (lambda: check_smtp(settings),)),
         lambda: check_models(settings),
         *more,
     )
-    return tuple(finding for check in checks for finding in check())
+    left_out = (Finding(name, is_well=True, found="not asked of this stack: `perennial up --only`") for name in unwanted)
+    return (*(finding for check in checks for finding in check()), *left_out)
+
+
+def check_program(settings: Settings) -> tuple[Finding, ...]:
+    """Which program looks, and for which home."""
+    return (
+        Finding("perennial", is_well=True, found=f"version {version('perennial')}"),
+        Finding("home", is_well=True, found=str(settings.home)),
+    )
+
+
+def check_platform() -> tuple[Finding, ...]:
+    """The embedded stack is for Linux; servers of one's own are reached from anywhere."""
+    found = "Linux" if is_linux() else f"{name_platform()}: the embedded stack is for Linux. {ELSEWHERE}"
+    return (Finding("platform", is_well=True, found=found),)
 
 
 def check_libgomp() -> tuple[Finding, ...]:

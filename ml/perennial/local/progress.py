@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from typing import TextIO
+from typing import IO
 
 QUIET_SECONDS = 30.0  # so long nothing is said before a log hears how far things are; twice as long each further time
 ERASE = "\r\x1b[K"
@@ -15,7 +15,7 @@ ERASE = "\r\x1b[K"
 class Progress:
     """On a terminal the passing line is rewritten; elsewhere it is said now and then, ever more rarely."""
 
-    def __init__(self, output: TextIO | None = None, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+    def __init__(self, output: IO[str] | None = None, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._output = output or sys.stdout
         self._quiet_seconds = quiet_seconds
         self._interval = quiet_seconds
