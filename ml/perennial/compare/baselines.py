@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from perennial.compare.assessment import say_gain
 from perennial.compare.measures import AUC_OVER_LOGISTIC, AUC_OVER_RECENCY, LOG_LOSS_OVER_LOGISTIC
 from perennial.records import Interval, MetricComparison
 
 MOST_AUC_BEHIND_LOGISTIC = 0.01  # issue: "not worse in AUC (lower bound above -.01)"
-
-
-def say_gain(gain: Interval, unit: str) -> str:
-    """An interval as people read it: `+0.0050 AUC [-0.0010, +0.0110]`."""
-    return f"{gain.estimate:+.4f} {unit} [{gain.low:+.4f}, {gain.high:+.4f}]"
 
 
 def object_to_baselines(baselines: Iterable[MetricComparison], *, is_logistic: bool) -> tuple[str, ...]:

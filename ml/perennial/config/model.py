@@ -123,10 +123,6 @@ class Model(Section):
         """So many, one a week, must have matured before anything can train: training, embargo and holdout."""
         return self.training.min_as_ofs - 1 + -(-self.label.horizon_days // WEEK_DAYS) + self.training.holdout_as_ofs
 
-    @property
-    def longest_lookback_days(self) -> int:
-        return max((source.lookback_days or 0 for source in self.sources.values()), default=0)
-
     def start(self, as_of: date) -> datetime:
         """The instant at which `as_of` begins: local midnight, in UTC."""
         return datetime.combine(as_of, time(), tzinfo=self.zone).astimezone(UTC)

@@ -125,11 +125,6 @@ class AirflowClient:
         answer = self.request("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit={PAGE}")
         return tuple(answer["task_instances"])
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """What a task wrote, one event per line."""
-        place = f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/taskInstances/{quote(task_id)}/logs/{try_number}"
-        return "\n".join(_describe_event(event) for event in self.request("GET", place)["content"])
-
     def import_errors(self) -> tuple[Json, ...]:
         """DAG files that Airflow could not load: `filename`, `stack_trace`."""
         return tuple(self.request("GET", f"/importErrors?limit={PAGE}")["import_errors"])
@@ -252,7 +247,3 @@ def _describe_life(run: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _read_beat(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _describe_event(event: str | Mapping[str, Any]) -> str:
-    return event if isinstance(event, str) else str(event.get("event", event))
