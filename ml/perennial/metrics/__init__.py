@@ -4,9 +4,11 @@ Grain: scores and labels are Series with one row per (as_of, entity_id). Ranking
 averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 
-Reading order: panel (alignment), clustered (intervals), auc, daily, losses, selection, calibration, reliability, bootstrap.
+Reading order: panel (alignment), clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
+bootstrap.
 """
 
+from perennial.metrics.alone import auc_alone, halve_entities
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from perennial.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
 from perennial.metrics.calibration import calibration_error, prepare_calibration_error
@@ -26,12 +28,14 @@ __all__ = [
     "DailyGain",
     "Metric",
     "ReliabilityBin",
+    "auc_alone",
     "auc_with_interval",
     "average_precision",
     "bootstrap_interval",
     "brier",
     "calibration_error",
     "check_same_rows",
+    "halve_entities",
     "log_loss",
     "loss_with_interval",
     "mean_auc",

@@ -11,8 +11,7 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import LeakSuspected
-from perennial.metrics import mean_auc
-from perennial.predictor import Feature
+from perennial.metrics import auc_alone, halve_entities, mean_auc
 from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
@@ -23,46 +22,9 @@ def rank_alone(rows: TrainingRows) -> dict[str, float]:
     """The AUC of every feature on its own, in whichever direction it ranks better; a constant has .5."""
     labels = rows.series(rows.labels)
     return {
-        feature.name: max(_auc_alone(rows, ranking, labels) for ranking in _rankings(rows, place, feature))
+        feature.name: auc_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category").estimate
         for place, feature in enumerate(rows.features)
     }
-
-
-def _auc_alone(rows: TrainingRows, ranking: Floats, labels: pd.Series) -> float:
-    auc = mean_auc(rows.series(ranking), labels)
-    return max(auc, 1 - auc)
-
-
-def _rankings(rows: TrainingRows, place: int, feature: Feature) -> list[Floats]:
-    """The orders in which one column may rank rows; missing values may stand at either end."""
-    column = rows.matrix[:, place]
-    if feature.kind == "category":
-        return [_rate_of_category(rows, column)]
-    missing = np.isnan(column)
-    if not missing.any():
-        return [column]
-    known = column[~missing] if not missing.all() else np.zeros(1)
-    return [np.where(missing, end, column) for end in (known.min() - 1, known.max() + 1)]
-
-
-def _rate_of_category(rows: TrainingRows, codes: Floats) -> Floats:
-    """Each row gets the share of positives that its category has among the *other* entities of the same half.
-
-    A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
-    """
-    codes = np.where(np.isnan(codes), -1, codes)
-    half = _halve_entities(rows)
-    rates = np.full(len(codes), rows.labels.mean())
-    for side in (True, False):
-        known = pd.Series(rows.labels[half == side]).groupby(codes[half == side]).mean()
-        rates[half != side] = pd.Series(codes[half != side]).map(known).fillna(rows.labels.mean()).to_numpy()
-    return rates
-
-
-def _halve_entities(rows: TrainingRows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """True for every second entity, in the order of their ids: the same halves every time."""
-    codes, _ = pd.factorize(rows.index.get_level_values("entity_id"), sort=True)
-    return np.asarray(codes % 2 == 0)
 
 
 def refuse_oracles(model: Model, alone: Mapping[str, float]) -> None:
@@ -136,7 +98,7 @@ def _separate(
     seed: int,
 ) -> tuple[float, Floats]:
     """AUC of telling last from first, learned on one half of the entities and assessed on the other; gain per column."""
-    both, half = first | last, _halve_entities(rows)
+    both, half = first | last, halve_entities(rows.index)
     learn, assess = both & half, both & ~half
     if len(np.unique(last[learn])) == 1 or len(np.unique(last[assess])) == 1:
         return 0.5, np.zeros(len(places))

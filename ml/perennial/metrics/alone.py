@@ -1,0 +1,63 @@
+"""How well one feature ranks by itself, in whichever direction it ranks better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from perennial.metrics.auc import auc_with_interval
+from perennial.metrics.panel import Floats
+from perennial.records import Interval
+
+
+def auc_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    """The mean over as_ofs of the AUC of one feature within each; a constant has .5.
+
+    Args:
+        values: one per row, NaN where unknown; of a category its codes.
+        labels: 0 or 1, indexed by (as_of, entity_id).
+
+    Raises:
+        OneClassLabels: no as_of has both classes.
+    """
+    found = (auc_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
+    return max((_turn(auc) for auc in found), key=lambda auc: auc.estimate)
+
+
+def _turn(auc: Interval) -> Interval:
+    """The AUC of the opposite order, where that is the better one."""
+    return auc if auc.estimate >= 0.5 else replace(auc, estimate=1 - auc.estimate, low=1 - auc.high, high=1 - auc.low)  # noqa: PLR2004 - chance
+
+
+def _rank(values: Floats, labels: pd.Series, is_category: bool) -> list[Floats]:  # noqa: FBT001 - private
+    """The orders in which one column may rank rows; missing values may stand at either end."""
+    if is_category:
+        return [_rate_of_category(values, labels)]
+    missing = np.isnan(values)
+    if not missing.any():
+        return [values]
+    known = values[~missing] if not missing.all() else np.zeros(1)
+    return [np.where(missing, end, values) for end in (known.min() - 1, known.max() + 1)]
+
+
+def _rate_of_category(codes: Floats, labels: pd.Series) -> Floats:
+    """Each row gets the share of positives that its category has among the *other* entities of the same half.
+
+    A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
+    """
+    codes, happened = np.where(np.isnan(codes), -1, codes), labels.to_numpy(dtype=np.float64)
+    half = halve_entities(labels.index)
+    rates = np.full(len(codes), happened.mean())
+    for side in (True, False):
+        known = pd.Series(happened[half == side]).groupby(codes[half == side]).mean()
+        rates[half != side] = pd.Series(codes[half != side]).map(known).fillna(happened.mean()).to_numpy()
+    return rates
+
+
+def halve_entities(index: pd.Index) -> npt.NDArray[np.bool_]:
+    """True for every second entity, in the order of their ids: the same halves every time."""
+    codes, _ = pd.factorize(index.get_level_values("entity_id"), sort=True)
+    return np.asarray(codes % 2 == 0)
