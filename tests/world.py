@@ -161,6 +161,7 @@ END_STATE = {
     "promotions": """
         select trained_for, kind, status from ledger.promotions join ledger.versions using (model, version)
         order by promotion_id""",
+    "admissions": "select as_of, event, reason, rests_until, evidence from ledger.admissions order by as_of, admission_id",
     "publications": "select as_of, rows, mean_score from ledger.publications where status = 'live' order by as_of",
     "outcomes": "select as_of, rows, positives, auc from ledger.outcomes order by as_of",
     "drift_checks": "select as_of, rows, drifted_share, prediction_shift from ledger.drift_checks order by as_of",

@@ -137,6 +137,12 @@ class SnapshotStale(Refused):
 
 
 # Training and comparison
+class AdmissionRefused(Refused):
+    """A person wants to admit or reject an as_of about which nothing can be said yet.
+    To do: name a training day (`schedule.snapshot_weekday`) that has a snapshot, and to admit it, labels.
+    """
+
+
 class NothingToTrain(NothingToDo):
     """Too few as_ofs have matured, or the same training exists already.
     To do: nothing; the next training comes when another as_of has matured.

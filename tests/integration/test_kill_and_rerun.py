@@ -42,7 +42,7 @@ KILLS = {
     "monitor": (("insert", "ledger.outcomes"), ("insert", "ledger.drift_checks")),
     "decide": (("insert", "ledger.decisions"), ("insert", "ledger.outbox")),
     "mail": (("update", "ledger.outbox"),),
-    "train": (("insert", "ledger.snapshots"), ("insert", "ledger.versions")),
+    "train": (("insert", "ledger.snapshots"), ("insert", "ledger.admissions"), ("insert", "ledger.versions")),
     "compare": (("insert", "ledger.evaluations"),),
     "promote": (("insert", "ledger.promotions"), ("update", "ledger.promotions"), ("insert", "ledger.outbox")),
 }

@@ -62,6 +62,17 @@ def test_its_facts_stay_closed_to_changes(migrated, former):
         session.execute(text("update ledger.evaluations set verdict = 'PROMOTE'"))
 
 
+def test_what_has_taught_counts_as_admitted(migrated):
+    with migrated.transaction() as session:
+        versions = [ledger.get_version(session, "lapse", number) for number in (1, 2)]
+        taught = {day for version in versions for day in (*version.training_as_ofs, *version.holdout_as_ofs)}
+        entries = ledger.entries(session, "lapse", since=min(taught), clock=versions[-1].effective_at)
+        built = ledger.checksums(session, "lapse", since=min(taught))
+    assert taught == {day for day, entry in entries.items() if entry.may_teach}
+    assert {day: built[day].labels_checksum for day in taught} == {day: entry.labels_checksum for day, entry in entries.items()}
+    assert {()} == {version.rested for version in versions}
+
+
 def test_its_waiting_mails_are_sent(migrated, former, smtp_sink):
     settings = Settings(former.url("former", "pipeline"), "", "", Path(), Path(), smtp=smtp_sink.settings)
     assert 4 == drain_outbox(Stores(settings, migrated, registry=None))["sent"]

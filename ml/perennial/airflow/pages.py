@@ -21,8 +21,8 @@ from perennial.stores.sessions import Database
 FOLDER = Path(__file__).parent / "templates"
 TONES = {
     **dict.fromkeys(("PROMOTE", "ok", "live", "sent"), "good"),
-    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused"), "warm"),
-    **dict.fromkeys(("BLOCK", "failed", "blocked"), "bad"),
+    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests"), "warm"),
+    **dict.fromkeys(("BLOCK", "failed", "blocked", "rejected"), "bad"),
 }
 WIDTH, HEIGHT, MARGIN = 560, 120, 18
 FEWEST_POINTS = 2

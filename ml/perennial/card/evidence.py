@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from perennial.card.measured import Measured, Served
 from perennial.config import Declaration, Model
-from perennial.records import Contest, Decision, DriftCheck, Promotion, Version
+from perennial.records import AdmissionEntry, Contest, Decision, DriftCheck, Promotion, Version
 from perennial.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
 
 
@@ -25,6 +25,7 @@ class CardEvidence:
         first_served: the oldest four of them pooled; newest_served: the newest four, once there are more.
         checks: the newest drift checks of what it scored, newest first.
         asked: the decision that holds for the day it was trained for.
+        rested: why each as_of that it may not learn from was set aside, oldest first.
         links: (text, address).
     """
 
@@ -44,6 +45,7 @@ class CardEvidence:
     newest_served: Served | None = None
     checks: tuple[DriftCheck, ...] = ()
     asked: Decision | None = None
+    rested: tuple[AdmissionEntry, ...] = ()
     links: tuple[tuple[str, str], ...] = field(default=())
 
     @property

@@ -1,9 +1,9 @@
-"""What people decide from a shell: approve or reject a challenger, promote by verdict or by force."""
+"""What people decide from a shell: approve or reject a challenger, admit or reject an as_of, promote by verdict or by force."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,10 @@ from perennial.records import ApprovalAnswer
 PANEL = "People"
 
 Asked = Annotated[int | None, typer.Argument(help="The version asked about; else the question that is open.", show_default=False)]
+Matured = Annotated[
+    datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day whose labels shall teach.", show_default=False)
+]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.", show_default=False)]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger.", show_default=False)]
 
 
@@ -23,9 +27,46 @@ def approve(model: ModelName, version: Asked = None, reason: Reason = None, as_j
 
 
 @app.command(rich_help_panel=PANEL)
-def reject(model: ModelName, version: Asked = None, reason: Reason = None, as_json: AsJson = False) -> None:
-    """Say no to a challenger that waits for a person; the champion stays."""
-    _answer(model, version, "reject", reason, as_json=as_json)
+def admit(model: ModelName, as_of: Matured, reason: Why, as_json: AsJson = False) -> None:
+    """Let an as_of that rests teach from the next training on."""
+    _decide_on_day(model, as_of.date(), "admit", reason, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def reject(
+    model: ModelName,
+    version: Asked = None,
+    *,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Not a challenger, but this day: its labels never teach."),
+    ] = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say no to a challenger that waits for a person, or, with --as-of, to the labels of a day.
+
+    One word for both, because a person says no to either in the same way, and --as-of tells them apart: no challenger is
+    ever named by a day. A no to a day needs a reason, for nothing else in the ledger says why.
+    """
+    if as_of is None:
+        _answer(model, version, "reject", reason, as_json=as_json)
+        return
+    if version is not None:
+        raise typer.BadParameter("Give a version, or the day whose labels shall not teach, not both.")
+    if not (reason or "").strip():
+        raise typer.BadParameter('--as-of needs --reason "...": the ledger keeps why the labels of the day never teach.')
+    _decide_on_day(model, as_of.date(), "reject", reason or "", as_json=as_json)
+
+
+def _decide_on_day(model: str, as_of: date, decision: Literal["admit", "reject"], reason: str, *, as_json: bool) -> None:
+    from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+    from perennial.pipeline import admitting  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = admitting.place(stores, build_run(stores.settings, model, as_of, simulate=False))
+        decide = {"admit": admitting.admit, "reject": admitting.reject}[decision]
+        show(pipeline.describe(decide(stores, run, reason=reason)), as_json=as_json)
 
 
 def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: str | None, *, as_json: bool) -> None:

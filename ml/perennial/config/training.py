@@ -43,6 +43,12 @@ class Training(Section):
     max_feature_auc: FeatureAuc = Field(
         default=0.80, description="A single feature that ranks better alone is a leak and stops the training"
     )
+    max_jump: float = Field(
+        default=0.10,
+        gt=0,
+        lt=0.5,
+        description="A newly matured as_of rests when the AUC of a single feature lies so far above that feature's own history",
+    )
     acknowledged_auc: dict[Identifier, FeatureAuc] = Field(
         default_factory=dict,
         description="AUC up to which a person has found a feature honest; it is still named at every training",

@@ -1,5 +1,6 @@
 """What people are told: records in, a `Notice` out. Facts and advice only; the layout belongs to `stores.mail`."""
 
+from perennial.notices.admissions import say_why_aside, write_release, write_rest
 from perennial.notices.champions import (
     say_what_became,
     show_in_markdown,
@@ -30,6 +31,7 @@ __all__ = [
     "say_what_became",
     "say_what_failed",
     "say_what_is_served",
+    "say_why_aside",
     "show_in_markdown",
     "write_alias",
     "write_answer",
@@ -37,5 +39,7 @@ __all__ = [
     "write_decision",
     "write_failure",
     "write_question",
+    "write_release",
+    "write_rest",
     "write_verdict",
 ]

@@ -2,7 +2,7 @@
 
     source -> refresh -> validate -> score -> monitor -> decide -+
                  |                     ^                         |
-                 +-> assemble -> train -> compare -> promote <---+
+                 +-> assemble (admits) -> train -> compare -> promote <---+
 
 Every function takes the open stores and one `Run`, does its stage for (model, as_of), and returns a record. What one
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
@@ -10,7 +10,7 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 
 Read `daily` first, then `learning`, `comparing` and `movements`; `champion` loads what serves, `contests` keeps who is under
 test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
-finds the days that can teach.
+finds the days that have labels, and `admitting` those of them that may teach.
 """
 
 from collections.abc import Callable, Mapping

@@ -123,6 +123,7 @@ def _gather(stores: Stores, session: Session, version: Version, *, measured: Mea
         promotions=ledger.champion_history(session, name),
         checks=facts.checks_of(session, name, number, limit=SHOWN_CHECKS),
         asked=ledger.find_decision(session, name, version.trained_for),
+        rested=ledger.set_aside(session, name, version.rested),
     )
     return replace(_add_served(session, evidence), links=_find_links(stores, evidence))
 

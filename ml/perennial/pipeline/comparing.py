@@ -15,11 +15,11 @@ from perennial.compare import ComparisonInput, Contestant
 from perennial.compare import compare as assess
 from perennial.config import Declaration
 from perennial.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, VersionMissing
+from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_baseline, load_version, score_set
 from perennial.pipeline.contests import ContestPair, LostChallenger, close_contests, enter_pairs
 from perennial.pipeline.evidence import find_serving, labels_of_shift_mature_on
-from perennial.pipeline.labelling import build_matured_labels
 from perennial.pipeline.measuring import Seconds, time_pair, weigh
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import Comparison, Run, TrainingSet, Verdict, Version
@@ -41,7 +41,7 @@ def compare(stores: Stores, run: Run) -> Comparison:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         challenger, champion = _find_contestants(session, run)
-        labelled = build_matured_labels(session, declaration, run).days
+        labelled = admit_matured(stores, session, declaration, run).days
         take_lock(session, "contests", run.model)
         pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion, labelled=labelled)
     assessed = tuple(_assess_all(stores, declaration, run, pairs))

@@ -16,10 +16,11 @@ from perennial.config import Declaration, read_code_version
 from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
+from perennial.pipeline.admitting import find_teaching
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, score_set, settle
 from perennial.pipeline.evidence import find_serving, gather
-from perennial.pipeline.labelling import build_matured_labels, label_day, matured_days
+from perennial.pipeline.labelling import label_day, matured_days
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import (
     Decision,
@@ -241,7 +242,7 @@ def decide(stores: Stores, run: Run) -> Decision:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
         if not checks or checks[0].as_of != run.as_of:
             raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        labelled = build_matured_labels(session, declaration, run)
+        labelled = find_teaching(session, declaration, run)
         evidence = replace(gather(session, model, run, matured=labelled.days), left_out=labelled.left_out)
         decision = _record(session, run, choose(evidence, model.monitoring))
         outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)

@@ -9,6 +9,7 @@ from perennial.notices import say_what_became
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.opening import Stores
 from perennial.records import (
+    AdmissionEntry,
     ApprovalQuestion,
     Assembly,
     Comparison,
@@ -57,7 +58,19 @@ def _(assembly: Assembly) -> Facts:
         "holdout": f"{assembly.plan.holdout[0]} .. {assembly.plan.holdout[-1]}",
         "knowledge_lag_days": assembly.plan.knowledge_lag_days,
         "data_hash": assembly.data_hash,
+        "rested": ", ".join(day.isoformat() for day in assembly.plan.rested) or "nothing",
         "left_out": " ".join(assembly.left_out) or "nothing",
+    }
+
+
+@describe.register
+def _(entry: AdmissionEntry) -> Facts:
+    return {
+        "as_of": entry.as_of.isoformat(),
+        "event": entry.event,
+        "by": entry.actor,
+        "because": entry.reason,
+        "teaches": "from the next training on" if entry.may_teach else "no",
     }
 
 

@@ -1,4 +1,4 @@
-"""Which matured as_ofs can teach. Training, comparing and deciding ask here, so that all three see the same days."""
+"""Which matured as_ofs have labels. Which of these may teach stands in `admitting`, whom training and comparing ask."""
 
 from __future__ import annotations
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from perennial.config import Declaration, read_code_version
 from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
+from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import score_set
 from perennial.pipeline.evidence import find_serving, look_back
-from perennial.pipeline.labelling import build_matured_labels
 from perennial.pipeline.opening import Stores, recorded
 from perennial.predictor import load_predictor
 from perennial.records import (
@@ -65,7 +65,7 @@ def _ask_for_the_first(stores: Stores, run: Run) -> str:
     with stores.warehouse.transaction() as session:
         if find_serving(session, run) is not None:
             raise NotAsked(f"{run}: there is a champion.")
-        labelled = build_matured_labels(session, declaration, run)
+        labelled = find_teaching(session, declaration, run)
         last = ledger.last_training(session, run.model, before=run.as_of)
         assessed = last is not None and ledger.latest_evaluation(session, run.model, last.version) is not None
     try:
@@ -80,20 +80,24 @@ def _ask_for_the_first(stores: Stores, run: Run) -> str:
 
 @recorded
 def assemble(stores: Stores, run: Run) -> Assembly:
-    """Build the labels that have matured, and plan which as_ofs train and which are held out.
+    """Build the labels that have matured, admit them or let them rest, and plan which as_ofs train and which are held out.
 
     Raises:
+        NotAsked: a backfill never trains.
         NothingToTrain: history is too short, or the same training was done and assessed before.
         SnapshotMissing: too few are left because the definition of the features has changed.
     """
+    if run.purpose == "backfill":
+        raise NotAsked(f"{run}: a backfill never trains.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        labelled = build_matured_labels(session, declaration, run)
+        labelled = admit_matured(stores, session, declaration, run)
+    with stores.warehouse.transaction() as session:  # what was found of the as_ofs stands, even if too few are left
         try:
             plan = plan_training(declaration, labelled, run)
         except HistoryTooShort as short:
             raise NothingToTrain(str(short)) from short
-        training = warehouse.read_training_set(session, declaration, plan.training)
+        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         done = ledger.find_training(session, run.model, run.as_of, training.data_hash)
         if done and ledger.latest_evaluation(session, run.model, done.version) and not _waits_for_promotion(session, run):
             raise NothingToTrain(
@@ -123,10 +127,11 @@ def plan_training(declaration: Declaration, labelled: Labelled, run: Run) -> Spl
     for reason in labelled.left_out:
         log.warning("train %s: left out. %s", run, reason)
     try:
-        return plan_split(declaration.model, labelled.days, run.as_of)
+        plan = plan_split(declaration.model, labelled.days, run.as_of)
     except HistoryTooShort as short:
         error = SnapshotMissing if labelled.outdated else HistoryTooShort
         raise error(" ".join((str(short), *labelled.left_out))) from short
+    return replace(plan, rested=tuple(day for day in labelled.rested if day >= plan.training[0]))
 
 
 @recorded
@@ -140,8 +145,10 @@ def train(stores: Stores, run: Run) -> Version:
         raise NotAsked(f"{run}: a backfill never trains.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        plan = plan_training(declaration, build_matured_labels(session, declaration, run), run)
-        training = warehouse.read_training_set(session, declaration, plan.training)
+        labelled = admit_matured(stores, session, declaration, run)
+    with stores.warehouse.transaction() as session:
+        plan = plan_training(declaration, labelled, run)
+        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         holdout = warehouse.read_training_set(session, declaration, plan.holdout)
         champion = find_serving(session, run)
         past = look_back(session, run, declaration, champion)
@@ -232,5 +239,6 @@ def _register(stores: Stores, run: Run, material: Material, trained: Trained, or
             baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
             origin=origin,
             tuning=trained.tuning,
+            rested=trained.plan.rested,
         )
         return ledger.record_version(session, version)

@@ -3,6 +3,7 @@
 Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
+from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic, StatisticName
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import Attribution, BlastRadius, Contest, Guard, Look, Side
 from perennial.records.intervals import Interval
@@ -30,9 +31,13 @@ from perennial.records.verdicts import (
 
 __all__ = [
     "METRIC_NAMES",
+    "Admission",
+    "AdmissionEntry",
+    "AdmissionEvent",
     "AnswerSource",
     "ApprovalAnswer",
     "ApprovalQuestion",
+    "AsOfMeasures",
     "Assembly",
     "Attribution",
     "Baseline",
@@ -71,6 +76,8 @@ __all__ = [
     "Side",
     "Snapshot",
     "SplitPlan",
+    "Statistic",
+    "StatisticName",
     "Tally",
     "Trained",
     "TrainingSet",

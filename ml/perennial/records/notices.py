@@ -12,7 +12,7 @@ class Notice:
     """A mail to write: the facts, not the layout. One per (model, as_of, event).
 
     Attributes:
-        event: decision, verdict, blocked, or failure_<dag>.
+        event: decision, verdict, blocked, rest_<day>, release_<day>, or failure_<dag>.
         headline: the subject after the model's name.
         moved: rows (name, before, after, remark) of the table of what moved.
         system_did, you_must: sentences; an empty `you_must` is printed as "Nothing."

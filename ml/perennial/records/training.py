@@ -24,7 +24,7 @@ class TrainingSet:
         labels: 0 or 1, same index.
         segments: segment columns (text), same index; never an input.
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
-            about the inputs: after another ruling the same day is trained anew.
+            about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
     """
 
     features: pd.DataFrame
@@ -49,12 +49,14 @@ class SplitPlan:
     Attributes:
         training: oldest first; at least the embargo before the first holdout as_of.
         holdout: the newest matured as_ofs, never tuned on.
+        rested: those from the first training as_of on that were set aside, and neither teach nor judge.
         knowledge_lag_days: from the newest training as_of to the day of the training.
     """
 
     training: tuple[date, ...]
     holdout: tuple[date, ...]
     knowledge_lag_days: int
+    rested: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Labelled:
     """The matured as_ofs that can teach, oldest first, and why others cannot.
 
     Attributes:
+        rested: those that rest or were rejected, oldest first.
         outdated: those whose snapshots a former definition of the features built.
         left_out: sentences about these, and about every day that got no labels.
     """
@@ -69,6 +72,7 @@ class Labelled:
     days: tuple[date, ...]
     outdated: tuple[date, ...]
     left_out: tuple[str, ...]
+    rested: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class Version:
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
         origin: `training` was made for the day, `renewal` is the champion's recipe refitted for it.
         tuning: how the booster of its training came by its parameters.
+        rested: as_ofs among its days that had been set aside when it was trained.
     """
 
     model: str
@@ -162,6 +167,7 @@ class Version:
     baselines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     origin: Origin = "training"
     tuning: Tuning | None = None
+    rested: tuple[date, ...] = ()
 
     @property
     def knowledge_lag_days(self) -> int:

@@ -50,6 +50,14 @@ from analytics.challengers
 where model = :model and status = 'open'
 order by opened_for, challenger_version;
 
+-- name: aside
+-- As_ofs that may not teach now: they rest, or a person rejected them; newest first.
+select as_of, event, reason, rests_until, actor
+from analytics.admissions
+where model = :model and is_newest and event in ('rest', 'reject')
+order by as_of desc
+limit :limit;
+
 -- name: weeks
 -- Published days with their drift and, once labels have matured, the realised AUC; newest first.
 select

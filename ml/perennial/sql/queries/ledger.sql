@@ -60,14 +60,14 @@ limit 1;
 -- A registered version; the same version, or the same training, is recorded once.
 insert into ledger.versions (
     model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
-    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, tuning, effective_at
+    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, tuning, rested, effective_at
 )
 values (
     :model, :version, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
     cast(:evidence as jsonb) -> 'baselines', :data_hash,
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
     cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :origin,
-    nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), :effective_at
+    nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), cast(:rested as date[]), :effective_at
 )
 on conflict do nothing;
 

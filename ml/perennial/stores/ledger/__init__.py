@@ -4,6 +4,7 @@ Functions take a session first and never commit, so that a stage and the record 
 `PromotionBook` alone commits, because the promotion protocol lives from it. All SQL: sql/queries/ledger.sql and its neighbours.
 """
 
+from perennial.stores.ledger.admissions import Built, checksums, entries, fit_of_that_time, record_entry, set_aside
 from perennial.stores.ledger.approvals import (
     close_question,
     evaluation_of,
@@ -95,6 +96,7 @@ from perennial.stores.ledger.versions import (
 
 __all__ = [
     "SOMEBODY",
+    "Built",
     "Draw",
     "Envelope",
     "PromotionBook",
@@ -104,11 +106,13 @@ __all__ = [
     "champion",
     "champion_at",
     "champion_history",
+    "checksums",
     "claim_notice",
     "close_question",
     "decisions_of",
     "draws",
     "end_contest",
+    "entries",
     "evaluation_of",
     "evaluations_of_day",
     "failure_messages",
@@ -120,6 +124,7 @@ __all__ = [
     "find_twin",
     "find_validation",
     "finish_run",
+    "fit_of_that_time",
     "former_mean_score",
     "former_rows",
     "get_version",
@@ -150,12 +155,14 @@ __all__ = [
     "question_status",
     "record_decision",
     "record_drift_check",
+    "record_entry",
     "record_evaluation",
     "record_look",
     "record_outcome",
     "record_question",
     "record_validation",
     "record_version",
+    "set_aside",
     "start_run",
     "tells_of_stop",
     "trained_on_day",

@@ -35,6 +35,7 @@ def record_version(session: Session, version: Version) -> Version:
         **{name: getattr(version, name) for name in VERSION_COLUMNS},
         training_as_ofs=list(version.training_as_ofs),
         holdout_as_ofs=list(version.holdout_as_ofs),
+        rested=list(version.rested),
         evidence=dump_json(_gather_evidence(version)),
     )
     kept = find_training(session, version.model, version.trained_for, version.data_hash, origin=version.origin)

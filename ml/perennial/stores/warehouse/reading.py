@@ -35,8 +35,13 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     return _read(session, query, {"as_of": as_of}, types).set_index(ENTITY)
 
 
-def read_training_set(session: Session, declaration: Declaration, as_ofs: Sequence[date]) -> TrainingSet:
+def read_training_set(
+    session: Session, declaration: Declaration, as_ofs: Sequence[date], *, rested: Sequence[date] = ()
+) -> TrainingSet:
     """Snapshots of these days joined with their labels, sorted by (as_of, entity_id).
+
+    Args:
+        rested: as_ofs that were set aside; no rows of theirs are read, and the hash names them.
 
     Raises:
         SnapshotMissing: a day has no valid snapshot, or no labels.
@@ -58,7 +63,7 @@ def read_training_set(session: Session, declaration: Declaration, as_ofs: Sequen
         features=rows.drop(columns=["label", *segments]),
         labels=rows["label"],
         segments=rows[segments],
-        data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums),
+        data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums, rested),
     )
 
 
@@ -69,7 +74,7 @@ def is_restated(session: Session, version: Version) -> bool:
         SnapshotMissing: a day has no valid snapshot, or no labels.
     """
     checksums = _find_training_checksums(session, version.model, version.training_as_ofs)
-    return _hash_data(version.query_hash, version.rulings, checksums) != version.data_hash
+    return _hash_data(version.query_hash, version.rulings, checksums, version.rested) != version.data_hash
 
 
 def read_scores(session: Session, model: str, as_of: date) -> pd.DataFrame:
@@ -125,11 +130,14 @@ def _find_training_checksums(session: Session, model: str, as_ofs: Sequence[date
     return {kind: _find_checksums(session, model, kind, as_ofs) for kind in ("features", "labels")}
 
 
-def _hash_data(query_hash: str, rulings: Mapping[str, str], checksums: Mapping[str, Mapping[date, str]]) -> str:
-    """SHA-256 over the checksums of snapshots and labels, day by day, the hash of the queries, and what a person ruled."""
+def _hash_data(
+    query_hash: str, rulings: Mapping[str, str], checksums: Mapping[str, Mapping[date, str]], rested: Sequence[date]
+) -> str:
+    """SHA-256 over the checksums of snapshots and labels, day by day, the hash of the queries, rulings, and what rested."""
     ruled = [f"{key} {text}" for key, text in sorted(rulings.items())]
     parts = [f"{kind} {day} {checksum}" for kind, days in sorted(checksums.items()) for day, checksum in sorted(days.items())]
-    return hashlib.sha256("\n".join([query_hash, *ruled, *parts]).encode()).hexdigest()
+    set_aside = [f"rested {day}" for day in sorted(rested)]
+    return hashlib.sha256("\n".join([query_hash, *ruled, *parts, *set_aside]).encode()).hexdigest()
 
 
 def _pandas_types(columns: Sequence[Column], segments: Sequence[str]) -> dict[str, str]:
