@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from perennial import cli, operate, pipeline
 from perennial.config import Settings
@@ -27,7 +29,7 @@ from tests.world import (
     prepare_households,
 )
 
-BACKFILLED, LIVED = "template_backfilled", "template_lived"
+BACKFILLED, LIVED, SUMMER = "template_backfilled", "template_lived", "template_summer"
 _COUNTER = count(1)
 
 
@@ -95,6 +97,23 @@ def copy_world(postgres, open_world, first_day):
 def world(copy_world) -> Iterator[World]:
     """A copy of the world after its first day."""
     with copy_world() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def summer(postgres, copy_world) -> str:
+    """The database of the world with snapshots up to 07-24; 06-12 and 06-19 were published, the others would have been."""
+    with copy_world() as world:
+        list(operate.backfill(world.stores, MODEL, date(2017, 6, 19), date(2017, 7, 24)))
+        pipeline.score(world.stores, world.run("2017-06-19"))
+        postgres.make(SUMMER, template=make_url(world.settings.warehouse_url).database)
+    return SUMMER
+
+
+@pytest.fixture
+def in_summer(copy_world, summer) -> Iterator[World]:
+    """A copy of the world in which there is something to compare a matured as_of with."""
+    with copy_world(summer) as opened:
         yield opened
 
 

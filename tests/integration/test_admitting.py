@@ -12,7 +12,6 @@ from datetime import date, datetime
 from html import unescape
 
 import pytest
-from sqlalchemy import make_url
 
 from perennial import operate, pipeline
 from perennial.cli.edge import REFUSED, USAGE
@@ -20,32 +19,13 @@ from perennial.errors import AdmissionRefused, NotAsked
 from perennial.pipeline import admitting
 from perennial.stores import ledger
 from tests.integration.test_card import open_pages
-from tests.world import FIRST_DAY, MODEL, World
-
-POISONED = date(2017, 7, 10)
-SCORED = (FIRST_DAY, date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3))
-LOOKED_AT, WEEK_AFTER, RELEASED = date(2017, 7, 31), date(2017, 8, 7), date(2017, 8, 14)
-HONEST = "(returned.household_id is null)::integer"
-FLIPPED = f"case when :as_of = date '{POISONED}' and mod(cohort.entity_id, 10) < 6 then 1 - {HONEST} else {HONEST} end"
-ENTRIES = "select event from ledger.admissions where as_of = :day order by admission_id"
-
-
-@pytest.fixture(scope="module")
-def summer(postgres, copy_world):
-    """The database of the world with snapshots up to 07-24; 06-12 and 06-19 were published, the others would have been."""
-    name = "template_summer"
-    with copy_world() as world:
-        list(operate.backfill(world.stores, MODEL, SCORED[1], date(2017, 7, 24)))
-        pipeline.score(world.stores, world.run(SCORED[1]))
-        postgres.make(name, template=make_url(world.settings.warehouse_url).database)
-    yield name
-    postgres.drop(name)
+from tests.poison import FLIPPED, HONEST, LOOKED_AT, POISONED, RELEASED, SCORED, WEEK_AFTER, events, write_label
+from tests.world import MODEL, World
 
 
 @pytest.fixture
-def world(copy_world, summer):
-    with copy_world(summer) as opened:
-        yield opened
+def world(in_summer):
+    return in_summer
 
 
 @pytest.fixture
@@ -56,19 +36,8 @@ def poisoned(world):
     return world
 
 
-def write_label(world: World, before: str, after: str) -> None:
-    file = world.settings.home / "sql" / MODEL / "labels.sql"
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
-
-
 def assemble(world: World, day: date):
     return pipeline.assemble(world.stores, world.run(day))
-
-
-def events(world: World, day: date = POISONED) -> list[str]:
-    return [row["event"] for row in world.ask(ENTRIES, day=day)]
 
 
 def mails(world: World) -> list[str]:

@@ -21,7 +21,7 @@ from perennial.stores.sessions import Database
 FOLDER = Path(__file__).parent / "templates"
 TONES = {
     **dict.fromkeys(("PROMOTE", "ok", "live", "sent"), "good"),
-    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests"), "warm"),
+    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests", "set aside"), "warm"),
     **dict.fromkeys(("BLOCK", "failed", "blocked", "rejected"), "bad"),
 }
 WIDTH, HEIGHT, MARGIN = 560, 120, 18
@@ -101,8 +101,8 @@ def open_warehouse() -> Database:
 
 
 def draw_weeks(weeks: TableRows) -> tuple[Row, ...]:
-    """Points of the realised AUC with their intervals, oldest first, in the coordinates of the picture; empty for under two."""
-    assessed = [week for week in reversed(weeks) if week["auc"] is not None]
+    """Points of the realised AUC with their intervals, oldest first, in the picture; none of days set aside."""
+    assessed = [week for week in reversed(weeks) if week["auc"] is not None and not week["is_aside"]]
     if len(assessed) < FEWEST_POINTS:
         return ()
     low = min(_number(week["auc_low"]) for week in assessed)

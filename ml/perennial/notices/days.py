@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from perennial.notices.figures import show_number
 from perennial.records import (
@@ -19,6 +20,7 @@ from perennial.records import (
 )
 
 MOST_ROWS = 8
+ASIDE = "; its labels are set aside, and this counts for nothing"
 DRIFT_TITLE = "Population stability index of the columns that moved most"
 
 
@@ -34,14 +36,22 @@ HEADLINES = {
 }
 
 
-def write_decision(decision: Decision, check: DriftCheck, realised: tuple[Realised, ...], *, psi_limit: float) -> Notice:
+def write_decision(
+    decision: Decision, check: DriftCheck, realised: tuple[Realised, ...], *, psi_limit: float, aside: Collection[date] = ()
+) -> Notice:
     """The mail of a scored day: what moved, and whether that asks for a retraining.
 
     Args:
         psi_limit: population stability index above which a column has drifted; a line in the picture.
+        aside: days whose labels are set aside; what came true on them is shown, and said to count for nothing.
     """
     outcomes = tuple(
-        (f"AUC of {o.as_of}", "", f"{o.auc.estimate:.3f}", f"[{o.auc.low:.3f}, {o.auc.high:.3f}] on {o.rows} rows")
+        (
+            f"AUC of {o.as_of}",
+            "",
+            f"{o.auc.estimate:.3f}",
+            f"[{o.auc.low:.3f}, {o.auc.high:.3f}] on {o.rows} rows{ASIDE * (o.as_of in aside)}",
+        )
         for o in realised
     )
     return Notice(

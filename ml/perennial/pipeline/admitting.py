@@ -1,6 +1,7 @@
 """What may teach: every newly matured as_of is admitted, or rests, before anything is learned from it or compared on it.
 
-Looking happens in `assemble`, and in `train` and `compare` for whoever starts them alone. An as_of is looked at once as it
+Looking happens in `decide`, before anything that came true is held against the champion, in `assemble`, and in `train` and
+`compare` for whoever starts them alone. An as_of is looked at once as it
 stands; rebuilt with other checksums, it is looked at again. It rests until it is repaired, a person decides, or, for a real
 change of the world must be learned, `rest_weeks` are over on the run's clock: never for ever.
 """
@@ -8,7 +9,7 @@ change of the world must be learned, `rest_weeks` are over on the run's clock: n
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
@@ -18,7 +19,7 @@ import pandas as pd
 from perennial import notices
 from perennial.admit import AS_OFS_BEFORE, measure_as_of
 from perennial.admit import admit as look_at
-from perennial.config import Declaration
+from perennial.config import Declaration, Model
 from perennial.errors import AdmissionRefused, ArtifactCorrupt, VersionMissing
 from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.labelling import build_matured_labels
@@ -59,6 +60,11 @@ def find_teaching(session: Session, declaration: Declaration, run: Run) -> Label
         if not (entry.may_teach or _is_over(entry, today) or (day in built and _is_rebuilt(entry, built[day])))
     }
     return _leave_out(labelled, waiting)
+
+
+def is_aside(model: Model, day: date, rested: Collection[date]) -> bool:
+    """Do the labels of a scored day lie in a week that is set aside? A day between two training as_ofs goes with the former."""
+    return any(as_of in rested for as_of in model.training_as_ofs(day - timedelta(days=6), day))
 
 
 def _read(session: Session, run: Run, labelled: Labelled) -> tuple[Entries, Built]:

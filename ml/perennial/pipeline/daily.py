@@ -16,7 +16,7 @@ from perennial.config import Declaration, read_code_version
 from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
-from perennial.pipeline.admitting import find_teaching
+from perennial.pipeline.admitting import admit_matured, is_aside
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, score_set, settle
 from perennial.pipeline.evidence import find_serving, gather
@@ -158,7 +158,7 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
 
 
 def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:
-    """Compare every publication whose labels have matured with them, one transaction each.
+    """Compare every publication whose labels have matured, or were rebuilt since, with them, one transaction each.
 
     One that cannot be measured stops neither the others nor the day; the next run tries again.
     """
@@ -233,7 +233,7 @@ def _spared(run: Run, what: str) -> Iterator[None]:
 
 @recorded
 def decide(stores: Stores, run: Run) -> Decision:
-    """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
+    """TRAIN, SKIP or BLOCK on everything that is known, once newly matured labels were looked at; the owner gets a mail."""
     declaration = stores.declaration(run.model)
     model = declaration.model
     if run.purpose == "backfill":
@@ -242,11 +242,13 @@ def decide(stores: Stores, run: Run) -> Decision:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
         if not checks or checks[0].as_of != run.as_of:
             raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        labelled = find_teaching(session, declaration, run)
-        evidence = replace(gather(session, model, run, matured=labelled.days), left_out=labelled.left_out)
+        labelled = admit_matured(stores, session, declaration, run)
+        evidence = gather(session, model, run, matured=labelled.days, rested=labelled.rested)
+        evidence = replace(evidence, left_out=labelled.left_out)
         decision = _record(session, run, choose(evidence, model.monitoring))
         outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
-        notice = notices.write_decision(decision, checks[0], outcomes, psi_limit=model.monitoring.feature_psi)
+        aside = [outcome.as_of for outcome in outcomes if is_aside(model, outcome.as_of, labelled.rested)]
+        notice = notices.write_decision(decision, checks[0], outcomes, aside=aside, psi_limit=model.monitoring.feature_psi)
         ledger.put_notice(session, run, notice, model.owner)
     return decision
 

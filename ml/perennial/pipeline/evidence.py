@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from perennial.config import Declaration, Model
+from perennial.pipeline.admitting import is_aside
 from perennial.records import Choice, DecisionEvidence, DriftCheck, Run, SearchHistory, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
@@ -13,12 +14,19 @@ BUDGET_DAYS = 30
 
 
 def gather(
-    session: Session, model: Model, run: Run, *, matured: tuple[date, ...], blocked_because: str | None = None
+    session: Session,
+    model: Model,
+    run: Run,
+    *,
+    matured: tuple[date, ...],
+    rested: tuple[date, ...] = (),
+    blocked_because: str | None = None,
 ) -> DecisionEvidence:
     """All evidence for the decision of the day; with `blocked_because` the decision is BLOCK whatever else there is.
 
     Args:
         matured: the as_ofs that a training could learn from, oldest first.
+        rested: those that are set aside: what came true on them says nothing against the champion.
     """
     champion = find_serving(session, run)
     trained = ledger.last_training(session, model.name, before=run.as_of)
@@ -35,7 +43,7 @@ def gather(
         drifted_share=today.drifted_share if today else None,
         prediction_shift=today.prediction_shift if today else None,
         drifted_columns=tuple(f.column for f in today.features if f.is_drifted and f.can_trigger) if today else (),
-        auc_loss=measure_auc_loss(session, run, champion) if champion else None,
+        auc_loss=measure_auc_loss(session, model, run, champion, rested) if champion else None,
         last_training_at=trained.effective_at if trained else None,
         retrains=_asked_trainings(session, model, run),
         newest_matured=matured[-1] if matured else None,
@@ -69,14 +77,18 @@ def look_back(session: Session, run: Run, declaration: Declaration, champion: Ve
     )
 
 
-def measure_auc_loss(session: Session, run: Run, champion: Version) -> float | None:
-    """How far the champion's newest realised AUC lies below its holdout's, the benefit of doubt given: its upper bound."""
+def measure_auc_loss(session: Session, model: Model, run: Run, champion: Version, rested: tuple[date, ...]) -> float | None:
+    """How far the champion's newest realised AUC lies below its holdout's, the benefit of doubt given: its upper bound.
+
+    A day that is set aside is no evidence: the newest one before it that is not counts.
+    """
     evaluation = ledger.latest_evaluation(session, run.model, champion.version)
-    outcomes = ledger.outcomes(session, run.model, version=champion.version, known_by=run.clock, limit=1)
-    if evaluation is None or not outcomes:
+    outcomes = ledger.outcomes(session, run.model, version=champion.version, known_by=run.clock, limit=1 + 7 * len(rested))
+    newest = next((outcome for outcome in outcomes if not is_aside(model, outcome.as_of, rested)), None)
+    if evaluation is None or newest is None:
         return None
     assessed = next((metric for metric in evaluation.verdict.metrics if metric.metric == "auc"), None)
-    return None if assessed is None else assessed.challenger - outcomes[0].auc.high
+    return None if assessed is None else assessed.challenger - newest.auc.high
 
 
 def labels_of_shift_mature_on(model: Model, checks: tuple[DriftCheck, ...]) -> date | None:

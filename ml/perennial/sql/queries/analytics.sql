@@ -59,7 +59,7 @@ order by as_of desc
 limit :limit;
 
 -- name: weeks
--- Published days with their drift and, once labels have matured, the realised AUC; newest first.
+-- Published days with their drift and, once labels have matured, the realised AUC and whether they are set aside; newest first.
 select
     publications.as_of,
     publications.version,
@@ -71,9 +71,19 @@ select
     outcomes.auc,
     outcomes.auc_low,
     outcomes.auc_high,
-    outcomes.base_rate
+    outcomes.base_rate,
+    coalesce(looked_at.event in ('rest', 'reject'), false) as is_aside
 from ledger.publications
 left join ledger.outcomes using (publication_id)
+left join lateral (
+    -- A day between two training as_ofs goes with the former.
+    select event
+    from analytics.admissions
+    where admissions.model = publications.model and is_newest
+        and admissions.as_of between publications.as_of - 6 and publications.as_of
+    order by admissions.as_of desc
+    limit 1
+) as looked_at on true
 left join analytics.drift_daily
     on drift_daily.model = publications.model and drift_daily.as_of = publications.as_of
 where publications.model = :model and publications.status = 'live'

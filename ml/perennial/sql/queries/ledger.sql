@@ -166,12 +166,21 @@ select coalesce(message, 'The publication was blocked.') from newest_attempt whe
 limit 1;
 
 -- name: without_outcome
--- Live publications up to a day whose labels have not been looked at yet, oldest first.
+-- Live publications up to a day that no outcome measures by the snapshot and the labels as they stand, oldest first.
 select publication_id, model, as_of, version, attempt, status, rows, mean_score,
     extract(epoch from published_at - recorded_at)::double precision as seconds
 from ledger.publications
 where model = :model and as_of <= :until and status = 'live'
-    and not exists (select from ledger.outcomes where outcomes.publication_id = publications.publication_id)
+    and not exists (
+        select
+        from ledger.outcomes
+        where outcomes.publication_id = publications.publication_id
+            and outcomes.recorded_at >= (
+                select max(snapshots.recorded_at)
+                from ledger.snapshots
+                where snapshots.model = publications.model and snapshots.as_of = publications.as_of
+            )
+    )
 order by as_of;
 
 -- name: record_outcome

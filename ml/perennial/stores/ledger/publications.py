@@ -35,7 +35,7 @@ def outcome_of(session: Session, publication: Publication) -> Realised | None:
 
 
 def without_outcome(session: Session, model: str, *, until: date) -> tuple[Publication, ...]:
-    """Live publications up to a day (the newest whose labels have matured) without an outcome, oldest first."""
+    """Live publications up to a day (the newest whose labels have matured) without an outcome as its rows stand, oldest first."""
     return fetch_all(Publication, session, "without_outcome", model=model, until=until)
 
 

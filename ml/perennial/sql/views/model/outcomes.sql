@@ -13,7 +13,14 @@ select
     outcomes.auc_high,
     outcomes.log_loss,
     outcomes.effective_at as known_at,
-    publication_id
+    publication_id,
+    coalesce((
+        select event in ('rest', 'reject')
+        from ledger.admissions
+        where admissions.model = outcomes.model and admissions.as_of between outcomes.as_of - 6 and outcomes.as_of
+        order by admissions.as_of desc, admission_id desc
+        limit 1
+    ), false) as is_set_aside
 from ledger.outcomes
 join ledger.publications using (publication_id)
 where outcomes.model = '{model}' and publications.status = 'live';
@@ -31,3 +38,4 @@ comment on column analytics.{model}_outcomes.auc_high is 'Upper end of its inter
 comment on column analytics.{model}_outcomes.log_loss is 'Mean negative log-likelihood in nats; smaller is better';
 comment on column analytics.{model}_outcomes.known_at is 'The clock of the run that measured';
 comment on column analytics.{model}_outcomes.publication_id is 'The publication that was measured';
+comment on column analytics.{model}_outcomes.is_set_aside is 'Whether its labels rest or were rejected (a day between two training as_ofs goes with the former): it counts for nothing';
