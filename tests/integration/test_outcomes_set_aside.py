@@ -66,6 +66,16 @@ def test_what_came_true_on_a_repaired_day_is_measured_anew(published):
     assert repaired_high > poisoned_high + 0.1
 
 
+def test_the_owner_of_a_repaired_day_is_told_that_it_teaches(published):
+    live(published, LOOKED_AT)
+    write_label(published, FLIPPED, HONEST)
+    list(operate.backfill(published.stores, MODEL, POISONED, POISONED))
+    live(published, WEEK_AFTER)
+    notice = published.ask_one("select notice from ledger.outbox where event = 'release_20170710' and as_of = :d", d=WEEK_AFTER)
+    assert "the labels of 2017-07-10 teach from now on" == notice["headline"]
+    assert "Admitted: its labels agree" in notice["summary"]
+
+
 def test_the_page_shows_that_it_counts_for_nothing(published, tmp_path):
     live(published, LOOKED_AT)
     operate.sync(published.stores, MODEL)

@@ -1,4 +1,4 @@
-"""The demo's tables and the two events that are planted into them."""
+"""The demo's tables and the events that are planted into them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -6,13 +6,21 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from perennial.demo.data import load_tables, plant_null_column, plant_takeover, repair_null_column
+from perennial.demo.data import (
+    load_tables,
+    plant_lost_cards,
+    plant_null_column,
+    plant_takeover,
+    repair_lost_cards,
+    repair_null_column,
+)
 from perennial.stores.sessions import Database
-from perennial.stores.warehouse import build_snapshot
+from perennial.stores.warehouse import build_labels, build_snapshot
 from tests.drawn import declare, open_sample, prepare_sample, run_of
 
 BEFORE, BROKEN, AFTER = date(2017, 11, 6), date(2017, 11, 13), date(2017, 11, 20)
 TAKEN_OVER_ON = date(2017, 11, 14)
+LOST, DELIVERED_ON = date(2017, 11, 27), date(2017, 12, 26)
 LAPSE = declare("lapse")
 
 
@@ -34,6 +42,13 @@ class Demo:
     def build(self, as_of):
         with self.database.transaction() as session:
             return build_snapshot(session, LAPSE, run_of(LAPSE, as_of))
+
+    def label(self, as_of):
+        """Entity -> label."""
+        self.build(as_of)
+        with self.database.transaction() as session:
+            build_labels(session, LAPSE, run_of(LAPSE, as_of), as_of)
+            return dict(session.execute(text("select entity_id, label from labels.lapse where as_of = :d"), {"d": as_of}).all())
 
     def ask(self, query):
         with self.database.transaction() as session:
@@ -81,6 +96,17 @@ def test_a_takeover_adds_households_with_few_baskets(demo):
         from features.lapse where as_of = '2017-11-20'
     """)
     assert (taken_over > 0, asked) == (True, (taken_over, True))
+
+
+def test_lost_cards_turn_labels_of_their_day_alone_and_a_repair_brings_them_back(demo):
+    honest = {day: demo.label(day) for day in (AFTER, LOST)}
+    plant_lost_cards(demo.loader_url, LOST, DELIVERED_ON)
+    planted = {day: demo.label(day) for day in (AFTER, LOST)}
+    turned = {entity for entity, label in planted[LOST].items() if label != honest[LOST][entity]}
+    assert (honest[AFTER], True) == (planted[AFTER], all(entity % 3 == 0 for entity in turned))
+    assert 0.2 < len(turned) / len(honest[LOST]) < 0.4
+    repair_lost_cards(demo.loader_url, DELIVERED_ON)
+    assert honest[LOST] == demo.label(LOST)
 
 
 def test_two_builds_of_a_day_at_once_give_one_day(demo):

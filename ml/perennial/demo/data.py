@@ -21,6 +21,7 @@ ZONE = "America/New_York"
 DELAY = pd.Timedelta(hours=1)  # the loader writes known_at = event_at + 1 h itself
 BROKEN_DELIVERY_HOURS = 3  # after midnight, before the day has settled
 LONGEST_WINDOW_DAYS = 90  # the features look back 84 days
+HORIZON_DAYS = 28  # of the demo's models
 DATASETS = ("transactions", "demographics", "products", "campaigns", "campaign_descriptions", "coupon_redemptions")
 
 
@@ -68,6 +69,22 @@ def plant_null_column(loader_url: str, as_of: date) -> int:
 def repair_null_column(loader_url: str, as_of: date) -> int:
     """Take the broken delivery of `as_of` back: its snapshot is then the one that it would always have been."""
     return _execute(loader_url, "repair_null_column", delivered_at=_delivered_at(as_of))
+
+
+def plant_lost_cards(loader_url: str, as_of: date, delivered_on: date) -> int:
+    """Deliver the orders of every third household in the four weeks from `as_of` anew, booked on nobody; returns the rows.
+
+    Delivered within the grace of `as_of`, they spoil its labels and those of no other as_of: older ones were complete before.
+    """
+    since, before = _start(as_of), _start(as_of + timedelta(days=HORIZON_DAYS))
+    return _execute(
+        loader_url, "plant_lost_cards", delivered_at=_delivered_at(delivered_on), ordered_since=since, ordered_before=before
+    )
+
+
+def repair_lost_cards(loader_url: str, delivered_on: date) -> int:
+    """Take that delivery back: labels that are built then are those that they would always have been."""
+    return _execute(loader_url, "repair_lost_cards", delivered_at=_delivered_at(delivered_on))
 
 
 def plant_takeover(loader_url: str, known_on: date) -> int:

@@ -15,13 +15,14 @@ from perennial.demo import data
 from perennial.demo.account import Account
 from perennial.demo.life import Life, Lived
 from perennial.pipeline import Stores
-from perennial.records import Choice, Decision, Outcome, Publication, Realised, Verdict
+from perennial.records import AdmissionEvent, Choice, Decision, Outcome, Publication, Realised, Verdict
 from perennial.stores import ledger
 
 MODEL = "lapse"
 HISTORY = (date(2017, 3, 27), date(2017, 10, 23))
 FIRST, QUIET, BROKEN = date(2017, 10, 30), date(2017, 11, 6), date(2017, 11, 13)
 SHIFTED, ASKED, COOLING = date(2017, 11, 20), date(2017, 11, 27), date(2017, 12, 4)
+DELIVERED, LOOKED_AT = date(2017, 12, 26), date(2017, 12, 27)
 MATURED = date(2018, 1, 3)
 WEEKS = (FIRST, QUIET, BROKEN, SHIFTED, ASKED, COOLING)
 NOTICES = {
@@ -31,6 +32,8 @@ NOTICES = {
     SHIFTED: {"decision"},
     ASKED: {"decision", "verdict"},
     COOLING: {"decision"},
+    LOOKED_AT: {f"rest_{ASKED:%Y%m%d}"},
+    MATURED: {f"release_{ASKED:%Y%m%d}"},
 }
 TAKEOVER = date(2017, 11, 14)
 WEEKLY_AUC, MEAN_AUC = (0.82, 0.89), (0.84, 0.87)
@@ -54,6 +57,7 @@ class Story:
         self.notice_a_shift()
         self.ask_for_retraining()
         self.cool_down()
+        self.let_a_poisoned_week_rest()
         self.look_back()
 
     def build_history(self) -> None:
@@ -117,9 +121,21 @@ class Story:
         self.watch(self.life.start("refresh", COOLING))
         self.expect_decision(COOLING, Choice.SKIP)
 
+    def let_a_poisoned_week_rest(self) -> None:
+        self.account.headline(f"{LOOKED_AT}  Planted: a delivery loses the cards of every third household; labels turn wrong")
+        data.plant_lost_cards(self.loader_url, ASKED, DELIVERED)
+        self.watch(self.life.start("monitor", LOOKED_AT))
+        self.expect_admission(ASKED, "rest", LOOKED_AT)
+        self.account.say("  The cards are delivered again, and the day is built anew:")
+        data.repair_lost_cards(self.loader_url, DELIVERED)
+        built = list(operate.backfill(self.stores, MODEL, ASKED, ASKED))
+        self.account.expect(len(built) == 1, f"snapshots built: {len(built)}")
+
     def look_back(self) -> None:
         self.account.headline(f"{MATURED}  The labels have matured: how good were the scores?")
         self.watch(self.life.start("monitor", MATURED))
+        self.expect_admission(ASKED, "admit", MATURED)
+        self.expect_admission(COOLING, "admit", MATURED)
         aucs = [outcome.auc.estimate for outcome in self.outcomes()]
         low, high = WEEKLY_AUC
         spread = f"{min(aucs):.3f} .. {max(aucs):.3f}" if aucs else "none"
@@ -170,6 +186,13 @@ class Story:
         decision = self.decision_of(as_of)
         said = f"{decision.choice} ({decision.rule}): {decision.sentence}" if decision else "no decision"
         self.account.expect(decision is not None and decision.choice is choice, said)
+
+    def expect_admission(self, as_of: date, event: AdmissionEvent, looked_at: date) -> None:
+        """What the ledger says about the labels of an as_of once a run has looked."""
+        with self.stores.warehouse.transaction() as session:
+            entry = ledger.entries(session, MODEL, since=as_of, clock=self.clock(looked_at)).get(as_of)
+        said = f"labels of {as_of}: {entry.event}. {entry.reason}" if entry else f"nobody looked at the labels of {as_of}"
+        self.account.expect(entry is not None and entry.event == event, said)
 
     def expect_notices(self, told: Mapping[date, set[str]]) -> None:
         with self.stores.warehouse.transaction() as session:

@@ -1,9 +1,9 @@
 """What may teach: every newly matured as_of is admitted, or rests, before anything is learned from it or compared on it.
 
-Looking happens in `decide`, before anything that came true is held against the champion, in `assemble`, and in `train` and
-`compare` for whoever starts them alone. An as_of is looked at once as it
-stands; rebuilt with other checksums, it is looked at again. It rests until it is repaired, a person decides, or, for a real
-change of the world must be learned, `rest_weeks` are over on the run's clock: never for ever.
+Looking happens in `monitor`, before anything that came true is held against the champion, in `assemble`, and in `train` and
+`compare` for whoever starts them alone. An as_of is looked at once as it stands; rebuilt with other checksums, it is looked at
+again. It rests until it is repaired, a person decides, or, for a real change of the world must be learned, `rest_weeks` are
+over on the run's clock: never for ever.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from perennial.errors import AdmissionRefused, ArtifactCorrupt, VersionMissing
 from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.labelling import build_matured_labels
 from perennial.pipeline.opening import Stores, recorded
-from perennial.records import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Labelled, Run, Version
+from perennial.records import AdmissionEntry, AdmissionEvent, AsOfMeasures, Labelled, Notice, Run, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 
@@ -114,7 +114,7 @@ class _Looking:
     measured: dict[date, AsOfMeasures | None] = field(default_factory=dict)
 
     def look_at(self, day: date, built: ledger.Built, entries: Mapping[date, AdmissionEntry]) -> AdmissionEntry:
-        """Admit a day, or set it to rest and tell the owner."""
+        """Admit a day, or set it to rest; the owner is told of a rest, and of its end by a repair."""
         model = self.declaration.model
         nearby = model.training_as_ofs(day - AS_OFS_BEFORE * WEEK, day - timedelta(days=1))
         measures = self.measure(day)
@@ -126,7 +126,9 @@ class _Looking:
         entry = ledger.record_entry(self.session, replace(entry, rests_until=until), admission)
         log.info("admit %s, as_of %s: %s. %s", self.run.model, day, entry.event, entry.reason)
         if admission.rests:
-            self._tell(entry, admission)
+            self._tell(notices.write_rest(entry, admission, self.run.as_of))
+        elif (former := entries.get(day)) is not None and former.event == "rest":
+            self._tell(notices.write_release(entry, former, self.run.as_of))
         return entry
 
     def release(self, entry: AdmissionEntry) -> AdmissionEntry:
@@ -135,12 +137,10 @@ class _Looking:
         built = ledger.Built(entry.snapshot_checksum, entry.labels_checksum)
         released = ledger.record_entry(self.session, _enter(self.run, "release", reason, built, entry.as_of))
         log.info("admit %s, as_of %s: release. %s", self.run.model, entry.as_of, reason)
-        notice = notices.write_release(released, entry, self.run.as_of)
-        ledger.put_notice(self.session, self.run, notice, self.declaration.model.owner)
+        self._tell(notices.write_release(released, entry, self.run.as_of))
         return released
 
-    def _tell(self, entry: AdmissionEntry, admission: Admission) -> None:
-        notice = notices.write_rest(entry, admission, self.run.as_of)
+    def _tell(self, notice: Notice) -> None:
         ledger.put_notice(self.session, self.run, notice, self.declaration.model.owner)
 
     def measure(self, day: date) -> AsOfMeasures | None:

@@ -16,7 +16,7 @@ from perennial.config import Declaration, read_code_version
 from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
-from perennial.pipeline.admitting import admit_matured, is_aside
+from perennial.pipeline.admitting import admit_matured, find_teaching, is_aside
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, score_set, settle
 from perennial.pipeline.evidence import find_serving, gather
@@ -140,9 +140,13 @@ def _block_publication(stores: Stores, declaration: Declaration, run: Run, champ
 
 @recorded
 def monitor(stores: Stores, run: Run) -> DriftCheck:
-    """Measure how good older scores turned out to be, and what the champion sees now against what it was trained on."""
+    """Measure how good older scores turned out to be, look whether their labels may teach, and what the champion sees now.
+
+    A day without a publication has no check of its own; what has matured is looked at all the same.
+    """
     declaration = stores.declaration(run.model)
     _measure_outcomes(stores, declaration, run)
+    _admit(stores, declaration, run)
     with stores.warehouse.transaction() as session:
         publication = ledger.live_publication(session, run.model, run.as_of)
         if publication is None:
@@ -179,6 +183,17 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
         log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
     with _spared(run, "card"):
         write_cards(stores, run, measured)
+
+
+def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
+    """Look at what has matured; labels that cannot be built stop no check of the day: the decision and the training say so."""
+    if run.purpose == "backfill":
+        return
+    try:
+        with stores.warehouse.transaction() as session:
+            admit_matured(stores, session, declaration, run)
+    except PermanentError as failure:
+        log.warning("monitor %s: nobody has looked at what has matured. %s", run, failure)
 
 
 def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
@@ -233,7 +248,7 @@ def _spared(run: Run, what: str) -> Iterator[None]:
 
 @recorded
 def decide(stores: Stores, run: Run) -> Decision:
-    """TRAIN, SKIP or BLOCK on everything that is known, once newly matured labels were looked at; the owner gets a mail."""
+    """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
     declaration = stores.declaration(run.model)
     model = declaration.model
     if run.purpose == "backfill":
@@ -242,7 +257,7 @@ def decide(stores: Stores, run: Run) -> Decision:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
         if not checks or checks[0].as_of != run.as_of:
             raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        labelled = admit_matured(stores, session, declaration, run)
+        labelled = find_teaching(session, declaration, run)
         evidence = gather(session, model, run, matured=labelled.days, rested=labelled.rested)
         evidence = replace(evidence, left_out=labelled.left_out)
         decision = _record(session, run, choose(evidence, model.monitoring))

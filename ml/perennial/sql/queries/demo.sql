@@ -108,6 +108,20 @@ on conflict do nothing;
 -- The loader takes the broken delivery of :delivered_at back; the versions before it count again.
 delete from source.orders where known_at = :delivered_at and amount_cents is null;
 
+-- name: plant_lost_cards
+-- A broken delivery at :delivered_at: newer versions of the orders in [:ordered_since, :ordered_before) of every third household,
+-- all booked on household 0, as if its card had not been read.
+insert into source.orders (order_id, household_id, store_id, ordered_at, known_at, amount_cents)
+select order_id, 0, store_id, ordered_at, :delivered_at, amount_cents
+from source.orders
+where household_id % 3 = 0 and household_id > 0 and ordered_at >= :ordered_since and ordered_at < :ordered_before
+    and known_at < :delivered_at
+on conflict do nothing;
+
+-- name: repair_lost_cards
+-- The loader takes the broken delivery of :delivered_at back; the versions before it count again.
+delete from source.orders where known_at = :delivered_at and household_id = 0;
+
 -- name: plant_takeover
 -- Copies of every fifth household with 15 of 100 baskets, learned at :known_at or when they happened, if that is later.
 with copied_orders as (
