@@ -9,8 +9,8 @@ from perennial.config import Model
 
 STORY = """\
 Compares what the champion sees now with what it was trained on, measures how good old scores turned out to be now that
-their labels have matured, and **decides**: TRAIN, SKIP or BLOCK, with the evidence. TRAIN wakes `retrain`. The owner gets
-a mail that says what moved, what the system did, and what is left for people to do."""
+their labels have matured, looks whether those labels may **teach**, and **decides**: TRAIN, SKIP or BLOCK, with the evidence.
+TRAIN wakes `retrain`. The owner gets a mail that says what moved, what the system did, and what is left for people to do."""
 
 
 def build(model: Model) -> DAG:

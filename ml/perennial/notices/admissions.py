@@ -29,7 +29,7 @@ def write_rest(entry: AdmissionEntry, admission: Admission, as_of: date) -> Noti
         as_of: of the run that looked.
     """
     model, day = entry.model, entry.as_of
-    anew = f"`perennial backfill {model} --from {day} --to {day}`; the next training looks at it again"
+    anew = f"`perennial backfill {model} --from {day} --to {day}`; the next monitoring or training looks at it again"
     return Notice(
         model=model,
         as_of=as_of,
