@@ -28,6 +28,10 @@ def live(world: World, day: date):
     return pipeline.decide(world.stores, world.run(day))
 
 
+def limit(world: World) -> float:
+    return world.stores.declaration(MODEL).model.monitoring.max_auc_loss
+
+
 def outcome(world: World) -> tuple[object, ...]:
     operate.sync(world.stores, MODEL)
     (row,) = world.ask("select auc_high, is_set_aside from analytics.lapse_outcomes where as_of = :day", day=POISONED)
@@ -40,8 +44,7 @@ def test_a_poisoned_week_is_not_held_against_the_champion(published):
     (before,) = published.ask("select auc_high from ledger.outcomes where as_of = :day", day=SCORED[1])
     promised = decision.evidence.auc_loss + before["auc_high"]
     assert (["rest"], True) == (events(published), is_set_aside)
-    assert promised - poisoned_high > published.stores.declaration(MODEL).model.monitoring.max_auc_loss
-    assert "realised_loss" != decision.rule
+    assert decision.evidence.auc_loss < limit(published) < promised - poisoned_high
     notice = published.ask_one("select notice from ledger.outbox where event = 'decision' and as_of = :day", day=LOOKED_AT)
     shown = {row[0]: row[3] for row in notice["moved"]}
     assert shown[f"AUC of {POISONED}"].endswith("its labels are set aside, and this counts for nothing")
@@ -51,7 +54,7 @@ def test_a_poisoned_week_is_not_held_against_the_champion(published):
 def test_once_a_person_admits_it_it_is(published):
     live(published, LOOKED_AT)
     admitting.admit(published.stores, published.run(POISONED), reason="A strike: it is true.")
-    assert "realised_loss" == live(published, WEEK_AFTER).rule
+    assert live(published, WEEK_AFTER).evidence.auc_loss > limit(published)
     assert outcome(published)[1] is False
 
 
@@ -60,7 +63,7 @@ def test_what_came_true_on_a_repaired_day_is_measured_anew(published):
     poisoned_high, _ = outcome(published)
     write_label(published, FLIPPED, HONEST)
     list(operate.backfill(published.stores, MODEL, POISONED, POISONED))
-    assert "realised_loss" != live(published, WEEK_AFTER).rule
+    assert live(published, WEEK_AFTER).evidence.auc_loss < limit(published)
     repaired_high, is_set_aside = outcome(published)
     assert (["rest", "admit"], False) == (events(published), is_set_aside)
     assert repaired_high > poisoned_high + 0.1
@@ -72,7 +75,7 @@ def test_the_owner_of_a_repaired_day_is_told_that_it_teaches(published):
     list(operate.backfill(published.stores, MODEL, POISONED, POISONED))
     live(published, WEEK_AFTER)
     notice = published.ask_one("select notice from ledger.outbox where event = 'release_20170710' and as_of = :d", d=WEEK_AFTER)
-    assert "the labels of 2017-07-10 teach from now on" == notice["headline"]
+    assert "ADMIT: the labels of 2017-07-10 teach from now on" == notice["headline"]
     assert "Admitted: its labels agree" in notice["summary"]
 
 

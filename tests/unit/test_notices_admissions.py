@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from perennial import notices
 from perennial.records import Admission, AdmissionEntry, Statistic
+from perennial.stores.mail import render
 
 DAY, LOOKED_AT = date(2017, 7, 10), date(2017, 7, 31)
 RESTED = AdmissionEntry(
@@ -31,6 +32,17 @@ ADMISSION = Admission(
 )
 
 
+def subject(notice):
+    message = render(
+        notice,
+        sender="perennial@example.com",
+        recipient="growth@example.com",
+        message_id="<1@example.com>",
+        sent_at=datetime(2017, 7, 31, tzinfo=UTC),
+    )
+    return message["Subject"]
+
+
 def test_the_earlier_values_stand_beside_the_statistics():
     notice = notices.write_rest(RESTED, ADMISSION, LOOKED_AT)
     assert notice.moved == (
@@ -43,6 +55,7 @@ def test_the_earlier_values_stand_beside_the_statistics():
 def test_a_rest_says_what_was_done_and_every_way_out():
     notice = notices.write_rest(RESTED, ADMISSION, LOOKED_AT)
     assert (notice.as_of, notice.event) == (LOOKED_AT, "rest_20170710")
+    assert "[perennial] lapse 2017-07-31: REST - the labels of 2017-07-10 look wrong and do not teach for now" == subject(notice)
     assert "from 2017-08-14 on" in notice.system_did[-1]
     asked = " ".join(notice.you_must)
     assert "`perennial backfill lapse --from 2017-07-10 --to 2017-07-10`" in asked
@@ -54,6 +67,7 @@ def test_a_release_says_what_had_been_found():
     released = replace(RESTED, event="release", reason="It had rested since 2017-07-31, and nobody decided.", rests_until=None)
     notice = notices.write_release(released, RESTED, date(2017, 8, 14))
     assert (notice.as_of, notice.event) == (date(2017, 8, 14), "release_20170710")
+    assert "[perennial] lapse 2017-08-14: ADMIT - the labels of 2017-07-10 teach from now on" == subject(notice)
     assert "It had rested since 2017-07-31" in notice.summary
     assert "z -9.1" in notice.summary
 

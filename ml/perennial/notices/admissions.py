@@ -34,7 +34,7 @@ def write_rest(entry: AdmissionEntry, admission: Admission, as_of: date) -> Noti
         model=model,
         as_of=as_of,
         event=f"rest_{day:%Y%m%d}",
-        headline=f"the labels of {day} look wrong and do not teach for now",
+        headline=f"REST: the labels of {day} look wrong and do not teach for now",
         summary=(
             f"The labels of {day} have matured, and do not agree with the scores that were made for that day as those of the "
             f"weeks before did. {entry.reason}"
@@ -79,7 +79,7 @@ def write_release(released: AdmissionEntry, rested: AdmissionEntry, as_of: date)
         model=model,
         as_of=as_of,
         event=f"release_{day:%Y%m%d}",
-        headline=f"the labels of {day} teach from now on",
+        headline=f"ADMIT: the labels of {day} teach from now on",
         summary=f"{day} was set aside, and its rest is over. {released.reason} What had been found: {rested.reason}",
         moved=(),
         system_did=(f"Admitted {day}: trainings learn from it, and comparisons look at it.",),

@@ -25,6 +25,8 @@ LONGEST_SUBJECT = 140
 
 TONES = {
     "TRAIN": "act",
+    "REST": "act",
+    "ADMIT": "good",
     "PROMOTE": "good",
     "SKIP": "calm",
     "REJECT": "calm",
