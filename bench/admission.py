@@ -73,7 +73,7 @@ class Week:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=100, help="simulated worlds of each kind")
+    parser.add_argument("--worlds", type=int, default=50, help="simulated worlds of each kind")
     parser.add_argument("--seed", type=int, default=7)
     given = parser.parse_args()
     print(f"| {'weeks that rested':28} | {' | '.join(f'{poison:>26}' for poison in POISONS)} |")

@@ -175,10 +175,11 @@ where model = :model and as_of <= :until and status = 'live'
         select
         from ledger.outcomes
         where outcomes.publication_id = publications.publication_id
-            and outcomes.recorded_at >= (
-                select max(snapshots.recorded_at)
+            and not exists (
+                select
                 from ledger.snapshots
                 where snapshots.model = publications.model and snapshots.as_of = publications.as_of
+                    and snapshots.recorded_at > outcomes.recorded_at
             )
     )
 order by as_of;
