@@ -1,4 +1,4 @@
-"""`<model>.retrain_weekly` and `<model>.retrain`: Airflow DAGs that train a challenger every week, or when drift asks."""
+"""`<model>.retrain_weekly` and `<model>.retrain`: Airflow DAGs that refit what serves every week, and look for better recipes."""
 
 from datetime import timedelta
 
@@ -19,10 +19,12 @@ from perennial.config import Model
 WEEKLY = """\
 Asks for a retraining every week; the work happens in `retrain`, which drift can wake as well."""
 STORY = """\
-Joins past snapshots with matured labels, tunes a **challenger**, and compares it with the champion on rows that neither has
-seen. Only a verdict PROMOTE moves the alias, and where a person decides it wakes `approve` instead; REJECT and INCONCLUSIVE
-leave everything as it is. A second request for the same day and the same data ends without training."""
+Labels what has matured, sets to rest what looks wrong, and **refits** the champion's recipe on the newest days: that fit serves
+from now on. When a search is due, `train` looks for a better recipe, and `compare` puts every recipe under test beside the
+champion's, by what their weekly fits served or would have. Only a verdict PROMOTE lets another recipe in, and where a person
+decides it wakes `approve` instead. A second request for the same day and the same data ends without training."""
 GRACE = timedelta(minutes=25)
+UNLESS_FAILED = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 
 
 def build_weekly(model: Model) -> DAG:
@@ -41,8 +43,12 @@ def build(model: Model) -> DAG:
     limit = timedelta(minutes=model.training.timeout_minutes) + GRACE
     with model_dag(model, "retrain", schedule=schedule, story=STORY) as dag:
         assemble = AssembleOperator(task_id="assemble", model=model.name)
-        train = StageOperator(task_id="train", stages=("train",), model=model.name, execution_timeout=limit)
-        compare = StageOperator(task_id="compare", stages=("compare",), model=model.name)
+        refit = StageOperator(task_id="refit", stages=("refit",), model=model.name)
+        # Each goes on when the one before had nothing to do; a failure leaves the run red and stops it there.
+        train = StageOperator(
+            task_id="train", stages=("train",), model=model.name, execution_timeout=limit, trigger_rule=UNLESS_FAILED
+        )
+        compare = StageOperator(task_id="compare", stages=("compare",), model=model.name, trigger_rule=UNLESS_FAILED)
         promote = PromoteOperator(task_id="promote", model=model.name, announces=asset("champion", model.name))
         ask = AskForApprovalOperator(
             task_id="ask_for_approval",
@@ -50,7 +56,8 @@ def build(model: Model) -> DAG:
             trigger_rule=TriggerRule.NONE_FAILED,  # promote is skipped when a person is asked; its failure leaves the run red
             announces=asset("challenger", model.name),
         )
-        assemble >> train >> compare >> promote >> ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
+        assemble >> [refit, train, compare]
+        refit >> train >> compare >> promote >> ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
     return dag
 
 

@@ -164,9 +164,9 @@ def _ask_for_loss(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
 
 def _ask_for_age(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     age = evidence.champion_age_days
-    if age is None or age <= limits.max_champion_age_days:
+    if age is None or age <= limits.max_fit_age_days:
         return None
-    return Ask("age", f"The champion is {age} days old (limit {limits.max_champion_age_days}).")
+    return Ask("age", f"The fit that serves is {age} days old (limit {limits.max_fit_age_days}): refreshes were missed.")
 
 
 # The words

@@ -139,13 +139,15 @@ def _publish(stores: Stores, run: Run) -> None:
 
 
 def retrain(stores: Stores, run: Run) -> None:
-    """Train, compare, promote; having nothing to train or to promote is no fault."""
-    stages: tuple[Callable[[Stores, Run], object], ...] = (pipeline.assemble, pipeline.train, pipeline.compare, pipeline.promote)
-    for stage in stages:
-        try:
-            stage(stores, run)
-        except NothingToDo:
-            return
+    """Refit what serves, look for a challenger, compare, promote; having nothing to do at any of these is no fault."""
+    makes: tuple[Callable[[Stores, Run], object], ...] = (pipeline.refit, pipeline.train)
+    with suppress(NothingToDo):
+        pipeline.assemble(stores, run)
+        for stage in makes:
+            with suppress(NothingToDo):
+                stage(stores, run)
+        pipeline.compare(stores, run)
+        pipeline.promote(stores, run)
 
 
 def remember(stores: Stores, name: str, as_of: date) -> Week:

@@ -24,12 +24,12 @@ def write_gate(evidence: CardEvidence) -> Section:
 
 
 def _describe_verdict(verdict: Verdict) -> Facts:
-    against = (
-        f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines: there was no champion"
-    )
+    against = f"champion version {verdict.champion_version}" if verdict.champion_version else "nobody: there was no champion"
+    if verdict.champion_recipe:
+        against = f"recipe {verdict.champion_recipe}, the champion's, by what the weekly fits of both served or would have"
     entries = [
         ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
-        ("Against", f"{against}, side {verdict.side}"),
+        ("Against", against),
         ("Assessed on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
     ]
     entries += [("Error spent", f"at most {verdict.alpha:.2g} over all its looks")] if verdict.alpha is not None else []
@@ -97,12 +97,6 @@ def _describe_effect(verdict: Verdict) -> list[Block]:
         flips = [(name, share) for name, share in flips if share > 0]
         rows = tuple((Cell(name), Cell(f"{share:.1%}", share=share)) for name, share in flips)
         blocks += [Table(("Segment", "Predictions that change"), rows, frozenset({1}))] if rows else []
-    if verdict.attribution:
-        entries = (
-            ("Newer rows, same recipe", write_gain(verdict.attribution.new_data)),
-            ("New recipe, same rows", write_gain(verdict.attribution.new_recipe)),
-        )
-        blocks.append(Facts(tuple((f"Gain from: {name}", gain) for name, gain in entries)))
     return blocks
 
 
@@ -110,13 +104,10 @@ def _list_contests(evidence: CardEvidence) -> Table:
     rows = tuple(
         (
             Cell(str(each.opened_for)),
-            Cell(f"version {each.challenger_version} against {each.champion_version}"),
-            Cell(each.side),
+            Cell(f"recipe {each.challenger_recipe} against {each.champion_recipe}"),
             Cell(f"{each.alpha:.2g}"),
             word(each.status),
         )
         for each in evidence.contests
     )
-    return Table(
-        ("Opened for", "Who", "Side", "Error at most", "Status"), rows, frozenset({3}), title="Sequential tests it stood in"
-    )
+    return Table(("Opened for", "Who", "Error at most", "Status"), rows, frozenset({2}), title="Sequential tests it stood in")

@@ -14,12 +14,12 @@ from perennial.records import Choice
 
 ORIGINS = {
     "training": "tuned and fitted for its day",
-    "renewal": "the champion's recipe refitted on newer rows",
+    "refresh": "its recipe fitted again on the newest rows",
     "manual": "registered by hand",
 }
 MOVES = {
     "promote": "Promoted",
-    "renewal": "Renewed",
+    "refresh": "Refreshed",
     "rollback": "Rolled back",
     "manual": "Moved by hand",
     "forced": "Forced by a person",

@@ -88,9 +88,14 @@ class Served:
     bins: tuple[ReliabilityBin, ...]
 
 
-def measure_version(model: Model, predictor: Predictor, training_labels: pd.Series, holdout: TrainingSet) -> Measured:
-    """Score the holdout once and measure everything a card says of it; series are indexed by (as_of, entity_id)."""
-    scores = pd.Series(predictor.score(holdout.features), index=holdout.features.index)
+def measure_version(
+    model: Model, predictor: Predictor, training_labels: pd.Series, holdout: TrainingSet, scores: pd.Series
+) -> Measured:
+    """Everything a card says of the holdout as_ofs; series are indexed by (as_of, entity_id).
+
+    Args:
+        scores: of the holdout, by fits of the version's recipe that had not seen it.
+    """
     contract = predictor.contract
     return Measured(
         confidence=model.promotion.confidence,

@@ -104,20 +104,24 @@ def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = F
 @app.command(rich_help_panel=PANEL)
 def rollback(
     model: ModelName,
-    to: Annotated[int | None, typer.Option("--to", help="A former champion's version; else the one before.")] = None,
+    to: Annotated[int | None, typer.Option("--to", help="A former champion's version; else the newest earlier fit.")] = None,
+    *,
+    recipe: Annotated[bool, typer.Option("--recipe", help="Back to the recipe that served before, by its newest fit.")] = False,
     as_of: Annotated[
         datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that it is, in a simulation; today.")
     ] = None,
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a former champion back; the next scoring uses it, and the version that was taken back rests."""
+    """Put a former champion back; the next scoring uses it, and nothing is refreshed until `perennial unpin`."""
     from perennial import pipeline  # noqa: PLC0415 - as above
 
+    if recipe and to is not None:
+        raise typer.BadParameter("Give --to or --recipe, not both.")
     with open_stores() as stores:
         day = as_of.date() if as_of else read_today(stores.settings, model)
         run = build_run(stores.settings, model, day, simulate=simulate)
-        show(pipeline.describe(pipeline.rollback(stores, run, to=to)), as_json=as_json)
+        show(pipeline.describe(pipeline.rollback(stores, run, to=to, recipe=recipe)), as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -84,6 +84,26 @@ def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: s
         show(pipeline.describe(record), as_json=as_json)
 
 
+@app.command(rich_help_panel=PANEL)
+def unpin(
+    model: ModelName,
+    reason: Why,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that it is, in a simulation; today.")
+    ] = None,
+    *,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let weekly fits serve again after a rollback, or after the alias was moved by hand."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        day = as_of.date() if as_of else read_today(stores.settings, model)
+        run = build_run(stores.settings, model, day, simulate=simulate)
+        show(pipeline.describe(pipeline.unpin(stores, run, reason=reason)), as_json=as_json)
+
+
 @app.command(rich_help_panel="Stages")
 def promote(
     model: ModelName,

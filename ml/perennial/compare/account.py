@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from perennial.config import Model
-from perennial.records import Side
 
 YEAR = timedelta(days=365)
 WEEKLY_TRAININGS = 52
@@ -23,12 +22,9 @@ Drawn = tuple[float, datetime]
 """An alpha and when it was drawn, on the clock of the runs."""
 
 
-def size_draw(model: Model, side: Side) -> tuple[float, float]:
-    """Alpha of one test, and the yearly budget of its account: renewals have one of their own."""
-    limits = model.promotion
-    if side == "renewal":
-        return limits.false_renewals_per_year / limits.renewals_per_year, limits.false_renewals_per_year
-    return size_challenge(model), limits.false_promotions_per_year
+def size_draw(model: Model) -> tuple[float, float]:
+    """Alpha of one test, and the yearly budget of the account."""
+    return size_challenge(model), model.promotion.false_promotions_per_year
 
 
 def size_challenge(model: Model) -> float:

@@ -1,4 +1,4 @@
-"""What an assessment is, and the sentences that both sides use."""
+"""What an assessment is, and the sentences that it uses."""
 
 from __future__ import annotations
 

@@ -10,30 +10,29 @@ import pandas as pd
 
 from perennial.compare.looks import TestPlan
 from perennial.config import Model
-from perennial.records import Look, Side
-
-LOGISTIC = "logistic"
+from perennial.records import Look
 
 
 @dataclass(frozen=True, eq=False)
 class Contestant:
-    """A predictor with the as_ofs it was trained on and its scores of the holdout rows, indexed by (as_of, entity_id).
+    """A recipe with what its weekly fits scored, or would have scored, indexed by (as_of, entity_id).
 
     Attributes:
-        size_bytes: of its files.
+        version: its newest fit; algorithm, size_bytes and the timings are that fit's.
+        newest_as_of, learned_as_ofs: the newest as_of that this fit has learned from, and how many they are.
+        chosen_on: the newest as_of that the choice of the recipe looked at; None when it looked at none.
         seconds_per_1000_rows: one timing for each repetition, taken in turns with the opponent's; empty: not measured.
     """
 
     version: int
+    recipe: int
     algorithm: str
-    training_as_ofs: tuple[date, ...]
+    newest_as_of: date
+    learned_as_ofs: int
+    chosen_on: date | None
     scores: pd.Series
     size_bytes: int | None = None
     seconds_per_1000_rows: tuple[float, ...] = ()
-
-    @property
-    def newest_as_of(self) -> date:
-        return max(self.training_as_ofs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +42,24 @@ class ComparisonInput:
     Attributes:
         as_of: the day of the comparison; knowledge lag counts to it.
         champion: None when nothing has been promoted yet.
-        logistic, recency: scores of the baselines, fitted on the challenger's training rows.
         labels: 0 or 1; its index says which rows are compared.
         segments: text columns; a missing value is a segment of its own.
         shifted_labels_mature_on: when drift asked for the training: the day its rows get labels, if that is still ahead.
-        side: against a champion: is the challenger better, or (its own recipe on newer rows) not worse?
         test: what was fixed before the first look; None when the account of errors is empty.
         former: the looks at this pair so far, oldest first; the last may have been on these very rows.
         account_frees_on: the account is empty: the day on which enough of it has grown old.
-        refit: scores of the champion's own recipe on the challenger's rows, to tell new recipe and new data apart.
-        anchor: of a renewal: the last version that entered by being better, where that is not the champion.
     """
 
     model: Model
     as_of: date
     challenger: Contestant
     champion: Contestant | None
-    logistic: pd.Series
-    recency: pd.Series
     labels: pd.Series
     segments: pd.DataFrame
     shifted_labels_mature_on: date | None = None
-    side: Side = "superiority"
     test: TestPlan | None = None
     former: tuple[Look, ...] = ()
     account_frees_on: date | None = None
-    refit: pd.Series | None = None
-    anchor: Contestant | None = None
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:
@@ -81,9 +71,7 @@ class ComparisonInput:
 
     @property
     def every_series(self) -> Sequence[pd.Series]:
-        beside = (self.refit, None if self.anchor is None else self.anchor.scores)
-        known = (series for series in beside if series is not None)
-        return (*(contestant.scores for contestant in self.contestants), self.logistic, self.recency, *known)
+        return tuple(contestant.scores for contestant in self.contestants)
 
     @property
     def knowledge_lag_days(self) -> int:

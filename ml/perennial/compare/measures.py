@@ -21,9 +21,6 @@ MISSING = "(missing)"
 AUC = "auc"
 LOG_LOSS = "log_loss"
 PRECISION_AT_RECALL = "precision_at_recall"
-AUC_OVER_RECENCY = "auc_over_recency"
-AUC_OVER_LOGISTIC = "auc_over_logistic"
-LOG_LOSS_OVER_LOGISTIC = "log_loss_over_logistic"
 
 Value = Callable[[pd.Series, pd.Series], float]
 Difference = Callable[[pd.Series, pd.Series, pd.Series], Interval]
@@ -59,17 +56,6 @@ def compare_metrics(contest: ComparisonInput) -> tuple[MetricComparison, ...]:
     """Every metric, the AUC first."""
     champion = None if contest.champion is None else contest.champion.scores
     return tuple(measure.compare(contest.challenger.scores, champion, contest.labels) for measure in _all_measures(contest.model))
-
-
-def compare_baselines(contest: ComparisonInput) -> tuple[MetricComparison, ...]:
-    """The challenger against recency and logistic regression, whose figures stand where a champion's would."""
-    confidence = contest.model.promotion.confidence
-    scores, labels = contest.challenger.scores, contest.labels
-    return (
-        _auc(confidence, AUC_OVER_RECENCY).compare(scores, contest.recency, labels),
-        _auc(confidence, AUC_OVER_LOGISTIC).compare(scores, contest.logistic, labels),
-        _log_loss(confidence, LOG_LOSS_OVER_LOGISTIC).compare(scores, contest.logistic, labels),
-    )
 
 
 def compare_segments(contest: ComparisonInput) -> tuple[SegmentComparison, ...]:

@@ -1,7 +1,9 @@
-"""Which rows may be compared on: the same for everybody, and seen by nobody in training.
+"""Which rows may be compared on: the same for everybody, and seen by nobody who chose one of the recipes.
 
-Worked example (lapse, embargo 28 days): a challenger trained to 08-14 has seen labels up to 09-11, so its first
-holdout as_of is 09-11. A champion trained to 08-21 forbids 09-11 as well; were it trained to 09-25, the first four
+The fits that score them had not seen them either: that is the business of whoever scores.
+
+Worked example (lapse, embargo 28 days): a recipe chosen on as_ofs up to 08-14 has seen labels up to 09-11, so 09-11 is the first
+as_of that may judge it. A champion's recipe chosen on 08-21 forbids 09-11 as well; were it chosen on 09-25, the first four
 unseen as_ofs are 10-23 to 11-13, whose labels have matured by 12-13: the pair is assessed again then.
 """
 
@@ -17,9 +19,10 @@ from perennial.metrics import check_same_rows
 FEWEST_AS_OFS = 2  # one week is noise: weekly AUC has a standard deviation of .012
 
 
-def unseen_as_ofs(candidates: Iterable[date], training_as_ofs: Iterable[date], *, embargo: timedelta) -> tuple[date, ...]:
-    """The candidates that lie at least the embargo after the last of all given training as_ofs, oldest first."""
-    first = max(training_as_ofs) + embargo
+def unseen_as_ofs(candidates: Iterable[date], chosen_on: Iterable[date | None], *, embargo: timedelta) -> tuple[date, ...]:
+    """The candidates that lie at least the embargo after the last as_of that any of the choices looked at, oldest first."""
+    looked_at = [day for day in chosen_on if day is not None]
+    first = max(looked_at) + embargo if looked_at else date.min
     return tuple(sorted(as_of for as_of in candidates if as_of >= first))
 
 
@@ -33,7 +36,7 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
 
     Raises:
         MisalignedScores: scores, labels and segments do not cover the same rows.
-        RowsSeenInTraining: a row lies within the embargo of the challenger's training, or of the champion's
+        RowsSeenInTraining: a row lies within the embargo of what the challenger's recipe was chosen on, or the champion's
             while enough other rows were there to choose.
     """
     for rows in (*(series.index for series in contest.every_series), contest.segments.index):
@@ -41,12 +44,13 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
     embargo = contest.model.embargo
     unseen = contest.holdout_as_ofs
     for contestant in contest.contestants:
-        unseen = unseen_as_ofs(unseen, contestant.training_as_ofs, embargo=embargo)
+        unseen = unseen_as_ofs(unseen, (contestant.chosen_on,), embargo=embargo)
         seen = sorted(set(contest.holdout_as_ofs) - set(unseen))
         if seen and (contestant is contest.challenger or len(unseen) >= FEWEST_AS_OFS):
+            assert contestant.chosen_on is not None
             raise RowsSeenInTraining(
-                f"{contest}: version {contestant.version} was trained to {contestant.newest_as_of}, so rows before "
-                f"{contestant.newest_as_of + embargo} cannot assess it; found {_list(seen)}. Leave them out of the comparison."
+                f"{contest}: recipe {contestant.recipe} was chosen on as_ofs up to {contestant.chosen_on}, so rows before "
+                f"{contestant.chosen_on + embargo} cannot assess it; found {_list(seen)}. Leave them out of the comparison."
             )
     return unseen
 
@@ -54,7 +58,8 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
 def compared_again_on(contest: ComparisonInput) -> date | None:
     """The day on which enough as_ofs that neither has seen will have matured; None when that day has passed already."""
     model, weeks = contest.model, needed_as_ofs(contest)
-    first = max(contestant.newest_as_of for contestant in contest.contestants) + model.embargo
+    chosen_on = [each.chosen_on for each in contest.contestants if each.chosen_on is not None]
+    first = max(chosen_on) + model.embargo if chosen_on else contest.as_of
     last_needed = model.training_as_ofs(first, first + timedelta(days=7 * weeks - 1))[-1]  # seven days hold each weekday once
     day = model.matured_at(last_needed).astimezone(model.zone).date()
     return day if day > contest.as_of else None

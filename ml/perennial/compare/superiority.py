@@ -76,14 +76,24 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
 
 
 def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Assessment:
-    look, said = looks[-1], f"The gain of {say_gain(gain, 'AUC')}"
+    look, said = looks[-1], _say_who(contest, gain)
     if is_lost(gain.high, floor):
-        return Assessment(Outcome.REJECT, (f"{said} does not reach the floor of {floor:+.4f}.",), looks=looks)
+        return Assessment(Outcome.REJECT, (f"{said} That does not reach the floor of {floor:+.4f}.",), looks=looks)
     bound = _say_bound(contest, look)
     if is_won(look.lower, gain.estimate, floor):
-        return Assessment(Outcome.PROMOTE, (f"{said} reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
+        return Assessment(Outcome.PROMOTE, (f"{said} That reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
     again_on = None if is_last(contest) else next_look_on(contest)
-    return Assessment(Outcome.INCONCLUSIVE, (f"{said} {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
+    return Assessment(Outcome.INCONCLUSIVE, (f"{said} That {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
+
+
+def _say_who(contest: ComparisonInput, gain: Interval) -> str:
+    assert contest.champion is not None
+    how = {"weekly": "refitted every week", "4 weeks": "refitted every 4 weeks", "never": "not refitted"}
+    fitted = how[contest.model.training.refresh]
+    return (
+        f"Recipe {contest.challenger.recipe}, {fitted}, ranked {'better' if gain.estimate > 0 else 'worse'} by "
+        f"{say_gain(gain, 'AUC')} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."
+    )
 
 
 def is_last(contest: ComparisonInput) -> bool:

@@ -8,67 +8,48 @@ from datetime import date, timedelta
 import pandas as pd
 
 from perennial.compare.assessment import Assessment
-from perennial.compare.baselines import object_to_baselines, praise_baselines
-from perennial.compare.contest import LOGISTIC, ComparisonInput
+from perennial.compare.contest import ComparisonInput
 from perennial.compare.harm import Harm, assess_harm
-from perennial.compare.measures import AUC, compare_baselines, compare_metrics, compare_segments
-from perennial.compare.renewal import assess_renewal
+from perennial.compare.measures import AUC, compare_metrics, compare_segments
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
 from perennial.compare.superiority import assess_superiority, find_floor
-from perennial.metrics import paired_auc_difference
-from perennial.records import Attribution, MetricComparison, Outcome, SegmentComparison, Verdict
+from perennial.records import MetricComparison, Outcome, SegmentComparison, Verdict
 
 
 def compare(contest: ComparisonInput) -> Verdict:
     """Decide whether the challenger may replace the champion, or become the first one.
 
-    Against a champion a sequential test of the gain decides (superiority.py), or for the champion's own recipe a test of
-    not being worse (renewal.py); then everything that must not be harmed has its say. Without a champion the baselines
-    alone decide. Too few as_ofs, of holdout or of training: INCONCLUSIVE.
+    Against a champion a sequential test of the gain decides (superiority.py); then everything that must not be harmed has its
+    say. Without a champion there is nothing to be better than. Too few as_ofs, to compare on or to learn from: INCONCLUSIVE.
 
     Raises:
         MisalignedScores: somebody's scores do not cover exactly the rows of the labels.
-        RowsSeenInTraining: a row lies within the embargo of the training of one of the two.
+        RowsSeenInTraining: a row lies within the embargo of what one of the two recipes was chosen on.
         OneClassLabels: no as_of of the holdout has both classes.
         MetricNotFinite: a score or a metric is NaN or infinite.
     """
     unseen = check_rows(contest)
     if len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
-    metrics, baselines, segments = compare_metrics(contest), compare_baselines(contest), compare_segments(contest)
+    metrics, segments = compare_metrics(contest), compare_segments(contest)
     harm = assess_harm(contest)
-    assessment = _assess(contest, metrics, baselines, harm)
+    assessment = _assess(contest, metrics, harm)
     assessment = replace(assessment, reasons=(*assessment.reasons, *_mention_unassessed(segments)))
     return replace(
         _open_verdict(contest, assessment, unseen),
         metrics=metrics,
-        baselines=baselines,
         segments=segments,
         guards=harm.guards,
         blast_radius=harm.blast_radius,
         doubts=harm.doubts,
-        attribution=_attribute(contest),
     )
 
 
-def _assess(
-    contest: ComparisonInput, metrics: tuple[MetricComparison, ...], baselines: tuple[MetricComparison, ...], harm: Harm
-) -> Assessment:
-    is_logistic = contest.challenger.algorithm == LOGISTIC
-    objections = object_to_baselines(baselines, is_logistic=is_logistic)
+def _assess(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:
     if contest.champion is None:
-        assessment = _assess_first(contest, objections)
-    else:
-        assessment = _assess_against_champion(contest, metrics, harm)
-        assessment = _object(assessment, objections)
-    praise = () if objections else (praise_baselines(baselines, is_logistic=is_logistic),)
-    return _hold_for_history(contest, replace(assessment, reasons=(*assessment.reasons, *praise)))
-
-
-def _assess_first(contest: ComparisonInput, objections: tuple[str, ...]) -> Assessment:
-    if objections:
-        return Assessment(Outcome.REJECT, (*objections, "There is no champion yet, and this is not fit to be the first."))
-    return Assessment(Outcome.PROMOTE, (f"Version {contest.challenger.version} is fit to be the first champion.",))
+        sentence = f"Version {contest.challenger.version} is fit to be the first champion."
+        return Assessment(Outcome.PROMOTE, (sentence,))
+    return _hold_for_history(contest, _assess_against_champion(contest, metrics, harm))
 
 
 def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:
@@ -76,33 +57,15 @@ def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComp
     assert auc.gain is not None
     assert auc.champion is not None
     floor = find_floor(contest.model.promotion.min_gain, auc.champion)
-    assessment = assess_renewal(contest) if contest.side == "renewal" else assess_superiority(contest, auc.gain, floor)
+    assessment = assess_superiority(contest, auc.gain, floor)
     if not (harm.vetoes and assessment.looks):  # without a look nothing is decided, not even against it
         return assessment
     return replace(assessment, outcome=Outcome.REJECT, reasons=(*harm.vetoes, *assessment.reasons), compared_again_on=None)
 
 
-def _object(assessment: Assessment, objections: tuple[str, ...]) -> Assessment:
-    """What a baseline does as well is not promoted yet, however much it gains on the champion."""
-    if assessment.outcome is Outcome.PROMOTE and objections:
-        return replace(assessment, outcome=Outcome.INCONCLUSIVE, reasons=(*objections, *assessment.reasons))
-    return replace(assessment, reasons=(*assessment.reasons, *objections))
-
-
-def _attribute(contest: ComparisonInput) -> Attribution | None:
-    if contest.refit is None or contest.champion is None:
-        return None
-    confidence = contest.model.promotion.confidence
-    challenger, champion = contest.challenger.scores, contest.champion.scores
-    return Attribution(
-        new_data=paired_auc_difference(contest.refit, champion, contest.labels, confidence=confidence),
-        new_recipe=paired_auc_difference(challenger, contest.refit, contest.labels, confidence=confidence),
-    )
-
-
 def _hold_for_history(contest: ComparisonInput, assessment: Assessment) -> Assessment:
     """Too short a history promotes nothing and rejects nothing: the next weeks bring one as_of each."""
-    found, wanted = len(contest.challenger.training_as_ofs), contest.model.training.min_as_ofs
+    found, wanted = contest.challenger.learned_as_ofs, contest.model.training.min_as_ofs
     if found >= wanted:
         return assessment
     again_on = contest.as_of + timedelta(days=7 * (wanted - found))
@@ -113,10 +76,10 @@ def _hold_for_history(contest: ComparisonInput, assessment: Assessment) -> Asses
 def _postpone(contest: ComparisonInput, unseen: tuple[date, ...]) -> Verdict:
     again_on = compared_again_on(contest)
     when = "" if again_on is None else f": there are enough from {again_on}"
-    newest = max(contestant.newest_as_of for contestant in contest.contestants)
+    chosen_on = max((each.chosen_on for each in contest.contestants if each.chosen_on), default=contest.as_of)
     sentence = (
-        f"{len(unseen)} as_ofs with labels lie {contest.model.embargo.days} days or more after {newest}, the last that "
-        f"either was trained on, and {needed_as_ofs(contest)} are the fewest to compare on{when}."
+        f"{len(unseen)} as_ofs with labels lie {contest.model.embargo.days} days or more after {chosen_on}, the last that "
+        f"either recipe was chosen on, and {needed_as_ofs(contest)} are the fewest to compare on{when}."
     )
     return _open_verdict(contest, Assessment(Outcome.INCONCLUSIVE, (sentence,), again_on), unseen)
 
@@ -130,17 +93,18 @@ def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tupl
         outcome=assessment.outcome,
         challenger_version=contest.challenger.version,
         champion_version=None if contest.champion is None else contest.champion.version,
+        challenger_recipe=contest.challenger.recipe,
+        champion_recipe=None if contest.champion is None else contest.champion.recipe,
         opponent="baselines" if contest.champion is None else "champion",
         holdout_as_ofs=unseen,
         rows=len(labels),
         positives=int(labels.sum()),
         metrics=(),
-        baselines=(),
         segments=(),
         knowledge_lag_days=contest.knowledge_lag_days,
         reasons=(*assessment.reasons, *_mention_time(contest)),
         compared_again_on=assessment.compared_again_on,
-        side="first" if contest.champion is None else contest.side,
+        side="first" if contest.champion is None else "superiority",
         alpha=None if contest.test is None else contest.test.alpha,
         looks=assessment.looks,
     )

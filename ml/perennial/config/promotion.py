@@ -49,14 +49,6 @@ class Promotion(Section):
     false_promotions_per_year: float = Field(
         default=0.05, gt=0, lt=1, description="Budget of false promotions in any 365 days, shared by all challengers"
     )
-    max_age_days: int = Field(
-        default=56, ge=1, description="From this age on the champion's own recipe, fitted to newer rows, may renew it"
-    )
-    renewal_margin: float = Field(default=0.004, gt=0, description="AUC by which a renewal may be worse at most")
-    false_renewals_per_year: float = Field(
-        default=0.05, gt=0, lt=1, description="Budget of renewals that are worse than that margin, in any 365 days"
-    )
-    renewals_per_year: int = Field(default=12, ge=1, description="Tries of a renewal that share this budget")
     veto_level: float = Field(
         default=0.10, gt=0, lt=1, description="Chance of any veto against a challenger that harms no more than is borne"
     )

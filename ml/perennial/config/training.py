@@ -28,6 +28,11 @@ class Training(Section):
         description="No further trial begins once the finished ones took so long, all attempts together; the defaults are tried "
         "in any case",
     )
+    refresh: Literal["weekly", "4 weeks", "never"] = Field(
+        default="weekly",
+        description="How often the champion's recipe is fitted anew on the newest as_ofs that may teach; that fit serves "
+        "without a verdict",
+    )
     search_every_days: int = Field(
         default=28,
         ge=0,

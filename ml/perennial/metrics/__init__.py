@@ -5,9 +5,10 @@ averaged over as_ofs, because that is how they are used, and pooling rewards dri
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 
 Reading order: panel (alignment), clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
-bootstrap.
+bootstrap, agreement.
 """
 
+from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
 from perennial.metrics.alone import auc_alone, halve_entities
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from perennial.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
@@ -39,6 +40,7 @@ __all__ = [
     "log_loss",
     "loss_with_interval",
     "mean_auc",
+    "mean_shift",
     "paired_auc_by_day",
     "paired_auc_difference",
     "paired_bootstrap_difference",
@@ -47,5 +49,7 @@ __all__ = [
     "prepare_average_precision",
     "prepare_calibration_error",
     "prepare_precision_at_recall",
+    "rank_correlation",
     "reliability_bins",
+    "top_tenth_overlap",
 ]

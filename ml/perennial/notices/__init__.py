@@ -21,6 +21,7 @@ from perennial.notices.days import (
     write_decision,
     write_failure,
 )
+from perennial.notices.fits import say_distance, say_pin, write_distance, write_pin
 
 __all__ = [
     "HEADLINES",
@@ -28,6 +29,8 @@ __all__ = [
     "find_moved",
     "find_rejected",
     "list_drift",
+    "say_distance",
+    "say_pin",
     "say_what_became",
     "say_what_failed",
     "say_what_is_served",
@@ -37,7 +40,9 @@ __all__ = [
     "write_answer",
     "write_block",
     "write_decision",
+    "write_distance",
     "write_failure",
+    "write_pin",
     "write_question",
     "write_release",
     "write_rest",

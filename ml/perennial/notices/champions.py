@@ -21,18 +21,18 @@ def write_verdict(
     """The mail of a comparison: who won on the rows that neither had seen, and what follows.
 
     Args:
-        others: the day's verdicts on shadows and renewals, a sentence each.
+        others: the day's verdicts on shadows, a sentence each.
         refused_because: why the champion stays; None when the challenger took its place.
         mlflow_run, model_card: addresses.
     """
-    compared = (*verdict.metrics, *verdict.baselines)
-    opponent = f"champion version {verdict.champion_version}" if verdict.champion_version else "the baselines"
-    did = "moved the alias champion to it" if refused_because is None else "left the champion as it is"
+    compared = verdict.metrics
+    opponent = _name_opponent(verdict)
+    did = "let its newest fit serve" if refused_because is None else "left the champion as it is"
     return Notice(
         model=verdict.model,
         as_of=verdict.as_of,
         event="verdict",
-        headline=f"{verdict.outcome}: version {verdict.challenger_version} against {opponent}",
+        headline=f"{verdict.outcome}: {_name(verdict)}{f' against {opponent}' if opponent else ', the first champion'}",
         summary=" ".join(verdict.reasons),
         moved=tuple(
             (
@@ -44,11 +44,10 @@ def write_verdict(
             for metric in compared
         ),
         system_did=(
-            f"Compared version {verdict.challenger_version} with {opponent} on {verdict.rows} unseen rows; {did}.",
-            f"The knowledge lag of the challenger is {verdict.knowledge_lag_days} days.",
-            *_tell_apart(verdict),
+            f"Compared {_name(verdict)}{f' with {opponent}' if opponent else ''} on {verdict.rows} unseen rows; {did}.",
+            f"The knowledge lag of the challenger's newest fit is {verdict.knowledge_lag_days} days.",
             *_tell_harm(verdict),
-            *(f"{_name_side(other)} version {other.challenger_version}: {other.outcome}. {other.reasons[0]}" for other in others),
+            *(f"Shadow, {_name(other)}: {other.outcome}. {other.reasons[0]}" for other in others),
         ),
         you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
         chart={METRIC_NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
@@ -57,12 +56,17 @@ def write_verdict(
     )
 
 
-def _tell_apart(verdict: Verdict) -> tuple[str, ...]:
-    """New recipe and new data, where the champion's recipe was refitted on the same rows."""
-    found = verdict.attribution
-    if found is None:
-        return ()
-    return (f"Of the gain, newer rows alone bring {found.new_data} AUC, and the new recipe on the same rows {found.new_recipe}.",)
+def _name(verdict: Verdict) -> str:
+    """The recipe that was compared; verdicts from before recipes were kept are about versions."""
+    recipe, version = verdict.challenger_recipe, verdict.challenger_version
+    return f"version {version}" if recipe is None else f"recipe {recipe} (version {version})"
+
+
+def _name_opponent(verdict: Verdict) -> str:
+    recipe, version = verdict.champion_recipe, verdict.champion_version
+    if version is None:
+        return ""
+    return f"champion version {version}" if recipe is None else f"the champion's recipe {recipe} (version {version})"
 
 
 def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
@@ -74,10 +78,6 @@ def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
         *verdict.doubts,
         *((f"Not assessed, for want of evidence: {unassessed}.",) if unassessed else ()),
     )
-
-
-def _name_side(verdict: Verdict) -> str:
-    return "The champion's recipe refitted as" if verdict.side == "renewal" else "Shadow"
 
 
 def write_question(

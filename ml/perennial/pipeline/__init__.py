@@ -2,15 +2,16 @@
 
     source -> refresh -> validate -> score -> monitor -> decide -+
                  |                     ^                         |
-                 +-> assemble (admits) -> train -> compare -> promote <---+
+                 +-> assemble (admits) -> refit -> train -> compare -> promote <-+
 
 Every function takes the open stores and one `Run`, does its stage for (model, as_of), and returns a record. What one
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily` first, then `learning`, `comparing` and `movements`; `champion` loads what serves, `contests` keeps who is under
-test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
-finds the days that have labels, and `admitting` those of them that may teach.
+Read `daily` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves, `fitting` makes a
+version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who
+is under test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at,
+`labelling` finds the days that have labels, and `admitting` those of them that may teach.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from perennial.pipeline.learning import ask_for_retraining, assemble, train
 from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
+from perennial.pipeline.refitting import refit, unpin
 from perennial.records import Run
 
 Stage = Callable[[Stores, Run], Any]
@@ -31,6 +33,7 @@ Stage = Callable[[Stores, Run], Any]
 STAGES: Mapping[str, Stage] = {
     "refresh": refresh,
     "validate": validate,
+    "refit": refit,
     "train": train,
     "compare": compare,
     "promote": promote,
@@ -54,10 +57,12 @@ __all__ = [
     "monitor",
     "open_stores",
     "promote",
+    "refit",
     "refresh",
     "rollback",
     "score",
     "settle",
     "train",
+    "unpin",
     "validate",
 ]

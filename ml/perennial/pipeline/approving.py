@@ -17,6 +17,7 @@ from perennial.errors import ArtifactCorrupt, NothingToDo, NotPromoted, Promotio
 from perennial.pipeline.carding import card_address, write_cards
 from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.opening import Stores, recorded
+from perennial.pipeline.refitting import promote_newest_fit
 from perennial.records import AnswerSource, ApprovalAnswer, ApprovalQuestion, Evaluation, Move, Notice, Promotion, Run
 from perennial.stores import ledger
 from perennial.stores.ledger import approvals
@@ -163,11 +164,8 @@ def carry_out(stores: Stores, run: Run, question_id: int) -> Promotion:
     own = replace(run, actor=question.answered_by)
     approval = stores.declaration(run.model).model.promotion.approval
 
-    def choose(history: promoting.History) -> Move | None:
-        move = promoting.choose_challenger(history, evaluation, own, approval=approval, is_approved=True)
-        return move and replace(move, reason=f"{move.reason} {notices.say_what_became(question)}")
-
-    promotion = promoting.promote(open_promotion(stores, own), choose)
+    said = notices.say_what_became(question)
+    promotion = promote_newest_fit(stores, own, evaluation, approval=approval, is_approved=True, said=said)
     write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
@@ -254,13 +252,18 @@ def _end(
 
 def _close_if_stale(stores: Stores, session: Session, run: Run, question: ApprovalQuestion) -> ApprovalQuestion:
     """An open question whose champion has gone, or whose deadline has passed, is closed before anybody answers it."""
-    champion = ledger.champion(session, run.model)
-    if champion != question.champion_version:
-        remark = f"The champion is now version {champion}; it was compared with version {question.champion_version}."
+    serving = _find_recipe(session, run, ledger.champion(session, run.model))
+    compared = _find_recipe(session, run, question.champion_version)
+    if serving != compared:
+        remark = f"Recipe {serving} serves now; it was compared with recipe {compared}."
         return _close(stores, session, run, question, "superseded", remark=remark)
     if run.clock > question.deadline:
         return _close(stores, session, run, question, "expired", remark=UNANSWERED)
     return question
+
+
+def _find_recipe(session: Session, run: Run, version: int | None) -> int | None:
+    return None if version is None else ledger.get_version(session, run.model, version).recipe
 
 
 def _close(

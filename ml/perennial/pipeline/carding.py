@@ -14,8 +14,10 @@ from perennial import card as cards
 from perennial.card import CardEvidence, Measured, ModelCard, Served
 from perennial.config import Declaration
 from perennial.errors import NoChampionYet
-from perennial.pipeline.champion import load_version
+from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.opening import Stores
+from perennial.pipeline.promised import score_holdout
+from perennial.pipeline.walking import Walk
 from perennial.records import Run, Version, dump_json
 from perennial.records.cards import LoggedTraining, ServedDay
 from perennial.stores import ledger, warehouse
@@ -92,8 +94,14 @@ def _find_measured(stores: Stores, version: Version) -> Measured:
 def _measure(stores: Stores, declaration: Declaration, version: Version) -> Measured:
     with stores.warehouse.transaction() as session:
         labels = [warehouse.read_labels(session, version.model, day) for day in version.training_as_ofs]
-        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
-    return cards.measure_version(declaration.model, load_version(stores, version), pd.concat(labels), holdout)
+        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs or version.training_as_ofs)
+        entry = ledger.get_recipe(session, version.model, version.recipe)
+    run = Run(version.model, version.trained_for, version.effective_at, "simulation")
+    walk = Walk(stores, declaration, run, version.training_as_ofs)
+    predictor = load_version(stores, version)
+    scores = score_holdout(walk, entry, version, holdout) if version.holdout_as_ofs else score_set(predictor, holdout)
+    rows = holdout.rows_of(tuple({stamp.date() for stamp in scores.index.get_level_values("as_of").unique()}))
+    return cards.measure_version(declaration.model, predictor, pd.concat(labels), rows, scores)
 
 
 def _read_training(stores: Stores, version: Version) -> LoggedTraining:

@@ -1,6 +1,6 @@
-"""The day's challenger and every shadow against the champion, on rows that neither of a pair has seen.
+"""The day's challenger and every shadow against the champion: what the weekly fits of each recipe served, or would have.
 
-    settle contests -> enter the day's candidates (alpha is drawn) -> assess each pair -> record, close, displace
+    settle contests -> enter the day's candidate (alpha is drawn) -> assess each pair -> record, close, displace
 
 Everything is read from the ledger and the stored snapshots, so that a rerun assesses the same pairs on the same rows; what it
 finds is written in one transaction.
@@ -11,17 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from perennial.compare import ComparisonInput, Contestant
 from perennial.compare import compare as assess
 from perennial.config import Declaration
-from perennial.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, VersionMissing
+from perennial.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, SnapshotMissing, VersionMissing
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.carding import write_cards
-from perennial.pipeline.champion import load_baseline, load_version, score_set
-from perennial.pipeline.contests import ContestPair, LostChallenger, close_contests, enter_pairs
+from perennial.pipeline.champion import load_version
+from perennial.pipeline.contests import ContestPair, LostChallenger, Side, close_contests, enter_pairs
 from perennial.pipeline.evidence import find_serving, labels_of_shift_mature_on
 from perennial.pipeline.measuring import Seconds, time_pair, weigh
 from perennial.pipeline.opening import Stores, recorded
+from perennial.pipeline.walking import Walk
 from perennial.records import Comparison, Run, TrainingSet, Verdict, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
@@ -29,12 +32,12 @@ from perennial.stores.sessions import Session, take_lock
 
 @recorded
 def compare(stores: Stores, run: Run) -> Comparison:
-    """Assess the day's challenger and the shadows against the champion, or the challenger against the baselines alone.
+    """Assess the day's challenger and the shadows against the champion, or a first champion by itself.
 
     Raises:
-        NothingToDo: the challenger is the champion already, or the same as a version whose test has ended.
+        NothingToDo: nobody is under test.
         NotAsked: a backfill compares nobody.
-        VersionMissing: nothing was trained for this day.
+        VersionMissing: there is no champion, and nothing was trained for this day.
     """
     if run.purpose == "backfill":
         raise NotAsked(f"{run}: a backfill compares nobody: it would draw on today's account of errors.")
@@ -44,31 +47,39 @@ def compare(stores: Stores, run: Run) -> Comparison:
         labelled = admit_matured(stores, session, declaration, run).days
         take_lock(session, "contests", run.model)
         pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion, labelled=labelled)
-    assessed = tuple(_assess_all(stores, declaration, run, pairs))
+    walk = Walk(stores, declaration, run, labelled)
+    assessed = tuple(_assess_all(walk, pairs))
     with stores.warehouse.transaction() as session:
         take_lock(session, "contests", run.model)
         close_contests(session, declaration.model, run, assessed)
-        comparison = _recall(session, run, challenger)
+        _forget_ended(session, declaration, run)
+        comparison = _recall(session, run)
     _tell_registry(stores, run, comparison)
     return comparison
 
 
-def _assess_all(
-    stores: Stores, declaration: Declaration, run: Run, pairs: Sequence[ContestPair]
-) -> Iterator[tuple[ContestPair, Verdict | LostChallenger]]:
-    """A verdict on each pair, in their order; a shadow or a refit that cannot be assessed any more stops nobody else.
+def _assess_all(walk: Walk, pairs: Sequence[ContestPair]) -> Iterator[tuple[ContestPair, Verdict | LostChallenger]]:
+    """A verdict on each pair, in their order; a shadow that cannot be assessed any more stops nobody else.
 
     What is wrong with the champion or the day's challenger is raised, for then nothing can be said.
     """
-    for champion in {pair.champion.version: pair.champion for pair in pairs if pair.champion}.values():
-        load_version(stores, champion)
+    for champion in {pair.champion.version.version: pair.champion for pair in pairs if pair.champion}.values():
+        load_version(walk.stores, champion.version)
     for pair in pairs:
         try:
-            yield pair, assess(_prepare_pair(stores, declaration, run, pair))
-        except (VersionMissing, ArtifactCorrupt, MisalignedScores) as failure:
-            if pair.challenger.trained_for == run.as_of and pair.side == "superiority":
+            yield pair, assess(_prepare_pair(walk, pair))
+        except (VersionMissing, ArtifactCorrupt, MisalignedScores, SnapshotMissing) as failure:
+            if pair.challenger.version.trained_for == walk.run.as_of:
                 raise
             yield pair, LostChallenger(str(failure))
+
+
+def _forget_ended(session: Session, declaration: Declaration, run: Run) -> None:
+    """Scores that were kept for a recipe go once it is neither under test nor has served."""
+    served = {move.recipe for move in ledger.champion_history(session, run.model) if move.recipe is not None}
+    tested = {contest.challenger_recipe for contest in ledger.open_contests(session, run.model)}
+    fitted_today = {version.recipe for version in ledger.fits_of_day(session, run.model, run.as_of)}
+    warehouse.forget_scores(session, declaration, but=sorted(served | tested | fitted_today))
 
 
 def _tell_registry(stores: Stores, run: Run, comparison: Comparison) -> None:
@@ -80,67 +91,74 @@ def _tell_registry(stores: Stores, run: Run, comparison: Comparison) -> None:
     write_cards(stores, run, {number for _, v in assessed for number in (v.challenger_version, v.champion_version)})
 
 
-def _recall(session: Session, run: Run, challenger: Version) -> Comparison:
+def _recall(session: Session, run: Run) -> Comparison:
     """All verdicts of the day, those of an earlier attempt too: a rerun returns what the first one did."""
     evaluations = ledger.evaluations_of_day(session, run)
     if not evaluations:
-        twin = ledger.find_twin(session, challenger)
-        raise NothingToDo(
-            f"{run}: version {challenger.version} was made of the same rows by the same recipe as version {twin.version}, "
-            f"which had its test: it is no new challenger."
-        )
+        raise NothingToDo(f"{run}: no recipe is under test: no new one was found, and none waits for another look.")
     return Comparison(tuple(evaluation.verdict for evaluation in evaluations))
 
 
-def _find_contestants(session: Session, run: Run) -> tuple[Version, Version | None]:
-    challenger = ledger.trained_on_day(session, run.model, run.as_of)
-    if challenger is None:
+def _find_contestants(session: Session, run: Run) -> tuple[Side | None, Side | None]:
+    trained = ledger.trained_on_day(session, run.model, run.as_of)
+    serving = find_serving(session, run)
+    if trained is None and serving is None:
         raise VersionMissing(
             f"{run}: no version was trained for this day: run `perennial train {run.model} --as-of {run.as_of}`."
         )
-    champion = find_serving(session, run)
-    if champion is not None and champion.version == challenger.version:
-        raise NothingToDo(f"{run}: version {challenger.version} is the champion already.")
-    return challenger, champion
+    return _find_side(session, trained), _find_side(session, serving)
 
 
-def _prepare_pair(stores: Stores, declaration: Declaration, run: Run, pair: ContestPair) -> ComparisonInput:
-    with stores.warehouse.transaction() as session:
-        rows = warehouse.read_training_set(session, declaration, pair.as_ofs or pair.challenger.holdout_as_ofs)
+def _find_side(session: Session, version: Version | None) -> Side | None:
+    return None if version is None else Side(ledger.get_recipe(session, version.model, version.recipe), version)
+
+
+def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
+    run, declaration = walk.run, walk.declaration
+    with walk.stores.warehouse.transaction() as session:
+        rows = warehouse.read_training_set(session, declaration, pair.as_ofs)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
-    contest = _prepare(stores, declaration, run, pair, rows)
+    contest = _prepare(replace(walk, first=pair.as_ofs[0]) if pair.as_ofs else walk, pair, rows)
     shifted = labels_of_shift_mature_on(declaration.model, checks)
     return replace(contest, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
 
 
-def _prepare(stores: Stores, declaration: Declaration, run: Run, pair: ContestPair, rows: TrainingSet) -> ComparisonInput:
-    """Everybody's scores of the same rows."""
-    challenger, champion = pair.challenger, pair.champion
-    ours, theirs = ((), ()) if champion is None else time_pair(stores, challenger, champion, rows)
+def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInput:
+    """Scores of the same rows by fits of both recipes that had not seen them; days that either cannot score are left out."""
+    sides = [pair.challenger] if pair.champion is None else [pair.challenger, pair.champion]
+    scores = [walk.score(side.entry, rows) for side in sides]
+    scored = [{stamp.date() for stamp in each.index.get_level_values("as_of").unique()} for each in scores]
+    rows = rows.rows_of(tuple(day for day in rows.as_ofs if all(day in days for days in scored)))
+    seconds: tuple[Seconds, ...] = ((),)
+    if pair.champion is not None:
+        seconds = time_pair(walk.stores, pair.challenger.version, pair.champion.version, rows)
+    entered = [
+        _enter(walk.stores, side, each.loc[rows.labels.index], taken)
+        for side, each, taken in zip(sides, scores, seconds, strict=True)
+    ]
     return ComparisonInput(
-        model=declaration.model,
-        as_of=run.as_of,
-        challenger=_enter(stores, challenger, rows, ours),
-        champion=None if champion is None else _enter(stores, champion, rows, theirs),
-        logistic=score_set(load_baseline(stores, challenger, "logistic"), rows),
-        recency=score_set(load_baseline(stores, challenger, "recency"), rows),
+        model=walk.model,
+        as_of=walk.run.as_of,
+        challenger=entered[0],
+        champion=None if pair.champion is None else entered[1],
         labels=rows.labels,
         segments=rows.segments,
-        side=pair.side,
         test=pair.test,
         former=pair.contest.looks if pair.contest else (),
         account_frees_on=pair.account_frees_on,
-        refit=None if pair.refit is None else score_set(load_version(stores, pair.refit), rows),
-        anchor=None if pair.anchor is None else _enter(stores, pair.anchor, rows),
     )
 
 
-def _enter(stores: Stores, version: Version, rows: TrainingSet, timings: Seconds = ()) -> Contestant:
+def _enter(stores: Stores, side: Side, scores: pd.Series, timings: Seconds) -> Contestant:
+    version = side.version
     return Contestant(
-        version.version,
-        version.algorithm,
-        version.training_as_ofs,
-        score_set(load_version(stores, version), rows),
+        version=version.version,
+        recipe=side.entry.number,
+        algorithm=version.algorithm,
+        newest_as_of=max(version.training_as_ofs),
+        learned_as_ofs=len(version.training_as_ofs),
+        chosen_on=side.entry.chosen_on,
+        scores=scores,
         size_bytes=weigh(stores, version),
         seconds_per_1000_rows=timings,
     )

@@ -1,4 +1,4 @@
-"""Who is under test against whom, on what error; and what becomes of a contest after a look."""
+"""Which recipe is under test against which, on what error; and what becomes of a contest after a look."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from datetime import date
 
 from perennial.compare import TestPlan, account, choose_shadows, unseen_as_ofs
 from perennial.config import Model
-from perennial.promote import list_champions
-from perennial.records import Contest, Outcome, Run, Side, Verdict, Version
+from perennial.pipeline.labelling import AT_ONCE
+from perennial.records import Contest, Outcome, RecipeEntry, Run, Verdict, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
 
 Days = tuple[date, ...]
 WEEK = 7
-SUPERIOR = ("promote", "forced", "manual")
-"""Kinds of movements that a renewal is measured against: all but renewals, and rollbacks, which only go back."""
 DISPLACED = "It leaves the test undecided: others under test promise more, and only so many are kept."
+
+
+@dataclass(frozen=True)
+class Side:
+    """A recipe with its newest fit."""
+
+    entry: RecipeEntry
+    version: Version
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,14 @@ class ContestPair:
 
     Attributes:
         contest: None without a champion, and when the account of errors is empty.
-        refit: the champion's recipe on the challenger's rows, for the day's challenger.
-        anchor: of a renewal: the last version that entered by being better, where that is not the champion.
         as_ofs: to compare on, oldest first.
     """
 
-    challenger: Version
-    champion: Version | None
-    side: Side = "superiority"
+    challenger: Side
+    champion: Side | None
     contest: Contest | None = None
     test: TestPlan | None = None
     account_frees_on: date | None = None
-    refit: Version | None = None
-    anchor: Version | None = None
     as_ofs: Days = ()
 
     @property
@@ -46,48 +47,69 @@ class ContestPair:
         """The as_ofs of the newest look so far."""
         return self.contest.looks[-1].as_ofs if self.contest and self.contest.looks else ()
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The recipes of challenger and champion."""
+        assert self.champion is not None
+        return self.challenger.entry.number, self.champion.entry.number
+
 
 def enter_pairs(
-    session: Session, model: Model, run: Run, *, challenger: Version, champion: Version | None, labelled: Days
+    session: Session, model: Model, run: Run, *, challenger: Side | None, champion: Side | None, labelled: Days
 ) -> tuple[ContestPair, ...]:
-    """The day's challenger, every shadow, and a renewal when the champion is old enough; less those that have their answer.
+    """The day's challenger and every shadow, less those that have their answer.
 
-    A challenger made of the same rows by the same recipe as an older version is no new one: it takes that version's place
-    in the test, and if that has ended, or if it is the champion itself, there is nothing to test.
+    A challenger whose recipe is the champion's, or had its test against it within a year, is no new one.
 
     Args:
-        labelled: every as_of whose labels have matured on the run's clock.
+        challenger: of the day, if one was looked for.
+        labelled: every as_of that may judge on the run's clock.
     """
     if champion is None:
-        return (ContestPair(challenger, None, as_ofs=challenger.holdout_as_ofs),)
-    _settle_contests(session, model, run, champion)
-    refit = _find_refit(session, run, champion)
-    twin = ledger.find_twin(session, challenger)
-    newcomers = () if twin.version == champion.version else (_enter(session, model, run, twin, champion),)
+        return () if challenger is None else (ContestPair(challenger, None, as_ofs=labelled[-model.training.holdout_as_ofs :]),)
+    _settle_contests(session, model, run, champion, labelled)
+    is_new = challenger is not None and challenger.entry.number != champion.entry.number
+    newcomers = (_enter(session, model, run, ContestPair(challenger, champion), labelled),) if challenger and is_new else ()
+    entered = {pair.contest.contest_id for pair in newcomers if pair.contest}
     shadows = tuple(
-        _plan(model, ContestPair(ledger.get_version(session, run.model, contest.challenger_version), champion, contest=contest))
+        _plan(model, ContestPair(find_side(session, run, contest.challenger_recipe), champion, contest=contest))
         for contest in ledger.open_contests(session, run.model)
-        if contest.side == "superiority" and contest.challenger_version != twin.version
+        if contest.contest_id not in entered
     )
-    renewals = _enter_renewal(session, model, run, ContestPair(refit, champion, "renewal"), labelled) if refit else ()
-    entered = (*(replace(pair, refit=refit) for pair in newcomers), *shadows, *renewals)
-    waiting = (pair for pair in entered if pair.contest is None or pair.contest.status == "open")
+    waiting = (pair for pair in (*newcomers, *shadows) if pair.contest is None or pair.contest.status == "open")
     placed = (replace(pair, as_ofs=choose_as_ofs(model, pair, labelled)) for pair in waiting)
     return tuple(pair for pair in placed if _is_ahead(pair, labelled))
 
 
+def find_side(session: Session, run: Run, recipe: int) -> Side:
+    """A recipe with the newest fit that it had on the day of the run."""
+    entry = ledger.get_recipe(session, run.model, recipe)
+    fit = ledger.newest_fit(session, run.model, recipe, until=run.as_of)
+    assert fit is not None  # only a recipe that was fitted enters a contest
+    return Side(entry, fit)
+
+
 def choose_as_ofs(model: Model, pair: ContestPair, labelled: Days) -> Days:
-    """The as_ofs that neither has seen, up to the last look; those of the looks before stay what they were.
+    """The as_ofs that neither choice has seen, up to the last look; those of the looks before stay what they were.
 
     Worked example: looked at on 09-04 to 09-25, with 09-18 missing for a broken snapshot. Repaired later, 09-18 stays out,
     for it was not known then; 10-02 comes next.
     """
-    assert pair.champion is not None
-    trained_on = (*pair.challenger.training_as_ofs, *pair.champion.training_as_ofs)
-    unseen = unseen_as_ofs(labelled, trained_on, embargo=model.embargo)
     before = pair.looked_at
-    later = tuple(day for day in unseen if not before or day > before[-1])
+    later = tuple(day for day in _find_unseen(model, pair, labelled) if not before or day > before[-1])
     return (*before, *later)[: pair.test.final if pair.test else None]
+
+
+def _find_unseen(model: Model, pair: ContestPair, labelled: Days) -> Days:
+    assert pair.champion is not None
+    chosen_on = (pair.challenger.entry.chosen_on, pair.champion.entry.chosen_on)
+    unseen = unseen_as_ofs(labelled, chosen_on, embargo=model.embargo)
+    return unseen[-_count_first(model, pair) :] if pair.challenger.entry.chosen_on is None and not pair.looked_at else unseen
+
+
+def _count_first(model: Model, pair: ContestPair) -> int:
+    """As_ofs of the first look."""
+    return AT_ONCE if pair.challenger.entry.chosen_on is None else model.training.holdout_as_ofs
 
 
 def _is_ahead(pair: ContestPair, labelled: Days) -> bool:
@@ -95,65 +117,51 @@ def _is_ahead(pair: ContestPair, labelled: Days) -> bool:
     return not pair.looked_at or pair.looked_at[-1] <= max(labelled, default=date.min)
 
 
-def _settle_contests(session: Session, model: Model, run: Run, champion: Version) -> None:
+def _settle_contests(session: Session, model: Model, run: Run, champion: Side, labelled: Days) -> None:
     """End the contests that something else than a look has decided: a new champion, or a person who said no.
 
     Contests against a former champion start again against the new one. After a rollback they do not: a pair that met before
     is not tested twice, and the next weeks bring new challengers.
     """
-    served = {promotion.version for promotion in ledger.champion_history(session, run.model)}
+    served = {promotion.recipe for promotion in ledger.champion_history(session, run.model)}
     for contest in ledger.open_contests(session, run.model):
-        number = contest.challenger_version
+        number = contest.challenger_recipe
         if number in served:
-            ledger.end_contest(session, contest, "promoted", f"Version {number} became champion.")
+            ledger.end_contest(session, contest, "promoted", f"Recipe {number} became the champion's.")
         elif ledger.is_refused(session, contest):
-            ledger.end_contest(session, contest, "rejected", f"A person was asked, and version {number} was not approved.")
-        elif contest.champion_version != champion.version:
-            _start_again(session, model, run, contest, champion)
+            ledger.end_contest(session, contest, "rejected", f"A person was asked, and recipe {number} was not approved.")
+        elif contest.champion_recipe != champion.entry.number:
+            _start_again(session, model, run, contest, champion=champion, labelled=labelled)
 
 
-def _start_again(session: Session, model: Model, run: Run, contest: Contest, champion: Version) -> None:
-    sentence = f"Version {champion.version} became champion."
-    if contest.side == "superiority":
-        challenger = ledger.get_version(session, run.model, contest.challenger_version)
-        entered = _enter(session, model, run, challenger, champion).contest
-        sentence += " It starts again against it." if entered else " The account of errors is empty: it does not start again."
-    ledger.end_contest(session, contest, "ended", sentence)
+def _start_again(session: Session, model: Model, run: Run, former: Contest, *, champion: Side, labelled: Days) -> None:
+    challenger = find_side(session, run, former.challenger_recipe)
+    entered = _enter(session, model, run, ContestPair(challenger, champion), labelled).contest
+    sentence = f"Recipe {champion.entry.number} became the champion's."
+    sentence += " It starts again against it." if entered else " The account of errors is empty: it does not start again."
+    ledger.end_contest(session, former, "ended", sentence)
 
 
-def _find_refit(session: Session, run: Run, champion: Version) -> Version | None:
-    """The champion's recipe on the day's rows; None when another was champion at the training."""
-    made = ledger.trained_on_day(session, run.model, run.as_of, origin="renewal")
-    if made is None or made.recipe_hash != champion.recipe_hash:
-        return None
-    return ledger.find_twin(session, made)
-
-
-def _enter(session: Session, model: Model, run: Run, challenger: Version, champion: Version) -> ContestPair:
-    """Test a challenger against the champion; a pair that met before has one contest, open or ended."""
-    versions = (challenger.version, champion.version)
-    contest = ledger.find_contest(session, run.model, versions, side="superiority")
-    pair = ContestPair(challenger, champion)
-    if contest is not None:
+def _enter(session: Session, model: Model, run: Run, pair: ContestPair, labelled: Days) -> ContestPair:
+    """Test a challenger against the champion; a pair that met within a year has one contest, open or ended."""
+    contest = ledger.find_contest(session, run.model, pair.numbers)
+    if contest is not None and contest.effective_at > run.clock - account.YEAR:
         return _plan(model, replace(pair, contest=contest))
-    return _draw(session, model, run, pair)
+    return _draw(session, model, run, pair, labelled)
 
 
-def _draw(session: Session, model: Model, run: Run, pair: ContestPair) -> ContestPair:
+def _draw(session: Session, model: Model, run: Run, pair: ContestPair, labelled: Days) -> ContestPair:
     """Open a contest if the account covers its alpha; else the pair says when it will."""
-    assert pair.champion is not None
-    alpha, budget = account.size_draw(model, pair.side)
+    alpha, budget = account.size_draw(model)
     since = run.clock - account.YEAR
-    drawn = [(draw.alpha, draw.effective_at) for draw in ledger.draws(session, run.model, pair.side, since=since)]
+    drawn = [(draw.alpha, draw.effective_at) for draw in ledger.draws(session, run.model, since=since)]
     if not account.is_covered(alpha, budget, drawn, run.clock):
         refill = account.find_refill(alpha, budget, drawn, run.clock)
         return replace(pair, account_frees_on=refill.astimezone(model.zone).date() if refill else None)
-    versions = (pair.challenger.version, pair.champion.version)
-    first = model.training.holdout_as_ofs
-    last_look = first if pair.side == "renewal" else first + model.promotion.shadow_looks - 1
+    first = max(model.training.holdout_as_ofs, min(_count_first(model, pair), len(_find_unseen(model, pair, labelled))))
     overlap = -(-model.label.horizon_days // WEEK)
-    terms = ledger.Terms(pair.side, alpha, last_look, overlap)
-    return _plan(model, replace(pair, contest=ledger.open_contest(session, run, versions, terms)))
+    terms = ledger.Terms(alpha, first + model.promotion.shadow_looks - 1, overlap)
+    return _plan(model, replace(pair, contest=ledger.open_contest(session, run, pair.numbers, terms)))
 
 
 def _plan(model: Model, pair: ContestPair) -> ContestPair:
@@ -161,29 +169,6 @@ def _plan(model: Model, pair: ContestPair) -> ContestPair:
     assert pair.contest is not None
     terms = pair.contest
     return replace(pair, test=TestPlan(terms.alpha, terms.last_look, terms.overlap, model.training.seed))
-
-
-def _enter_renewal(session: Session, model: Model, run: Run, pair: ContestPair, labelled: Days) -> tuple[ContestPair, ...]:
-    """The refit of an old champion, once there are as_ofs for its only look: a try that cannot be looked at costs nothing."""
-    champion = pair.champion
-    assert champion is not None
-    too_young = (run.as_of - champion.trained_for).days < model.promotion.max_age_days
-    if too_young or len(choose_as_ofs(model, pair, labelled)) < model.training.holdout_as_ofs:
-        return ()
-    pair = replace(pair, anchor=find_anchor(session, run, champion))
-    contest = ledger.find_contest(session, run.model, (pair.challenger.version, champion.version), side="renewal")
-    if contest is not None:
-        return (_plan(model, replace(pair, contest=contest)),)
-    return (_draw(session, model, run, pair),)
-
-
-def find_anchor(session: Session, run: Run, champion: Version) -> Version | None:
-    """The newest version that entered by being better, or by a person's hand, and was not taken back since."""
-    history = ledger.champion_history(session, run.model)
-    line = set(list_champions(history))
-    entered = (move.version for move in reversed(history) if move.kind in SUPERIOR and move.version in line)
-    number = next(entered, champion.version)
-    return None if number == champion.version else ledger.get_version(session, run.model, number)
 
 
 @dataclass(frozen=True)
@@ -214,9 +199,9 @@ def close_contests(
 def _is_recorded(session: Session, run: Run, verdict: Verdict) -> bool:
     """Was this pair assessed on these rows before, for this day?"""
     former = ledger.latest_evaluation(session, run.model, verdict.challenger_version)
-    return former is not None and (former.verdict.as_of, former.verdict.champion_version, former.verdict.holdout_as_ofs) == (
+    return former is not None and (former.verdict.as_of, former.verdict.champion_recipe, former.verdict.holdout_as_ofs) == (
         verdict.as_of,
-        verdict.champion_version,
+        verdict.champion_recipe,
         verdict.holdout_as_ofs,
     )
 
@@ -241,7 +226,7 @@ def _find_status(pair: ContestPair, verdict: Verdict, *, is_kept: bool) -> str:
     if verdict.outcome is Outcome.PROMOTE:
         return "open"
     assert pair.test is not None
-    if pair.side == "renewal" or len(verdict.holdout_as_ofs) >= pair.test.final:
+    if len(verdict.holdout_as_ofs) >= pair.test.final:
         return "exhausted"
     return "open" if is_kept else "displaced"
 
@@ -251,6 +236,6 @@ def _keep_shadows(model: Model, assessed: Sequence[tuple[ContestPair, Verdict]])
     undecided = [
         replace(pair.contest, looks=verdict.looks)
         for pair, verdict in assessed
-        if pair.contest is not None and pair.side == "superiority" and verdict.outcome is Outcome.INCONCLUSIVE
+        if pair.contest is not None and verdict.outcome is Outcome.INCONCLUSIVE
     ]
     return frozenset(contest.contest_id for contest in choose_shadows(undecided, model.promotion.shadow_max))

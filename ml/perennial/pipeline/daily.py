@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from math import nan
 
 import pandas as pd
 
@@ -18,10 +17,12 @@ from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, Re
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured, find_teaching, is_aside
 from perennial.pipeline.carding import write_cards
-from perennial.pipeline.champion import load_version, score_set, settle
+from perennial.pipeline.champion import load_version, settle
 from perennial.pipeline.evidence import find_serving, gather
 from perennial.pipeline.labelling import label_day, matured_days
 from perennial.pipeline.opening import Stores, recorded
+from perennial.pipeline.promised import read_promised
+from perennial.pipeline.walking import Walk
 from perennial.records import (
     Decision,
     DriftCheck,
@@ -209,17 +210,18 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
     """Effect sizes on all rows, and what draws Evidently's report on a sample."""
     with stores.warehouse.transaction() as session:
         reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
-        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs)
+        entry = ledger.get_recipe(session, run.model, version.recipe)
         current = warehouse.read_snapshot(session, declaration, run.as_of)
         is_restated = warehouse.is_restated(session, version)
     predictor = load_version(stores, version)
+    promised = read_promised(Walk(stores, declaration, run, version.training_as_ofs), entry, version, reference)
     day = ScoredDay(
         model=declaration.model,
         as_of=run.as_of,
         version=version.version,
         scores=pd.Series(predictor.score(current), index=current.index),
-        reference_scores=score_set(predictor, holdout),
-        reference_mean_score=version.holdout_mean_score or nan,  # none is an error, and today's rows cannot stand in for it
+        reference_scores=promised,
+        reference_mean_score=version.holdout_mean_score or float(promised.mean()),
     )
     known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
     trained_on = reference.features[[name for name in reference.features.columns if name in known]]

@@ -17,6 +17,7 @@ from perennial.records import (
     DriftCheck,
     Promotion,
     Publication,
+    Refreshed,
     Run,
     Snapshot,
     Validation,
@@ -55,7 +56,7 @@ def _(assembly: Assembly) -> Facts:
     return {
         "rows": assembly.rows,
         "training": f"{assembly.plan.training[0]} .. {assembly.plan.training[-1]}",
-        "holdout": f"{assembly.plan.holdout[0]} .. {assembly.plan.holdout[-1]}",
+        "held out from a search": f"{assembly.search.holdout[0]} .. {assembly.search.holdout[-1]}" if assembly.search else "",
         "knowledge_lag_days": assembly.plan.knowledge_lag_days,
         "data_hash": assembly.data_hash,
         "rested": ", ".join(day.isoformat() for day in assembly.plan.rested) or "nothing",
@@ -78,18 +79,34 @@ def _(entry: AdmissionEntry) -> Facts:
 def _(version: Version) -> Facts:
     return {
         "version": version.version,
+        "recipe": version.recipe,
         "algorithm": version.algorithm,
         "trained_to": max(version.training_as_ofs).isoformat(),
         "holdout": ", ".join(day.isoformat() for day in version.holdout_as_ofs),
-        "tuning": version.tuning.sentence if version.tuning else "No booster was fitted.",
+        "tuning": version.tuning.sentence if version.tuning else "A known recipe was fitted.",
+        "mlflow_run_id": version.mlflow_run_id,
+    }
+
+
+@describe.register
+def _(refreshed: Refreshed) -> Facts:
+    version = refreshed.version
+    distance = version.distance
+    far = "" if distance is None else f"{distance.rank_correlation:.3f} with version {distance.version}"
+    return {
+        "version": version.version,
+        "recipe": version.recipe,
+        "trained_to": max(version.training_as_ofs).isoformat(),
+        "serves": refreshed.held or "yes",
+        "rank correlation": far,
         "mlflow_run_id": version.mlflow_run_id,
     }
 
 
 @describe.register
 def _(comparison: Comparison) -> Facts:
-    newest, *others = sorted(comparison.verdicts, key=lambda v: (v.side != "renewal", v.challenger_version), reverse=True)
-    beside = {f"{other.side} {other.challenger_version}": f"{other.outcome}. {other.reasons[0]}" for other in others}
+    newest, *others = sorted(comparison.verdicts, key=lambda verdict: verdict.challenger_version, reverse=True)
+    beside = {f"recipe {other.challenger_recipe}": f"{other.outcome}. {other.reasons[0]}" for other in others}
     return {**describe(newest), **beside}
 
 
@@ -97,6 +114,7 @@ def _(comparison: Comparison) -> Facts:
 def _(verdict: Verdict) -> Facts:
     return {
         "outcome": verdict.outcome.value,
+        "recipe": verdict.challenger_recipe,
         "version": verdict.challenger_version,
         "champion": verdict.champion_version,
         "rows": verdict.rows,

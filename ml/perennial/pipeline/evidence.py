@@ -47,13 +47,19 @@ def gather(
         last_training_at=trained.effective_at if trained else None,
         retrains=_asked_trainings(session, model, run),
         newest_matured=matured[-1] if matured else None,
-        newest_trained=max(trained.holdout_as_ofs) if trained else None,
+        newest_trained=_find_newest_learned(champion, trained),
         next_maturity=_next_maturity(model, run.clock),
         labels_mature_on=labels_of_shift_mature_on(model, checks),
         timezone=model.timezone,
         matured_as_ofs=len(matured),
         needed_as_ofs=model.fewest_as_ofs,
     )
+
+
+def _find_newest_learned(champion: Version | None, trained: Version | None) -> date | None:
+    """The newest as_of that the serving fit has learned from; before the first champion, that the last training had."""
+    fit = champion or trained
+    return max(fit.training_as_ofs) if fit else None
 
 
 def find_serving(session: Session, run: Run) -> Version | None:
@@ -78,17 +84,17 @@ def look_back(session: Session, run: Run, declaration: Declaration, champion: Ve
 
 
 def measure_auc_loss(session: Session, model: Model, run: Run, champion: Version, rested: tuple[date, ...]) -> float | None:
-    """How far the champion's newest realised AUC lies below its holdout's, the benefit of doubt given: its upper bound.
+    """How far the newest realised AUC of the champion's recipe lies below what its earlier fits reached on days that they had
+    not seen, the benefit of doubt given: its upper bound.
 
     A day that is set aside is no evidence: the newest one before it that is not counts.
     """
-    evaluation = ledger.latest_evaluation(session, run.model, champion.version)
-    outcomes = ledger.outcomes(session, run.model, version=champion.version, known_by=run.clock, limit=1 + 7 * len(rested))
+    limit = 1 + 7 * len(rested)
+    outcomes = ledger.outcomes(session, run.model, recipe=champion.recipe, known_by=run.clock, limit=limit)
     newest = next((outcome for outcome in outcomes if not is_aside(model, outcome.as_of, rested)), None)
-    if evaluation is None or newest is None:
+    if champion.holdout_auc is None or newest is None:
         return None
-    assessed = next((metric for metric in evaluation.verdict.metrics if metric.metric == "auc"), None)
-    return None if assessed is None else assessed.challenger - newest.auc.high
+    return champion.holdout_auc - newest.auc.high
 
 
 def labels_of_shift_mature_on(model: Model, checks: tuple[DriftCheck, ...]) -> date | None:

@@ -10,6 +10,8 @@ from perennial.records import Labelled, Run
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
 
+AT_ONCE = 16  # as_ofs on which a recipe that a person wrote is compared at once
+
 
 def build_matured_labels(session: Session, declaration: Declaration, run: Run) -> Labelled:
     """Label every matured day that has none yet; one that cannot be labelled is left out, and no other with it.
@@ -71,7 +73,7 @@ def label_day(session: Session, declaration: Declaration, run: Run, day: date) -
 def matured_days(session: Session, model: Model, clock: datetime) -> dict[date, str]:
     """Every training as_of with a valid snapshot whose labels have matured on this clock, oldest first, with what built it."""
     cutoff = model.latest_matured(clock)
-    weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7 + 1
+    weeks = model.training.as_ofs + max(model.training.holdout_as_ofs, AT_ONCE) + model.label.horizon_days // 7 + 1
     possible = set(model.training_as_ofs(cutoff - timedelta(weeks=weeks), cutoff))
     first = min(possible, default=cutoff)
     valid = ledger.valid_days(session, model.name, first=first, last=cutoff)

@@ -1,40 +1,23 @@
-"""Every week, or when drift asks: assemble -> train. What comes of it is assessed in `comparing`."""
+"""Every week, or when drift asks: assemble -> refit -> train. The champion's recipe is fitted anew in `refitting`; here a
+challenger is looked for, which `comparing` assesses.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import replace
 
-from perennial.config import Declaration, read_code_version
+from perennial.config import Declaration
 from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.carding import write_cards
-from perennial.pipeline.champion import score_set
 from perennial.pipeline.evidence import find_serving, look_back
+from perennial.pipeline.fitting import Material, gather_material, keep_fit, open_folder
 from perennial.pipeline.opening import Stores, recorded
-from perennial.predictor import load_predictor
-from perennial.records import (
-    Assembly,
-    Choice,
-    Labelled,
-    Origin,
-    Outcome,
-    Recipe,
-    Run,
-    SearchHistory,
-    SplitPlan,
-    Trained,
-    TrainingSet,
-    Version,
-)
+from perennial.records import Assembly, Choice, Labelled, Outcome, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
-from perennial.stores.sessions import Session, take_lock
-from perennial.train import plan_split, refit
+from perennial.stores.sessions import Session
+from perennial.train import find_search, plan_split
 from perennial.train import train as search
 
 log = logging.getLogger(__name__)
@@ -73,18 +56,18 @@ def _ask_for_the_first(stores: Stores, run: Run) -> str:
     except (HistoryTooShort, SnapshotMissing) as short:  # on the second the weekly training fails, and says so
         raise NotAsked(str(short)) from short
     newest = plan.holdout[-1]
-    if last is not None and assessed and newest <= max(last.holdout_as_ofs):
+    if last is not None and assessed and newest <= max(last.training_as_ofs):
         raise NotAsked(f"{run}: version {last.version} had every as_of that can teach, up to {newest}, and was not promoted.")
     return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
 
 
 @recorded
 def assemble(stores: Stores, run: Run) -> Assembly:
-    """Build the labels that have matured, admit them or let them rest, and plan which as_ofs train and which are held out.
+    """Build the labels that have matured, admit them or let them rest, and plan what is fitted, and what a search looks at.
 
     Raises:
         NotAsked: a backfill never trains.
-        NothingToTrain: history is too short, or the same training was done and assessed before.
+        NothingToTrain: history is too short, or all of it was done for this day before.
         SnapshotMissing: too few are left because the definition of the features has changed.
     """
     if run.purpose == "backfill":
@@ -92,26 +75,53 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
-    with stores.warehouse.transaction() as session:  # what was found of the as_ofs stands, even if too few are left
-        try:
-            plan = plan_training(declaration, labelled, run)
-        except HistoryTooShort as short:
-            raise NothingToTrain(str(short)) from short
-        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-        done = ledger.find_training(session, run.model, run.as_of, training.data_hash)
-        if done and ledger.latest_evaluation(session, run.model, done.version) and not _waits_for_promotion(session, run):
-            raise NothingToTrain(
-                f"{run}: version {done.version} was trained on these very rows for this day and has its verdict."
-            )
-    return Assembly(run.as_of, plan, len(training.labels), training.data_hash, labelled.left_out)
+    # What was found of the as_ofs stands, even if too few are left.
+    try:
+        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+        search = _plan_search(stores, declaration, labelled, run)
+    except HistoryTooShort as short:
+        raise NothingToTrain(str(short)) from short
+    with stores.warehouse.transaction() as session:
+        _check_undone(session, run, material.training.data_hash)
+    rows = len(material.training.labels)
+    return Assembly(run.as_of, material.plan, search, rows, material.training.data_hash, labelled.left_out)
+
+
+def _plan_search(stores: Stores, declaration: Declaration, labelled: Labelled, run: Run) -> SplitPlan | None:
+    """What a search would look at; beside a champion none is needed, for its recipe goes on.
+
+    Raises:
+        HistoryTooShort: there is no champion, and too few as_ofs for a first.
+    """
+    try:
+        return plan_training(declaration, labelled, run)
+    except HistoryTooShort:
+        with stores.warehouse.transaction() as session:
+            if find_serving(session, run) is None:
+                raise
+        return None
+
+
+def _check_undone(session: Session, run: Run, data_hash: str) -> None:
+    """Is there anything left to do on these rows for this day? A second request for the same ends here.
+
+    Raises:
+        NothingToTrain: no.
+    """
+    made = [version for version in ledger.fits_of_day(session, run.model, run.as_of) if version.data_hash == data_hash]
+    served = {move.version for move in ledger.champion_history(session, run.model)}
+    compared = bool(ledger.evaluations_of_day(session, run)) or not any(version.origin == "training" for version in made)
+    if made and compared and served & {version.version for version in made} and not _waits_for_promotion(session, run):
+        names = ", ".join(f"version {version.version}" for version in made)
+        raise NothingToTrain(f"{run}: {names} was fitted on these very rows for this day, and what follows from it is done.")
 
 
 def _waits_for_promotion(session: Session, run: Run) -> bool:
     """Did a verdict of the day say PROMOTE, and nobody acted on it? So it is after a crash between compare and promote."""
-    champion = ledger.champion(session, run.model)
+    acted = {move.evaluation_id for move in ledger.champion_history(session, run.model)}
     return any(
         evaluation.verdict.outcome is Outcome.PROMOTE
-        and evaluation.verdict.champion_version == champion
+        and evaluation.evaluation_id not in acted
         and ledger.find_question_about(session, evaluation.evaluation_id) is None
         for evaluation in ledger.evaluations_of_day(session, run)
     )
@@ -136,109 +146,64 @@ def plan_training(declaration: Declaration, labelled: Labelled, run: Run) -> Spl
 
 @recorded
 def train(stores: Stores, run: Run) -> Version:
-    """Tune, fit and register a challenger; a second training of the same day on the same rows returns the first.
+    """Look for a challenger: search a recipe, or without a champion take that of the last search, and fit it on all that may
+    teach; a second training of the same day on the same rows returns the first.
 
-    Beside it the champion's own recipe is fitted on the same rows: it tells new recipe and new data apart, and may renew
-    a champion that has grown old.
+    Raises:
+        NotAsked: a backfill never trains.
+        NothingToTrain: beside a champion, when no search is due.
+        HistoryTooShort, SnapshotMissing: too few as_ofs are left to choose on.
     """
     if run.purpose == "backfill":
         raise NotAsked(f"{run}: a backfill never trains.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
+    material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
     with stores.warehouse.transaction() as session:
         plan = plan_training(declaration, labelled, run)
-        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-        holdout = warehouse.read_training_set(session, declaration, plan.holdout)
+        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         champion = find_serving(session, run)
         past = look_back(session, run, declaration, champion)
-    material = Material(declaration, plan, training, holdout, champion, past)
-    challenger = _make(stores, run, material, "training", partial(_search, stores, material))
-    made = [challenger]
-    if champion is not None and champion.parameters:
-        made.append(_make(stores, run, material, "renewal", partial(_refit, material, champion.recipe)))
-    write_cards(stores, run, (version.version for version in made))
-    return challenger
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What every training of a day is made of."""
-
-    declaration: Declaration
-    plan: SplitPlan
-    training: TrainingSet
-    holdout: TrainingSet
-    champion: Version | None
-    past: SearchHistory
-
-
-def _make(stores: Stores, run: Run, material: Material, origin: Origin, fit: Callable[[Path], Trained]) -> Version:
-    """Fit and register, unless that was done before."""
-    with stores.warehouse.transaction() as session:
-        done = ledger.find_training(session, run.model, run.as_of, material.training.data_hash, origin=origin)
+        done = _find_done(session, run, material.training.data_hash)
     if done is not None:
+        write_cards(stores, run, (done.version,))
         return done
-    with _open_folder(stores, run) as folder:
-        return _register(stores, run, material, fit(folder), origin)
+    _check_search(declaration, run, rows, past, champion)
+    version = _search(material, rows, plan, past)
+    write_cards(stores, run, (version.version,))
+    return version
 
 
-def _search(stores: Stores, material: Material, folder: Path) -> Trained:
-    return search(
-        material.declaration.model,
-        material.training,
-        material.plan,
-        folder=folder,
-        past=material.past,
-        storage_url=stores.warehouse.url_in_schema("tuning"),
-        trials=stores.settings.trials,
-    )
+def _find_done(session: Session, run: Run, data_hash: str) -> Version | None:
+    """The challenger that an earlier attempt has registered for this day on these rows."""
+    made = ledger.fits_of_day(session, run.model, run.as_of)
+    return next((version for version in made if (version.origin, version.data_hash) == ("training", data_hash)), None)
 
 
-def _refit(material: Material, recipe: Recipe, folder: Path) -> Trained:
-    declaration = material.declaration
-    query_hash = declaration.query_hash
-    return refit(declaration.model, material.training, material.plan, recipe, folder=folder, query_hash=query_hash)
+def _check_search(declaration: Declaration, run: Run, rows: TrainingSet, past: SearchHistory, champion: Version | None) -> None:
+    choice = find_search(declaration.model, rows, past)
+    if champion is not None and choice.recipe is not None:
+        raise NothingToTrain(f"{run}: no new recipe is looked for. {choice.because}")
 
 
-@contextmanager
-def _open_folder(stores: Stores, run: Run) -> Iterator[Path]:
-    """A folder of this attempt's own: of two side by side, neither writes files that the other is handing over."""
-    parent = stores.settings.artifacts / "trainings"
-    parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=parent, prefix=f"{run.model}-{run.as_of}-") as folder:
-        yield Path(folder)
-
-
-def _register(stores: Stores, run: Run, material: Material, trained: Trained, origin: Origin) -> Version:
-    """Log to MLflow, register, and write the ledger's row: one attempt at a time, and each is found again by a rerun."""
-    mean_score = float(score_set(load_predictor(trained.folder, trained.manifest), material.holdout).mean())
-    declaration = material.declaration
-    with stores.warehouse.transaction() as session:
-        take_lock(session, "training", run.model, run.as_of)
-        if (done := ledger.find_training(session, run.model, run.as_of, trained.data_hash, origin=origin)) is not None:
-            return done
-        mlflow_run_id = stores.registry.log_training(trained, declaration, run)
-        take_lock(session, "training", run.model, run.as_of)  # fails when this process stood still and lost the lock meanwhile
-        version = Version(
-            model=run.model,
-            version=stores.registry.register(run.model, mlflow_run_id),
-            algorithm=trained.algorithm,
-            mlflow_run_id=mlflow_run_id,
-            manifest=trained.manifest,
-            data_hash=trained.data_hash,
-            training_as_ofs=trained.plan.training,
-            holdout_as_ofs=trained.plan.holdout,
-            trained_for=run.as_of,
-            effective_at=run.clock,
-            parameters=trained.parameters,
-            holdout_mean_score=mean_score,
-            config_hash=declaration.model.config_hash,
-            query_hash=declaration.query_hash,
-            code_version=read_code_version(),
-            baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
-            origin=origin,
-            tuning=trained.tuning,
-            rested=trained.plan.rested,
+def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: SearchHistory) -> Version:
+    """Choose on the rows of the plan, fit on the newest, and register; what the champion's recipe gave is no new version."""
+    stores, run = material.stores, material.run
+    with open_folder(material) as folder:
+        trained = search(
+            material.declaration.model,
+            rows,
+            plan,
+            folder=folder,
+            past=past,
+            newest=(material.training, material.plan),
+            storage_url=stores.warehouse.url_in_schema("tuning"),
+            trials=stores.settings.trials,
         )
-        return ledger.record_version(session, version)
+        because = trained.tuning.sentence if trained.tuning else "It was found by a search."
+        with stores.warehouse.transaction() as session:
+            entry = ledger.enter_recipe(
+                session, run, trained.recipe, origin="search", chosen_on=plan.training[-1], because=because
+            )
+        return keep_fit(material, entry, trained, origin="training")

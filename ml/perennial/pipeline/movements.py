@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from perennial import notices
 from perennial import promote as protocol
 from perennial.errors import NotPromoted, PromotionRefused
@@ -9,6 +11,7 @@ from perennial.pipeline import approving
 from perennial.pipeline.carding import card_address, write_cards
 from perennial.pipeline.champion import open_promotion
 from perennial.pipeline.opening import Stores, recorded
+from perennial.pipeline.refitting import promote_newest_fit
 from perennial.records import ApprovalQuestion, Evaluation, Move, Promotion, Run
 from perennial.stores import ledger
 
@@ -24,21 +27,17 @@ def promote(stores: Stores, run: Run) -> Promotion | ApprovalQuestion:
     model = stores.declaration(run.model).model
     with stores.warehouse.transaction() as session:
         evaluations = ledger.evaluations_of_day(session, run)
-        champion = ledger.champion(session, run.model)
+        history = ledger.champion_history(session, run.model)
     if not evaluations:
         raise PromotionRefused(f"{run}: no challenger of this day has a verdict: run train and compare first.")
-    current = tuple(e for e in evaluations if champion in (e.verdict.champion_version, e.verdict.challenger_version))
+    serving = history[-1].recipe if history else None
+    current = tuple(e for e in evaluations if serving in (e.verdict.champion_recipe, e.verdict.challenger_recipe))
     evaluation = protocol.choose_evaluation(current or evaluations)  # the champion may have changed since the comparison
-    is_done = evaluation.verdict.challenger_version == champion
     because = protocol.list_reasons_to_ask(evaluation, model.promotion.approval)
-
-    def choose(history: protocol.History) -> Move | None:
-        return protocol.choose_challenger(history, evaluation, run, approval=model.promotion.approval)
-
     try:
-        if not is_done and protocol.must_ask(evaluation, model.promotion.approval):
+        if not protocol.is_served(history, evaluation) and protocol.must_ask(evaluation, model.promotion.approval):
             return approving.ask(stores, run, evaluation, because)
-        promotion = protocol.promote(open_promotion(stores, run), choose)
+        promotion = promote_newest_fit(stores, run, evaluation, approval=model.promotion.approval)
     except (NotPromoted, PromotionRefused) as refusal:
         _post_verdict(stores, run, evaluations, evaluation, refused_because=str(refusal))
         raise
@@ -63,12 +62,30 @@ def _post_verdict(
 
 
 @recorded
-def rollback(stores: Stores, run: Run, *, to: int | None = None) -> Promotion:
-    """Put a former champion back; the next scoring uses it.
+def rollback(stores: Stores, run: Run, *, to: int | None = None, recipe: bool = False) -> Promotion:
+    """Put a former champion back; the next scoring uses it, and no refresh serves until `unpin`.
+
+    Args:
+        to: its version; without it the newest earlier fit.
+        recipe: go back to the newest fit of the recipe that served before this one.
 
     Raises:
         NothingToRollBackTo: there is no former champion, or `to` is the champion already.
     """
-    promotion = protocol.roll_back(open_promotion(stores, run), run.model, to=to)
+    if recipe:
+        promotion = protocol.roll_back(open_promotion(stores, run), run.model, choose=_choose_former_recipe(stores, run))
+    else:
+        promotion = protocol.roll_back(open_promotion(stores, run), run.model, to=to)
     write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
+
+
+def _choose_former_recipe(stores: Stores, run: Run) -> Callable[[protocol.History], Move]:
+    def choose(history: protocol.History) -> Move:
+        recipes = {move.recipe for move in history if move.recipe is not None}
+        with stores.warehouse.transaction() as session:
+            fits = {number: ledger.newest_fit(session, run.model, number, until=run.as_of) for number in recipes}
+        newest = {number: fit.version for number, fit in fits.items() if fit is not None}
+        return protocol.choose_former_recipe(history, run.model, newest)
+
+    return choose

@@ -12,11 +12,15 @@ begins, so a crash leaves an open intent at worst, which the next reconcile fini
 """
 
 from perennial.promote.choosing import (
+    Approval,
     check_cooldown,
     choose_challenger,
     choose_evaluation,
     choose_forced,
     choose_former_champion,
+    choose_former_recipe,
+    choose_refresh,
+    is_served,
     list_reasons_to_ask,
     must_ask,
 )
@@ -25,6 +29,7 @@ from perennial.promote.protocol import Alias, Book, PromotionContext, promote, r
 
 __all__ = [
     "Alias",
+    "Approval",
     "Book",
     "History",
     "PromotionContext",
@@ -33,7 +38,10 @@ __all__ = [
     "choose_evaluation",
     "choose_forced",
     "choose_former_champion",
+    "choose_former_recipe",
+    "choose_refresh",
     "find_taken_back",
+    "is_served",
     "list_champions",
     "list_reasons_to_ask",
     "must_ask",

@@ -10,8 +10,8 @@ from perennial.records import Promotion
 History = tuple[Promotion, ...]
 """Applied movements, oldest first; the last names the champion."""
 
-BY_VERDICT = ("promote", "renewal")
-"""Kinds of movements that a verdict made; the others are people's."""
+FORWARD = ("promote", "refresh")
+"""Kinds of movements that the system made; the others are people's, who may also go back."""
 
 
 def newest_champion(history: History) -> int | None:
@@ -36,7 +36,7 @@ def _follow(history: History) -> tuple[tuple[int, ...], Mapping[int, datetime]]:
     line: list[int] = []
     taken_back: dict[int, datetime] = {}
     for promotion in history:
-        if promotion.version in line and promotion.kind not in BY_VERDICT:
+        if promotion.version in line and promotion.kind not in FORWARD:
             after = len(line) - line[::-1].index(promotion.version)
             taken_back |= dict.fromkeys(line[after:], promotion.effective_at)
             del line[after:]

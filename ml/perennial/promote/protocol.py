@@ -23,7 +23,7 @@ class Book(Protocol):
     def check_lock(self) -> None: ...
     def history(self) -> History: ...
     def find_open(self) -> Promotion | None: ...
-    def find_twins(self, version: int) -> frozenset[int]: ...
+    def find_fits(self, version: int) -> frozenset[int]: ...
     def intend(self, move: Move, previous: int | None) -> Promotion: ...
     def apply(self, promotion: Promotion) -> Promotion: ...
     def undo(self, promotion: Promotion, because: str) -> Promotion: ...
@@ -72,19 +72,27 @@ def rehearse(context: PromotionContext, choose: Choice) -> Move | None:
     history = context.book.history()
     move = choose(history)
     if move is not None:
-        twins = context.book.find_twins(move.version)
-        check_cooldown(history, move, context.run, twins=twins, days=context.cooldown_days)
+        fits = context.book.find_fits(move.version)
+        check_cooldown(history, move, context.run, fits=fits, days=context.cooldown_days)
     return move
 
 
-def roll_back(context: PromotionContext, model: str, *, to: int | None = None) -> Promotion:
-    """Move the champion back; a rollback that a crash left open is finished instead of going back once more."""
+def roll_back(context: PromotionContext, model: str, *, to: int | None = None, choose: Choice | None = None) -> Promotion:
+    """Move the champion back; a rollback that a crash left open is finished instead of going back once more.
+
+    Args:
+        to: a former champion; without it the one before.
+        choose: instead of both: what to go back to.
+    """
     check_purpose(context.run)
     with context.book.lock():
         finished = _reconcile(context)
         if finished and (finished.kind, finished.status) == ("rollback", "applied") and to in (None, finished.version):
             return finished
-        return _carry_out(context, choose_former_champion(context.book.history(), model, to=to))
+        history = context.book.history()
+        move = choose(history) if choose else choose_former_champion(history, model, to=to)
+        assert move is not None
+        return _carry_out(context, move)
 
 
 def reconcile_alias(context: PromotionContext) -> Promotion | None:

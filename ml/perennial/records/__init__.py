@@ -5,16 +5,27 @@ Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 
 from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic, StatisticName
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
-from perennial.records.contests import Attribution, BlastRadius, Contest, Guard, Look, Side
+from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
 from perennial.records.monitoring import Choice, Decision, DecisionEvidence, DriftCheck, FeatureDrift, Realised
 from perennial.records.notices import Notice
-from perennial.records.recipes import Recipe, recipe_hash
+from perennial.records.recipes import Algorithm, Recipe, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
 from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
-from perennial.records.training import Assembly, Baseline, Labelled, Origin, SplitPlan, Trained, TrainingSet, Version
+from perennial.records.training import (
+    Assembly,
+    Baseline,
+    FitDistance,
+    Labelled,
+    Origin,
+    Refreshed,
+    SplitPlan,
+    Trained,
+    TrainingSet,
+    Version,
+)
 from perennial.records.tuning import SearchHistory, Tuning
 from perennial.records.verdicts import (
     METRIC_NAMES,
@@ -34,12 +45,12 @@ __all__ = [
     "Admission",
     "AdmissionEntry",
     "AdmissionEvent",
+    "Algorithm",
     "AnswerSource",
     "ApprovalAnswer",
     "ApprovalQuestion",
     "AsOfMeasures",
     "Assembly",
-    "Attribution",
     "Baseline",
     "BlastRadius",
     "Choice",
@@ -51,6 +62,7 @@ __all__ = [
     "DriftCheck",
     "Evaluation",
     "FeatureDrift",
+    "FitDistance",
     "Guard",
     "Interval",
     "Json",
@@ -67,13 +79,15 @@ __all__ = [
     "Purpose",
     "Realised",
     "Recipe",
+    "RecipeEntry",
+    "RecipeOrigin",
+    "Refreshed",
     "Rejects",
     "RuleResult",
     "Run",
     "ScoringRules",
     "SearchHistory",
     "SegmentComparison",
-    "Side",
     "Snapshot",
     "SplitPlan",
     "Statistic",
@@ -86,6 +100,5 @@ __all__ = [
     "Verdict",
     "Version",
     "dump_json",
-    "recipe_hash",
     "to_json",
 ]

@@ -1,4 +1,4 @@
-"""A challenger under test against one champion, and the evidence gathered so far."""
+"""A recipe under test against that of a champion, and the evidence gathered so far."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from datetime import date, datetime
 from typing import Literal
 
 from perennial.records.intervals import Interval
-
-Side = Literal["superiority", "renewal"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Look:
         estimate, standard_error: of the gain in AUC over all of them, clustered by entity.
         information: share of what the last look will know, in (0, 1].
         spent: error spent up to and including this look, at most the contest's alpha.
-        boundary: so many standard errors must the gain lie above 0 (a renewal: above minus the margin).
+        boundary: so many standard errors must the gain lie above 0.
     """
 
     as_ofs: tuple[date, ...]
@@ -38,10 +36,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Contest:
-    """A challenger against one champion, with an error budget of its own; while it is open the challenger is a shadow.
+    """A recipe against that of a champion, with an error budget of its own; while it is open the challenger is a shadow.
 
     Attributes:
-        side: `superiority` asks for a gain; `renewal` for not being worse.
         alpha: probability of a false promotion over all its looks, drawn from the account when it was opened.
         last_look, overlap: as_ofs of the last look, and the distance in as_ofs from which on label periods do not overlap;
             fixed when it was opened, whatever the model's file says later.
@@ -51,9 +48,8 @@ class Contest:
 
     contest_id: int
     model: str
-    challenger_version: int
-    champion_version: int
-    side: Side
+    challenger_recipe: int
+    champion_recipe: int
     alpha: float
     last_look: int
     overlap: int
@@ -101,11 +97,3 @@ class BlastRadius:
     leaving: int
     flips: dict[str, float]
     sentence: str
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """Where a gain comes from: the champion's own recipe on newer rows, and the new recipe on the same rows."""
-
-    new_data: Interval
-    new_recipe: Interval

@@ -33,7 +33,8 @@ class Tally:
     Attributes:
         rows: scored rows; `expected_rows`: what the ledger says the snapshot holds.
         doubles: entities that came more than once; `missing`: scores that are NaN; `outside`: scores not in [0, 1].
-        former_mean: mean score of the newest live publication of an earlier as_of; None when this is the first.
+        former_mean: what the mean is measured against: that of the newest live publication of an earlier as_of, or, where
+            another version gave it, of this version's scores when it was fitted; None when this is the first.
     """
 
     rows: int

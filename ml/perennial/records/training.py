@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
-from perennial.records.recipes import Algorithm, Recipe, recipe_hash
+from perennial.records.recipes import Algorithm, Recipe
 from perennial.records.tuning import Tuning
+from perennial.records.verdicts import Promotion
 
 if TYPE_CHECKING:
     import pandas as pd  # DAG parsing reads this package and must stay light
@@ -47,8 +48,8 @@ class SplitPlan:
     """Which as_ofs train, which are held out, and what the label period forbids in between.
 
     Attributes:
-        training: oldest first; at least the embargo before the first holdout as_of.
-        holdout: the newest matured as_ofs, never tuned on.
+        training: oldest first; of a search at least the embargo before the first holdout as_of.
+        holdout: the newest matured as_ofs, never tuned on; empty where nothing is chosen.
         rested: those from the first training as_of on that were set aside, and neither teach nor judge.
         knowledge_lag_days: from the newest training as_of to the day of the training.
     """
@@ -57,6 +58,11 @@ class SplitPlan:
     holdout: tuple[date, ...]
     knowledge_lag_days: int
     rested: tuple[date, ...] = ()
+
+    @property
+    def trained_for(self) -> date:
+        """The as_of of the training."""
+        return self.training[-1] + timedelta(days=self.knowledge_lag_days)
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,16 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Assembly:
-    """What a training would use, and the sentences about what it may not use: references, not rows."""
+    """What a training would use, and the sentences about what it may not use: references, not rows.
+
+    Attributes:
+        plan: what is fitted: the newest as_ofs that may teach.
+        search: what a search would look at; None while history is too short for one.
+    """
 
     as_of: date
     plan: SplitPlan
+    search: SplitPlan | None
     rows: int
     data_hash: str
     left_out: tuple[str, ...] = ()
@@ -107,7 +119,7 @@ class Trained:
 
     Attributes:
         folder: holds the native model file, contract.json and golden.json; hashed by `manifest`.
-        algorithm: xgboost, lightgbm or logistic.
+        recipe: what it is a fit of, with its inputs and rulings.
         parameters: as given to the library; `rounds` is the median of the early stops over the folds.
         fold_metrics: one row per fold: metric name -> value.
         tuning: how the booster came by its parameters; None when a logistic regression was fitted again.
@@ -117,7 +129,7 @@ class Trained:
     """
 
     folder: Path
-    algorithm: Literal["xgboost", "lightgbm", "logistic"]
+    recipe: Recipe
     parameters: Mapping[str, float | int | str]
     rounds: int
     trials: int
@@ -134,8 +146,31 @@ class Trained:
     seconds: float
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
+    @property
+    def algorithm(self) -> Algorithm:
+        return self.recipe.algorithm
 
-Origin = Literal["training", "renewal", "manual"]
+
+Origin = Literal["training", "refresh", "manual"]
+
+
+@dataclass(frozen=True)
+class FitDistance:
+    """How far the scores of a new fit lie from those of the former fit of its recipe, on the newest valid snapshot.
+
+    Attributes:
+        version: the former fit.
+        rank_correlation: Spearman's, in [-1, 1].
+        top_decile_overlap: share of the former top decile that stays in it, in [0, 1].
+        mean_shift: relative change of the mean score.
+    """
+
+    version: int
+    as_of: date
+    rows: int
+    rank_correlation: float
+    top_decile_overlap: float
+    mean_shift: float
 
 
 @dataclass(frozen=True)
@@ -143,8 +178,13 @@ class Version:
     """A registered predictor as the ledger knows it.
 
     Attributes:
+        recipe: number of what it is a fit of.
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
-        origin: `training` was made for the day, `renewal` is the champion's recipe refitted for it.
+        holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them, and the mean and the
+            AUC of these scores are `holdout_mean_score` and `holdout_auc`.
+        newest_mean_score: mean of its scores of the newest valid snapshot when it was fitted.
+        distance: from the former fit of its recipe; None for the first.
+        origin: `training`: the first fit of a recipe under test, `refresh`: a later one, `manual`: registered by hand.
         tuning: how the booster of its training came by its parameters.
         rested: as_ofs among its days that had been set aside when it was trained.
     """
@@ -159,8 +199,12 @@ class Version:
     holdout_as_ofs: tuple[date, ...]
     trained_for: date
     effective_at: datetime
+    recipe: int = 1
     parameters: Mapping[str, object] = field(default_factory=dict)
     holdout_mean_score: float | None = None
+    holdout_auc: float | None = None
+    newest_mean_score: float | None = None
+    distance: FitDistance | None = None
     config_hash: str = ""
     query_hash: str = ""
     code_version: str = ""
@@ -174,17 +218,20 @@ class Version:
         return (self.trained_for - max(self.training_as_ofs)).days
 
     @property
-    def recipe(self) -> Recipe:
-        """What to fit again on other rows."""
-        numbers = {name: value for name, value in self.parameters.items() if isinstance(value, int | float)}
-        return Recipe(cast("Algorithm", self.algorithm), numbers)
-
-    @property
     def rulings(self) -> Mapping[str, str]:
         """What a person had ruled about the inputs: the words among the parameters."""
         return {name: words for name, words in self.parameters.items() if isinstance(words, str)}
 
-    @property
-    def recipe_hash(self) -> str:
-        """Two versions with equal data hash and equal recipe hash are the same predictor."""
-        return recipe_hash(self.algorithm, self.parameters)
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A weekly fit, and whether it serves.
+
+    Attributes:
+        promotion: the movement to it; None when it is held back.
+        held: why it is held back; empty when it serves.
+    """
+
+    version: Version
+    promotion: Promotion | None
+    held: str = ""

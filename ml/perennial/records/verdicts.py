@@ -7,10 +7,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from perennial.records.contests import Attribution, BlastRadius, Guard, Look
+from perennial.records.contests import BlastRadius, Guard, Look
 from perennial.records.intervals import Interval
 
-MoveKind = Literal["promote", "renewal", "rollback", "manual", "forced"]
+MoveKind = Literal["promote", "refresh", "rollback", "manual", "forced"]
 
 METRIC_NAMES = {
     "auc": "AUC",
@@ -62,11 +62,13 @@ class Verdict:
         opponent: `champion`, or `baselines` when there is none yet.
         reasons: sentences, the deciding one first.
         compared_again_on: INCONCLUSIVE: the day when there will be more to compare on, else None.
-        side: `first` without a champion; `renewal` when the champion's own recipe was refitted.
+        challenger_version, champion_version: the newest fit of each recipe on that day.
+        baselines: of verdicts from before recipes were kept: against a single feature and logistic regression.
+        challenger_recipe, champion_recipe: what was compared; None in verdicts from before recipes were kept.
+        side: `first` without a champion; `refresh` stands in old verdicts on a refit of the champion's own recipe.
         alpha, looks: of the contest, this look last; empty without a champion.
         guards: what must not be harmed, each with its finding; those not assessed stand here too.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
-        attribution: new recipe and new data told apart, when the day has a refit of the champion's recipe.
     """
 
     model: str
@@ -79,18 +81,19 @@ class Verdict:
     rows: int
     positives: int
     metrics: tuple[MetricComparison, ...]
-    baselines: tuple[MetricComparison, ...]
     segments: tuple[SegmentComparison, ...]
     knowledge_lag_days: int
     reasons: tuple[str, ...]
     compared_again_on: date | None = None
-    side: Literal["first", "superiority", "renewal"] = "superiority"
+    side: Literal["first", "superiority", "refresh"] = "superiority"
     alpha: float | None = None
     looks: tuple[Look, ...] = ()
     guards: tuple[Guard, ...] = ()
     blast_radius: BlastRadius | None = None
     doubts: tuple[str, ...] = ()
-    attribution: Attribution | None = None
+    challenger_recipe: int | None = None
+    champion_recipe: int | None = None
+    baselines: tuple[MetricComparison, ...] = ()
 
     def metric(self, name: str) -> MetricComparison:
         return next(metric for metric in self.metrics if metric.metric == name)
@@ -119,7 +122,8 @@ class Move:
     """A movement of the alias champion that may begin: to which version, why, and on which evidence.
 
     Attributes:
-        kind: `promote` and `renewal` rest on a verdict, `rollback` and `forced` on a person, `manual` was found done by hand.
+        kind: `promote` rests on a verdict, `refresh` is the newest fit of the champion's recipe, `rollback` and `forced` rest on
+            a person, `manual` was found done by hand.
     """
 
     version: int
@@ -130,7 +134,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A movement of the alias champion as the ledger knows it; the newest applied one names the champion."""
+    """A movement of the alias champion as the ledger knows it; the newest applied one names the champion.
+
+    Attributes:
+        recipe: of the version; None when the ledger does not know the version (moved by hand).
+    """
 
     promotion_id: int
     model: str
@@ -142,3 +150,4 @@ class Promotion:
     reason: str
     actor: str
     effective_at: datetime
+    recipe: int | None = None

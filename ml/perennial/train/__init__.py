@@ -4,7 +4,17 @@ Reading order: splits, training (the story), guards, alarms, rows, boosters, stu
 candidates, assessed, pictures.
 """
 
-from perennial.train.splits import Fold, make_folds, plan_split
-from perennial.train.training import refit, state_parameters, train
+from perennial.train.splits import Fold, make_folds, plan_fit, plan_split
+from perennial.train.training import find_search, fit_predictor, refit, state_parameters, train
 
-__all__ = ["Fold", "make_folds", "plan_split", "refit", "state_parameters", "train"]
+__all__ = [
+    "Fold",
+    "find_search",
+    "fit_predictor",
+    "make_folds",
+    "plan_fit",
+    "plan_split",
+    "refit",
+    "state_parameters",
+    "train",
+]

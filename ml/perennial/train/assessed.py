@@ -14,7 +14,7 @@ from perennial.records import Baseline, Interval, Recipe
 from perennial.train.baselines import PLAIN_LOGISTIC
 from perennial.train.candidates import Candidate, assess_booster, assess_logistic, is_booster_ahead, write_candidate
 from perennial.train.rows import FoldRows, TrainingRows
-from perennial.train.search import Searched
+from perennial.train.search import Searched, try_recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +48,18 @@ def choose_challenger(
     return Assessed(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
 
 
-def keep_recipe(
-    recipe: Recipe, searched: Searched | None, folds: Sequence[FoldRows], *, recency: Candidate, seed: int
-) -> Assessed:
-    """The challenger is this very recipe, whatever else is ahead; without `searched` it is a logistic regression."""
-    logistic = assess_logistic(folds)
-    if searched is None:
-        return Assessed(assess_logistic(folds, float(recipe.parameters["C"])), recipe, None, logistic, recency)
-    booster = assess_booster(searched.best, folds, seed)
-    return Assessed(booster, recipe, booster, logistic, recency)
+def keep_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, threads: int) -> Assessed:
+    """The challenger is this very recipe, whatever else is ahead."""
+    candidate = assess_recipe(recipe, folds, seed=seed, threads=threads)
+    booster = None if recipe.algorithm == "logistic" else candidate
+    return Assessed(candidate, recipe, booster, assess_logistic(folds), recency)
+
+
+def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Candidate:
+    """A known recipe on these folds: rounds and calibrator are found anew."""
+    if recipe.algorithm == "logistic":
+        return assess_logistic(folds, float(recipe.parameters["C"]))
+    return assess_booster(try_recipe(recipe, folds, seed=seed, threads=threads), folds, seed)
 
 
 @dataclass(frozen=True, eq=False)

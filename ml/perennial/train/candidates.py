@@ -87,14 +87,19 @@ def is_booster_ahead(booster: Candidate, logistic: Candidate, confidence: float)
     return booster.metrics["log_loss"] < logistic.metrics["log_loss"] and gain.low > -MOST_AUC_LOSS
 
 
+def fit_candidate(candidate: Candidate, rows: TrainingRows) -> Predictor:
+    """Fit on all the given rows, and calibrate as was found out of fold."""
+    fitted = candidate.fit(rows)
+    contract = fitted.contract.model_copy(update={"calibrator": candidate.calibrator})
+    return Predictor(contract, fitted.booster, fitted.threads)
+
+
 def write_candidate(
     candidate: Candidate, rows: TrainingRows, golden: pd.DataFrame, folder: Path
 ) -> tuple[Predictor, Mapping[str, str]]:
     """Fit on all training rows, calibrate, and write the predictor's files; the manifest comes with it."""
-    fitted = candidate.fit(rows)
-    contract = fitted.contract.model_copy(update={"calibrator": candidate.calibrator})
-    predictor = Predictor(contract, fitted.booster, fitted.threads)
-    manifest = write_files(folder, predictor.booster, contract, golden)
+    predictor = fit_candidate(candidate, rows)
+    manifest = write_files(folder, predictor.booster, predictor.contract, golden)
     _remove_foreign(folder, manifest)
     return predictor, manifest
 

@@ -79,8 +79,8 @@ def _check_grain(model: Model, training: TrainingSet) -> None:
 
 def _check_as_ofs(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
     """The holdout never enters a training: not one row, not one day of the embargo."""
-    last = plan.holdout[0] - model.embargo
-    seen = [str(day) for day in training.as_ofs if day > last]
+    last = plan.holdout[0] - model.embargo if plan.holdout else plan.training[-1]
+    seen = [str(day) for day in training.as_ofs if plan.holdout and day > last]
     if seen:
         raise RowsSeenInTraining(
             f"{model.name}: the training set holds {', '.join(seen)}, but the holdout begins on {plan.holdout[0]} and the "

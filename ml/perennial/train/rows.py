@@ -99,19 +99,27 @@ class FoldRows:
         return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
 
 
-def gather_rows(model: str, training: TrainingSet, rules: Training | None = None) -> TrainingRows:
+def gather_rows(model: str, training: TrainingSet, rules: Training | None = None, *, only: Sequence[str] = ()) -> TrainingRows:
     """Encode every row of a training set, less the features that the rules exclude.
+
+    Args:
+        only: the inputs of a recipe; empty: all that are not excluded.
 
     Raises:
         SchemaMismatch: a value is infinite.
     """
-    names = [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
+    names = [name for name in choose_inputs(training, rules) if not only or name in only]
     monotone = {} if rules is None else rules.monotone
     features = tuple(_describe(training.features[name], monotone.get(name)) for name in names)
     matrix = encode(training.features, features)
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
     return TrainingRows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
+
+
+def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[str]:
+    """The columns that a fit may read, in their order."""
+    return [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
 
 
 def _describe(column: pd.Series, monotone: Direction | None) -> Feature:

@@ -101,6 +101,12 @@ def search_recipe(
         return _conclude(_finished(study), kept, course)
 
 
+def try_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Tried:
+    """Assess one recipe, and nothing beside it."""
+    with ThreadPoolExecutor(threads) as pool:
+        return _join(list(Course(folds, seed, pool, threads).run(recipe)))
+
+
 def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, threads: int) -> Searched:
     """Assess a known recipe without a search, beside the better of the regularised defaults."""
     with ThreadPoolExecutor(threads) as pool:

@@ -51,6 +51,22 @@ def plan_split(model: Model, matured: Sequence[date], trained_for: date) -> Spli
     return SplitPlan(tuple(training), tuple(holdout), (trained_for - training[-1]).days)
 
 
+def plan_fit(model: Model, matured: Sequence[date], trained_for: date) -> SplitPlan:
+    """The newest as_ofs that a fit learns from, as many as the model says: nothing is chosen by it, so nothing is held out.
+
+    Raises:
+        HistoryTooShort: there is none.
+    """
+    days = sorted(set(matured))[-model.training.as_ofs :]
+    if not days:
+        newest = model.latest_matured(model.start(trained_for)) + WEEK
+        raise HistoryTooShort(
+            f"{model.name}, as_of {trained_for}: no as_of that can teach has matured; the next does on "
+            f"{model.matured_at(newest).astimezone(model.zone).date()}, if its snapshot is built."
+        )
+    return SplitPlan(tuple(days), (), (trained_for - days[-1]).days)
+
+
 def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:
     holdout = days[-model.training.holdout_as_ofs :]
     training = [day for day in days if holdout and day <= holdout[0] - model.embargo]

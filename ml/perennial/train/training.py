@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from perennial.config import Model
+from perennial.predictor import Predictor
 from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
 from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
 from perennial.train.assessed import (
     Assessed,
+    assess_recipe,
     choose_challenger,
     compare_to_default,
     keep_recipe,
@@ -26,10 +28,10 @@ from perennial.train.assessed import (
 )
 from perennial.train.baselines import choose_recency
 from perennial.train.boosters import measure_gains
-from perennial.train.candidates import Candidate, assess_recency, draw_learning_curve
+from perennial.train.candidates import Candidate, assess_recency, draw_learning_curve, fit_candidate
 from perennial.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
-from perennial.train.policy import choose_search, name_basis
+from perennial.train.policy import SearchChoice, choose_search, name_basis
 from perennial.train.rows import FoldRows, TrainingRows, cut_folds, gather_rows
 from perennial.train.search import Searched, search_recipe, try_known
 from perennial.train.splits import make_folds
@@ -78,18 +80,21 @@ def train(
     *,
     folder: Path,
     past: SearchHistory = NOTHING_BEFORE,
+    newest: tuple[TrainingSet, SplitPlan] | None = None,
     storage_url: str | None = None,
     study_name: str | None = None,
     trials: int | None = None,
     threads: int = 2,
 ) -> Trained:
-    """Fit a challenger and its baselines on the training as_ofs alone; the holdout never enters here.
+    """Choose a recipe on the training as_ofs alone, where the holdout never enters, and fit it on what may teach now.
 
     Its parameters are searched, or those of the last search are fitted again: as the model's policy has it.
 
     Args:
         model, plan: as declared and as planned.
         training: the rows of `plan.training`, and no others.
+        newest: what the chosen recipe is fitted on, the holdout as_ofs among it, with their plan; without it, what it was
+            chosen on.
         folder: receives challenger/, logistic/ and recency/ (predictor files) and pictures/.
         past: what the policy looks at, and the champion's parameters, which a search tries early.
         storage_url: database of the study; a killed training with the same arguments resumes there. None: in memory.
@@ -112,48 +117,60 @@ def train(
             searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
         else:
             searched = _try_known(prepared, choice.recipe, threads)
+        seed = _complete(prepared, searched.best.recipe).seed_on((newest[1] if newest else plan).trained_for)
         assessed = choose_challenger(
-            searched,
-            prepared.folds,
-            recency=prepared.recency,
-            seed=model.training.seed,
-            confidence=model.promotion.confidence,
+            searched, prepared.folds, recency=prepared.recency, seed=seed, confidence=model.promotion.confidence
         )
-        return _fit(prepared, assessed, searched, _report_tuning(prepared, searched, choice.because, basis), folder=folder)
+        tuning = _report_tuning(prepared, searched, choice.because, basis)
+        return _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
 
 
-def refit(
-    model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, query_hash: str = "", threads: int = 2
-) -> Trained:
-    """Fit a known recipe on other rows, without a search: it is the challenger, whatever else would be ahead of it.
+def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:
+    """Would a training on these rows search, or is the recipe of the last search still the one to beat?"""
+    rows = gather_rows(model.name, training, model.training)
+    return choose_search(model.training, past, name_basis(model.training, rows.features, past.query_hash))
 
-    Early stopping finds the number of rounds anew, and the baselines are fitted as in every training.
+
+def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
+    """Fit a known recipe on other rows, without a search: it is fitted, whatever else would be ahead of it.
+
+    Rounds and calibrator are found anew, out of fold, and the baselines are fitted as in every training.
 
     Args:
-        recipe: such as that of the champion: `version.recipe`.
-        query_hash: of the SQL that made the rows.
-        model, training, plan, folder, threads: as in `train`.
+        recipe: such as that of the champion.
+        model, training, plan, folder, threads: as in `train`; the plan may hold nothing out.
 
     Raises:
         ConfigError: the recipe lacks a parameter of its algorithm.
         All that `train` raises.
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
-        prepared = _prepare(model, training, plan)
-        searched = None if recipe.algorithm == "logistic" else _try_known(prepared, recipe, threads)
-        assessed = keep_recipe(recipe, searched, prepared.folds, recency=prepared.recency, seed=model.training.seed)
-        tuning = None
-        if searched:
-            basis = name_basis(model.training, prepared.rows.features, query_hash)
-            tuning = _report_tuning(prepared, searched, "A known recipe was fitted on these rows.", basis)
-        return _fit(prepared, assessed, searched, tuning, folder=folder)
+        prepared = _prepare(model, training, plan, only=recipe.features)
+        seed = recipe.seed_on(plan.trained_for)
+        assessed = keep_recipe(recipe, prepared.folds, recency=prepared.recency, seed=seed, threads=threads)
+        return _fit(prepared, assessed, None, None, folder=folder)
 
 
-def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
+def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, threads: int = 2) -> Predictor:
+    """The same predictor as `refit` gives, and nothing beside it: no files, no baselines, no pictures.
+
+    Raises:
+        HistoryTooShort: no fold fits, so that neither rounds nor a calibrator can be found.
+        ConfigError, and those of the guards: as in `refit`.
+    """
+    with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
+        check_training_set(model, training, plan)
+        rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=recipe.features)
+        folds = drop_one_class_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
+        candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), threads=threads)
+        return fit_candidate(candidate, rows)
+
+
+def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Sequence[str] = ()) -> Prepared:
     """Guards and alarms come before any fit; what they refuse leaves no file."""
     started = time.monotonic()
     check_training_set(model, training, plan)
-    rows = gather_rows(model.name, training.rows_of(plan.training), model.training)
+    rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
     alone = rank_alone(rows)
     refuse_oracles(model, alone)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
@@ -161,6 +178,22 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan) -> Prepared:
     recency = assess_recency(choose_recency(model, alone), folds)
     alarms = (*find_alarms(model, rows, alone), *name_dropped_folds(cut, folds))
     return Prepared(model, training, plan, rows, folds, recency, alarms, started)
+
+
+def _turn_to(prepared: Prepared, newest: tuple[TrainingSet, SplitPlan] | None) -> Prepared:
+    """The same folds, with other rows to fit in the end."""
+    if newest is None:
+        return prepared
+    training, plan = newest
+    check_training_set(prepared.model, training, plan)
+    rows = gather_rows(prepared.model.name, training.rows_of(plan.training), prepared.model.training)
+    return replace(prepared, training=training, plan=plan, rows=rows)
+
+
+def _complete(prepared: Prepared, recipe: Recipe) -> Recipe:
+    """A recipe with the inputs that it reads here, and with what a person ruled about them."""
+    names = tuple(feature.name for feature in prepared.rows.features)
+    return replace(recipe, features=names, rulings=prepared.model.training.rulings)
 
 
 def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:
@@ -192,7 +225,7 @@ def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuni
     curve = draw_learning_curve(assessed.challenger, prepared.folds[-1])
     trained = Trained(
         folder=folder / "challenger",
-        algorithm=written.challenger.contract.algorithm,
+        recipe=_complete(prepared, assessed.recipe),
         parameters=state_parameters(prepared.model, assessed.recipe),
         rounds=written.challenger.contract.rounds,
         trials=searched.trials if searched else 0,

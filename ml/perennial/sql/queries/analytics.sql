@@ -12,7 +12,7 @@ where model = :model;
 
 -- name: champions
 -- Movements of the champion, newest first.
-select version, algorithm, kind, reason, verdict, champion_from, newest_training_as_of, actor
+select version, recipe, algorithm, kind, reason, verdict, champion_from, newest_training_as_of, actor
 from analytics.model_history
 where model = :model
 order by applied_at desc
@@ -45,10 +45,10 @@ limit :limit;
 
 -- name: shadows
 -- Challengers under test now, oldest first.
-select challenger_version, champion_version, side, opened_for, looks, as_ofs, estimate, lower_bound, alpha, drawn_in_365_days
+select challenger_recipe, champion_recipe, opened_for, looks, as_ofs, estimate, lower_bound, alpha, drawn_in_365_days
 from analytics.challengers
 where model = :model and status = 'open'
-order by opened_for, challenger_version;
+order by opened_for, challenger_recipe;
 
 -- name: aside
 -- As_ofs that may not teach now: they rest, or a person rejected them; newest first.

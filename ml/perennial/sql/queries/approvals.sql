@@ -24,7 +24,7 @@ select * from ledger.approvals where question_id = :question_id;
 select * from ledger.approvals where model = :model and status = 'open';
 
 -- name: approved_question
--- What a person has approved and nobody has carried out, while the champion that it was compared with still serves.
+-- What a person has approved and nobody has carried out, while the recipe that it was compared with still serves.
 select *
 from ledger.approvals
 where model = :model and status = 'approved'
@@ -32,13 +32,7 @@ where model = :model and status = 'approved'
         select from ledger.promotions
         where promotions.evaluation_id = approvals.evaluation_id and promotions.status = 'applied'
     )
-    and champion_version is not distinct from (
-        select promotions.version
-        from ledger.promotions
-        where promotions.model = approvals.model and promotions.status = 'applied'
-        order by promotion_id desc
-        limit 1
-    )
+    and ledger.recipe_of(model, champion_version) is not distinct from ledger.champion_recipe(model)
 order by question_id desc
 limit 1;
 
@@ -51,15 +45,10 @@ order by as_of desc, question_id desc
 limit 1;
 
 -- name: question_status
--- What a waiting task has to know: an open question about a champion that has gone counts as superseded.
+-- What a waiting task has to know: an open question about a recipe that has gone counts as superseded.
 select case
-    when status = 'open' and champion_version is distinct from (
-        select promotions.version
-        from ledger.promotions
-        where promotions.model = approvals.model and promotions.status = 'applied'
-        order by promotion_id desc
-        limit 1
-    ) then 'superseded'
+    when status = 'open' and ledger.recipe_of(model, champion_version) is distinct from ledger.champion_recipe(model)
+        then 'superseded'
     else status
 end as status
 from ledger.approvals

@@ -1,24 +1,28 @@
 -- Purpose: what a model card says of one version that no other page asks for; read only.
 
 -- name: verdicts_on
--- Every comparison of a version as challenger, oldest first.
+-- Every comparison of the recipe of a version as challenger, oldest first.
 select evaluation_id, effective_at, evidence as verdict
 from ledger.evaluations
-where model = :model and challenger_version = :version
+where model = :model
+    and coalesce(cast(evidence ->> 'challenger_recipe' as integer), ledger.recipe_of(model, challenger_version))
+        = ledger.recipe_of(:model, :version)
 order by evaluation_id;
 
 -- name: verdicts_against
--- Every comparison in which it was the champion, oldest first.
+-- Every comparison in which it was the champion's, oldest first.
 select evaluation_id, effective_at, evidence as verdict
 from ledger.evaluations
-where model = :model and champion_version = :version
+where model = :model
+    and coalesce(cast(evidence ->> 'champion_recipe' as integer), ledger.recipe_of(model, champion_version))
+        = ledger.recipe_of(:model, :version)
 order by evaluation_id;
 
 -- name: contests_of
--- Every sequential test in which a version stood on either side, oldest first; their looks stand in the verdicts.
-select contest_id, model, challenger_version, champion_version, side, alpha, last_look, overlap, status, opened_for, effective_at
+-- Every sequential test in which the recipe of a version stood on either side, oldest first; their looks stand in the verdicts.
+select contest_id, model, challenger_recipe, champion_recipe, alpha, last_look, overlap, status, opened_for, effective_at
 from ledger.contests
-where model = :model and :version in (challenger_version, champion_version)
+where model = :model and side = 'superiority' and ledger.recipe_of(:model, :version) in (challenger_recipe, champion_recipe)
 order by contest_id;
 
 -- name: questions_about
@@ -45,14 +49,15 @@ where snapshots.model = :model and snapshots.kind = 'features' and snapshots.as_
 order by snapshots.as_of;
 
 -- name: served
--- The matured outcomes of what a version published and analysts still see, oldest as_of first.
+-- The matured outcomes of what the fits of a version's recipe published and analysts still see, oldest as_of first.
 select
     outcomes.publication_id, outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss,
     outcomes.mean_score, base_rate,
     jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
 from ledger.outcomes
 join ledger.publications using (publication_id)
-where outcomes.model = :model and outcomes.version = :version and publications.status = 'live'
+where outcomes.model = :model and publications.status = 'live'
+    and ledger.recipe_of(outcomes.model, outcomes.version) = ledger.recipe_of(:model, :version)
 order by outcomes.as_of;
 
 -- name: checks_of

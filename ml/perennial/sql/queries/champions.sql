@@ -10,7 +10,8 @@ select analytics.champion_at(:model, :instant);
 
 -- name: movement_at
 -- The movement that made somebody champion at an instant of the runs' clock: the one behind `champion_at`.
-select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe
 from ledger.promotions
 where model = :model and status = 'applied' and effective_at <= :instant
 order by effective_at desc, promotion_id desc
@@ -18,28 +19,31 @@ limit 1;
 
 -- name: promotions
 -- Every applied movement of the alias, oldest first.
-select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe
 from ledger.promotions
 where model = :model and status = 'applied'
 order by promotion_id;
 
 -- name: movements
 -- Every movement of the alias that was begun, whatever became of it, oldest first.
-select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe
 from ledger.promotions
 where model = :model
 order by promotion_id;
 
--- name: twins
--- Versions of the same rows and the same recipe as a version, itself among them when the ledger knows it.
-select twins.version
+-- name: fits_of_recipe
+-- Every fit of the recipe of a version, itself among them when the ledger knows it.
+select fits.version
 from ledger.versions
-join ledger.versions as twins using (model, data_hash, algorithm, parameters)
+join ledger.versions as fits using (model, recipe)
 where versions.model = :model and versions.version = :version;
 
 -- name: open_promotions
 -- Movements that were begun and not ended; all models when :model is null.
-select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at
+select promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe
 from ledger.promotions
 where status = 'intended' and model = coalesce(:model, model)
 order by promotion_id;
@@ -55,16 +59,29 @@ values (
         :effective_at, (select max(effective_at) from ledger.promotions where model = :model and status = 'applied')
     )
 )
-returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe;
 
 -- name: apply_promotion
 -- The alias has moved: from here on the version is the champion.
 update ledger.promotions set status = 'applied', applied_at = clock_timestamp()
 where promotion_id = :promotion_id and status = 'intended'
-returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe;
 
 -- name: undo_promotion
 -- The movement could not be finished; the reason says why.
 update ledger.promotions set status = 'undone', reason = reason || ' Undone: ' || :because
 where promotion_id = :promotion_id and status = 'intended'
-returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at;
+returning promotion_id, model, version, previous_version, kind, status, evaluation_id, reason, actor, effective_at,
+    ledger.recipe_of(model, version) as recipe;
+
+-- name: record_unpin
+-- A person took off the pin that a movement by hand had set.
+insert into ledger.unpins (model, promotion_id, reason, actor, purpose, effective_at)
+values (:model, :promotion_id, :reason, :actor, :purpose, :effective_at)
+on conflict do nothing;
+
+-- name: is_unpinned
+-- Was the pin of a movement taken off?
+select exists (select from ledger.unpins where promotion_id = :promotion_id);

@@ -2,28 +2,28 @@
 -- `effective_at` is the clock of the run: what was drawn in the 365 days before it is the balance.
 
 -- name: open_contest
--- A challenger enters against a champion; the same pair enters once.
+-- A recipe enters against that of a champion; the same pair enters once for a day.
 insert into ledger.contests (
-    model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at
+    model, challenger_recipe, champion_recipe, side, alpha, last_look, overlap, opened_for, purpose, effective_at
 )
 values (
-    :model, :challenger_version, :champion_version, :side, :alpha, :last_look, :overlap, :opened_for, :purpose, :effective_at
+    :model, :challenger_recipe, :champion_recipe, 'superiority', :alpha, :last_look, :overlap, :opened_for, :purpose,
+    :effective_at
 )
 on conflict do nothing;
 
 -- name: contests
--- The contests of a model with their looks, oldest first; one pair, one side or one status only, where these are given.
-select contest_id, model, challenger_version, champion_version, side, alpha, last_look, overlap, status, opened_for, effective_at,
+-- The contests of a model with their looks, oldest first; one pair or one status only, where these are given.
+select contest_id, model, challenger_recipe, champion_recipe, alpha, last_look, overlap, status, opened_for, effective_at,
     (
         select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
         from ledger.looks
         where looks.contest_id = contests.contest_id
     ) as looks
 from ledger.contests
-where model = :model
-    and challenger_version = coalesce(:challenger_version, challenger_version)
-    and champion_version = coalesce(:champion_version, champion_version)
-    and side = coalesce(:side, side)
+where model = :model and side = 'superiority'
+    and challenger_recipe = coalesce(:challenger_recipe, challenger_recipe)
+    and champion_recipe = coalesce(:champion_recipe, champion_recipe)
     and status = coalesce(:status, status)
 order by contest_id;
 
@@ -44,7 +44,7 @@ where contest_id = :contest_id and status = 'open';
 -- What was drawn from the account of errors after an instant of the runs' clock, oldest first; what a newer run drew counts too.
 select alpha, effective_at
 from ledger.contests
-where model = :model and side = :side and effective_at > :since
+where model = :model and side = 'superiority' and effective_at > :since
 order by effective_at, contest_id;
 
 -- name: evaluations_of_a_day
@@ -54,14 +54,11 @@ from ledger.evaluations
 where model = :model and as_of = :as_of
 order by challenger_version, evaluation_id desc;
 
--- name: trained_on_rows
--- Every version made of the same rows, oldest first.
-select * from ledger.versions where model = :model and data_hash = :data_hash order by version;
-
 -- name: is_refused
--- Did a person say no, or nothing in time, to this challenger in place of this champion?
+-- Did a person say no, since an instant, to this recipe in the place of that one?
 select exists (
     select from ledger.approvals
-    where model = :model and version = :challenger_version and champion_version = :champion_version
-        and status in ('rejected', 'expired')
+    where approvals.model = :model and approvals.effective_at >= :since and status in ('rejected', 'expired')
+        and ledger.recipe_of(model, version) = :challenger_recipe
+        and ledger.recipe_of(model, champion_version) = :champion_recipe
 );

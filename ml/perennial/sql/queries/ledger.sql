@@ -59,14 +59,16 @@ limit 1;
 -- name: record_version
 -- A registered version; the same version, or the same training, is recorded once.
 insert into ledger.versions (
-    model, version, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
-    parameters, holdout_mean_score, config_hash, query_hash, code_version, origin, tuning, rested, effective_at
+    model, version, recipe, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs,
+    trained_for, parameters, holdout_mean_score, holdout_auc, newest_mean_score, distance, config_hash, query_hash, code_version,
+    origin, tuning, rested, effective_at
 )
 values (
-    :model, :version, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
+    :model, :version, :recipe, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
     cast(:evidence as jsonb) -> 'baselines', :data_hash,
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
-    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :config_hash, :query_hash, :code_version, :origin,
+    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :holdout_auc, :newest_mean_score,
+    nullif(cast(:evidence as jsonb) -> 'distance', 'null'), :config_hash, :query_hash, :code_version, :origin,
     nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), cast(:rested as date[]), :effective_at
 )
 on conflict do nothing;
@@ -75,11 +77,9 @@ on conflict do nothing;
 -- One version.
 select * from ledger.versions where model = :model and version = :version;
 
--- name: find_training
--- The version that was trained for a day on exactly these rows: tuned, or the champion's recipe refitted.
-select *
-from ledger.versions
-where model = :model and trained_for = :trained_for and data_hash = :data_hash and origin = :origin;
+-- name: fits_of_day
+-- Every version that was fitted for a day, oldest first.
+select * from ledger.versions where model = :model and trained_for = :trained_for order by version;
 
 -- name: last_training
 -- The newest training for a day before the given one; a rerun of a day does not see its own.
@@ -98,7 +98,7 @@ order by trained_for desc, version desc
 limit 1;
 
 -- name: trained_on_day
--- The newest version that was trained for this very day: tuned, or the champion's recipe refitted.
+-- The newest version that was fitted for this very day: the first of its recipe, or a later one.
 select *
 from ledger.versions
 where model = :model and trained_for = :trained_for and origin = :origin
@@ -200,12 +200,13 @@ on conflict (publication_id) do update set
     mean_score = excluded.mean_score, base_rate = excluded.base_rate, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
 
 -- name: outcomes
--- The newest outcomes of a model (of one version, when :version is given) known before an instant, newest as_of first.
+-- The newest outcomes of a model (of the fits of one recipe, when it is given) known before an instant, newest as_of first.
 select outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss, outcomes.mean_score, base_rate,
     jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
 from ledger.outcomes
 join ledger.publications using (publication_id)
-where outcomes.model = :model and outcomes.version = coalesce(:version, outcomes.version) and publications.status = 'live'
+where outcomes.model = :model and publications.status = 'live'
+    and (cast(:recipe as integer) is null or ledger.recipe_of(outcomes.model, outcomes.version) = :recipe)
     and outcomes.effective_at <= :known_by
 order by outcomes.as_of desc
 limit :limit;

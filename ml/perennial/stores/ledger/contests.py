@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from perennial.records import Contest, Evaluation, Look, Run, Side, Version
-from perennial.stores.ledger.statements import execute, fetch_all, fetch_one
+from perennial.records import Contest, Evaluation, Look, Run
+from perennial.stores.ledger.statements import execute, fetch_all
 from perennial.stores.sessions import Session
 
 
@@ -22,53 +22,45 @@ class Draw:
 class Terms:
     """What is fixed when a contest is opened; see `Contest`."""
 
-    side: Side
     alpha: float
     last_look: int
     overlap: int
 
 
 def open_contest(session: Session, run: Run, pair: tuple[int, int], terms: Terms) -> Contest:
-    """Enter a challenger against a champion and draw its alpha; a pair that entered before is returned as it stands.
+    """Enter a recipe against that of a champion and draw its alpha; a pair that entered for this day is returned as it stands.
 
     Args:
-        pair: versions of challenger and champion.
+        pair: recipes of challenger and champion.
     """
     challenger, champion = pair
     execute(
         session,
         "contests.open_contest",
         model=run.model,
-        challenger_version=challenger,
-        champion_version=champion,
+        challenger_recipe=challenger,
+        champion_recipe=champion,
         **asdict(terms),
         opened_for=run.as_of,
         purpose=run.purpose,
         effective_at=run.clock,
     )
-    found = find_contest(session, run.model, pair, side=terms.side)
+    found = find_contest(session, run.model, pair)
     assert found is not None
     return found
 
 
-def find_contest(session: Session, model: str, pair: tuple[int, int], *, side: Side) -> Contest | None:
-    """The contest of a challenger and a champion, whatever became of it."""
+def find_contest(session: Session, model: str, pair: tuple[int, int]) -> Contest | None:
+    """The newest contest of two recipes, whatever became of it."""
     challenger, champion = pair
-    return fetch_one(
-        Contest,
-        session,
-        "contests.contests",
-        model=model,
-        challenger_version=challenger,
-        champion_version=champion,
-        side=side,
-        status=None,
-    )
+    values = {"challenger_recipe": challenger, "champion_recipe": champion}
+    found = fetch_all(Contest, session, "contests.contests", model=model, status=None, **values)
+    return found[-1] if found else None
 
 
 def open_contests(session: Session, model: str) -> tuple[Contest, ...]:
     """Every challenger under test, in the order in which they entered."""
-    every = dict.fromkeys(("challenger_version", "champion_version", "side"))
+    every = dict.fromkeys(("challenger_recipe", "champion_recipe"))
     return fetch_all(Contest, session, "contests.contests", model=model, status="open", **every)
 
 
@@ -93,9 +85,9 @@ def end_contest(session: Session, contest: Contest, status: str, reason: str) ->
     execute(session, "contests.end_contest", contest_id=contest.contest_id, status=status, reason=reason)
 
 
-def draws(session: Session, model: str, side: Side, *, since: datetime) -> tuple[Draw, ...]:
+def draws(session: Session, model: str, *, since: datetime) -> tuple[Draw, ...]:
     """What was drawn after `since`, oldest first."""
-    return fetch_all(Draw, session, "contests.draws", model=model, side=side, since=since)
+    return fetch_all(Draw, session, "contests.draws", model=model, since=since)
 
 
 def evaluations_of_day(session: Session, run: Run) -> tuple[Evaluation, ...]:
@@ -103,20 +95,14 @@ def evaluations_of_day(session: Session, run: Run) -> tuple[Evaluation, ...]:
     return fetch_all(Evaluation, session, "contests.evaluations_of_a_day", model=run.model, as_of=run.as_of)
 
 
-def find_twin(session: Session, version: Version) -> Version:
-    """The oldest version of the same origin made of the same rows by the same recipe: itself, unless it was made twice."""
-    made = fetch_all(Version, session, "contests.trained_on_rows", model=version.model, data_hash=version.data_hash)
-    alike = (former for former in made if (former.recipe_hash, former.origin) == (version.recipe_hash, version.origin))
-    return next(alike, version)
-
-
 def is_refused(session: Session, contest: Contest) -> bool:
-    """Was a person asked about this very pair, and did not say yes in time?"""
+    """Was a person asked about this very pair since the contest began, and did not say yes in time?"""
     found = execute(
         session,
         "contests.is_refused",
         model=contest.model,
-        challenger_version=contest.challenger_version,
-        champion_version=contest.champion_version,
+        challenger_recipe=contest.challenger_recipe,
+        champion_recipe=contest.champion_recipe,
+        since=contest.effective_at,
     )
     return bool(found.scalar())

@@ -47,6 +47,34 @@ def open_promotions(session: Session, model: str | None = None) -> tuple[Promoti
     return fetch_all(Promotion, session, "champions.open_promotions", model=model)
 
 
+PINNING = ("rollback", "manual")
+"""Kinds of movements after which no refresh serves until a person says so."""
+
+
+def find_pin(session: Session, model: str) -> Promotion | None:
+    """The movement by hand that keeps refreshes from serving; None when the newest is none, or a person took the pin off."""
+    history = champion_history(session, model)
+    if not history or history[-1].kind not in PINNING:
+        return None
+    promotion = history[-1]
+    taken_off = execute(session, "champions.is_unpinned", promotion_id=promotion.promotion_id).scalar()
+    return None if taken_off else promotion
+
+
+def record_unpin(session: Session, run: Run, pin: Promotion, *, reason: str) -> None:
+    """Let refreshes serve again; saying it twice is saying it once."""
+    execute(
+        session,
+        "champions.record_unpin",
+        model=run.model,
+        promotion_id=pin.promotion_id,
+        reason=reason,
+        actor=run.actor,
+        purpose=run.purpose,
+        effective_at=run.clock,
+    )
+
+
 class PromotionBook:
     """The movements of one model, for the protocol in `perennial.promote`: here each step is a transaction of its own.
 
@@ -84,10 +112,10 @@ class PromotionBook:
         with self._database.transaction() as session:
             return next(iter(open_promotions(session, self._run.model)), None)
 
-    def find_twins(self, version: int) -> frozenset[int]:
+    def find_fits(self, version: int) -> frozenset[int]:
         with self._database.transaction() as session:
-            twins = execute(session, "champions.twins", model=self._run.model, version=version).scalars()
-            return frozenset((version, *twins))
+            fits = execute(session, "champions.fits_of_recipe", model=self._run.model, version=version).scalars()
+            return frozenset((version, *fits))
 
     def intend(self, move: Move, previous: int | None) -> Promotion:
         with self._database.transaction() as session:

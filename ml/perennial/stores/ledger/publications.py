@@ -61,6 +61,6 @@ def record_outcome(session: Session, run: Run, publication: Publication, realise
     )
 
 
-def outcomes(session: Session, model: str, *, known_by: datetime, limit: int, version: int | None = None) -> tuple[Realised, ...]:
-    """The newest outcomes that were known at an instant (of one version, if asked), newest as_of first."""
-    return fetch_all(Realised, session, "outcomes", model=model, known_by=known_by, limit=limit, version=version)
+def outcomes(session: Session, model: str, *, known_by: datetime, limit: int, recipe: int | None = None) -> tuple[Realised, ...]:
+    """The newest outcomes that were known at an instant (of the fits of one recipe, if asked), newest as_of first."""
+    return fetch_all(Realised, session, "outcomes", model=model, known_by=known_by, limit=limit, recipe=recipe)

@@ -8,17 +8,20 @@ from datetime import date
 
 from perennial.errors import MetricNotFinite, VersionMissing
 from perennial.records import Evaluation, Origin, Run, Verdict, Version, dump_json, to_json
-from perennial.stores.ledger.statements import execute, fetch_one
+from perennial.stores.ledger.statements import execute, fetch_all, fetch_one
 from perennial.stores.sessions import Session
 
 VERSION_COLUMNS = (
     "model",
     "version",
+    "recipe",
     "algorithm",
     "mlflow_run_id",
     "data_hash",
     "trained_for",
     "holdout_mean_score",
+    "holdout_auc",
+    "newest_mean_score",
     "config_hash",
     "query_hash",
     "code_version",
@@ -28,7 +31,7 @@ VERSION_COLUMNS = (
 
 
 def record_version(session: Session, version: Version) -> Version:
-    """Keep a version; of two records of the same training the first stands, and is returned."""
+    """Keep a version; of two records of the same fit the first stands, and is returned."""
     execute(
         session,
         "record_version",
@@ -38,13 +41,19 @@ def record_version(session: Session, version: Version) -> Version:
         rested=list(version.rested),
         evidence=dump_json(_gather_evidence(version)),
     )
-    kept = find_training(session, version.model, version.trained_for, version.data_hash, origin=version.origin)
+    kept = find_fit(session, version.model, version.trained_for, version.data_hash, recipe=version.recipe)
     return kept or get_version(session, version.model, version.version)
 
 
 def _gather_evidence(version: Version) -> dict[str, object]:
     tuning = None if version.tuning is None else to_json(version.tuning)
-    return {"manifest": version.manifest, "parameters": version.parameters, "baselines": version.baselines, "tuning": tuning}
+    return {
+        "manifest": version.manifest,
+        "parameters": version.parameters,
+        "baselines": version.baselines,
+        "tuning": tuning,
+        "distance": None if version.distance is None else to_json(version.distance),
+    }
 
 
 def get_version(session: Session, model: str, version: int) -> Version:
@@ -61,11 +70,15 @@ def get_version(session: Session, model: str, version: int) -> Version:
     return found
 
 
-def find_training(
-    session: Session, model: str, trained_for: date, data_hash: str, *, origin: Origin = "training"
-) -> Version | None:
-    """The version that was trained for this day on exactly these rows: a second training would give the same."""
-    return fetch_one(Version, session, "find_training", model=model, trained_for=trained_for, data_hash=data_hash, origin=origin)
+def fits_of_day(session: Session, model: str, trained_for: date) -> tuple[Version, ...]:
+    """Every version that was fitted for this day, oldest first."""
+    return fetch_all(Version, session, "fits_of_day", model=model, trained_for=trained_for)
+
+
+def find_fit(session: Session, model: str, trained_for: date, data_hash: str, *, recipe: int) -> Version | None:
+    """The fit of a recipe for this day on exactly these rows: a second fit would give the same."""
+    fits = fits_of_day(session, model, trained_for)
+    return next((fit for fit in fits if (fit.data_hash, fit.recipe) == (data_hash, recipe)), None)
 
 
 def trained_on_day(session: Session, model: str, trained_for: date, *, origin: Origin = "training") -> Version | None:

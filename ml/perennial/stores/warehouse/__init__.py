@@ -11,6 +11,7 @@ from perennial.stores.warehouse.migrations import check_ledger, migrate, render_
 from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
+from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
@@ -25,14 +26,18 @@ __all__ = [
     "copy_frame",
     "describe_features",
     "first_covered_day",
+    "forget_scores",
     "is_restated",
+    "keep_scores",
     "label_delivery",
     "migrate",
     "open_audit",
     "publish",
     "quarantine_rows",
     "read_columns",
+    "read_kept",
     "read_labels",
+    "read_published",
     "read_scores",
     "read_snapshot",
     "read_training_set",

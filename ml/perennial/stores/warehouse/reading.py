@@ -32,7 +32,7 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     listed = "".join(f', "{column.name}"' for column in columns)
     query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
     types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.features.segments)
-    return _read(session, query, {"as_of": as_of}, types).set_index(ENTITY)
+    return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
 
 
 def read_training_set(
@@ -55,7 +55,7 @@ def read_training_set(
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
     types = {"as_of": "str", ENTITY: _entity_type(declaration), "label": "int64"}
-    rows = _read(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.features.segments))
+    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.features.segments))
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     rows = rows.set_index(["as_of", ENTITY])
     segments = list(model.features.segments)
@@ -83,16 +83,17 @@ def read_scores(session: Session, model: str, as_of: date) -> pd.DataFrame:
     query = f'select {columns} from scores."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
     types = {"score": "float64", "rank": "int64", "decile": "int64", "publication_id": "int64"}
     reasons = dict.fromkeys(("reason_1", "reason_2", "reason_3"), "str")
-    return _read(session, query, {"as_of": as_of}, types | reasons).set_index(ENTITY)
+    return read_rows(session, query, {"as_of": as_of}, types | reasons).set_index(ENTITY)
 
 
 def read_labels(session: Session, model: str, as_of: date) -> pd.Series:
     """The labels that stand for one day, 0 or 1, indexed by entity_id and sorted; none if they have not been built."""
     query = f'select entity_id, label from labels."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
-    return _read(session, query, {"as_of": as_of}, {"label": "int64"}).set_index(ENTITY)["label"]
+    return read_rows(session, query, {"as_of": as_of}, {"label": "int64"}).set_index(ENTITY)["label"]
 
 
-def _read(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:
+def read_rows(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:
+    """What a query gives, by COPY out; `types` names the columns with their dtypes."""
     cursor = session.connection.cursor()
     bound = cursor.mogrify(query, dict(values)).decode()
     out = io.StringIO()

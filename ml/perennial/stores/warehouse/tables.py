@@ -35,6 +35,7 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
     changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
+    changes += _create_recipe_scores(session, model.name, entity_type)
     return tuple(changes)
 
 
@@ -100,6 +101,24 @@ def _sync_features(session: Session, model: str, entity_type: str, columns: Sequ
     return [
         f"features.{model}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added
     ]
+
+
+def name_recipe_scores(model: str) -> str:
+    """The table of what weekly fits of recipes gave; no model can be called like it."""
+    return f'scores."{model}$recipes"'
+
+
+def _create_recipe_scores(session: Session, model: str, entity_type: str) -> list[str]:
+    table = name_recipe_scores(model)
+    if session.execute(queries.load("warehouse")["relation_exists"], {"name": table}).scalar_one():
+        return []
+    columns = f"recipe integer, as_of date, entity_id {entity_type}, score double precision not null"
+    session.exec_driver_sql(f"create table {table} ({columns}, primary key (recipe, as_of, entity_id))")
+    session.exec_driver_sql(
+        f"comment on table {table} is 'One row per (recipe, as_of, entity_id): scores by fits that had not seen the day, kept "
+        "until the tests of the recipe have ended'"
+    )
+    return [f"scores.{model}$recipes: created"]
 
 
 def _create_table(session: Session, table: str, definition: str, holds: str) -> list[str]:

@@ -1,11 +1,10 @@
--- Purpose: who is or was under test against which champion, on how much error, and how far the evidence has come.
--- Grain: one row per challenger and champion. Made by `perennial sync` as pipeline, whose rights on the ledger it lends; no parameters.
+-- Purpose: which recipe is or was under test against that of which champion, on how much error, and how far the evidence has come.
+-- Grain: one row per pair of recipes and test. Made by `perennial sync` as pipeline, whose rights on the ledger it lends; no parameters.
 create or replace view analytics.challengers as
 select
     contests.model,
-    contests.challenger_version,
-    contests.champion_version,
-    contests.side,
+    contests.challenger_recipe,
+    contests.champion_recipe,
     contests.status,
     contests.opened_for,
     contests.alpha,
@@ -18,7 +17,7 @@ select
     newest.information,
     contests.reason,
     sum(contests.alpha) over (
-        partition by contests.model, contests.side
+        partition by contests.model
         order by contests.effective_at
         range between interval '365 days' preceding and current row
     ) as drawn_in_365_days,
@@ -37,13 +36,13 @@ left join lateral (
     where looks.contest_id = contests.contest_id
     order by cardinality(as_ofs) desc
     limit 1
-) as newest on true;
+) as newest on true
+where contests.side = 'superiority';
 
-comment on view analytics.challengers is 'Every challenger under test or tested, one row for each champion that it met';
+comment on view analytics.challengers is 'Every recipe under test or tested, one row for each test against the recipe of a champion';
 comment on column analytics.challengers.model is 'The model, as in models/<name>.toml';
-comment on column analytics.challengers.challenger_version is 'Model version under test';
-comment on column analytics.challengers.champion_version is 'Model version that it would replace';
-comment on column analytics.challengers.side is 'superiority (is it better?) or renewal (is the champion''s recipe on newer rows not worse?)';
+comment on column analytics.challengers.challenger_recipe is 'Recipe under test';
+comment on column analytics.challengers.champion_recipe is 'Recipe of the champion that it would replace';
 comment on column analytics.challengers.status is 'open (a shadow), promoted, rejected, exhausted (looked at to the end), displaced (by more promising ones) or ended (the champion changed)';
 comment on column analytics.challengers.opened_for is 'The as_of of the first comparison';
 comment on column analytics.challengers.alpha is 'Probability of a false promotion that this test may spend, over all its looks';

@@ -7,6 +7,7 @@ select
     lead(promotions.effective_at) over (partition by promotions.model order by promotions.promotion_id) as champion_until,
     promotions.version,
     promotions.previous_version,
+    versions.recipe,
     promotions.kind,
     promotions.reason,
     promotions.actor,
@@ -29,7 +30,8 @@ comment on column analytics.model_history.champion_from is 'The clock of the run
 comment on column analytics.model_history.champion_until is 'When the next one took its place; null while it serves';
 comment on column analytics.model_history.version is 'Model version that became champion';
 comment on column analytics.model_history.previous_version is 'The champion before; null for the first';
-comment on column analytics.model_history.kind is 'promote (by a verdict), renewal (its recipe on newer rows was not worse), rollback, manual (the alias was moved by hand) or forced';
+comment on column analytics.model_history.recipe is 'Recipe that the version is a fit of';
+comment on column analytics.model_history.kind is 'promote (by a verdict), refresh (the newest fit of its recipe), rollback, manual (the alias was moved by hand) or forced';
 comment on column analytics.model_history.reason is 'Why, in words';
 comment on column analytics.model_history.actor is 'Who asked';
 comment on column analytics.model_history.purpose is 'live, simulation or backfill';
@@ -38,5 +40,5 @@ comment on column analytics.model_history.compared_on is 'The as_of of the run t
 comment on column analytics.model_history.algorithm is 'xgboost, lightgbm or logistic';
 comment on column analytics.model_history.trained_for is 'The as_of that the training was started for';
 comment on column analytics.model_history.newest_training_as_of is 'Newest day that it was trained on';
-comment on column analytics.model_history.holdout_mean_score is 'Mean score on the days held out';
+comment on column analytics.model_history.holdout_mean_score is 'Mean score of the newest matured days, by fits of its recipe that had not seen them';
 comment on column analytics.model_history.applied_at is 'The wall''s time of the movement';

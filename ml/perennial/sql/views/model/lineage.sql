@@ -39,6 +39,7 @@ select
     publications.published_at,
     publications.rows,
     publications.mean_score,
+    versions.recipe,
     versions.algorithm,
     versions.mlflow_run_id,
     versions.data_hash as training_data_hash,
@@ -72,15 +73,16 @@ comment on column analytics.{model}_lineage.scored_at is 'The clock of the run t
 comment on column analytics.{model}_lineage.published_at is 'The wall''s time of the publication';
 comment on column analytics.{model}_lineage.rows is 'Scored entities';
 comment on column analytics.{model}_lineage.mean_score is 'Mean of their scores';
+comment on column analytics.{model}_lineage.recipe is 'Recipe that the version is a fit of';
 comment on column analytics.{model}_lineage.algorithm is 'xgboost, lightgbm or logistic';
 comment on column analytics.{model}_lineage.mlflow_run_id is 'The training in MLflow';
 comment on column analytics.{model}_lineage.training_data_hash is 'SHA-256 over the checksums of the snapshots and labels it was trained on';
 comment on column analytics.{model}_lineage.training_as_ofs is 'Days it was trained on';
-comment on column analytics.{model}_lineage.holdout_as_ofs is 'Days held out from the training';
+comment on column analytics.{model}_lineage.holdout_as_ofs is 'Newest matured days, scored by fits of its recipe that had not seen them';
 comment on column analytics.{model}_lineage.training_config_hash is 'SHA-256 of the settings when it was trained';
 comment on column analytics.{model}_lineage.training_query_hash is 'SHA-256 of the SQL when it was trained';
 comment on column analytics.{model}_lineage.training_code_version is 'Version of the program that trained it';
 comment on column analytics.{model}_lineage.verdict is 'The newest verdict that let the version become champion; null when only people ever moved the alias to it';
 comment on column analytics.{model}_lineage.evaluation_id is 'The comparison behind that verdict';
-comment on column analytics.{model}_lineage.promoted_by is 'promote, renewal, rollback, manual or forced';
+comment on column analytics.{model}_lineage.promoted_by is 'promote, refresh, rollback, manual or forced';
 comment on column analytics.{model}_lineage.promoted_at is 'The clock of the run that promoted it';

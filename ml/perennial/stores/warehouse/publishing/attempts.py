@@ -93,10 +93,19 @@ def find_snapshot(session: Session, run: Run) -> tuple[int, str]:
     return row.rows, row.checksum
 
 
-def find_former_mean(session: Session, run: Run) -> float | None:
-    """Mean score of the newest live publication of an earlier as_of; the same on a rerun."""
-    found: float | None = session.execute(queries.load("publishing")["former_mean"], _key(run)).scalar_one_or_none()
-    return found
+def find_former_mean(session: Session, run: Run, version: Version) -> float | None:
+    """What the mean score is measured against; the same on a rerun.
+
+    It is that of the newest live publication of an earlier as_of. Where another version published that one, it is what this
+    version gave when it was fitted: how far two versions lie apart was judged before this one took over, and a day is stopped
+    for its own data only.
+    """
+    former = session.execute(queries.load("publishing")["former_mean"], _key(run)).one_or_none()
+    if former is None:
+        return None
+    own = None if former.version == version.version else version.newest_mean_score
+    mean: float = former.mean_score if own is None else own
+    return mean
 
 
 def pass_fence(session: Session, attempt: Attempt, checksum: str) -> None:

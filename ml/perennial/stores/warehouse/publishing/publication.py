@@ -56,7 +56,7 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
             rows, checksum = find_snapshot(reader.session, run)
             pass_fence(session, attempt, checksum)
             scores, doubles = score_streamed(reader, job.predictor)
-            former_mean = find_former_mean(reader.session, run)
+            former_mean = find_former_mean(reader.session, run, job.version)
             tally = count_scores(scores, doubles, expected_rows=rows, former_mean=former_mean)
             _refuse(run, job.rules.check(tally))
             writer = Writer(session, job.declaration.model, run, attempt.publication_id)

@@ -1,0 +1,37 @@
+"""How alike two scorings of the same rows are: for people who act on ranks, and for those who act on probabilities."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+TENTH = 10
+
+
+def rank_correlation(ours: pd.Series, theirs: pd.Series) -> float:
+    """Spearman's, in [-1, 1]; equal scores share the mean of their ranks. 1 where either side says the same of everybody."""
+    left, right = ours.rank().to_numpy(), theirs.reindex(ours.index).rank().to_numpy()
+    if np.ptp(left) == 0 or np.ptp(right) == 0:
+        return 1.0
+    return float(np.corrcoef(left, right)[0, 1])
+
+
+def top_tenth_overlap(ours: pd.Series, theirs: pd.Series) -> float:
+    """Share of their top tenth, rounded up to whole rows, that is ours too, in [0, 1]; of equal scores the first in the index
+    counts as higher.
+    """
+    size = math.ceil(len(theirs) / TENTH)
+    if size == 0:
+        return 1.0
+    tops = [set(scores.sort_index().sort_values(ascending=False, kind="stable").index[:size]) for scores in (ours, theirs)]
+    return len(tops[0] & tops[1]) / size
+
+
+def mean_shift(ours: pd.Series, theirs: pd.Series) -> float:
+    """Relative change of the mean from theirs to ours; infinite where theirs is 0."""
+    before, now = float(theirs.mean()), float(ours.mean())
+    if before == 0:
+        return 0.0 if now == 0 else math.inf
+    return now / before - 1

@@ -1,0 +1,191 @@
+"""A fit becomes a version: files in MLflow, and a row of the ledger that says what it is a fit of and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from perennial.config import Declaration, read_code_version
+from perennial.errors import OneClassLabels
+from perennial.metrics import mean_auc, mean_shift, rank_correlation, top_tenth_overlap
+from perennial.pipeline.champion import load_version
+from perennial.pipeline.opening import Stores
+from perennial.pipeline.walking import Days, Walk
+from perennial.predictor import Predictor, load_predictor
+from perennial.records import FitDistance, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session, take_lock
+from perennial.train import plan_fit, refit
+
+RECENT_DAYS = 14  # an older snapshot says little of what a new fit will score
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What every fit of a day is made of.
+
+    Attributes:
+        plan: the newest as_ofs that may teach, which `training` holds.
+        teaching: all as_ofs that may teach.
+    """
+
+    stores: Stores
+    declaration: Declaration
+    run: Run
+    plan: SplitPlan
+    training: TrainingSet
+    teaching: Days
+
+    @property
+    def walk(self) -> Walk:
+        return Walk(self.stores, self.declaration, self.run, self.teaching)
+
+
+def gather_material(stores: Stores, declaration: Declaration, run: Run, *, teaching: Days, rested: Days) -> Material:
+    """Plan the fit of the day and read its rows.
+
+    Raises:
+        HistoryTooShort: nothing may teach.
+    """
+    plan = name_rested(plan_fit(declaration.model, teaching, run.as_of), rested)
+    with stores.warehouse.transaction() as session:
+        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
+    return Material(stores, declaration, run, plan, training, teaching)
+
+
+def name_rested(plan: SplitPlan, rested: Days) -> SplitPlan:
+    """The plan with the as_ofs among its days that were set aside: the hash of its rows names them."""
+    aside = tuple(day for day in rested if day >= plan.training[0])
+    return SplitPlan(plan.training, plan.holdout, plan.knowledge_lag_days, aside)
+
+
+def make_fit(material: Material, entry: RecipeEntry, *, origin: Origin = "refresh") -> Version:
+    """Fit a recipe on the newest as_ofs that may teach and register it, unless that was done before."""
+    model = material.declaration.model
+
+    def fit(folder: Path) -> Trained:
+        return refit(model, material.training, material.plan, entry.recipe, folder=folder)
+
+    with material.stores.warehouse.transaction() as session:
+        done = _find_done(session, material, entry)
+    return done or register_fit(material, entry, fit, origin=origin)
+
+
+def register_fit(material: Material, entry: RecipeEntry, fit: Callable[[Path], Trained], *, origin: Origin) -> Version:
+    """Fit, measure beside the former fit, log to MLflow, register, and write the ledger's row."""
+    with open_folder(material) as folder:
+        return keep_fit(material, entry, fit(folder), origin=origin)
+
+
+@contextmanager
+def open_folder(material: Material) -> Iterator[Path]:
+    """A folder of this attempt's own: of two side by side, neither writes files that the other is handing over."""
+    parent = material.stores.settings.artifacts / "trainings"
+    parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=parent, prefix=f"{material.run.model}-{material.run.as_of}-") as folder:
+        yield Path(folder)
+
+
+@dataclass(frozen=True)
+class Promised:
+    """How good the recipe's fits were on days that they had not seen; None where no day could be scored."""
+
+    as_ofs: Days
+    mean_score: float | None
+    auc: float | None
+
+
+def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin: Origin) -> Version:
+    """Register what was fitted: one attempt at a time, and each is found again by a rerun."""
+    stores, declaration, run = material.stores, material.declaration, material.run
+    promised = measure_promised(material, entry)
+    newest_mean, distance = _measure_newest(material, entry, load_predictor(trained.folder, trained.manifest))
+    with stores.warehouse.transaction() as session:
+        take_lock(session, "training", run.model, run.as_of)
+        if (done := _find_done(session, material, entry)) is not None:
+            return done
+        mlflow_run_id = stores.registry.log_training(trained, declaration, run)
+        take_lock(session, "training", run.model, run.as_of)  # fails when this process stood still and lost the lock meanwhile
+        version = Version(
+            model=run.model,
+            version=stores.registry.register(run.model, mlflow_run_id),
+            recipe=entry.number,
+            algorithm=trained.algorithm,
+            mlflow_run_id=mlflow_run_id,
+            manifest=trained.manifest,
+            data_hash=material.training.data_hash,
+            training_as_ofs=material.plan.training,
+            holdout_as_ofs=promised.as_ofs,
+            trained_for=run.as_of,
+            effective_at=run.clock,
+            parameters=trained.parameters,
+            holdout_mean_score=promised.mean_score,
+            holdout_auc=promised.auc,
+            newest_mean_score=newest_mean,
+            distance=distance,
+            config_hash=declaration.model.config_hash,
+            query_hash=declaration.query_hash,
+            code_version=read_code_version(),
+            baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
+            origin=origin,
+            tuning=trained.tuning,
+            rested=material.plan.rested,
+        )
+        return ledger.record_version(session, version)
+
+
+def _find_done(session: Session, material: Material, entry: RecipeEntry) -> Version | None:
+    run = material.run
+    return ledger.find_fit(session, run.model, run.as_of, material.training.data_hash, recipe=entry.number)
+
+
+def measure_promised(material: Material, entry: RecipeEntry) -> Promised:
+    """Score the newest as_ofs that may teach by fits of the recipe that had not seen them."""
+    days = material.teaching[-material.declaration.model.training.holdout_as_ofs :]
+    with material.stores.warehouse.transaction() as session:
+        rows = warehouse.read_training_set(session, material.declaration, days)
+    scores = material.walk.score(entry, rows)
+    if scores.empty:
+        return Promised((), None, None)
+    scored: Days = tuple(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
+    return Promised(scored, float(scores.mean()), _measure_auc(scores, rows.labels.loc[scores.index]))
+
+
+def _measure_auc(scores: pd.Series, labels: pd.Series) -> float | None:
+    try:
+        return mean_auc(scores, labels)
+    except OneClassLabels:
+        return None
+
+
+def _measure_newest(material: Material, entry: RecipeEntry, fitted: Predictor) -> tuple[float | None, FitDistance | None]:
+    """Mean score of the newest valid snapshot, and how far its scores lie from those of the recipe's former fit."""
+    run, declaration = material.run, material.declaration
+    with material.stores.warehouse.transaction() as session:
+        valid = ledger.valid_days(session, run.model, first=run.as_of - timedelta(days=RECENT_DAYS), last=run.as_of)
+        if not valid:
+            return None, None
+        day = max(valid)
+        snapshot = warehouse.read_snapshot(session, declaration, day)
+        former = ledger.newest_fit(session, run.model, entry.number, until=run.as_of - timedelta(days=1))
+    ours = pd.Series(fitted.score(snapshot), index=snapshot.index)
+    distance = None if former is None else _measure_distance(material.stores, former, snapshot, ours, day)
+    return float(ours.mean()), distance
+
+
+def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, ours: pd.Series, day: date) -> FitDistance:
+    theirs = pd.Series(load_version(stores, former).score(snapshot), index=snapshot.index)
+    return FitDistance(
+        version=former.version,
+        as_of=day,
+        rows=len(ours),
+        rank_correlation=rank_correlation(ours, theirs),
+        top_decile_overlap=top_tenth_overlap(ours, theirs),
+        mean_shift=mean_shift(ours, theirs),
+    )

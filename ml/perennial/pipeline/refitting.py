@@ -1,0 +1,218 @@
+"""Every week, or when drift asks: the champion's recipe is fitted on the newest as_ofs that may teach, and that fit serves.
+
+No verdict is asked for: what was judged is the recipe, by what its weekly fits serve. A fit is held back only when its scores
+lie further from the serving ones than `publish_max_shift`, and for one week at most, for such a distance only grows. After a
+movement by hand no fit serves until a person says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+
+from perennial import notices
+from perennial import promote as protocol
+from perennial.config import Declaration, Model
+from perennial.errors import HistoryTooShort, NotAsked, NothingToDo, NothingToTrain
+from perennial.pipeline.admitting import admit_matured
+from perennial.pipeline.carding import write_cards
+from perennial.pipeline.champion import open_promotion, settle
+from perennial.pipeline.evidence import find_serving
+from perennial.pipeline.fitting import Material, gather_material, make_fit
+from perennial.pipeline.opening import Stores, recorded
+from perennial.pipeline.walking import INTERVALS
+from perennial.records import Choice, Evaluation, Move, Promotion, Recipe, RecipeEntry, Refreshed, Run, Version
+from perennial.stores import ledger
+from perennial.stores.sessions import Session
+
+log = logging.getLogger(__name__)
+WEEK_DAYS = 7
+KEPT_WARM_DAYS = 28
+"""So long the former champion's recipe is fitted every week as well, so that a way back finds it fresh."""
+
+
+@recorded
+def refit(stores: Stores, run: Run) -> Refreshed:
+    """Fit the champion's recipe on the newest as_ofs that may teach and let it serve.
+
+    Raises:
+        NotAsked: a backfill never trains; nobody serves yet, or no refresh is due, or a movement by hand forbids it.
+        NothingToTrain: nothing has changed since the last fit.
+    """
+    if run.purpose == "backfill":
+        raise NotAsked(f"{run}: a backfill never trains.")
+    declaration = stores.declaration(run.model)
+    settle(stores, run)
+    with stores.warehouse.transaction() as session:
+        champion = find_serving(session, run)
+    if champion is None:
+        raise NotAsked(f"{run}: nobody serves yet: a training makes the first champion.")
+    _check_due(stores, declaration, run, champion)
+    with stores.warehouse.transaction() as session:
+        labelled = admit_matured(stores, session, declaration, run)
+    try:
+        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+    except HistoryTooShort as short:
+        raise NothingToTrain(str(short)) from short
+    return _refresh(material, champion)
+
+
+def _check_due(stores: Stores, declaration: Declaration, run: Run, champion: Version) -> None:
+    """Is a refresh due, and may it serve?"""
+    interval = INTERVALS[declaration.model.training.refresh]
+    if interval is None:
+        raise NotAsked(f'{run}: training.refresh = "never": version {champion.version} serves as it is.')
+    with stores.warehouse.transaction() as session:
+        decision = ledger.find_decision(session, run.model, run.as_of)
+        _check_interval(run, champion, interval, is_asked=decision is not None and decision.choice is Choice.TRAIN)
+        pin = ledger.find_pin(session, run.model)
+        if pin is not None:
+            ledger.put_notice(session, run, notices.write_pin(pin, run.as_of), declaration.model.owner)
+    if pin is not None:
+        raise NotAsked(f"{run}: {notices.say_pin(pin)}")
+
+
+def _check_interval(run: Run, champion: Version, interval: int, *, is_asked: bool) -> None:
+    """A week is the interval of the runs themselves; a longer one counts from the last fit, unless drift asks sooner."""
+    due = champion.trained_for + timedelta(days=interval)
+    if interval > WEEK_DAYS and champion.trained_for < run.as_of < due and not is_asked:
+        raise NotAsked(
+            f"{run}: version {champion.version} was fitted for {champion.trained_for}; the next refresh is due on {due}."
+        )
+
+
+def _refresh(material: Material, champion: Version) -> Refreshed:
+    run, stores = material.run, material.stores
+    with stores.warehouse.transaction() as session:
+        entry = _follow_rulings(session, material, ledger.get_recipe(session, run.model, champion.recipe))
+        warm = _find_warm(session, material, but=(entry.number, champion.recipe))
+    if (champion.recipe, champion.data_hash) == (entry.number, material.training.data_hash):
+        raise NothingToTrain(
+            f"{run}: version {champion.version} has learned from every as_of that may teach, up to {material.plan.training[-1]}."
+        )
+    version = make_fit(material, entry)
+    for other in warm:
+        make_fit(material, other)
+    held = _find_reason_to_hold(material, champion, version)
+    promotion = None if held else _serve(stores, run, champion, version)
+    _tell(material, champion, version, held)
+    write_cards(stores, run, (version.version, champion.version))
+    log.info("refit %s: version %d %s", run, version.version, "is held back" if held else "serves")
+    return Refreshed(version, promotion, held or "")
+
+
+def _follow_rulings(session: Session, material: Material, entry: RecipeEntry) -> RecipeEntry:
+    """What a person has ruled since binds every fit: the recipe goes on under another number, as chosen as it was before."""
+    rules = material.declaration.model.training
+    known = [str(name) for name in material.training.features.columns if name not in rules.exclude]
+    inputs = tuple(name for name in entry.recipe.features if name in known)
+    wanted: Recipe = replace(entry.recipe, features=inputs, rulings=rules.rulings)
+    if wanted.digest == entry.recipe.digest:
+        return entry
+    because = f"Recipe {entry.number} after what a person ruled about its inputs since."
+    return ledger.enter_recipe(session, material.run, wanted, origin="ruling", chosen_on=entry.chosen_on, because=because)
+
+
+def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) -> tuple[RecipeEntry, ...]:
+    """The recipe of the champion before this one, while it may be wanted back."""
+    run = material.run
+    history = ledger.champion_history(session, run.model)
+    since = run.clock - timedelta(days=KEPT_WARM_DAYS)
+    left = [
+        former.recipe
+        for former, following in pairwise(history)
+        if following.effective_at >= since and former.recipe not in (None, following.recipe, *but)
+    ]
+    return (ledger.get_recipe(session, run.model, left[-1]),) if left and left[-1] is not None else ()
+
+
+def _find_reason_to_hold(material: Material, champion: Version, version: Version) -> str | None:
+    """A mean score further from the serving one than the limit, unless the fit before this one was held back already."""
+    limit = material.declaration.model.scoring.publish_max_shift
+    with material.stores.warehouse.transaction() as session:
+        served = {move.version for move in ledger.champion_history(session, material.run.model)}
+    distance = version.distance
+    if distance is None or version.version in served or abs(distance.mean_shift) <= limit:
+        return None
+    if distance.version not in served:
+        return None
+    former = f"version {distance.version}"
+    return (
+        f"Its mean score lies {distance.mean_shift:+.0%} from that of {former}, beyond scoring.publish_max_shift ({limit:.0%}): "
+        f"version {champion.version} serves for one more week, and the next fit serves in any case."
+    )
+
+
+def _serve(stores: Stores, run: Run, champion: Version, version: Version) -> Promotion:
+    reason = f"Fitted on as_ofs up to {max(version.training_as_ofs)}."
+
+    def choose(history: protocol.History) -> Move | None:
+        return protocol.choose_refresh(history, run, version.version, of=champion.recipe, reason=reason)
+
+    return protocol.promote(open_promotion(stores, run), choose)
+
+
+def _tell(material: Material, champion: Version, version: Version, held: str | None) -> None:
+    """A mail only when people should look: the fit is held back, or lies far from the one before."""
+    distance = version.distance
+    far = notices.say_distance(distance) if distance else ()
+    if distance is None or not (held or far):
+        return
+    stores, run, owner = material.stores, material.run, material.declaration.model.owner
+    with stores.warehouse.transaction() as session:
+        notice = notices.write_distance(version, distance, far, held, run.as_of, before=champion)
+        ledger.put_notice(session, run, notice, owner)
+
+
+def promote_newest_fit(
+    stores: Stores, run: Run, evaluation: Evaluation, *, approval: protocol.Approval, is_approved: bool = False, said: str = ""
+) -> Promotion:
+    """Let the recipe that a verdict lets in take over by its newest fit; who may not be promoted is not fitted.
+
+    Args:
+        said: what a person added, kept with the reason.
+
+    Raises:
+        NotPromoted, PromotionRefused: as `perennial.promote.choose_challenger`.
+    """
+    context = open_promotion(stores, run)
+
+    def choose(history: protocol.History, fit: int | None = None) -> Move | None:
+        move = protocol.choose_challenger(history, evaluation, run, approval=approval, is_approved=is_approved, fit=fit)
+        return move and replace(move, reason=f"{move.reason} {said}".rstrip())
+
+    if protocol.rehearse(context, choose) is None:
+        return protocol.promote(context, choose)
+    return protocol.promote(context, partial(choose, fit=_fit_winner(stores, run, evaluation).version))
+
+
+def _fit_winner(stores: Stores, run: Run, evaluation: Evaluation) -> Version:
+    """The newest fit of the recipe that won: made now, unless it was made for this day."""
+    with stores.warehouse.transaction() as session:
+        known = ledger.get_version(session, run.model, evaluation.verdict.challenger_version)
+        if known.trained_for == run.as_of:
+            return known
+        declaration = stores.declaration(run.model)
+        labelled = admit_matured(stores, session, declaration, run)
+        entry = ledger.get_recipe(session, run.model, known.recipe)
+    return make_fit(gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested), entry)
+
+
+@recorded
+def unpin(stores: Stores, run: Run, *, reason: str) -> Promotion:
+    """Let refreshes serve again after a movement by hand.
+
+    Raises:
+        NothingToDo: nothing is pinned.
+    """
+    model: Model = stores.declaration(run.model).model
+    with stores.warehouse.transaction() as session:
+        pin = ledger.find_pin(session, run.model)
+        if pin is None:
+            raise NothingToDo(f"{run}: nothing is pinned: the next refresh serves.")
+        ledger.record_unpin(session, run, pin, reason=reason)
+    log.info("unpin %s: refreshes of %s serve again. %s", run, model.name, reason)
+    return pin

@@ -1,0 +1,146 @@
+"""What the weekly fits of a recipe would have served: scores of matured days by fits that had not seen them.
+
+For a day that was published the published scores count; a day that was stopped is scored by the fit that was stopped; for any
+other the recipe is fitted on what had matured on that day, as the weekly fit would have been. What was fitted so is kept until
+the tests of the recipe have ended, so that a week costs one fit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from perennial.config import Declaration, Model
+from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, VersionMissing
+from perennial.pipeline.champion import load_version, score_set
+from perennial.pipeline.opening import Stores
+from perennial.records import RecipeEntry, Run, SplitPlan, TrainingSet, Version
+from perennial.stores import ledger, warehouse
+from perennial.train import fit_predictor
+
+log = logging.getLogger(__name__)
+Days = tuple[date, ...]
+INTERVALS: Mapping[str, int | None] = {"weekly": 7, "4 weeks": 28, "never": None}
+"""`training.refresh` -> days between two fits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A walk through matured days, oldest first.
+
+    Attributes:
+        teaching: every as_of that may teach on the run's clock.
+        first: the day from which fits are counted where they do not come every week.
+    """
+
+    stores: Stores
+    declaration: Declaration
+    run: Run
+    teaching: Days
+    first: date | None = None
+
+    @property
+    def model(self) -> Model:
+        return self.declaration.model
+
+    def score(self, entry: RecipeEntry, rows: TrainingSet) -> pd.Series:
+        """Scores of these labelled rows by fits of the recipe that had not seen them, with their index.
+
+        Days for which nobody can be fitted, for want of history or of one class, are left out.
+        """
+        found = self._find_published(entry, rows)
+        found |= self._find_kept(entry, _leave(rows, found))
+        found |= self._fit_missing(entry, _leave(rows, found))
+        parts = [found[day] for day in sorted(found)]
+        scores: pd.Series = pd.concat(parts) if parts else pd.Series(dtype=float, index=rows.labels.index[:0])
+        return scores.rename("score")
+
+    def _find_published(self, entry: RecipeEntry, rows: TrainingSet) -> dict[date, pd.Series]:
+        """What was published, or stopped, by fits of the recipe that had not learned from the day."""
+        with self.stores.warehouse.transaction() as session:
+            attempts = ledger.published_by(session, self.model.name, entry.number, rows.as_ofs)
+            numbers = {attempt.version for attempt in attempts.values()}
+            fits = {number: ledger.get_version(session, self.model.name, number) for number in numbers}
+            unseen = {day: each for day, each in attempts.items() if self._is_unseen(fits[each.version], day)}
+            live = [day for day, each in unseen.items() if each.status == "live"]
+            published = warehouse.read_published(session, self.declaration, live)
+        found = {day: scores for day in live if (scores := _pick(published, rows, day)) is not None}
+        for day in sorted(set(unseen) - set(live)):
+            found |= self._score_stopped(fits[unseen[day].version], rows.rows_of((day,)))
+        return found
+
+    def _is_unseen(self, version: Version, day: date) -> bool:
+        return max(version.training_as_ofs) + self.model.embargo <= day
+
+    def _score_stopped(self, version: Version, rows: TrainingSet) -> dict[date, pd.Series]:
+        try:
+            return {rows.as_ofs[0]: score_set(load_version(self.stores, version), rows)}
+        except (VersionMissing, ArtifactCorrupt) as lost:
+            log.warning("%s: version %d cannot score %s any more. %s", self.run, version.version, rows.as_ofs[0], lost)
+            return {}
+
+    def _find_kept(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, pd.Series]:
+        if rows is None:
+            return {}
+        with self.stores.warehouse.transaction() as session:
+            kept = warehouse.read_kept(session, self.declaration, entry.number, rows.as_ofs)
+        return {day: scores for day in rows.as_ofs if (scores := _pick(kept, rows, day)) is not None}
+
+    def _fit_missing(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, pd.Series]:
+        if rows is None:
+            return {}
+        plans = {day: plan for day in rows.as_ofs if (plan := self.plan(day)) is not None}
+        if not plans:
+            return {}
+        learned = sorted({day for plan in plans.values() for day in plan.training})
+        with self.stores.warehouse.transaction() as session:
+            training = warehouse.read_training_set(session, self.declaration, learned)
+        return {
+            day: scores
+            for day, plan in plans.items()
+            if (scores := self._fit(entry, training, plan, rows.rows_of((day,)))) is not None
+        }
+
+    def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> pd.Series | None:
+        try:
+            predictor = fit_predictor(self.model, training.rows_of(plan.training), plan, entry.recipe)
+        except (HistoryTooShort, OneClassLabels) as short:
+            log.info("%s: recipe %d cannot be fitted for %s. %s", self.run, entry.number, rows.as_ofs[0], short)
+            return None
+        scores = score_set(predictor, rows)
+        with self.stores.warehouse.transaction() as session:
+            warehouse.keep_scores(session, self.declaration, entry.number, scores)
+        log.info("%s: recipe %d, fitted on %d as_ofs, scored %s", self.run, entry.number, len(plan.training), rows.as_ofs[0])
+        return scores
+
+    def plan(self, day: date) -> SplitPlan | None:
+        """What the fit that would have served on a day had to learn from; None when nothing had matured."""
+        fitted_on = find_fit_day(self.model, day, self.first or day)
+        known = self.model.start(fitted_on)
+        matured = tuple(each for each in self.teaching if self.model.matured_at(each) <= known)[-self.model.training.as_ofs :]
+        return SplitPlan(matured, (), (fitted_on - matured[-1]).days) if matured else None
+
+
+def find_fit_day(model: Model, day: date, first: date) -> date:
+    """The day of the fit that serves on a day, where fits are counted from `first` at the model's interval."""
+    interval = INTERVALS[model.training.refresh]
+    if interval is None:
+        return min(day, first)
+    return day - timedelta(days=(day - first).days % interval)
+
+
+def _leave(rows: TrainingSet, found: Mapping[date, pd.Series]) -> TrainingSet | None:
+    """The rows of the days that were not found; None when there are none."""
+    left = tuple(day for day in rows.as_ofs if day not in found)
+    return rows.rows_of(left) if left else None
+
+
+def _pick(scores: pd.Series, rows: TrainingSet, day: date) -> pd.Series | None:
+    """The scores of one day in the order of its rows; None when they are not there for each of them."""
+    index = rows.rows_of((day,)).labels.index
+    picked = scores.reindex(index)
+    return None if picked.isna().any() else picked
