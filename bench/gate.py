@@ -21,13 +21,12 @@ from years.decisions import DRAWS_A_YEAR, Lived, Stream, Years
 from years.households import count_crossings
 from years.picture import draw_gate
 from years.policies import rate_policies
-from years.renewals import TRIES, count_renewals
 from years.rivals import RULES, rate_rivals, rate_weeks
 from years.worlds import ALPHA, BUDGET, FINAL, FIRST, WORLDS, Test, World, plan_test
 
 MARGIN = 0.015  # beyond the budget, for what 2,000 years leave open
 RUN_IN = FINAL - FIRST + 1  # weeks until the shadows of a year are those of any year
-RENEWAL_YEARS, SOON_YEARS = 10, 5  # times as many: half a per cent is little, and eight weeks are soon simulated
+SOON_YEARS = 5  # times as many: eight weeks are soon simulated
 SOON = 8
 PICTURED = WORLDS[-2]
 
@@ -57,7 +56,6 @@ class Figures:
     worse: Share
     soon: Share
     within_a_year: Share
-    renewed: Share
 
     def find_failures(self) -> Iterator[str]:
         if self.equal.limits[1] > BUDGET + MARGIN:
@@ -68,8 +66,6 @@ class Figures:
             yield f"a gain of .02 is found within {SOON} weeks in only {self.soon.limits[0]:.4f} of years at least, not over .9"
         if self.within_a_year.limits[0] <= 0.8:
             yield f"a gain of .01 is found in only {self.within_a_year.limits[0]:.4f} of years at least, not over .8"
-        if self.renewed.limits[1] >= 0.005:
-            yield f"refits .01 worse enter in up to {self.renewed.limits[1]:.4f} of years, not under .005"
 
 
 def measure_world(world: World, test: Test, *, years: int, seed: int) -> Figures:
@@ -80,14 +76,12 @@ def measure_world(world: World, test: Test, *, years: int, seed: int) -> Figures
     worse = live(Stream(-0.01, with_drift=True, run_in=RUN_IN))
     soon = live(Stream(0.02, weeks=SOON), SOON_YEARS)
     slow = live(Stream(0.01))
-    renewed = count_renewals(world, -0.01, years=RENEWAL_YEARS * years, seed=seed)
     return Figures(
         equal=Share(int((equal.false > 0).sum()), years),
         false_mean=float(equal.false.mean()),
         worse=Share(int((worse.false > 0).sum()), years),
         soon=Share(int((soon.promotions > 0).sum()), SOON_YEARS * years),
         within_a_year=Share(int((slow.promotions > 0).sum()), years),
-        renewed=Share(int((renewed > 0).sum()), RENEWAL_YEARS * years),
     )
 
 
@@ -98,11 +92,11 @@ def report_ours(test: Test, years: int, seed: int) -> list[str]:
         f"\nThe gate, {years} years a cell, alpha {ALPHA:.6f} for each of at most {DRAWS_A_YEAR} contests a year; share of years"
     )
     print(f"{'SE':>6} {'corr':>4}  {'equal: a false promotion':24} {'mean':>6}  {'.01 worse: a promotion':24}", end="  ")
-    print(f"{f'+.02 within {SOON} weeks':24}  {'+.01 within a year':24}  {f'renewed, {TRIES} refits .01 worse':24}")
+    print(f"{f'+.02 within {SOON} weeks':24}  {'+.01 within a year':24}")
     for world in WORLDS:
         found = measure_world(world, test, years=years, seed=seed)
         print(f"{world.error:6.4f} {world.likeness:4.1f}  {found.equal} {found.false_mean:6.4f}  {found.worse}", end="  ")
-        print(f"{found.soon}  {found.within_a_year}  {found.renewed}", flush=True)
+        print(f"{found.soon}  {found.within_a_year}", flush=True)
         failures += [f"SE {world.error}, correlation {world.likeness}: {failure}" for failure in found.find_failures()]
     return failures
 

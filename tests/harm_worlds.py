@@ -1,5 +1,6 @@
 """Worlds in which a challenger may do harm: the same entities on weekly as_ofs, whose risk persists."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -49,15 +50,19 @@ def cut_segments(index, rng):
     return pd.DataFrame({"income": np.tile(income, days), "region": np.tile(region, days)}, index=index, dtype="object")
 
 
+def contend(version, scores, **changes):
+    """A recipe chosen on these weeks whose newest fit learned from them."""
+    entered = Contestant(version, version, "xgboost", WEEKS[-1], len(WEEKS), WEEKS[-1], scores)
+    return replace(entered, **changes)
+
+
 def enter(model, labels, ours, theirs, segments):
     """A contest of these scores."""
     return ComparisonInput(
         model=model,
         as_of=date(2017, 11, 6),
-        challenger=Contestant(2, "xgboost", WEEKS, ours),
-        champion=Contestant(1, "xgboost", WEEKS, theirs),
-        logistic=theirs,
-        recency=theirs,
+        challenger=contend(2, ours),
+        champion=contend(1, theirs),
         labels=labels,
         segments=segments,
     )

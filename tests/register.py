@@ -25,7 +25,7 @@ class Register:
         corrupt: versions whose files do not load.
         deleted: versions that the registry does not know any more.
         good_locks: after so many checks of the lock it is lost.
-        twins: versions of the same rows and recipe.
+        fits: versions of the same recipe.
     """
 
     moves: list[Promotion] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Register:
     corrupt: tuple[int, ...] = ()
     deleted: tuple[int, ...] = ()
     good_locks: int = 99
-    twins: tuple[int, ...] = ()
+    fits: tuple[int, ...] = ()
     steps: list[str] = field(default_factory=list)
 
     # The ledger
@@ -55,8 +55,8 @@ class Register:
     def find_open(self) -> Promotion | None:
         return next((move for move in self.moves if move.status == "intended"), None)
 
-    def find_twins(self, version: int) -> frozenset[int]:
-        return frozenset((version, *self.twins))
+    def find_fits(self, version: int) -> frozenset[int]:
+        return frozenset((version, *self.fits))
 
     def intend(self, move: Move, previous: int | None) -> Promotion:
         self.steps.append(f"intend {move.version}")

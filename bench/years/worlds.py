@@ -29,8 +29,7 @@ FIRST = MODEL.training.holdout_as_ofs
 FINAL = FIRST + MODEL.promotion.shadow_looks - 1
 WEEKS = 52
 DRIFT_RETRAININGS = count_drift_retrainings(MODEL)
-ALPHA, BUDGET = size_draw(MODEL, "superiority")
-RENEWAL_ALPHA, RENEWAL_BUDGET = size_draw(MODEL, "renewal")
+ALPHA, BUDGET = size_draw(MODEL)
 ENTITIES, POSITIVES = 2_000, 160
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from perennial.compare.account import count_drift_retrainings, find_balance, find_refill, is_covered, size_draw
-from tests.harm_worlds import MODEL, declare
+from tests.harm_worlds import MODEL
 
 NOW = datetime(2018, 1, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -36,14 +36,9 @@ def test_drift_asks_at_most_as_often_as_budget_and_cooldown_allow(budget, cooldo
 
 
 def test_a_years_weekly_and_drift_challengers_fit_into_the_budget():
-    alpha, budget = size_draw(MODEL, "superiority")
+    alpha, budget = size_draw(MODEL)
     assert budget == 0.05
     assert alpha == pytest.approx(0.05 / (52 + 37))
-
-
-def test_renewals_have_a_budget_of_their_own():
-    alpha, budget = size_draw(declare(false_renewals_per_year=0.03, renewals_per_year=6), "renewal")
-    assert (alpha, budget) == (pytest.approx(0.005), 0.03)
 
 
 def test_a_draw_weighs_for_a_year_and_not_a_moment_longer():

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perennial.compare import ComparisonInput, Contestant, TestPlan
+from perennial.compare import ComparisonInput, TestPlan
 from perennial.compare.assessment import next_look_on, say_gain
 from perennial.compare.superiority import assess_superiority, is_last, look_again
 from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain
 from perennial.records import Interval, Look, Outcome
-from tests.harm_worlds import DAYS, MODEL, WEEKS
+from tests.harm_worlds import DAYS, MODEL, contend
 
 AS_OFS = tuple(day.date() for day in DAYS)
 PLAN = TestPlan(alpha=0.01, final=8, overlap=4, seed=7)
@@ -34,10 +34,8 @@ def make_contest(positives=60, positive_score=0.5, *, negatives=200, **changes):
     contest = ComparisonInput(
         model=MODEL,
         as_of=date(2017, 11, 6),
-        challenger=Contestant(2, "xgboost", WEEKS, ours),
-        champion=Contestant(1, "xgboost", WEEKS, theirs),
-        logistic=theirs,
-        recency=theirs,
+        challenger=contend(2, ours),
+        champion=contend(1, theirs),
         labels=labels,
         segments=pd.DataFrame(index=labels.index),
         test=PLAN,
@@ -57,6 +55,8 @@ def assess(estimate, *, high=None, lower=0.0, **changes):
     return assess_superiority(make_contest(former=(look,), **changes), gain, FLOOR)
 
 
+BETTER = "Recipe 2, refitted every week, ranked better"
+OVER = "than recipe 1, refitted every week, over 4 as_ofs."
 BOUND = "standard errors below, after 4 of at most 8 as_ofs."
 
 
@@ -69,7 +69,7 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             0.002,
             Outcome.PROMOTE,
             (
-                "The gain of +0.0200 AUC [+0.0100, +0.0300] reaches the floor of +0.0080. "
+                f"{BETTER} by +0.0200 AUC [+0.0100, +0.0300] {OVER} That reaches the floor of +0.0080. "
                 f"Over all looks together its lower bound is +0.0020, 3.00 {BOUND}"
             ),
         ),
@@ -78,7 +78,7 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             0.0079,
             -0.01,
             Outcome.REJECT,
-            "The gain of +0.0010 AUC [-0.0090, +0.0079] does not reach the floor of +0.0080.",
+            f"{BETTER} by +0.0010 AUC [-0.0090, +0.0079] {OVER} That does not reach the floor of +0.0080.",
         ),
         (
             0.020,
@@ -86,7 +86,7 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             -0.001,
             Outcome.INCONCLUSIVE,
             (
-                "The gain of +0.0200 AUC [+0.0100, +0.0300] reaches the floor of +0.0080, but it may still be chance. "
+                f"{BETTER} by +0.0200 AUC [+0.0100, +0.0300] {OVER} That reaches the floor of +0.0080, but it may still be chance. "
                 f"Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
             ),
         ),
@@ -96,7 +96,7 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             0.001,
             Outcome.INCONCLUSIVE,
             (
-                "The gain of +0.0060 AUC [-0.0040, +0.0160] is above 0, but below the floor of +0.0080. "
+                f"{BETTER} by +0.0060 AUC [-0.0040, +0.0160] {OVER} That is above 0, but below the floor of +0.0080. "
                 f"Over all looks together its lower bound is +0.0010, 3.00 {BOUND}"
             ),
         ),
@@ -106,7 +106,7 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             -0.001,
             Outcome.INCONCLUSIVE,
             (
-                "The gain of +0.0060 AUC [-0.0040, +0.0160] settles nothing: it may still reach the floor of +0.0080, and "
+                f"{BETTER} by +0.0060 AUC [-0.0040, +0.0160] {OVER} That settles nothing: it may still reach the floor of +0.0080, and "
                 f"it may be chance. Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
             ),
         ),
@@ -116,6 +116,19 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
 def test_a_look_decides_and_says_why(estimate, high, lower, outcome, sentence):
     found = assess(estimate, high=high, lower=lower)
     assert (found.outcome, found.reasons, len(found.looks)) == (outcome, (sentence,), 1)
+
+
+def test_a_recipe_that_ranked_worse_is_said_to_have():
+    found = assess(-0.001, high=0.004)
+    assert found.reasons[0].startswith("Recipe 2, refitted every week, ranked worse by -0.0010 AUC [-0.0110, +0.0040] than recipe 1,")
+
+
+@pytest.mark.parametrize(("refresh", "how"), [("4 weeks", "refitted every 4 weeks"), ("never", "not refitted")])
+def test_the_sentence_says_how_often_both_recipes_are_refitted(refresh, how):
+    model = MODEL.model_copy(update={"training": MODEL.training.model_copy(update={"refresh": refresh})})
+    found = assess(0.02, model=model).reasons[0]
+    assert found.startswith(f"Recipe 2, {how}, ranked better by +0.0200 AUC")
+    assert f"than recipe 1, {how}, over 4 as_ofs." in found
 
 
 def test_a_gain_at_the_floor_reaches_it():

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perennial.compare import ComparisonInput, Contestant, TestPlan, compare, unseen_as_ofs
+from perennial.compare import ComparisonInput, TestPlan, compare, unseen_as_ofs
 from perennial.compare.superiority import find_floor
 from perennial.config import load_model
 from perennial.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
 from perennial.records import Outcome, dump_json
+from tests.harm_worlds import WEEKS, contend
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 HOLDOUT = pd.to_datetime(["2017-09-11", "2017-09-18", "2017-09-25", "2017-10-02"])
-WEEKS = MODEL.training_as_ofs(date(2017, 3, 27), date(2017, 8, 14))
 ENTITIES = 800
 
 
@@ -27,7 +27,7 @@ def draw_scores(risk, *, noise, seed):
     return np.tile(1 / (1 + np.exp(1.5 - 1.5 * seen)), len(HOLDOUT))
 
 
-def make_contest(*, challenger=0.0, champion=1.0, logistic=0.6, recency=2.0, seed=1):
+def make_contest(*, challenger=0.0, champion=1.0, seed=1):
     """Smaller noise is a better model; `champion=None` means that there is none yet."""
     rng = np.random.default_rng(seed)
     index = pd.MultiIndex.from_product([HOLDOUT, range(ENTITIES)], names=["as_of", "entity_id"])
@@ -41,10 +41,8 @@ def make_contest(*, challenger=0.0, champion=1.0, logistic=0.6, recency=2.0, see
     return ComparisonInput(
         model=MODEL,
         as_of=date(2017, 11, 6),
-        challenger=Contestant(2, "xgboost", WEEKS, see(challenger, 1)),
-        champion=None if champion is None else Contestant(1, "xgboost", WEEKS[:-1], see(champion, 2)),
-        logistic=see(logistic, 3),
-        recency=see(recency, 4),
+        challenger=contend(2, see(challenger, 1)),
+        champion=None if champion is None else contend(1, see(champion, 2), chosen_on=WEEKS[-2]),
         labels=labels,
         segments=segments,
         test=None if champion is None else TestPlan(alpha=0.0005, final=16, overlap=4, seed=7),
@@ -117,43 +115,16 @@ def test_every_metric_is_compared():
     ]
 
 
-def test_the_first_challenger_is_promoted_when_it_beats_the_baselines():
-    verdict = compare(make_contest(champion=None))
+def test_the_first_champion_has_nobody_to_beat():
+    verdict = compare(make_contest(champion=None, challenger=2.0))
     assert (verdict.outcome, verdict.opponent, verdict.champion_version) == (Outcome.PROMOTE, "baselines", None)
+    assert (verdict.challenger_recipe, verdict.champion_recipe) == (2, None)
     assert verdict.reasons[0] == "Version 2 is fit to be the first champion."
-    assert "over the recency rule, and over logistic regression" in verdict.reasons[1]
     assert verdict.metric("auc").gain is None
 
 
-def test_the_first_challenger_is_rejected_when_recency_is_as_good():
-    verdict = compare(make_contest(champion=None, challenger=2.0))
-    assert verdict.outcome is Outcome.REJECT
-    assert "not clearly better than the recency rule" in verdict.reasons[0]
-
-
-def test_the_first_challenger_is_rejected_when_logistic_regression_is_better():
-    verdict = compare(make_contest(champion=None, challenger=0.6, logistic=0.0))
-    assert verdict.outcome is Outcome.REJECT
-    assert any("log-loss is not clearly better than logistic" in reason for reason in verdict.reasons)
-
-
-def test_a_logistic_regression_need_not_beat_itself():
-    contest = make_contest(champion=None, challenger=0.0)
-    challenger = replace(contest.challenger, algorithm="logistic")
-    verdict = compare(replace(contest, challenger=challenger, logistic=challenger.scores))
-    assert verdict.outcome is Outcome.PROMOTE
-    assert "is itself the logistic regression" in verdict.reasons[1]
-
-
-def test_a_gain_over_the_champion_does_not_excuse_losing_against_logistic_regression():
-    verdict = compare(make_contest(challenger=0.6, champion=2.0, logistic=0.0))
-    assert verdict.metric("auc").gain.low > 0
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "logistic regression" in verdict.reasons[0]
-
-
 def test_harm_to_one_segment_is_a_veto_whatever_the_gain_for_all():
-    contest = make_contest(champion=1.0, logistic=2.0)
+    contest = make_contest(champion=1.0)
     is_harmed = contest.labels.index.get_level_values("entity_id") >= 730
     challenger = replace(
         contest.challenger, scores=contest.challenger.scores.where(~is_harmed, 0.4 - 0.4 * contest.challenger.scores)
@@ -232,41 +203,6 @@ def test_an_as_of_that_was_looked_at_and_is_gone_is_an_error():
         compare(replace(contest, former=(former,)))
 
 
-def test_new_recipe_and_new_data_are_told_apart():
-    contest = make_contest()
-    found = compare(replace(contest, refit=contest.champion.scores)).attribution
-    assert (found.new_data.estimate, found.new_data.standard_error) == (0.0, 0.0)
-    assert found.new_recipe.estimate > 0
-
-
-def make_renewal(**noises):
-    contest = make_contest(**noises)
-    return replace(contest, side="renewal", test=TestPlan(alpha=0.05 / 12, final=4, overlap=4, seed=7))
-
-
-def test_a_refit_that_is_as_good_renews_the_champion():
-    contest = make_renewal(challenger=0.3, champion=0.3)
-    nudged = contest.challenger.scores * (1 + 0.01 * np.random.default_rng(5).normal(size=len(contest.labels)))
-    verdict = compare(replace(contest, champion=replace(contest.champion, scores=nudged)))
-    assert (verdict.outcome, verdict.side) == (Outcome.PROMOTE, "renewal")
-    assert "may renew the champion" in verdict.reasons[0]
-
-
-def test_a_refit_that_is_worse_does_not():
-    verdict = compare(make_renewal(challenger=1.0, champion=0.0))
-    assert verdict.outcome is Outcome.REJECT
-
-
-def test_renewals_do_not_add_up_to_a_loss():
-    contest = make_renewal(challenger=1.0, champion=1.0, logistic=2.0)
-    nudged = contest.challenger.scores * (1 + 0.01 * np.random.default_rng(5).normal(size=len(contest.labels)))
-    better = make_contest(challenger=0.0).challenger
-    anchored = replace(contest, champion=replace(contest.champion, scores=nudged), anchor=replace(better, version=7))
-    verdict = compare(anchored)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reasons[0].startswith("Against version 7, the last to enter by being better")
-
-
 def test_every_verdict_names_its_knowledge_lag():
     verdict = compare(make_contest())
     assert verdict.knowledge_lag_days == 84
@@ -280,29 +216,29 @@ def test_a_verdict_after_drift_says_when_the_shifted_rows_can_be_assessed():
 
 def test_a_short_history_promotes_nothing_and_says_when_it_is_long_enough():
     contest = make_contest()
-    verdict = compare(replace(contest, challenger=replace(contest.challenger, training_as_ofs=WEEKS[-5:])))
+    verdict = compare(replace(contest, challenger=replace(contest.challenger, learned_as_ofs=5)))
     assert (verdict.outcome, verdict.compared_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 27))
     assert verdict.reasons[0].startswith("It was trained on 5 as_ofs, and 8 are the fewest")
 
 
-def test_rows_within_the_embargo_of_the_challengers_training_are_an_error():
+def test_rows_within_the_embargo_of_the_challengers_choice_are_an_error():
     contest = make_contest()
-    late = replace(contest.challenger, training_as_ofs=(*WEEKS, date(2017, 8, 21)))
-    with pytest.raises(RowsSeenInTraining, match="version 2 was trained to 2017-08-21, so rows before 2017-09-18"):
+    late = replace(contest.challenger, chosen_on=date(2017, 8, 21))
+    with pytest.raises(RowsSeenInTraining, match="recipe 2 was chosen on as_ofs up to 2017-08-21, so rows before 2017-09-18"):
         compare(replace(contest, challenger=late))
 
 
 def test_rows_that_the_champion_has_seen_are_an_error_while_others_could_be_chosen():
     contest = make_contest()
-    newer = replace(contest.champion, training_as_ofs=(*WEEKS, date(2017, 8, 21)))
-    with pytest.raises(RowsSeenInTraining, match="version 1"):
+    newer = replace(contest.champion, chosen_on=date(2017, 8, 21))
+    with pytest.raises(RowsSeenInTraining, match="recipe 1"):
         compare(replace(contest, champion=newer))
 
 
 def test_a_champion_that_has_seen_almost_all_rows_is_assessed_again_when_four_as_ofs_have_matured():
-    """Trained to 09-04: 10-02 to 10-23 are unseen, and the labels of 10-23 mature on 10-23 + 28 + 2 days."""
+    """Chosen on 09-04: 10-02 to 10-23 are unseen, and the labels of 10-23 mature on 10-23 + 28 + 2 days."""
     contest = make_contest()
-    newer = replace(contest.champion, training_as_ofs=(*WEEKS, date(2017, 9, 4)))
+    newer = replace(contest.champion, chosen_on=date(2017, 9, 4))
     verdict = compare(replace(contest, champion=newer))
     assert (verdict.outcome, verdict.compared_again_on) == (Outcome.INCONCLUSIVE, date(2017, 11, 22))
     assert (verdict.holdout_as_ofs, verdict.rows, verdict.metrics) == ((date(2017, 10, 2),), ENTITIES, ())
@@ -314,24 +250,21 @@ def test_no_rows_at_all_are_inconclusive_too():
     nothing = replace(
         contest,
         challenger=replace(contest.challenger, scores=contest.challenger.scores.iloc[:0]),
-        logistic=contest.logistic.iloc[:0],
-        recency=contest.recency.iloc[:0],
         labels=contest.labels.iloc[:0],
         segments=contest.segments.iloc[:0],
     )
     assert (compare(nothing).outcome, compare(nothing).rows) == (Outcome.INCONCLUSIVE, 0)
 
 
-def test_unseen_as_ofs_begin_the_embargo_after_the_last_training():
+def test_unseen_as_ofs_begin_the_embargo_after_the_last_choice():
     found = unseen_as_ofs((date(2017, 9, 4), date(2017, 9, 11)), (date(2017, 8, 7), date(2017, 8, 14)), embargo=MODEL.embargo)
     assert found == (date(2017, 9, 11),)
 
 
-@pytest.mark.parametrize("missing", ["logistic", "recency", "segments"])
-def test_whoever_lacks_a_row_is_misaligned(missing):
+def test_segments_that_lack_a_row_are_misaligned():
     contest = make_contest()
     with pytest.raises(MisalignedScores, match="3199 rows stand against 3200"):
-        compare(replace(contest, **{missing: getattr(contest, missing).iloc[1:]}))
+        compare(replace(contest, segments=contest.segments.iloc[1:]))
 
 
 def test_a_champion_on_other_rows_is_misaligned():
@@ -365,7 +298,7 @@ def test_the_order_of_rows_changes_no_outcome_and_no_sentence():
         contest,
         challenger=replace(contest.challenger, scores=shuffle(contest.challenger.scores)),
         champion=replace(contest.champion, scores=shuffle(contest.champion.scores)),
-        **{name: shuffle(getattr(contest, name)) for name in ("logistic", "recency", "labels", "segments")},
+        **{name: shuffle(getattr(contest, name)) for name in ("labels", "segments")},
     )
     straight, turned = compare(contest), compare(shuffled)
     assert (straight.outcome, straight.reasons) == (turned.outcome, turned.reasons)

@@ -54,7 +54,7 @@ def history(*moves: tuple[str, int]) -> tuple[Promotion, ...]:
             None,
             kind,
             "applied",
-            version if kind in ("promote", "renewal") else None,
+            version if kind == "promote" else None,
             "",
             "",
             CLOCK - timedelta(days=len(moves) - number),
@@ -224,26 +224,30 @@ TAKEN_BACK = history(("promote", 1), ("promote", 2), ("rollback", 1))
 """Version 2 was taken back at CLOCK."""
 
 
-def check(version: int, *, days_later: float, kind: str = "promote", twins: tuple[int, ...] = ()) -> None:
+def check(version: int, *, days_later: float, kind: str = "promote", fits: tuple[int, ...] = ()) -> None:
     later = replace(RUN, clock=CLOCK + timedelta(days=days_later))
-    check_cooldown(TAKEN_BACK, Move(version, kind, ""), later, twins=frozenset((version, *twins)), days=28)
+    check_cooldown(TAKEN_BACK, Move(version, kind, ""), later, fits=frozenset((version, *fits)), days=28)
 
 
-@pytest.mark.parametrize("kind", ["promote", "renewal"])
-def test_a_version_that_was_taken_back_rests_until_a_day_that_is_named(kind):
+def test_a_version_that_was_taken_back_rests_until_a_day_that_is_named():
     with pytest.raises(PromotionRefused, match=r"version 2 was taken back on 2017-11-06.*before 2017-12-04 11:00 UTC"):
-        check(2, days_later=27.99, kind=kind)
+        check(2, days_later=27.99)
 
 
-def test_its_twin_rests_as_long():
-    with pytest.raises(PromotionRefused, match=r"version 2, the twin of version 9 \(same rows, same recipe\), was taken back"):
-        check(9, days_later=1, twins=(2,))
+def test_every_other_fit_of_its_recipe_rests_as_long():
+    with pytest.raises(PromotionRefused, match=r"version 2, a fit of the same recipe as version 9, was taken back"):
+        check(9, days_later=27.99, fits=(2,))
+    check(9, days_later=28, fits=(2,))
 
 
 def test_other_versions_and_people_do_not_wait():
     check(9, days_later=0)
     check(2, days_later=0, kind="forced")
     check(2, days_later=0, kind="rollback")
+
+
+def test_a_refresh_does_not_wait():
+    check(2, days_later=0, kind="refresh")
 
 
 def test_after_the_cooldown_a_verdict_may_promote_it_again():

@@ -14,39 +14,29 @@ from tests.unit.test_promote import assess, history
 PROMOTE, REJECT, INCONCLUSIVE = Outcome.PROMOTE, Outcome.REJECT, Outcome.INCONCLUSIVE
 
 
-def draw(version, outcome, gain=None, side="superiority") -> Evaluation:
+def draw(version, outcome, gain=None) -> Evaluation:
     """A verdict with a gain in AUC; a larger loss in log-loss stands beside it and counts for nothing."""
     interval = None if gain is None else Interval(gain, gain - 0.01, gain + 0.01, 0.005)
     metrics = tuple(MetricComparison(name, None, 0.8, found) for name, found in (("log_loss", None), ("auc", interval)))
     evaluation = assess(version, 1, outcome)
-    return replace(evaluation, verdict=replace(evaluation.verdict, side=side, metrics=metrics))
+    return replace(evaluation, verdict=replace(evaluation.verdict, metrics=metrics))
 
 
 @pytest.mark.parametrize(
     ("drawn", "chosen"),
     [
         ([draw(2, PROMOTE, 0.010), draw(3, PROMOTE, 0.020), draw(4, PROMOTE, 0.015)], 3),
-        ([draw(2, PROMOTE, 0.010), draw(3, PROMOTE, 0.030, "renewal")], 2),
-        ([draw(3, PROMOTE, 0.030, "renewal"), draw(2, PROMOTE, 0.010)], 2),
-        ([draw(2, REJECT, 0.010), draw(3, PROMOTE, -0.001, "renewal")], 3),
         ([draw(2, PROMOTE, -0.001), draw(3, INCONCLUSIVE, 0.020)], 2),
         ([draw(2, PROMOTE), draw(3, PROMOTE, 0.001)], 3),
         ([draw(2, PROMOTE), draw(3, PROMOTE, -0.001)], 2),
         ([draw(2, INCONCLUSIVE, 0.02), draw(4, REJECT, 0.01), draw(3, INCONCLUSIVE, 0.03)], 4),
-        ([draw(2, INCONCLUSIVE, 0.02), draw(4, INCONCLUSIVE, 0.01, "renewal")], 2),
-        ([draw(3, REJECT, 0.02, "renewal"), draw(4, INCONCLUSIVE, 0.01, "renewal"), draw(2, REJECT, 0.0, "renewal")], 4),
     ],
     ids=[
         "the largest gain",
-        "a challenger that is better before a renewal",
-        "whatever their order",
-        "a renewal where nothing is better",
         "what is promoted before what is not",
         "without a figure a gain is none",
         "and no loss",
         "none is promoted: the newest",
-        "none is promoted: the newest challenger before a renewal",
-        "renewals alone: the newest",
     ],
 )
 def test_of_several_verdicts_one_is_acted_on(drawn, chosen):
@@ -74,12 +64,6 @@ def test_a_person_is_asked_only_about_what_would_be_promoted(evaluation, approva
     assert must_ask(evaluation, approval) is is_asked
 
 
-def test_a_renewal_by_verdict_is_recorded_as_one():
-    evaluation = assess(2, 1)
-    renewal = replace(evaluation, verdict=replace(evaluation.verdict, side="renewal"))
-    assert choose_challenger(history(("promote", 1)), renewal, RUN, approval="auto").kind == "renewal"
-
-
 def test_all_that_speaks_for_asking_stands_in_the_refusal():
     evaluation = doubtful()
     with pytest.raises(PromotionRefused, match=r'a person decides: promotion\.approval = "manual"\. Log-loss may be worse\.$'):
@@ -96,7 +80,7 @@ def test_a_later_move_does_not_prolong_the_rest_of_what_was_taken_back():
     assert find_taken_back(moves) == {2: CLOCK - timedelta(days=2), 5: CLOCK}
 
 
-def test_a_resting_version_does_not_say_that_it_is_its_own_twin():
+def test_a_resting_version_does_not_say_that_it_is_another_fit_of_itself():
     taken_back = history(("promote", 1), ("promote", 2), ("rollback", 1))
     with pytest.raises(PromotionRefused, match=r"version 2 was taken back.*and version 1 still serves.*rollback lapse --to 2"):
-        check_cooldown(taken_back, Move(2, "promote", ""), RUN, twins=frozenset({2}), days=28)
+        check_cooldown(taken_back, Move(2, "promote", ""), RUN, fits=frozenset({2}), days=28)

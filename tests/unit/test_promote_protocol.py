@@ -130,10 +130,10 @@ def taken_back():
     return register
 
 
-@pytest.mark.parametrize("twins", [(2,), (2, 8)], ids=str)
-def test_the_twin_of_what_was_taken_back_rests_too(twins):
-    register = replace(taken_back(), twins=twins)
-    with pytest.raises(PromotionRefused, match="the twin of version 9"):
+@pytest.mark.parametrize("fits", [(2,), (2, 8)], ids=str)
+def test_other_fits_of_what_was_taken_back_rest_too(fits):
+    register = replace(taken_back(), fits=fits)
+    with pytest.raises(PromotionRefused, match="a fit of the same recipe as version 9"):
         promote(register.context(), choose(Move(9, "promote", "")))
     assert register.serving == (1, 1)
 
@@ -156,6 +156,18 @@ def test_a_rollback_goes_to_the_champion_before_and_checks_its_files():
 def test_a_rollback_may_name_its_target():
     register = Register().champions(1, 2, 3)
     assert roll_back(register.context(), "lapse", to=1).version == 1
+
+
+def test_a_rollback_may_go_to_what_somebody_chooses_of_the_history():
+    register, seen = Register().champions(1, 2, 3), []
+
+    def choose_first(history):
+        seen.append(history)
+        return Move(1, "rollback", "To the first.")
+
+    moved = roll_back(register.context(), "lapse", choose=choose_first)
+    assert (moved.version, moved.reason, register.serving) == (1, "To the first.", (1, 1))
+    assert [move.version for move in seen[0]] == [1, 2, 3]
 
 
 def test_a_rollback_of_an_unknown_champion_names_the_model():
