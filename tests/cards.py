@@ -13,7 +13,6 @@ from perennial.card.measured import Figure, Input, Measured, SegmentFigure
 from perennial.config import load_declaration
 from perennial.metrics import reliability_bins
 from perennial.records import (
-    Attribution,
     BlastRadius,
     Contest,
     DriftCheck,
@@ -134,12 +133,11 @@ VERDICT = Verdict(
     ),
     blast_radius=BlastRadius(HOLDOUT[-1], 2209, 0.81, 31, 12, {"income = 50-74K": 0.021}, "The top decile keeps 81%."),
     doubts=("Calibration may have become worse.",),
-    attribution=Attribution(interval(0.003), interval(0.006)),
 )
 
 
 def promote(version: int, day: date, previous: int | None, kind: str = "promote", number: int = 1) -> Promotion:
-    evaluation = number if kind in ("promote", "renewal") else None
+    evaluation = number if kind == "promote" else None
     return Promotion(number, "lapse", version, previous, kind, "applied", evaluation, "Because.", "tester", at(day))  # type: ignore[arg-type] # - a literal
 
 
@@ -173,7 +171,7 @@ CHALLENGER = CardEvidence(
     training=tuple(BuiltDay(day, 2209, 3, "backfill", {}) for day in TRAINING),
     holdout=tuple(BuiltDay(day, 2209, 0, "live", {}) for day in HOLDOUT),
     verdicts=(DatedVerdict(41, at(TRAINED_FOR), VERDICT),),
-    contests=(Contest(9, "lapse", 7, 4, "superiority", 0.00048, 16, 4, "promoted", TRAINED_FOR, at(TRAINED_FOR)),),
+    contests=(Contest(9, "lapse", 3, 2, 0.00048, 16, 4, "promoted", TRAINED_FOR, at(TRAINED_FOR)),),
     questions=(Asked(at(TRAINED_FOR), ("Calibration may have become worse.",), "approved", "ada", "Seen.", at(PROMOTED_ON)),),
     promotions=(promote(4, date(2017, 8, 2), None),),
     links=(("MLflow run", "https://mlflow.example.com/#/experiments/1/runs/4f0c"),),

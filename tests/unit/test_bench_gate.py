@@ -11,7 +11,7 @@ from tests.unit.test_compare_shadows import make_contest
 
 sys.path.insert(0, str(ROOT / "bench"))  # its modules are found beside the script, as Python finds them there
 
-from years import decisions, renewals, rivals, worlds
+from years import decisions, rivals, worlds
 
 YEARS = 300
 HARD = worlds.World(0.0086, 0.0)  # equal challengers come closest to a promotion here
@@ -44,14 +44,6 @@ def test_a_gain_at_the_floor_is_seen_within_a_year_and_once_only(test_of_the_gat
     lived = live(ALIKE, test_of_the_gate, gain=0.01)
     assert (lived.promotions > 0).mean() > 0.8
     assert lived.promotions.mean() == pytest.approx(1, abs=0.03)
-
-
-def test_a_refit_that_is_worse_than_the_margin_does_not_enter():
-    assert (renewals.count_renewals(ALIKE, -0.01, years=YEARS, seed=7) > 0).mean() < 0.005
-
-
-def test_a_refit_as_good_as_the_champion_enters_where_it_can_be_seen():
-    assert (renewals.count_renewals(worlds.World(0.0015, 0.5), 0.0, years=YEARS, seed=7) > 0).mean() > 0.99
 
 
 def test_a_weekly_test_errs_in_most_years():

@@ -18,7 +18,7 @@ def challenge(contest, scores):
     return replace(contest, challenger=replace(contest.challenger, scores=scores))
 
 
-def twins(**options):
+def equals(**options):
     """A challenger that says what the champion says."""
     contest = draw_contest(**options)
     return challenge(contest, contest.champion.scores)
@@ -47,7 +47,7 @@ def test_without_a_champion_nothing_can_be_harmed():
 
 
 def test_a_challenger_that_says_the_same_harms_nothing_and_changes_nothing():
-    harm = assess_harm(replace(twins(), model=declare(tolerated=NOTHING_BORNE)))
+    harm = assess_harm(replace(equals(), model=declare(tolerated=NOTHING_BORNE)))
     assert {each.state for each in harm.guards} == {"held", "not assessed"}
     assert (harm.doubts, harm.vetoes) == ((), ())
     assert (harm.blast_radius.top_decile_overlap, harm.blast_radius.entering, harm.blast_radius.leaving) == (1, 0, 0)
@@ -78,7 +78,7 @@ def test_every_question_is_asked_once_and_in_order():
 
 
 def test_overconfident_scores_are_vetoed_though_they_rank_the_same():
-    contest = twins()
+    contest = equals()
     scores = contest.champion.scores
     harm = assess_harm(challenge(contest, sigmoid(3 * np.log(scores / (1 - scores)))))
     assert {guard(harm, name).state for name in ("log_loss", "calibration")} == {"veto"}
@@ -87,7 +87,7 @@ def test_overconfident_scores_are_vetoed_though_they_rank_the_same():
 
 
 def test_a_sentence_says_what_how_much_and_what_is_borne():
-    contest = twins()
+    contest = equals()
     harm = assess_harm(challenge(contest, sigmoid(4 * np.log(contest.champion.scores / (1 - contest.champion.scores)))))
     found = guard(harm, "log_loss")
     assert found.sentence.startswith("Log-loss goes from 0.")
@@ -120,7 +120,7 @@ def test_with_a_capacity_what_is_found_within_it_is_assessed():
 
 
 def test_a_segment_whose_ranking_is_lost_is_named():
-    contest = twins()
+    contest = equals()
     rng = np.random.default_rng(5)
     is_lost = is_in(contest, "income", "middle")
     shuffled = contest.champion.scores.where(~is_lost, rng.permutation(contest.champion.scores))
@@ -134,7 +134,7 @@ def test_a_segment_whose_ranking_is_lost_is_named():
 
 
 def test_a_segment_whose_positives_are_missed_is_named():
-    contest = twins()
+    contest = equals()
     harm = assess_harm(push(contest, is_in(contest, "income", "low"), by=-1.0))
     assert states(harm, "false_negative_rate_gap, income") == {
         "false_negative_rate_gap, income = high": "held",
@@ -144,20 +144,20 @@ def test_a_segment_whose_positives_are_missed_is_named():
 
 
 def test_positives_missed_everywhere_alike_harm_no_segment():
-    contest = twins()
+    contest = equals()
     harm = assess_harm(push(contest, pd.Series(1, index=contest.labels.index), by=-1.0))
     assert set(states(harm, "false_negative_rate_gap").values()) == {"held"}
 
 
 def test_a_segment_is_not_harmed_by_what_others_gain():
-    contest = twins()
+    contest = equals()
     harm = assess_harm(push(contest, is_in(contest, "income", "low"), by=1.0))
     assert set(states(harm, "false_negative_rate_gap, income").values()) == {"held"}
 
 
 @pytest.mark.parametrize(("first", "then", "state"), [(0.0, 1.5, "veto"), (1.5, 0.0, "held"), (1.5, -1.5, "held")])
 def test_a_segment_may_come_nearer_to_everybody_else_but_not_move_away(first, then, state):
-    contest = twins()
+    contest = equals()
     is_pushed = is_in(contest, "region", "east")
     before, after = push(contest, is_pushed, by=first), push(contest, is_pushed, by=then)
     moved = replace(after, champion=replace(contest.champion, scores=before.challenger.scores))
@@ -303,7 +303,7 @@ def test_a_blast_radius_at_the_limit_passes():
 
 
 def test_a_segment_that_flips_is_a_doubt_of_its_own():
-    contest = twins()
+    contest = equals()
     harm = assess_harm(push(contest, is_in(contest, "income", "high"), by=3.0))
     assert "% of income = high" in harm.doubts[-1]
     assert "income = low" not in harm.doubts[-1]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from perennial import metrics
-from perennial.compare.measures import compare_baselines, compare_metrics, compare_segments
+from perennial.compare.measures import compare_metrics, compare_segments
 from perennial.records import Interval
 from tests.harm_worlds import declare
 from tests.unit.test_compare_superiority import make_contest
@@ -22,8 +22,7 @@ def contest():
     """The challenger sees something, the champion nothing, and both are probabilities."""
     drawn = make_contest(positive_score=0.05, model=RULES)
     champion = replace(drawn.champion, scores=drawn.champion.scores.clip(0.01, 0.99))
-    half = (drawn.challenger.scores + champion.scores) / 2
-    return replace(drawn, champion=champion, logistic=half, recency=champion.scores)
+    return replace(drawn, champion=champion)
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +85,6 @@ def test_without_a_champion_there_are_figures_and_no_gains(contest):
     alone = compare_metrics(replace(contest, champion=None))
     assert {(metric.champion, metric.gain) for metric in alone} == {(None, None)}
     assert alone[0].challenger == metrics.mean_auc(contest.challenger.scores, contest.labels)
-
-
-def test_the_baselines_stand_where_the_champion_would(contest):
-    recency, logistic, log_loss = compare_baselines(contest)
-    ours, labels = contest.challenger.scores, contest.labels
-    assert [recency.metric, logistic.metric, log_loss.metric] == [
-        "auc_over_recency",
-        "auc_over_logistic",
-        "log_loss_over_logistic",
-    ]
-    assert recency.gain == metrics.paired_auc_difference(ours, contest.recency, labels, confidence=0.8)
-    assert logistic.gain == metrics.paired_auc_difference(ours, contest.logistic, labels, confidence=0.8)
-    assert log_loss.gain == turn(metrics.paired_loss_difference(ours, contest.logistic, labels, loss="log_loss", confidence=0.8))
-    assert log_loss.champion == metrics.log_loss(contest.logistic, labels)
 
 
 # Segments: of 260 entities the first 60 are positive on each of four days

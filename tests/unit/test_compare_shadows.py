@@ -15,7 +15,7 @@ def make_contest(number, estimate=None, error=0.004):
     as_ofs = (date(2017, 9, 4), date(2017, 9, 11))
     looks = () if estimate is None else (Look(as_ofs, estimate, error, 0.3, 1e-5, 4.1),)
     moment = datetime(2017, 11, 1, tzinfo=UTC)
-    return Contest(number, "lapse", number, 1, "superiority", 0.0005, 16, 4, "open", date(2017, 11, 1), moment, looks)
+    return Contest(number, "lapse", number, 1, 0.0005, 16, 4, "open", date(2017, 11, 1), moment, looks)
 
 
 def numbers(contests):

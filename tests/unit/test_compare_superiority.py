@@ -120,7 +120,9 @@ def test_a_look_decides_and_says_why(estimate, high, lower, outcome, sentence):
 
 def test_a_recipe_that_ranked_worse_is_said_to_have():
     found = assess(-0.001, high=0.004)
-    assert found.reasons[0].startswith("Recipe 2, refitted every week, ranked worse by -0.0010 AUC [-0.0110, +0.0040] than recipe 1,")
+    assert found.reasons[0].startswith(
+        "Recipe 2, refitted every week, ranked worse by -0.0010 AUC [-0.0110, +0.0040] than recipe 1,"
+    )
 
 
 @pytest.mark.parametrize(("refresh", "how"), [("4 weeks", "refitted every 4 weeks"), ("never", "not refitted")])

@@ -20,7 +20,7 @@ from perennial.compare.verdict import (
 )
 from perennial.records import Interval, Look, MetricComparison, Outcome, SegmentComparison
 from tests.harm_worlds import MODEL
-from tests.unit.test_compare_superiority import AS_OFS, PLAN, make_contest
+from tests.unit.test_compare_superiority import AS_OFS, make_contest
 
 PROMOTE, REJECT, INCONCLUSIVE = Outcome.PROMOTE, Outcome.REJECT, Outcome.INCONCLUSIVE
 WON = Look(AS_OFS, 0.02, 0.001, 0.5, 0.001, 3.0)

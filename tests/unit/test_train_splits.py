@@ -9,7 +9,7 @@ import pytest
 from perennial.config import load_model
 from perennial.errors import HistoryTooShort
 from perennial.records import SplitPlan
-from perennial.train import Fold, make_folds, plan_split
+from perennial.train import Fold, make_folds, plan_fit, plan_split
 from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
@@ -59,3 +59,26 @@ def test_a_short_history_gives_fewer_folds():
 def test_a_missing_week_moves_no_fold_into_the_embargo():
     folds = make_folds((date(2017, 3, 27), date(2017, 4, 3), date(2017, 5, 8)), 5, timedelta(days=28))
     assert [Fold(mondays(date(2017, 3, 27), 2), (date(2017, 5, 8),))] == list(folds)
+
+
+# A fit, by which nothing is chosen
+def test_a_fit_learns_from_the_newest_as_ofs_and_holds_nothing_out():
+    matured = mondays(date(2017, 3, 6), 30)
+    plan = plan_fit(LAPSE, matured, date(2017, 10, 30))
+    assert plan == SplitPlan(matured[-26:], (), knowledge_lag_days=35)
+    assert plan.trained_for == date(2017, 10, 30)
+
+
+def test_a_fit_counts_every_as_of_once_whatever_their_order():
+    matured = mondays(date(2017, 3, 27), 5)
+    assert plan_fit(LAPSE, (*matured[::-1], matured[0]), date(2017, 6, 5)).training == matured
+
+
+def test_one_as_of_is_enough_for_a_fit():
+    assert plan_fit(LAPSE, (date(2017, 3, 27),), date(2017, 5, 1)).training == (date(2017, 3, 27),)
+
+
+def test_without_anything_to_learn_from_a_fit_says_when_there_will_be_something():
+    """On 2017-05-01 the labels of 03-27 are complete (04-26); those of 04-03 will be on 05-03."""
+    with pytest.raises(HistoryTooShort, match=r"no as_of that can teach has matured; the next does on 2017-05-03, if"):
+        plan_fit(LAPSE, (), date(2017, 5, 1))

@@ -33,14 +33,28 @@ def find_taken_back(history: History) -> Mapping[int, datetime]:
 
 
 def _follow(history: History) -> tuple[tuple[int, ...], Mapping[int, datetime]]:
-    line: list[int] = []
+    line: list[Promotion] = []
     taken_back: dict[int, datetime] = {}
     for promotion in history:
-        if promotion.version in line and promotion.kind not in FORWARD:
-            after = len(line) - line[::-1].index(promotion.version)
-            taken_back |= dict.fromkeys(line[after:], promotion.effective_at)
-            del line[after:]
-        else:
-            line.append(promotion.version)
+        target = _find_target(line, promotion)
+        if target is not None:
+            taken_back |= {each.version: promotion.effective_at for each in line[target + 1 :]}
+            del line[target + 1 :]
+        if target is None or line[target].version != promotion.version:
+            line.append(promotion)
         taken_back.pop(promotion.version, None)
-    return tuple(line), taken_back
+    return tuple(each.version for each in line), taken_back
+
+
+def _find_target(line: list[Promotion], promotion: Promotion) -> int | None:
+    """The place in the line that a movement goes back to; None when it goes forward.
+
+    A rollback to a recipe ends at a fit of it that need not have served: recipe 1 fitted as 1, recipe 2 as 2 and 3, then back
+    to version 4, a fit of recipe 1 that was kept warm. That takes back 2 and 3, and leaves the line (1, 4).
+    """
+    if promotion.kind in FORWARD:
+        return None
+    places = [place for place, each in enumerate(line) if each.version == promotion.version]
+    if not places and promotion.kind == "rollback" and promotion.recipe is not None:
+        places = [place for place, each in enumerate(line) if each.recipe == promotion.recipe]
+    return places[-1] if places else None
