@@ -20,7 +20,7 @@ from perennial import operate, pipeline
 from perennial.config import Settings, Smtp
 from perennial.demo.data import DATASETS, prepare_tables
 from perennial.pipeline import Stores
-from perennial.records import Purpose, Run
+from perennial.records import Purpose, Recipe, Run, Version
 from perennial.stores.sessions import Database
 from tests.paths import ROOT
 
@@ -39,6 +39,7 @@ QUICK = {
     "trials = 50": "trials = 2",
     "confidence = 0.95": "confidence = 0.999",  # few rows: logistic regression is the challenger then, and a fair one
     "max_feature_auc = 0.80": "max_feature_auc = 0.95",
+    "prediction_shift = 0.10": "prediction_shift = 0.40",  # fits on five as_ofs say little of a mean score
 }
 
 
@@ -142,6 +143,12 @@ def forget_trainings(world: World) -> None:
     )
 
 
+def challenge(world: World, day: date, **parameters: float) -> Version:
+    """A challenger that a person wrote: logistic regression as strict as said."""
+    recipe = Recipe("logistic", {"C": 0.01, **parameters})
+    return pipeline.challenge(world.stores, world.run(day), recipe=recipe, reason=f"A test wants {recipe.parameters}.")
+
+
 END_STATE = {
     "features": "select * from features.lapse order by as_of, entity_id",
     "labels": "select as_of, entity_id, label from labels.lapse order by as_of, entity_id",
@@ -150,13 +157,15 @@ END_STATE = {
     "snapshots": "select as_of, kind, rows, checksum, status from ledger.snapshots order by as_of, kind",
     "validations": "select as_of, passed, rows, quarantined from ledger.validations order by as_of, passed",
     "versions": """
-        select trained_for, origin, algorithm, data_hash, manifest, holdout_mean_score
-        from ledger.versions order by 1, 2""",
+        select trained_for, origin, recipe, data_hash, manifest, holdout_mean_score, holdout_auc, newest_mean_score, distance
+        from ledger.versions order by 1, 2, 3""",
+    "recipes": "select recipe, algorithm, parameters, features, origin, chosen_on from ledger.recipes order by recipe",
+    "recipe_scores": 'select * from scores."lapse$recipes" order by recipe, as_of, entity_id',
     "evaluations": """
         select as_of, verdict, evidence -> 'metrics' as metrics
         from ledger.evaluations order by as_of, challenger_version""",
     "contests": """
-        select side, status, alpha, opened_for, looks.as_ofs, estimate, boundary
+        select status, alpha, opened_for, looks.as_ofs, estimate, boundary
         from ledger.contests left join ledger.looks using (contest_id) order by contests.contest_id, looks.as_ofs""",
     "promotions": """
         select trained_for, kind, status from ledger.promotions join ledger.versions using (model, version)

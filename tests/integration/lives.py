@@ -16,6 +16,7 @@ from tests.world import MODEL, World, end_state
 
 DAILY = ("refresh", "validate", "score", "monitor", "decide", "mail")
 LEARNING = ("train", "compare", "promote")
+REFITTING = ("refresh", "validate", "refit")
 
 
 @dataclass(frozen=True)

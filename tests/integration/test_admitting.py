@@ -48,7 +48,7 @@ def mails(world: World) -> list[str]:
 def test_quiet_as_ofs_are_admitted_once_and_nobody_is_mailed(world):
     first, again = assemble(world, LOOKED_AT), assemble(world, LOOKED_AT)
     assert first == again
-    assert (SCORED[-1], POISONED) == first.plan.holdout
+    assert (SCORED[-1], POISONED) == first.search.holdout
     assert [] == world.ask("select 1 from ledger.admissions where event <> 'admit'")
     assert world.ask_one("select count(*) = count(distinct as_of) from ledger.admissions")
     assert [] == mails(world)
@@ -74,7 +74,7 @@ def test_a_backfill_looks_at_nothing(world):
 # Rest
 def test_a_poisoned_as_of_neither_teaches_nor_judges(poisoned):
     assembly = assemble(poisoned, LOOKED_AT)
-    assert (SCORED[-2], SCORED[-1]) == assembly.plan.holdout
+    assert (SCORED[-2], SCORED[-1]) == assembly.search.holdout
     assert (POISONED,) == assembly.plan.rested
     assert ["rest"] == events(poisoned)
     assert "lapse, as_of 2017-07-10: rests until 2017-08-14. Compared with the 4" in assembly.left_out[-1]
@@ -146,7 +146,7 @@ def test_a_challenger_is_not_compared_on_what_rests(poisoned):
 def test_a_repaired_as_of_is_looked_at_again_and_no_other(poisoned):
     looked_at = poisoned.ask_one("select count(*) from ledger.admissions")
     write_label(poisoned, FLIPPED, HONEST)
-    assert POISONED == assemble(poisoned, LOOKED_AT).plan.holdout[-1]
+    assert POISONED == assemble(poisoned, LOOKED_AT).search.holdout[-1]
     assert ["rest", "admit"] == events(poisoned)
     assert looked_at + 1 == poisoned.ask_one("select count(*) from ledger.admissions")
 
@@ -170,7 +170,7 @@ def test_the_training_of_an_older_day_finds_it_resting_as_it_was(poisoned):
 def test_a_person_admits_it(inside, poisoned):
     (said,) = inside.ask("admit", MODEL, "--as-of", str(POISONED), "--reason", "A strike: it is true.")
     assert ("admit", getpass.getuser(), "from the next training on") == (said["event"], said["by"], said["teaches"])
-    assert POISONED == assemble(poisoned, WEEK_AFTER).plan.holdout[0]
+    assert POISONED == assemble(poisoned, WEEK_AFTER).search.holdout[0]
     inside.ask("admit", MODEL, "--as-of", str(POISONED), "--reason", "Once more.")
     assert ["rest", "admit"] == events(poisoned)
 
@@ -200,7 +200,7 @@ def test_what_was_rejected_may_be_admitted_after_all(world):
     admitting.reject(world.stores, run, reason="It looks odd.")
     assemble(world, LOOKED_AT)
     admitting.admit(world.stores, run, reason="It is not.")
-    assert POISONED == assemble(world, LOOKED_AT).plan.holdout[-1]
+    assert POISONED == assemble(world, LOOKED_AT).search.holdout[-1]
     assert ["reject", "admit"] == events(world)
 
 

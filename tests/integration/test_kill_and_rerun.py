@@ -19,7 +19,17 @@ from itertools import count
 import pytest
 from sqlalchemy import text
 
-from tests.integration.lives import DAILY, LEARNING, Life, find_runs, find_versions, forget_training, live, read_versions
+from tests.integration.lives import (
+    DAILY,
+    LEARNING,
+    REFITTING,
+    Life,
+    find_runs,
+    find_versions,
+    forget_training,
+    live,
+    read_versions,
+)
 from tests.integration.stage_process import (
     PRELOADED,
     TRY_AGAIN,
@@ -43,6 +53,13 @@ KILLS = {
     "decide": (("insert", "ledger.decisions"), ("insert", "ledger.outbox")),
     "mail": (("update", "ledger.outbox"),),
     "train": (("insert", "ledger.snapshots"), ("insert", "ledger.admissions"), ("insert", "ledger.versions")),
+    "refit": (
+        ("insert", "ledger.admissions"),
+        ("insert", 'scores."lapse$recipes"'),
+        ("insert", "ledger.versions"),
+        ("insert", "ledger.promotions"),
+        ("update", "ledger.promotions"),
+    ),
     "compare": (("insert", "ledger.evaluations"),),
     "promote": (("insert", "ledger.promotions"), ("update", "ledger.promotions"), ("insert", "ledger.outbox")),
 }
@@ -81,6 +98,7 @@ HOLDING = {
     "decide": "insert into ledger.decisions",
     "mail": "for update skip locked",
     "train": "GET /api/2.0/mlflow/model-versions/search",
+    "refit": SET_ALIAS,
     "compare": "insert into ledger.evaluations",
     "promote": SET_ALIAS,
 }
@@ -94,6 +112,7 @@ OVERTAKEN = {
     "decide": LOCK,
     "mail": "for update skip locked",
     "train": "'training\\x1f",
+    "refit": "'training\\x1f",
     "compare": LOCK,
     "promote": LOCK,
 }
@@ -122,8 +141,11 @@ def lives(postgres, copy_world, backfilled, session_smtp_sink) -> Iterator[dict[
         live(postgres, first, Life(date(2017, 6, 14), smtp), LEARNING) as training,
         copy_world(backfilled) as second,
         live(postgres, second, Life(date(2017, 6, 13), smtp), LEARNING) as assessing,
+        copy_world() as third,
+        live(postgres, third, Life(date(2017, 6, 19), smtp), REFITTING) as refitting,
     ):
-        yield {**dict.fromkeys(DAILY, daily), **dict.fromkeys(LEARNING, assessing), "train": training}
+        learning = {**dict.fromkeys(LEARNING, assessing), "train": training, "refit": refitting}
+        yield {**dict.fromkeys(DAILY, daily), **learning}
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +157,7 @@ def open_before(postgres, open_world, lives):
         name, life = f"again_{next(NUMBERS)}", lives[stage]
         postgres.make(name, template=life.befores[stage])
         with open_world(name) as world:
-            forget_training(world, life.day if stage == "train" else None)
+            forget_training(world, life.day if stage in ("train", "refit") else None)
             yield world.with_smtp(life.smtp)
         postgres.drop(name)
 
@@ -225,7 +247,7 @@ def test_a_stage_that_waits_for_a_survivor_ends_as_if_it_had_run_once(stage, liv
         assert find_versions(world, life.day) == read_versions(world, life.day)
 
 
-@pytest.mark.parametrize("stage", ["refresh", "score", "train", "promote"])
+@pytest.mark.parametrize("stage", ["refresh", "score", "train", "refit", "promote"])
 def test_a_survivor_that_lost_its_sessions_says_so_and_spoils_nothing(stage, lives, open_before, stand_still):
     """As when it stands still for longer than `idle_in_transaction_session_timeout`."""
     life = lives[stage]

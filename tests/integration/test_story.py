@@ -16,7 +16,6 @@ from perennial.errors import (
     NoChampionYet,
     NotAsked,
     NothingToDo,
-    NotPromoted,
     PublicationBlocked,
     RegistryUnavailable,
     SnapshotMissing,
@@ -26,7 +25,7 @@ from perennial.errors import (
 from perennial.local.ports import find_free_port
 from perennial.records import Choice
 from perennial.stores.registry import Registry
-from tests.world import FIRST_DAY, MODEL, edit_model, end_state
+from tests.world import FIRST_DAY, MODEL, challenge, edit_model, end_state
 
 NEXT_DAY, DAY_AFTER, THIRD_DAY = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
 SCORES = "select entity_id, score, rank, decile, reason_1, reason_2, reason_3 from scores.lapse where as_of = :as_of order by 1"
@@ -46,9 +45,8 @@ def watch(world, as_of):
 
 
 def train_second_version(world):
-    """A challenger for the next day that the ledger knows and the verdict keeps out."""
-    pipeline.assemble(world.stores, world.run(NEXT_DAY))
-    return pipeline.train(world.stores, world.run(NEXT_DAY))
+    """A challenger for the next day that the ledger knows and no verdict has let in."""
+    return challenge(world, NEXT_DAY)
 
 
 # Days that go well
@@ -64,19 +62,18 @@ def test_the_first_day_makes_a_champion_that_ledger_alias_and_analysts_agree_on(
 
 def test_a_week_with_its_retraining_is_consistent_and_replays_to_the_same(world):
     (first,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
-    state = end_state(world)
-    (again,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
-    assert first == again
-    assert state == end_state(world)
-    assert ("SKIP (quiet)", {"decision", "verdict"}) == (first.decision, set(first.mail.split(", ")))
-    (verdict,) = world.ask("select verdict, challenger_version from ledger.evaluations where as_of = :day", day=NEXT_DAY)
-    assert "INCONCLUSIVE" == verdict["verdict"]
-    assert 1 == len(world.ask("select 1 from ledger.promotions"))
-    assert first.version == world.stores.registry.get_champion(MODEL) != verdict["challenger_version"]
-    with pytest.raises(NothingToDo, match="has its verdict"):
+    assert ("SKIP (quiet)", "decision") == (first.decision, first.mail)
+    (fit,) = world.ask("select version, recipe, origin from ledger.versions where trained_for = :day", day=NEXT_DAY)
+    assert (first.version + 1, 1, "refresh") == tuple(fit.values())
+    assert fit["version"] == world.stores.registry.get_champion(MODEL)
+    assert ["promote", "refresh"] == [row["kind"] for row in world.ask("select kind from ledger.promotions order by 1")]
+    with pytest.raises(NothingToDo, match="what follows from it is done"):
         pipeline.assemble(world.stores, world.run(NEXT_DAY))
-    with pytest.raises(NotPromoted):
-        pipeline.promote(world.stores, world.run(NEXT_DAY))
+    # Scored again, the day is scored by who serves now; from then on every replay comes to the same.
+    (again,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
+    state = end_state(world)
+    assert (again,) == tuple(operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY))
+    assert state == end_state(world)
 
 
 # A broken delivery
@@ -228,12 +225,12 @@ def test_reconcile_names_and_starts_what_was_lost(world):
 
 
 def test_reconcile_trains_when_the_day_that_it_starts_asks_for_it(world):
-    edit_model(world.settings.home, {"max_champion_age_days = 180": "max_champion_age_days = 1"})
+    edit_model(world.settings.home, {"max_fit_age_days = 35": "max_fit_age_days = 1"})
     make_snapshot(world, NEXT_DAY)
     pipeline.score(world.stores, world.run(NEXT_DAY))
     (started,) = operate.reconcile(world.stores, world.run(NEXT_DAY), start=True)
     assert ("monitor", "done") == (started.missing, started.outcome)
-    assert 1 == world.ask_one("select count(*) from ledger.versions where trained_for = :d and origin = 'training'", d=NEXT_DAY)
+    assert 1 == world.ask_one("select count(*) from ledger.versions where trained_for = :d and origin = 'refresh'", d=NEXT_DAY)
 
 
 def test_a_day_that_is_too_old_to_score_is_closed_by_a_newer_one(world):

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from perennial import pipeline
-from perennial.records import Choice, Decision, DecisionEvidence, Run, Version
+from perennial.errors import NothingToTrain
+from perennial.records import Choice, Decision, DecisionEvidence, Run
 from perennial.stores import ledger
-from tests.world import FIRST_DAY, MODEL, World
+from tests.world import FIRST_DAY, MODEL
 
 NEXT_WEEK = "2017-06-19"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The first training of a world, and one of the week after."""
-
-    world: World
-    first: Version
-    weekly: Version
-
-
-@pytest.fixture(scope="module")
-def trained(copy_world):
-    with copy_world() as world:
-        with world.stores.warehouse.transaction() as session:
-            first = ledger.trained_on_day(session, MODEL, FIRST_DAY)
-        yield Trained(world, first, pipeline.train(world.stores, world.run(NEXT_WEEK)))
 
 
 def find_drift(run: Run) -> DecisionEvidence:
@@ -54,25 +36,20 @@ def find_drift(run: Run) -> DecisionEvidence:
     )
 
 
-def test_the_first_training_searches(trained):
-    tuning = trained.first.tuning
-    assert (tuning.is_searched, tuning.because) == (True, "Nothing was searched before.")
+def test_the_first_training_searches_and_says_so_everywhere(world):
+    with world.stores.warehouse.transaction() as session:
+        version = ledger.trained_on_day(session, MODEL, FIRST_DAY)
+    assert (version.tuning.is_searched, version.tuning.because) == (True, "Nothing was searched before.")
+    assert version.tuning.sentence == pipeline.describe(version)["tuning"]
+    run = world.stores.registry._client.get_run(version.mlflow_run_id)
+    assert version.tuning.sentence == run.data.tags["tuning"]
 
 
-def test_a_week_later_the_last_good_parameters_are_fitted_again(trained):
-    former, tuning = trained.first.tuning, trained.weekly.tuning
-    assert (tuning.is_searched, tuning.trials) == (False, 0)
-    assert (tuning.recipe, tuning.basis) == (former.recipe, former.basis)
-    assert tuning.because == "The last search is 7 days old (search_every_days = 28)."
-
-
-def test_what_the_parameters_are_worth_is_printed_and_kept(trained):
-    stores, version = trained.world.stores, trained.weekly
-    with stores.warehouse.transaction() as session:
-        sentence = ledger.get_version(session, MODEL, version.version).tuning.sentence
-    assert sentence.startswith("The last search is 7 days old (search_every_days = 28). Its parameters ")
-    assert pipeline.describe(version)["tuning"] == sentence
-    assert stores.registry._client.get_run(version.mlflow_run_id).data.tags["tuning"] == sentence
+def test_a_week_later_nothing_new_is_looked_for(world):
+    with pytest.raises(
+        NothingToTrain, match="no new recipe is looked for. The last search is 7 days old"
+    ):
+        pipeline.train(world.stores, world.run(NEXT_WEEK))
 
 
 def test_a_training_that_drift_asked_for_searches(world):

@@ -11,7 +11,7 @@ from perennial.errors import ConfigError
 from perennial.metrics import mean_auc
 from perennial.predictor import load_predictor
 from perennial.records import Recipe, Trained, TrainingSet
-from perennial.train import refit, train
+from perennial.train import fit_predictor, refit, train
 from perennial.train.baselines import PLAIN_LOGISTIC
 from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.training_sets import make_training_set, small_model, small_plan
@@ -40,10 +40,13 @@ def test_a_refit_finds_its_rounds_by_early_stopping(refitted):
     assert 1 < refitted.rounds < 800
 
 
-def test_a_refit_of_what_a_search_found_gives_the_very_same_files(tmp_path):
+def test_a_refit_of_what_a_search_found_is_the_same_recipe_and_the_same_files_every_time(tmp_path):
+    """The search assesses by the model's seed, a refit by the recipe's: rounds and calibrator may differ, inputs may not."""
     found = train(MODEL, CURVED, PLAN, folder=tmp_path / "searched", threads=1)
-    again = refit_small(tmp_path / "again", Recipe(found.algorithm, found.parameters))
-    assert (again.manifest, again.rounds, again.tuning.gain) == (found.manifest, found.rounds, found.tuning.gain)
+    again = refit_small(tmp_path / "again", found.recipe)
+    once_more = refit_small(tmp_path / "once more", found.recipe)
+    assert (again.manifest, again.recipe.digest) == (once_more.manifest, found.recipe.digest)
+    assert again.tuning is None
 
 
 def test_a_refit_stays_a_booster_where_logistic_regression_is_ahead(tmp_path):
@@ -81,9 +84,22 @@ def test_a_refitted_predictor_ranks_unseen_rows(recipe, tmp_path):
     assert mean_auc(pd.Series(scores, index=unseen.labels.index), unseen.labels) > 0.75
 
 
-def test_a_refit_says_what_its_parameters_gain_on_the_defaults(refitted):
-    gain = refitted.tuning.gain
-    assert gain.low <= gain.estimate <= gain.high
+def test_what_is_fitted_for_its_scores_alone_is_the_same_predictor(refitted):
+    whole = load_predictor(refitted.folder, refitted.manifest, threads=1)
+    lean = fit_predictor(MODEL, CURVED, PLAN, OWN, threads=1)
+    assert whole.score(CURVED.features).tolist() == lean.score(CURVED.features).tolist()
+
+
+def test_another_day_has_another_seed(tmp_path):
+    later = replace(PLAN, knowledge_lag_days=PLAN.knowledge_lag_days + 7)
+    one, other = (fit_predictor(MODEL, CURVED, plan, OWN, threads=1) for plan in (PLAN, later))
+    assert one.score(CURVED.features).tolist() != other.score(CURVED.features).tolist()
+
+
+def test_a_recipe_reads_its_own_inputs_only(tmp_path):
+    names = tuple(CURVED.features.columns[:3])
+    trained = refit_small(tmp_path, replace(OWN, features=names))
+    assert load_predictor(trained.folder, trained.manifest, threads=1).contract.names == names == trained.recipe.features
 
 
 def test_the_baselines_are_fitted_again(refitted):

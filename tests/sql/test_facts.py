@@ -11,11 +11,13 @@ from sqlalchemy.exc import DBAPIError
 from perennial.stores.sessions import Database
 
 FACTS = """
+insert into ledger.recipes (model, recipe, algorithm, parameters, origin, because, purpose, effective_at)
+values ('toy', 1, 'logistic', '{}', 'search', 'A test wants it.', 'simulation', '2017-10-30');
 insert into ledger.versions (
-    model, version, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
+    model, version, recipe, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
     config_hash, query_hash, code_version, effective_at
 )
-values ('toy', 3, 'logistic', 'm', '{}', 'd', '{2017-08-07}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0', '2017-10-30');
+values ('toy', 3, 1, 'logistic', 'm', '{}', 'd', '{2017-08-07}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0', '2017-10-30');
 insert into ledger.evaluations (model, as_of, challenger_version, verdict, evidence, purpose, effective_at)
 values ('toy', '2017-10-30', 3, 'PROMOTE', '{}', 'simulation', '2017-10-30 12:00+00');
 insert into ledger.validations (model, as_of, passed, rows, quarantined, results, effective_at)
@@ -23,7 +25,7 @@ values ('toy', '2017-10-30', true, 1, 0, '[]', '2017-10-30');
 insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
 values ('toy', '2017-10-30', 'SKIP', 'quiet', 'Nothing moved.', '{}', 'simulation', '2017-10-30');
 insert into ledger.contests
-    (model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
+    (model, challenger_recipe, champion_recipe, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
 values ('toy', 4, 3, 'superiority', .001, 16, 4, '2017-10-30', 'simulation', '2017-10-30');
 insert into ledger.looks (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
 values (1, '{2017-09-04}', .01, .004, .3, .0001, 3.5, '2017-10-30');
@@ -32,7 +34,7 @@ values ('toy', '2017-10-30', 3, 1, '{}', '2017-11-02', 'airflow', 'simulation', 
 insert into ledger.promotions (model, version, kind, evaluation_id, reason, actor, purpose, effective_at)
 values ('toy', 3, 'promote', 1, 'Better.', 'airflow', 'simulation', '2017-10-30 12:00+00');
 """
-WRITTEN_ONCE = ("versions", "evaluations", "validations", "decisions", "looks")
+WRITTEN_ONCE = ("recipes", "versions", "evaluations", "validations", "decisions", "looks")
 ENDING_ONCE = ("promotions", "contests", "approvals")
 APPLY = "update ledger.promotions set status = 'applied', applied_at = '2017-10-30'"
 MOVE = """insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at)

@@ -27,12 +27,14 @@ VIEWS = (
     "toy_scores_latest",
 )
 CHAMPION = """
+insert into ledger.recipes (model, recipe, algorithm, parameters, origin, because, purpose, effective_at)
+values ('toy', 1, 'logistic', '{}', 'search', 'A test wants it.', 'simulation', '2017-10-30');
 insert into ledger.versions (
-    model, version, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
+    model, version, recipe, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
     config_hash, query_hash, code_version, effective_at
 )
 values (
-    'toy', 3, 'logistic', 'm', '{}', 'd', '{2017-08-07,2017-07-31}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0.1.0',
+    'toy', 3, 1, 'logistic', 'm', '{}', 'd', '{2017-08-07,2017-07-31}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0.1.0',
     '2017-10-30'
 );
 insert into ledger.evaluations (model, as_of, challenger_version, verdict, evidence, purpose, effective_at)
@@ -266,20 +268,19 @@ def test_a_challenger_shows_its_newest_look_and_what_the_account_had_given_away(
     write(
         toy,
         """insert into ledger.contests
-               (model, challenger_version, champion_version, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
+               (model, challenger_recipe, champion_recipe, side, alpha, last_look, overlap, opened_for, purpose, effective_at)
            values ('toy', 2, 1, 'superiority', 0.01, 16, 4, '2017-01-02', 'simulation', '2017-01-02 12:00'),
                   ('toy', 3, 1, 'superiority', 0.02, 16, 4, '2017-06-05', 'simulation', '2017-06-05 12:00'),
-                  ('toy', 4, 1, 'superiority', 0.03, 16, 4, '2018-02-05', 'simulation', '2018-02-05 12:00'),
-                  ('toy', 4, 1, 'renewal', 0.04, 4, 4, '2018-02-05', 'simulation', '2018-02-05 12:00')""",
+                  ('toy', 4, 1, 'superiority', 0.03, 16, 4, '2018-02-05', 'simulation', '2018-02-05 12:00')""",
         """insert into ledger.looks
                (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
            select contest_id, as_ofs, estimate, 0.001, 0.5, 0.001, 3, effective_at
            from ledger.contests,
                (values (array[date '2016-11-07'], 0.009), (array[date '2016-11-07', '2016-11-14'], 0.005)) as s (as_ofs, estimate)
-           where challenger_version = 2""",
+           where challenger_recipe = 2""",
     )
     found = read("""
-        select challenger_version, side, looks, as_ofs, estimate, lower_bound, drawn_in_365_days
-        from analytics.challengers order by challenger_version, side desc""")
-    assert [(2, "superiority", 2, 2, 0.005, 0.002, 0.01)] == [tuple(round(v, 9) if isinstance(v, float) else v for v in found[0])]
-    assert [0.03, 0.05, 0.04] == [round(row[-1], 9) for row in found[1:]]
+        select challenger_recipe, looks, as_ofs, estimate, lower_bound, drawn_in_365_days
+        from analytics.challengers order by challenger_recipe""")
+    assert [(2, 2, 2, 0.005, 0.002, 0.01)] == [tuple(round(v, 9) if isinstance(v, float) else v for v in found[0])]
+    assert [0.03, 0.05] == [round(row[-1], 9) for row in found[1:]]

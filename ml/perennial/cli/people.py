@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from perennial.cli.edge import AsJson, ModelName, Simulate, app, build_run, open_stores, read_today, show
+from perennial.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, read_today, show
 from perennial.records import ApprovalAnswer
 
 PANEL = "People"
@@ -82,6 +82,38 @@ def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: s
         )
         record = approving.carry_out(stores, run, question.question_id) if decision == "approve" else answered
         show(pipeline.describe(record), as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def challenge(
+    model: ModelName,
+    as_of: AsOf,
+    algorithm: Annotated[str, typer.Option("--algorithm", help="xgboost, lightgbm or logistic.", show_default=False)],
+    reason: Why,
+    chosen: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter, NAME=VALUE, once for each; the others as by default.")
+    ] = None,
+    *,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enter a recipe that you wrote: fit it, and compare it with the champion's on the last as_ofs at once."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+    from perennial.train import write_recipe  # noqa: PLC0415 - as above
+
+    recipe = write_recipe(algorithm, dict(_read_setting(setting) for setting in chosen or ()))
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+        show(pipeline.describe(pipeline.challenge(stores, run, recipe=recipe, reason=reason)), as_json=as_json)
+        show(pipeline.describe(pipeline.compare(stores, run)), as_json=as_json)
+
+
+def _read_setting(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"--set {text}: write NAME=VALUE with a number, such as --set learning_rate=0.05.") from error
 
 
 @app.command(rich_help_panel=PANEL)

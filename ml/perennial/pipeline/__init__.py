@@ -21,7 +21,7 @@ from perennial.pipeline.champion import settle
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import decide, monitor, refresh, score, validate
 from perennial.pipeline.describing import describe, find_links
-from perennial.pipeline.learning import ask_for_retraining, assemble, train
+from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
 from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
@@ -48,6 +48,7 @@ __all__ = [
     "Stores",
     "ask_for_retraining",
     "assemble",
+    "challenge",
     "compare",
     "decide",
     "describe",

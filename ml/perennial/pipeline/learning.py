@@ -12,12 +12,12 @@ from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, Snapshot
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
-from perennial.pipeline.fitting import Material, gather_material, keep_fit, open_folder
+from perennial.pipeline.fitting import Material, gather_material, keep_fit, make_fit, open_folder
 from perennial.pipeline.opening import Stores, recorded
-from perennial.records import Assembly, Choice, Labelled, Outcome, Run, SearchHistory, SplitPlan, TrainingSet, Version
+from perennial.records import Assembly, Choice, Labelled, Outcome, Recipe, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
-from perennial.train import find_search, plan_split
+from perennial.train import choose_inputs, find_search, plan_split
 from perennial.train import train as search
 
 log = logging.getLogger(__name__)
@@ -207,3 +207,31 @@ def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: Search
                 session, run, trained.recipe, origin="search", chosen_on=plan.training[-1], because=because
             )
         return keep_fit(material, entry, trained, origin="training")
+
+
+@recorded
+def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Version:
+    """Enter a recipe that a person wrote: it looked at nothing, so that its first comparison is on many as_ofs at once.
+
+    Raises:
+        NotAsked: a backfill never trains.
+        NothingToTrain: the ledger knows this recipe already, or nothing may teach yet.
+    """
+    if run.purpose == "backfill":
+        raise NotAsked(f"{run}: a backfill never trains.")
+    declaration = stores.declaration(run.model)
+    with stores.warehouse.transaction() as session:
+        labelled = admit_matured(stores, session, declaration, run)
+    try:
+        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+    except HistoryTooShort as short:
+        raise NothingToTrain(str(short)) from short
+    inputs = choose_inputs(material.training, declaration.model.training)
+    wanted = replace(recipe, features=tuple(inputs), rulings=declaration.model.training.rulings)
+    with stores.warehouse.transaction() as session:
+        entry = ledger.enter_recipe(session, run, wanted, origin="person", chosen_on=None, because=reason)
+    if entry.because != reason:
+        raise NothingToTrain(f"{run}: that is recipe {entry.number} already: {entry.because}")
+    version = make_fit(material, entry, origin="training")
+    write_cards(stores, run, (version.version,))
+    return version

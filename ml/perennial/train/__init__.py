@@ -4,11 +4,14 @@ Reading order: splits, training (the story), guards, alarms, rows, boosters, stu
 candidates, assessed, pictures.
 """
 
+from perennial.train.boosters import write_recipe
+from perennial.train.rows import choose_inputs
 from perennial.train.splits import Fold, make_folds, plan_fit, plan_split
 from perennial.train.training import find_search, fit_predictor, refit, state_parameters, train
 
 __all__ = [
     "Fold",
+    "choose_inputs",
     "find_search",
     "fit_predictor",
     "make_folds",
@@ -17,4 +20,5 @@ __all__ = [
     "refit",
     "state_parameters",
     "train",
+    "write_recipe",
 ]

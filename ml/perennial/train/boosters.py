@@ -88,6 +88,24 @@ REGULARISED_DEFAULTS: dict[Library, Recipe] = {
 }
 
 
+def write_recipe(algorithm: str, chosen: Mapping[str, float]) -> Recipe:
+    """A recipe that a person wrote: what is not named is as in the regularised default.
+
+    Raises:
+        ConfigError: there is no such algorithm, or it has no such parameter.
+    """
+    defaults = (*REGULARISED_DEFAULTS.values(), Recipe("logistic", {"C": 1.0}))
+    default = next((recipe for recipe in defaults if recipe.algorithm == algorithm), None)
+    if default is None:
+        known = ", ".join(recipe.algorithm for recipe in defaults)
+        raise ConfigError(f"There is no algorithm {algorithm}: write one of {known}.")
+    unknown = sorted(set(chosen) - set(default.parameters))
+    if unknown:
+        raise ConfigError(f"{algorithm} has no parameter {', '.join(unknown)}: it has {', '.join(default.parameters)}.")
+    numbers = {name: type(value)(chosen.get(name, value)) for name, value in default.parameters.items()}
+    return Recipe(default.algorithm, numbers)
+
+
 def read_recipe(parameters: Mapping[str, object], allowed: tuple[Library, ...]) -> Recipe | None:
     """The recipe whose parameters these are, moved into today's ranges; None when no allowed library has them."""
     for algorithm in allowed:

@@ -133,7 +133,7 @@ comment on function ledger.champion_recipe is 'The recipe of the version that se
 
 alter table ledger.runs drop constraint runs_stage_check;
 alter table ledger.runs add constraint runs_stage_check check (stage in (
-    'refresh', 'validate', 'assemble', 'refit', 'train', 'compare', 'promote', 'score', 'monitor', 'decide', 'rollback', 'unpin',
+    'refresh', 'validate', 'assemble', 'refit', 'train', 'challenge', 'compare', 'promote', 'score', 'monitor', 'decide', 'rollback', 'unpin',
     'answer', 'carry_out', 'expire', 'force', 'admit', 'reject'
 ));
 

@@ -13,7 +13,7 @@ from datetime import date
 import pandas as pd
 
 from perennial.config import Declaration
-from perennial.stores.sessions import Session
+from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.reading import read_rows
 from perennial.stores.warehouse.tables import name_recipe_scores
 from perennial.stores.warehouse.user_query import ENTITY
@@ -38,7 +38,8 @@ def read_kept(session: Session, declaration: Declaration, recipe: int, as_ofs: S
 
 
 def keep_scores(session: Session, declaration: Declaration, recipe: int, scores: pd.Series) -> None:
-    """Keep one day of a recipe; scored twice, as by a rerun beside a survivor, the day is replaced."""
+    """Keep some days of a recipe; scored twice, as by a rerun beside a survivor, a day is replaced."""
+    take_lock(session, "recipe scores", declaration.model.name, recipe)
     table, days = name_recipe_scores(declaration.model.name), scores.index.get_level_values("as_of").unique()
     rows = scores.rename("score").reset_index().assign(recipe=recipe)
     cursor = session.connection.cursor()
