@@ -42,7 +42,7 @@ def declare(**updates):
         "How it ranks within 1 value of income is unknown",
         "Calibration may have become worse.",
         "The top decile keeps 81%.",
-        "version 7 against 4",
+        "recipe 3 against 2",
         "| 2017-11-01 | approved | Seen. | ada |",
         "Promoted, in the place of version 4: on its verdict.",
         "The last search is 21 days old. Of 50 trials",

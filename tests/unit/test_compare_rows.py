@@ -39,8 +39,8 @@ def test_rows_that_the_challenger_has_seen_are_listed():
     with pytest.raises(RowsSeenInTraining) as refused:
         check_rows(choose(make_contest(), "challenger", date(2017, 8, 28)))
     assert str(refused.value) == (
-        "lapse, as_of 2017-11-06: recipe 2 was chosen on as_ofs up to 2017-08-28, so rows before 2017-09-25 cannot assess it; found "
-        "2017-09-11, 2017-09-18. Leave them out of the comparison."
+        "lapse, as_of 2017-11-06: recipe 2 was chosen on as_ofs up to 2017-08-28, so rows before 2017-09-25 cannot assess it; "
+        "found 2017-09-11, 2017-09-18. Leave them out of the comparison."
     )
 
 

@@ -86,8 +86,8 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             -0.001,
             Outcome.INCONCLUSIVE,
             (
-                f"{BETTER} by +0.0200 AUC [+0.0100, +0.0300] {OVER} That reaches the floor of +0.0080, but it may still be chance. "
-                f"Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
+                f"{BETTER} by +0.0200 AUC [+0.0100, +0.0300] {OVER} That reaches the floor of +0.0080, but it may still be "
+                f"chance. Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
             ),
         ),
         (
@@ -106,8 +106,8 @@ BOUND = "standard errors below, after 4 of at most 8 as_ofs."
             -0.001,
             Outcome.INCONCLUSIVE,
             (
-                f"{BETTER} by +0.0060 AUC [-0.0040, +0.0160] {OVER} That settles nothing: it may still reach the floor of +0.0080, and "
-                f"it may be chance. Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
+                f"{BETTER} by +0.0060 AUC [-0.0040, +0.0160] {OVER} That settles nothing: it may still reach the floor of "
+                f"+0.0080, and it may be chance. Over all looks together its lower bound is -0.0010, 3.00 {BOUND}"
             ),
         ),
     ],

@@ -80,8 +80,8 @@ RULES = [
     ("realised loss", replace(QUIET, auc_loss=0.031), Choice.TRAIN, "realised_loss"),
     ("loss at the limit", replace(QUIET, auc_loss=0.03), Choice.SKIP, "quiet"),
     ("a day of one class", replace(QUIET, auc_loss=float("nan")), Choice.SKIP, "quiet"),
-    ("old champion", replace(QUIET, champion_age_days=181), Choice.TRAIN, "age"),
-    ("champion at the limit", replace(QUIET, champion_age_days=180), Choice.SKIP, "quiet"),
+    ("old fit", replace(QUIET, champion_age_days=36), Choice.TRAIN, "age"),
+    ("fit at the limit", replace(QUIET, champion_age_days=35), Choice.SKIP, "quiet"),
     ("nothing new", replace(SHIFTED, newest_trained=date(2017, 10, 23)), Choice.SKIP, "nothing_new"),
     ("nothing matured", replace(SHIFTED, newest_matured=None, newest_trained=None), Choice.SKIP, "nothing_new"),
     ("never trained on labels", replace(SHIFTED, newest_trained=None), Choice.TRAIN, "drift"),
@@ -132,6 +132,9 @@ def test_a_decision_carries_its_evidence():
     assert '"rule":"drift"' in dump_json(decision)
 
 
+OLD = "The fit that serves is 200 days old (limit 35): refreshes were missed."
+
+
 @pytest.mark.parametrize(
     ("evidence", "sentence"),
     [
@@ -166,53 +169,46 @@ def test_a_decision_carries_its_evidence():
         (
             replace(QUIET, auc_loss=0.0412, champion_age_days=200),
             (
-                "The realised AUC lies at least 0.041 below the holdout's (limit 0.03). The champion is 200 days old "
-                "(limit 180). A retraining can learn from as_ofs up to 2017-10-23, where the last training ended at "
-                "2017-10-02."
+                "The realised AUC lies at least 0.041 below the holdout's (limit 0.03). "
+                f"{OLD} A retraining can learn from as_ofs up to 2017-10-23, where the last training ended at 2017-10-02."
             ),
         ),
         (
             replace(QUIET, champion_age_days=200, retrains=(clock_of(date(2017, 11, 20)),)),
             (
-                "The champion is 200 days old (limit 180). But retraining was asked for on 2017-11-20, and the cooldown "
+                f"{OLD} But retraining was asked for on 2017-11-20, and the cooldown "
                 "of 7 days lasts through 2017-11-27: it may be asked for again on 2017-11-28."
             ),
         ),
         (
             replace(QUIET, champion_age_days=200, retrains=tuple(clock_of(date(2017, 11, day)) for day in (1, 8, 15))),
-            (
-                "The champion is 200 days old (limit 180). But 3 retrainings were asked for within 30 days, and 3 are "
-                "allowed; the next is free on 2017-12-01."
-            ),
+            (f"{OLD} But 3 retrainings were asked for within 30 days, and 3 are allowed; the next is free on 2017-12-01."),
         ),
         (
             replace(QUIET, champion_age_days=200, newest_trained=date(2017, 10, 23)),
             (
-                "The champion is 200 days old (limit 180). But the last training had every as_of that can teach, up to "
+                f"{OLD} But the last training had every as_of that can teach, up to "
                 "2017-10-23: the next labels mature on 2017-11-29."
             ),
         ),
         (
             replace(QUIET, champion_age_days=200, newest_trained=date(2017, 10, 23), left_out=("One day.", "Another.")),
             (
-                "The champion is 200 days old (limit 180). But the last training had every as_of that can teach, up to "
+                f"{OLD} But the last training had every as_of that can teach, up to "
                 "2017-10-23: the next labels mature on 2017-11-29. Left out: One day."
             ),
         ),
         (
             replace(QUIET, champion_age_days=200, retrains=tuple(clock_of(date(2017, 11, day)) for day in (15, 1, 8))),
-            (
-                "The champion is 200 days old (limit 180). But 3 retrainings were asked for within 30 days, and 3 are "
-                "allowed; the next is free on 2017-12-01."
-            ),
+            (f"{OLD} But 3 retrainings were asked for within 30 days, and 3 are allowed; the next is free on 2017-12-01."),
         ),
         (
             replace(QUIET, champion_age_days=200, newest_matured=None, newest_trained=None),
-            ("The champion is 200 days old (limit 180). But no as_of can teach yet: the next labels mature on 2017-11-29."),
+            (f"{OLD} But no as_of can teach yet: the next labels mature on 2017-11-29."),
         ),
         (
             replace(QUIET, champion_age_days=200, newest_trained=None, labels_mature_on=date(2017, 12, 20)),
-            "The champion is 200 days old (limit 180). A retraining can learn from as_ofs up to 2017-10-23.",
+            f"{OLD} A retraining can learn from as_ofs up to 2017-10-23.",
         ),
         (
             replace(SHIFTED, labels_mature_on=None),

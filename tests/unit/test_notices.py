@@ -12,7 +12,6 @@ from perennial.config import load_model
 from perennial.decide import decide
 from perennial.records import (
     ApprovalQuestion,
-    Attribution,
     BlastRadius,
     Decision,
     DecisionEvidence,
@@ -87,6 +86,8 @@ VERDICT = Verdict(
     segments=(),
     knowledge_lag_days=84,
     reasons=("The gain lies above 0.", "It was trained to 2017-08-14."),
+    challenger_recipe=12,
+    champion_recipe=11,
 )
 VALIDATION = Validation(
     model="lapse",
@@ -175,8 +176,10 @@ def test_without_a_report_there_is_no_link_to_one():
 # The verdict
 def test_a_promotion_asks_for_nothing():
     notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="http://mlflow.example.com/run")
-    assert "PROMOTE: version 2 against champion version 1" == notice.headline
-    assert "moved the alias champion to it." in notice.system_did[0]
+    assert "PROMOTE: recipe 12 (version 2) against the champion's recipe 11 (version 1)" == notice.headline
+    assert notice.system_did[0] == (
+        "Compared recipe 12 (version 2) with the champion's recipe 11 (version 1) on 4400 unseen rows; let its newest fit serve."
+    )
     assert () == notice.you_must
 
 
@@ -188,20 +191,16 @@ def test_a_verdict_tells_what_would_change_what_is_in_doubt_and_what_nobody_coul
     assert told[2:] == (radius.sentence, verdict.doubts[0], "Not assessed, for want of evidence: AUC, income = high.")
 
 
-def test_a_verdict_tells_new_data_from_a_new_recipe_and_names_the_shadows():
-    parts = Attribution(Interval(0.005, 0.0, 0.01, 0.002), Interval(0.015, 0.01, 0.02, 0.002))
-    shadow = replace(VERDICT, challenger_version=5, outcome=Outcome.INCONCLUSIVE, reasons=("It may be chance.",))
-    refit = replace(shadow, challenger_version=6, side="renewal")
-    notice = notices.write_verdict(
-        replace(VERDICT, attribution=parts), (shadow, refit), mlflow_run="http://mlflow", refused_because=None
-    )
-    apart, *others = notice.system_did[2:]
-    assert "newer rows alone bring +0.0050 [" in apart
-    assert "the new recipe on the same rows +0.0150 [" in apart
-    assert others == [
-        "Shadow version 5: INCONCLUSIVE. It may be chance.",
-        "The champion's recipe refitted as version 6: INCONCLUSIVE. It may be chance.",
-    ]
+def test_a_verdict_names_the_shadows():
+    shadow = replace(VERDICT, challenger_version=5, challenger_recipe=9, outcome=Outcome.INCONCLUSIVE, reasons=("Chance.",))
+    notice = notices.write_verdict(VERDICT, (shadow,), mlflow_run="http://mlflow", refused_because=None)
+    assert notice.system_did[2:] == ("Shadow, recipe 9 (version 5): INCONCLUSIVE. Chance.",)
+
+
+def test_a_verdict_from_before_recipes_were_kept_is_about_versions():
+    old = replace(VERDICT, challenger_recipe=None, champion_recipe=None)
+    told = notices.write_verdict(old, refused_because=None, mlflow_run="")
+    assert told.headline == "PROMOTE: version 2 against champion version 1"
 
 
 def test_a_verdict_that_waits_for_approval_names_the_command():
@@ -217,11 +216,11 @@ def test_a_rejection_leaves_the_champion_and_asks_for_nothing():
     assert () == notice.you_must
 
 
-def test_the_first_challenger_stands_against_the_baselines():
-    first = replace(VERDICT, champion_version=None, opponent="baselines")
-    assert (
-        "PROMOTE: version 2 against the baselines" == notices.write_verdict(first, refused_because=None, mlflow_run="").headline
-    )
+def test_the_first_champion_stands_against_nobody():
+    first = replace(VERDICT, champion_version=None, champion_recipe=None, opponent="baselines")
+    told = notices.write_verdict(first, refused_because=None, mlflow_run="")
+    assert told.headline == "PROMOTE: recipe 12 (version 2), the first champion"
+    assert told.system_did[0] == "Compared recipe 12 (version 2) on 4400 unseen rows; let its newest fit serve."
 
 
 def test_a_metric_without_an_interval_is_in_the_table_and_not_in_the_picture():

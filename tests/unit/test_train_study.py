@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
-from perennial.records import Recipe, recipe_hash
+from perennial.records import Recipe
 from perennial.train.boosters import REGULARISED_DEFAULTS, read_recipe
 from perennial.train.study import RunningMedian, Search, ask_trial, is_over, name_study, open_study, read_finished, suggest_recipe
 
@@ -148,12 +148,3 @@ def test_a_search_that_its_limit_has_ended_stays_ended():
 
 def test_the_defaults_are_tried_however_short_the_limit():
     assert read_numbers(store_trials(0, 1, 2, seconds=20), replace(SEARCH, timeout_seconds=0)) == [0, 1]
-
-
-def test_the_same_recipe_has_the_same_hash_in_any_order_and_spelling():
-    assert recipe_hash("lightgbm", {"a": 1, "b": 0.5}) == recipe_hash("lightgbm", {"b": 0.5, "a": 1.0})
-
-
-@pytest.mark.parametrize("other", [("xgboost", {"a": 1}), ("lightgbm", {"a": 2}), ("lightgbm", {"b": 1}), ("lightgbm", {})])
-def test_another_recipe_has_another_hash(other):
-    assert recipe_hash("lightgbm", {"a": 1}) != recipe_hash(*other)
