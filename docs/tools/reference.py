@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import NoneType
+from types import NoneType, UnionType
 
 from typer.core import TyperArgument, TyperCommand
 from typer.main import get_command
@@ -32,7 +32,7 @@ KINDS = {
     errors.UnavailableError: "unavailable",
     errors.PermanentError: "permanent",
 }
-PLACEHOLDERS = {datetime: "YYYY-MM-DD", int: "N", Path: "FILE", str: "TEXT"}
+PLACEHOLDERS: Mapping[object, str] = {datetime: "YYYY-MM-DD", int: "N", Path: "FILE", str: "TEXT", list[str]: "TEXT"}
 
 
 def write_pages(folder: Path = FOLDER) -> None:
@@ -93,8 +93,13 @@ def _spell(parameter: typing.Any, annotation: object) -> str:
     if isinstance(parameter, TyperArgument):
         return str(parameter.name).upper()
     flags = "/".join([*parameter.opts, *parameter.secondary_opts])
-    kinds = [kind for kind in typing.get_args(annotation) or (annotation,) if kind is not NoneType]
+    kinds = [kind for kind in _list_kinds(annotation) if kind is not NoneType]
     return flags if kinds == [bool] else f"{flags} {PLACEHOLDERS[kinds[0]]}"
+
+
+def _list_kinds(annotation: object) -> tuple[object, ...]:
+    """What an annotation allows: a union's members, or itself."""
+    return typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, UnionType) else (annotation,)
 
 
 def _help(parameter: typing.Any) -> str:
