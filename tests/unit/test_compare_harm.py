@@ -25,7 +25,7 @@ def equals(**options):
 
 
 def push(contest, is_pushed, *, by):
-    """Twins, but for some rows, whose scores are moved on the scale of log-odds."""
+    """Equal models, but for some rows, whose scores are moved on the scale of log-odds."""
     scores = contest.champion.scores
     return challenge(contest, sigmoid(np.log(scores / (1 - scores)) + by * is_pushed))
 

@@ -30,8 +30,7 @@ class Training(Section):
     )
     refresh: Literal["weekly", "4 weeks", "never"] = Field(
         default="weekly",
-        description="How often the champion's recipe is fitted anew on the newest as_ofs that may teach; that fit serves "
-        "without a verdict",
+        description="How often the champion's recipe is fitted anew; that fit serves without a verdict",
     )
     search_every_days: int = Field(
         default=28,
