@@ -73,12 +73,17 @@ def enter_pairs(
     entered = {pair.contest.contest_id for pair in newcomers if pair.contest}
     shadows = tuple(
         _plan(model, ContestPair(find_side(session, run, contest.challenger_recipe), champion, contest=contest))
-        for contest in ledger.open_contests(session, run.model)
+        for contest in _open_by_then(session, run)
         if contest.contest_id not in entered
     )
     waiting = (pair for pair in (*newcomers, *shadows) if pair.contest is None or pair.contest.status == "open")
     placed = (replace(pair, as_ofs=choose_as_ofs(model, pair, labelled)) for pair in waiting)
     return tuple(pair for pair in placed if _is_ahead(pair, labelled))
+
+
+def _open_by_then(session: Session, run: Run) -> tuple[Contest, ...]:
+    """Every contest that is open, but for those that a newer day than this has opened."""
+    return tuple(contest for contest in ledger.open_contests(session, run.model) if contest.opened_for <= run.as_of)
 
 
 def find_side(session: Session, run: Run, recipe: int) -> Side:
@@ -124,7 +129,7 @@ def _settle_contests(session: Session, model: Model, run: Run, champion: Side, l
     is not tested twice, and the next weeks bring new challengers.
     """
     served = {promotion.recipe for promotion in ledger.champion_history(session, run.model)}
-    for contest in ledger.open_contests(session, run.model):
+    for contest in _open_by_then(session, run):
         number = contest.challenger_recipe
         if number in served:
             ledger.end_contest(session, contest, "promoted", f"Recipe {number} became the champion's.")
