@@ -197,3 +197,9 @@ def test_a_refresh_by_a_fit_of_a_recipe_that_served_goes_forward():
 def test_a_rollback_to_an_unknown_version_goes_forward():
     unknown = (*history(("promote", 1, None), ("promote", 2, 2)), *history(("rollback", 9, None)))
     assert list_champions(unknown) == (1, 2, 9)
+
+
+def test_a_refresh_takes_nothing_back_though_its_version_served_before():
+    again = (*REFRESHED, *history(("refresh", 2, 1)))
+    assert list_champions(again) == (1, 2, 3, 2)
+    assert find_taken_back(again) == {}
