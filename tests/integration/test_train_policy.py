@@ -46,7 +46,7 @@ def test_the_first_training_searches_and_says_so_everywhere(world):
 
 
 def test_a_week_later_nothing_new_is_looked_for(world):
-    with pytest.raises(NothingToTrain, match="no new recipe is looked for. The last search is 7 days old"):
+    with pytest.raises(NothingToTrain, match=r"no new recipe is looked for\. The last search is 7 days old"):
         pipeline.train(world.stores, world.run(NEXT_WEEK))
 
 

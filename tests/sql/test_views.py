@@ -30,8 +30,8 @@ CHAMPION = """
 insert into ledger.recipes (model, recipe, algorithm, parameters, origin, because, purpose, effective_at)
 values ('toy', 1, 'logistic', '{}', 'search', 'A test wants it.', 'simulation', '2017-10-30');
 insert into ledger.versions (
-    model, version, recipe, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for, parameters,
-    config_hash, query_hash, code_version, effective_at
+    model, version, recipe, algorithm, mlflow_run_id, manifest, data_hash, training_as_ofs, holdout_as_ofs, trained_for,
+    parameters, config_hash, query_hash, code_version, effective_at
 )
 values (
     'toy', 3, 1, 'logistic', 'm', '{}', 'd', '{2017-08-07,2017-07-31}', '{2017-09-04}', '2017-10-30', '{}', 'c', 'q', '0.1.0',
