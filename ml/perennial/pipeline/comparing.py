@@ -43,10 +43,10 @@ def compare(stores: Stores, run: Run) -> Comparison:
         raise NotAsked(f"{run}: a backfill compares nobody: it would draw on today's account of errors.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
-        challenger, champion = _find_contestants(session, run)
+        challengers, champion = _find_contestants(session, run)
         labelled = admit_matured(stores, session, declaration, run).days
         take_lock(session, "contests", run.model)
-        pairs = enter_pairs(session, declaration.model, run, challenger=challenger, champion=champion, labelled=labelled)
+        pairs = enter_pairs(session, declaration.model, run, challengers=challengers, champion=champion, labelled=labelled)
     walk = Walk(stores, declaration, run, labelled)
     assessed = tuple(_assess_all(walk, pairs))
     with stores.warehouse.transaction() as session:
@@ -99,18 +99,18 @@ def _recall(session: Session, run: Run) -> Comparison:
     return Comparison(tuple(evaluation.verdict for evaluation in evaluations))
 
 
-def _find_contestants(session: Session, run: Run) -> tuple[Side | None, Side | None]:
-    trained = ledger.trained_on_day(session, run.model, run.as_of)
+def _find_contestants(session: Session, run: Run) -> tuple[tuple[Side, ...], Side | None]:
+    made = [version for version in ledger.fits_of_day(session, run.model, run.as_of) if version.origin == "training"]
     serving = find_serving(session, run)
-    if trained is None and serving is None:
+    if not made and serving is None:
         raise VersionMissing(
             f"{run}: no version was trained for this day: run `perennial train {run.model} --as-of {run.as_of}`."
         )
-    return _find_side(session, trained), _find_side(session, serving)
+    return tuple(_find_side(session, version) for version in made), None if serving is None else _find_side(session, serving)
 
 
-def _find_side(session: Session, version: Version | None) -> Side | None:
-    return None if version is None else Side(ledger.get_recipe(session, version.model, version.recipe), version)
+def _find_side(session: Session, version: Version) -> Side:
+    return Side(ledger.get_recipe(session, version.model, version.recipe), version)
 
 
 def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:

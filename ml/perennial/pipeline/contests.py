@@ -55,21 +55,21 @@ class ContestPair:
 
 
 def enter_pairs(
-    session: Session, model: Model, run: Run, *, challenger: Side | None, champion: Side | None, labelled: Days
+    session: Session, model: Model, run: Run, *, challengers: Sequence[Side], champion: Side | None, labelled: Days
 ) -> tuple[ContestPair, ...]:
-    """The day's challenger and every shadow, less those that have their answer.
+    """The day's challengers and every shadow, less those that have their answer; a first champion by itself.
 
     A challenger whose recipe is the champion's, or had its test against it within a year, is no new one.
 
     Args:
-        challenger: of the day, if one was looked for.
+        challengers: of the day: one that a search found, and those that people wrote, oldest first.
         labelled: every as_of that may judge on the run's clock.
     """
     if champion is None:
-        return () if challenger is None else (ContestPair(challenger, None, as_ofs=labelled[-model.training.holdout_as_ofs :]),)
+        return tuple(ContestPair(each, None, as_ofs=labelled[-model.training.holdout_as_ofs :]) for each in challengers[-1:])
     _settle_contests(session, model, run, champion, labelled)
-    is_new = challenger is not None and challenger.entry.number != champion.entry.number
-    newcomers = (_enter(session, model, run, ContestPair(challenger, champion), labelled),) if challenger and is_new else ()
+    new = [each for each in challengers if each.entry.number != champion.entry.number]
+    newcomers = tuple(_enter(session, model, run, ContestPair(each, champion), labelled) for each in new)
     entered = {pair.contest.contest_id for pair in newcomers if pair.contest}
     shadows = tuple(
         _plan(model, ContestPair(find_side(session, run, contest.challenger_recipe), champion, contest=contest))
@@ -143,7 +143,12 @@ def _start_again(session: Session, model: Model, run: Run, former: Contest, *, c
     challenger = find_side(session, run, former.challenger_recipe)
     entered = _enter(session, model, run, ContestPair(challenger, champion), labelled).contest
     sentence = f"Recipe {champion.entry.number} became the champion's."
-    sentence += " It starts again against it." if entered else " The account of errors is empty: it does not start again."
+    if entered is None:
+        sentence += " The account of errors is empty: it does not start again."
+    else:
+        sentence += (
+            " It starts again against it." if entered.status == "open" else " They have met before: it does not start again."
+        )
     ledger.end_contest(session, former, "ended", sentence)
 
 

@@ -38,7 +38,7 @@ def gather(
         clock=run.clock,
         blocked_because=blocked_because,
         champion_version=champion.version if champion else None,
-        champion_age_days=(run.as_of - champion.trained_for).days if champion else None,
+        champion_age_days=_measure_age(session, model, run, champion),
         checks=tuple(check.is_drifted for check in checks),
         drifted_share=today.drifted_share if today else None,
         prediction_shift=today.prediction_shift if today else None,
@@ -54,6 +54,13 @@ def gather(
         matured_as_ofs=len(matured),
         needed_as_ofs=model.fewest_as_ofs,
     )
+
+
+def _measure_age(session: Session, model: Model, run: Run, champion: Version | None) -> int | None:
+    """Days since the serving fit was made; None where people want it to grow old: then no refresh was missed."""
+    if champion is None or model.training.refresh == "never" or ledger.find_pin(session, run.model) is not None:
+        return None
+    return (run.as_of - champion.trained_for).days
 
 
 def _find_newest_learned(champion: Version | None, trained: Version | None) -> date | None:

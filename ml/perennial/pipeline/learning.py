@@ -176,9 +176,10 @@ def train(stores: Stores, run: Run) -> Version:
 
 
 def _find_done(session: Session, run: Run, data_hash: str) -> Version | None:
-    """The challenger that an earlier attempt has registered for this day on these rows."""
+    """The challenger that an earlier attempt has searched for and registered for this day on these rows."""
     made = ledger.fits_of_day(session, run.model, run.as_of)
-    return next((version for version in made if (version.origin, version.data_hash) == ("training", data_hash)), None)
+    searched = (version for version in made if version.tuning is not None)
+    return next((version for version in searched if (version.origin, version.data_hash) == ("training", data_hash)), None)
 
 
 def _check_search(declaration: Declaration, run: Run, rows: TrainingSet, past: SearchHistory, champion: Version | None) -> None:

@@ -87,12 +87,19 @@ def roll_back(context: PromotionContext, model: str, *, to: int | None = None, c
     check_purpose(context.run)
     with context.book.lock():
         finished = _reconcile(context)
-        if finished and (finished.kind, finished.status) == ("rollback", "applied") and to in (None, finished.version):
-            return finished
         history = context.book.history()
+        if finished and (finished.kind, finished.status) == ("rollback", "applied") and _is_meant(history, to, choose):
+            return finished
         move = choose(history) if choose else choose_former_champion(history, model, to=to)
         assert move is not None
         return _carry_out(context, move)
+
+
+def _is_meant(history: History, to: int | None, choose: Choice | None) -> bool:
+    """Is the rollback that a crash left open, and that is the newest movement now, the one that is asked for?"""
+    if choose is None:
+        return to in (None, history[-1].version)
+    return len(history) > 1 and history[-1].recipe != history[-2].recipe
 
 
 def reconcile_alias(context: PromotionContext) -> Promotion | None:

@@ -102,6 +102,9 @@ def write_recipe(algorithm: str, chosen: Mapping[str, float]) -> Recipe:
     unknown = sorted(set(chosen) - set(default.parameters))
     if unknown:
         raise ConfigError(f"{algorithm} has no parameter {', '.join(unknown)}: it has {', '.join(default.parameters)}.")
+    broken = sorted(name for name, value in chosen.items() if isinstance(default.parameters[name], int) and value != int(value))
+    if broken:
+        raise ConfigError(f"{algorithm} wants whole numbers for {', '.join(broken)}: found {chosen[broken[0]]}.")
     numbers = {name: type(value)(chosen.get(name, value)) for name, value in default.parameters.items()}
     return Recipe(default.algorithm, numbers)
 
