@@ -38,7 +38,7 @@ def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Sna
 
 
 def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
-    """Everything up to the first champion: history, labels, training, comparison with the baselines, promotion.
+    """Everything up to the first champion: history, labels, training, promotion.
 
     The history ends the day before: later trainings will want what has not matured yet, too.
 

@@ -85,7 +85,8 @@ def _begin(evidence: CardEvidence) -> Iterator[Entry]:
 
 def _assess(evidence: CardEvidence) -> Iterator[Entry]:
     for each in evidence.verdicts:
-        against = f"version {each.verdict.champion_version}" if each.verdict.champion_version else "the baselines"
+        recipe, version = each.verdict.champion_recipe, each.verdict.champion_version
+        against = f"recipe {recipe}" if recipe else f"version {version}" if version else "nobody"
         reason = each.verdict.reasons[0] if each.verdict.reasons else ""
         yield each.effective_at, each.verdict.outcome.value, f"Against {against}: {reason}", "compare"
 

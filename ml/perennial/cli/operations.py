@@ -83,7 +83,7 @@ def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson =
 
 @app.command(rich_help_panel=PANEL)
 def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
-    """Make the first champion: backfill, train, compare with the baselines, promote."""
+    """Make the first champion: backfill, train, promote."""
     from perennial import operate, pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:

@@ -145,10 +145,10 @@ def _start_again(session: Session, model: Model, run: Run, former: Contest, *, c
     sentence = f"Recipe {champion.entry.number} became the champion's."
     if entered is None:
         sentence += " The account of errors is empty: it does not start again."
+    elif entered.status == "open":
+        sentence += " It starts again against it."
     else:
-        sentence += (
-            " It starts again against it." if entered.status == "open" else " They have met before: it does not start again."
-        )
+        sentence += " The two have met before: it does not start again."
     ledger.end_contest(session, former, "ended", sentence)
 
 
