@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from perennial.pipeline import approving
-from perennial.records import Evaluation, Outcome, Run
+from perennial.records import Evaluation, Outcome, Recipe, Run
 from perennial.stores import ledger
 from tests.world import FIRST_DAY, MODEL, World
 
+CHOSEN_ON = date(2017, 5, 1)
 NEXT_DAY, LATER_DAY = FIRST_DAY + timedelta(days=7), FIRST_DAY + timedelta(days=14)
 
 
@@ -30,7 +31,9 @@ class Contenders:
             as_of=run.as_of,
             outcome=outcome,
             challenger_version=version,
+            challenger_recipe=self._find_recipe(version),
             champion_version=champion or self.champion,
+            champion_recipe=self._find_recipe(champion or self.champion),
             opponent="champion",
             reasons=("AUC is better.",),
         )
@@ -86,19 +89,27 @@ class Contenders:
         first = client.get_model_version(MODEL, str(self.champion))
         tags = {"trained_for": run.as_of.isoformat()}
         made = client.create_model_version(MODEL, first.source, first.run_id, tags=tags, await_creation_for=0)
+        recipe = Recipe("logistic", {"C": float(made.version)})
+        with self.world.stores.warehouse.transaction() as session:
+            entry = ledger.enter_recipe(session, run, recipe, origin="search", chosen_on=CHOSEN_ON, because="A test wants it.")
         self.world.tell(
             """
             insert into ledger.versions
             select (json_populate_record(versions, json_build_object(
-                'version', cast(:version as integer), 'trained_for', cast(:day as date), 'data_hash', cast(:version as text)
+                'version', cast(:version as integer), 'trained_for', cast(:day as date), 'data_hash', cast(:version as text),
+                'recipe', cast(:recipe as integer)
             ))).*
             from ledger.versions where version = :champion
             """,
             version=int(made.version),
             day=run.as_of,
+            recipe=entry.number,
             champion=self.champion,
         )
         return int(made.version)
+
+    def _find_recipe(self, version: int) -> int:
+        return self.world.ask_one("select recipe from ledger.versions where version = :version", version=version)
 
     def _read(self, version: int) -> Evaluation:
         with self.world.stores.warehouse.transaction() as session:

@@ -24,11 +24,11 @@ from perennial.pipeline import approving
 from perennial.records import Outcome, Run
 from perennial.stores import ledger
 from perennial.stores.sessions import Database
+from perennial.train import write_recipe
 
 MODEL = "lapse"
 FIRST, NEXT = date(2017, 10, 30), date(2017, 11, 6)
-# Eight as_ofs to train on, the embargo, four held out, and one week more. A champion of summer's weeks alone sees drift in
-# autumn, so that on the second key drift and the weekly tick both ask for a retraining.
+# Eight as_ofs to choose on, the embargo, four held out, and one week more.
 HISTORY = (date(2017, 6, 19), date(2017, 10, 2))
 TRIALS = 2  # as in the fixture `stack`
 COPY = "replayed"
@@ -40,6 +40,7 @@ group by as_of
 order by as_of
 """
 DECISIONS = "select as_of, decision, rule from analytics.drift_daily where model = 'lapse' order by as_of"
+SERVED = "select version, trained_for, kind from analytics.model_history where model = 'lapse' order by applied_at"
 VERDICTS = "select as_of, challenger_version, verdict from ledger.evaluations where model = 'lapse' order by evaluation_id"
 
 
@@ -91,11 +92,11 @@ def history(stack):
 
 @pytest.fixture(scope="module")
 def airflow_life(stack, history):
-    """The first champion on one key; on the next a day that asks for a retraining, and the weekly tick."""
+    """The first champion on one key; on the next a quiet day, the weekly tick, and a second request for its retraining."""
     life = Life(stack.airflow, MODEL)
     life.wake()
     runs = {}
-    for verb, day in (("refresh", FIRST), ("score", FIRST), ("refresh", NEXT), ("retrain_weekly", NEXT)):
+    for verb, day in (("refresh", FIRST), ("score", FIRST), ("refresh", NEXT), ("retrain_weekly", NEXT), ("retrain", NEXT)):
         for lived in life.start(verb, day):
             runs.setdefault((lived.verb, day), []).append(lived.state)
     return tell(stack, "warehouse", runs)
@@ -146,7 +147,7 @@ def test_every_run_of_every_dag_succeeds(airflow_life):
         ("score", NEXT): ["success"],
         ("monitor", NEXT): ["success"],
         ("retrain_weekly", NEXT): ["success"],
-        ("retrain", NEXT): ["success", "success"],  # woken by drift, then by the week
+        ("retrain", NEXT): ["success", "success"],  # woken by the week, then asked for once more
     } == airflow_life.runs
 
 
@@ -165,11 +166,18 @@ def test_analysts_read_the_scores_of_both_days(airflow_life):
 
 
 def test_each_day_has_its_decision(airflow_life):
-    assert [(FIRST, "SKIP"), (NEXT, "TRAIN")] == [row[:2] for row in airflow_life.decisions]
+    assert [(FIRST, "SKIP"), (NEXT, "SKIP")] == [row[:2] for row in airflow_life.decisions]
 
 
-def test_drift_and_the_week_on_one_key_train_once(airflow_life):
-    assert [(FIRST, 1), (NEXT, 2)] == [row[:2] for row in airflow_life.verdicts]
+def test_the_first_champion_has_a_verdict_and_its_weekly_fit_needs_none(stack, airflow_life):
+    assert [(FIRST, 1)] == [row[:2] for row in airflow_life.verdicts]
+    assert [(1, FIRST, "promote"), (2, NEXT, "refresh")] == read(stack.addresses.database_url("analyst", "warehouse"), SERVED)
+
+
+def test_a_second_request_on_one_key_fits_nothing_again(stack, airflow_life):
+    made = "select version, trained_for, origin from ledger.versions where model = 'lapse' order by version"
+    owner = stack.addresses.database_url("owner", "warehouse")
+    assert [(1, FIRST, "training"), (2, NEXT, "refresh")] == read(owner, made)
 
 
 def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
@@ -181,8 +189,8 @@ def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
 @pytest.mark.parametrize(
     ("page", "sentence"),
     [
-        ("", "2017-10-30, trained to"),
-        ("dags/lapse.score", "against baselines"),
+        ("", "2017-11-06, trained to"),
+        ("dags/lapse.score", "as the first"),
         ("cards/lapse/1", "lapse, version 1: model card"),
         ("dags/unknown", "is not a DAG of a model"),
     ],
@@ -194,13 +202,14 @@ def test_pages_say_what_the_ledger_knows(stack, airflow_life, page, sentence):
 def test_the_tab_of_a_run_shows_its_stages(stack, airflow_life):
     run_id = stack.airflow.runs(f"{MODEL}.monitor", partition_key=NEXT.isoformat())[0]["dag_run_id"]
     page = open_page(stack, f"runs/{MODEL}.monitor/{quote(run_id)}")
-    assert all(word in page for word in ("for 2017-11-06", "decide", "TRAIN", "to growth@example.com"))
+    assert all(word in page for word in ("for 2017-11-06", "decide", "SKIP", "to growth@example.com"))
 
 
 def test_the_owner_got_a_mail_for_each_decision_and_each_verdict(stack, airflow_life):
     notices = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in stack.addresses.mail_folder.glob("*.eml")]
     mine = sorted(str(notice["Message-ID"]) for notice in notices if f" {MODEL} " in str(notice["Subject"]))
-    expected = [f"<{MODEL}.{day}.{event}@perennial.invalid>" for day in (FIRST, NEXT) for event in ("decision", "verdict")]
+    told = ((FIRST, "decision"), (FIRST, "verdict"), (NEXT, "decision"))
+    expected = [f"<{MODEL}.{day}.{event}@perennial.invalid>" for day, event in told]
     assert expected == mine
 
 
@@ -221,9 +230,11 @@ DOUBT = "A test doubts it."
 
 
 def record_earned_verdict(stores, run):
-    """The challenger of the day as if it had earned its promotion, with a doubt: two weeks of data rarely let one."""
+    """A challenger that a person wrote, as if it had earned its promotion, with a doubt: two weeks of data rarely let one."""
+    recipe = write_recipe("logistic", {"C": 0.01})
+    challenger = pipeline.challenge(stores, run, recipe=recipe, reason="A test wants it.")
+    pipeline.compare(stores, run)
     with stores.warehouse.transaction() as session:
-        challenger = ledger.trained_on_day(session, MODEL, run.as_of)
         assessed = ledger.latest_evaluation(session, MODEL, challenger.version).verdict
         ledger.record_evaluation(session, run, replace(assessed, outcome=Outcome.PROMOTE, doubts=(DOUBT,)))
         return ledger.latest_evaluation(session, MODEL, challenger.version)
@@ -270,7 +281,7 @@ def test_a_retraining_ends_when_the_question_is_asked(asked):
 
 def test_the_required_action_shows_the_evidence(asked):
     _, action, _ = asked
-    assert f"{MODEL}: may version 2 become champion?" == action["subject"]
+    assert f"{MODEL}: may version 3 become champion?" == action["subject"]
     assert "| AUC |" in action["body"]
     assert ["Approve", "Reject"] == action["options"]
 
@@ -283,8 +294,8 @@ def test_an_answer_in_the_second_of_the_question_ends_well(asked):
 def test_the_ledger_knows_who_answered_in_airflow_and_what_followed(stack, asked):
     owner = stack.addresses.database_url("owner", "warehouse")
     user = stack.login[0]
-    assert [(2, "approved", user, "airflow")] == read(
+    assert [(3, "approved", user, "airflow")] == read(
         owner, "select version, status, answered_by, answer_source from ledger.approvals"
     )
     newest = "select version, kind, actor from ledger.promotions order by promotion_id desc limit 1"
-    assert [(2, "promote", user)] == read(owner, newest)
+    assert [(3, "promote", user)] == read(owner, newest)

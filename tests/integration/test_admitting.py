@@ -20,7 +20,7 @@ from perennial.pipeline import admitting
 from perennial.stores import ledger
 from tests.integration.test_card import open_pages
 from tests.poison import FLIPPED, HONEST, LOOKED_AT, POISONED, RELEASED, SCORED, WEEK_AFTER, events, write_label
-from tests.world import MODEL, World
+from tests.world import MODEL, World, challenge
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_version_and_its_card_say_what_rested(poisoned):
 
 
 def test_a_challenger_is_not_compared_on_what_rests(poisoned):
-    pipeline.train(poisoned.stores, poisoned.run(LOOKED_AT))
+    challenge(poisoned, LOOKED_AT)
     verdicts = pipeline.compare(poisoned.stores, poisoned.run(LOOKED_AT)).verdicts
     assert POISONED not in {day for verdict in verdicts for day in verdict.holdout_as_ofs}
 

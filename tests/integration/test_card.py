@@ -20,7 +20,7 @@ from perennial.local.ports import find_free_port
 from perennial.pipeline.carding import write_card
 from perennial.stores.registry import Registry, read_card
 from tests.paths import ROOT
-from tests.world import FIRST_DAY, MODEL
+from tests.world import FIRST_DAY, MODEL, challenge
 
 SHOWS = Path(__file__).parent / "show_pages.py"
 
@@ -129,11 +129,13 @@ def test_a_silent_registry_is_said_and_nothing_is_lost(world):
 def test_a_week_later_both_cards_tell_of_the_comparison(world):
     next_day = FIRST_DAY + timedelta(weeks=1)
     world.live(next_day)
+    challenge(world, next_day)
+    pipeline.compare(world.stores, world.run(next_day))
     champion = write_card(world.stores, world.run(next_day))
     assessed = world.ask_one("select challenger_version from ledger.evaluations where as_of = :day", day=next_day)
     challenger = write_card(world.stores, world.run(next_day), assessed)
     assert ("challenger", "candidate") == (challenger.role, challenger.status)
     said = render_markdown(challenger)
-    assert f"- **Against:** champion version {champion.version}, side superiority" in said
+    assert "- **Against:** recipe 1, the champion's, by what the weekly fits of both served or would have" in said
     assert "**Guards: what it must not harm**" in said
     assert "As champion it was compared 1 time" in render_markdown(champion)

@@ -15,7 +15,6 @@ from perennial.errors import (
     ArtifactCorrupt,
     MetricNotFinite,
     NothingToRollBackTo,
-    OneClassLabels,
     PromotionRefused,
     VersionMissing,
 )
@@ -313,12 +312,6 @@ def test_a_champion_whose_files_are_gone_or_damaged_is_compared_with_nobody(worl
     harm(world, champion)
     shutil.rmtree(world.settings.artifacts / "versions")  # of files that were checked before, as another machine has none
     refuse(error, said)
-
-
-def test_labels_of_one_class_are_refused(world, refuse):
-    train(world)
-    world.tell("update labels.lapse set label = 0")
-    refuse(OneClassLabels, "class")
 
 
 @pytest.mark.parametrize(("harm", "error"), [(lose_files, VersionMissing), (spoil_files, ArtifactCorrupt)])

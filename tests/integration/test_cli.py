@@ -22,11 +22,15 @@ def test_every_stage_runs_from_a_shell(inside):
     assert 450 == inside.ask("score", MODEL, *DAY)[0]["rows"]
     assert not inside.ask("monitor", MODEL, *DAY)[0]["is_drifted"]
     assert "SKIP" == inside.ask("decide", MODEL, *DAY)[0]["choice"]
-    (trained,) = inside.ask("train", MODEL, *DAY)
-    (verdict,) = inside.ask("compare", MODEL, *DAY)
-    assert ("INCONCLUSIVE", trained["version"]) == (verdict["outcome"], verdict["version"])
+    (fitted,) = inside.ask("refit", MODEL, *DAY)
+    assert ("yes", 1) == (fitted["serves"], fitted["recipe"])
+    code, _, said = inside.perennial("train", MODEL, *DAY)
+    assert (0, True) == (code, "no new recipe is looked for" in said)
+    by_hand = ("challenge", MODEL, *DAY, "--algorithm", "logistic", "--set", "C=0.01", "--reason", "A person thinks so.")
+    trained, verdict = inside.ask(*by_hand)
+    assert (2, trained["version"]) == (trained["recipe"], verdict["version"])
     code, _, said = inside.perennial("promote", MODEL, *DAY)
-    assert (REFUSED, True) == (code, "INCONCLUSIVE" in said)
+    assert (REFUSED, True) == (code, verdict["outcome"] in said)
     assert [{"sent": 4, "waiting": 0}] == inside.ask("mail")
 
 

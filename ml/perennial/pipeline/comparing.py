@@ -129,8 +129,8 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
     scores = [walk.score(side.entry, rows) for side in sides]
     scored = [{stamp.date() for stamp in each.index.get_level_values("as_of").unique()} for each in scores]
     rows = rows.rows_of(tuple(day for day in rows.as_ofs if all(day in days for days in scored)))
-    seconds: tuple[Seconds, ...] = ((),)
-    if pair.champion is not None:
+    seconds: tuple[Seconds, ...] = ((),) * len(sides)
+    if pair.champion is not None and len(rows.labels):
         seconds = time_pair(walk.stores, pair.challenger.version, pair.champion.version, rows)
     entered = [
         _enter(walk.stores, side, each.loc[rows.labels.index], taken)
