@@ -109,7 +109,8 @@ class Contenders:
         return int(made.version)
 
     def _find_recipe(self, version: int) -> int:
-        return self.world.ask_one("select recipe from ledger.versions where version = :version", version=version)
+        found = self.world.ask("select recipe from ledger.versions where version = :version", version=version)
+        return found[0]["recipe"] if found else 0
 
     def _read(self, version: int) -> Evaluation:
         with self.world.stores.warehouse.transaction() as session:
