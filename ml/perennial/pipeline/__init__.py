@@ -10,7 +10,7 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 
 Read `daily` first, then `learning`, `comparing` and `movements`; `champion` loads what serves, `contests` keeps who is under
 test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at, `labelling`
-finds the days that can teach.
+finds the days that can teach, `watching` looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ from perennial.pipeline.learning import ask_for_retraining, assemble, train
 from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
+from perennial.pipeline.watching import SearchWatch
 from perennial.records import Run
 
 Stage = Callable[[Stores, Run], Any]
@@ -41,6 +42,7 @@ STAGES: Mapping[str, Stage] = {
 
 __all__ = [
     "STAGES",
+    "SearchWatch",
     "Stage",
     "Stores",
     "ask_for_retraining",

@@ -14,7 +14,7 @@ from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
 from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
 from perennial.records.training import Assembly, Baseline, Labelled, Origin, SplitPlan, Trained, TrainingSet, Version
-from perennial.records.tuning import SearchHistory, Tuning
+from perennial.records.tuning import SearchHistory, SearchProgress, Tuning
 from perennial.records.verdicts import (
     METRIC_NAMES,
     Comparison,
@@ -67,6 +67,7 @@ __all__ = [
     "Run",
     "ScoringRules",
     "SearchHistory",
+    "SearchProgress",
     "SegmentComparison",
     "Side",
     "Snapshot",

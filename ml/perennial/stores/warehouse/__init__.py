@@ -11,6 +11,7 @@ from perennial.stores.warehouse.migrations import check_ledger, migrate, render_
 from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
+from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
@@ -34,6 +35,7 @@ __all__ = [
     "read_columns",
     "read_labels",
     "read_scores",
+    "read_search",
     "read_snapshot",
     "read_training_set",
     "remove_rejects",
