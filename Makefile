@@ -39,6 +39,7 @@ check: setup ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases docs/tools
 	$(BIN)/lint-imports
 	$(PYTEST) tests/unit tests/docs
 

@@ -81,7 +81,7 @@ def watch(var: Path, samples: list[Counter[str]], ended: threading.Event, limit_
         record = read_record(var)
         if record is None or not record.is_alive:
             return
-        samples.append(take_sample({name: server.pid for name, server in record.servers.items()}))
+        samples.append(take_sample({name: server.process.pid for name, server in record.servers.items() if server.process}))
 
 
 def take_sample(servers: dict[str, int]) -> Counter[str]:

@@ -131,7 +131,7 @@ def draw_mail(browser: Browser, mail: EmailMessage) -> bytes:
     html = str(body.get_content())
     for part in mail.walk():
         if part.get_content_maintype() == "image":
-            name, data = str(part["Content-ID"]).strip("<>"), b64encode(part.get_payload(decode=True)).decode()
+            name, data = str(part["Content-ID"]).strip("<>"), b64encode(part.get_content()).decode()
             html = html.replace(f"cid:{name}", f"data:{part.get_content_type()};base64,{data}")
     page = browser.new_page(viewport={"width": MAIL_WIDTH, "height": 600}, color_scheme="light")
     page.set_content(html)

@@ -1,20 +1,19 @@
-"""A person decides: questions, answers and forced promotions on a real ledger and a real registry."""
+"""A person decides: questions and answers on a real ledger and a real registry."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from perennial.errors import NotPromoted, PromotionRefused
 from perennial.pipeline import approving, promote, rollback
-from perennial.records import Move, Outcome
-from perennial.stores import ledger
+from perennial.records import Outcome
 from perennial.stores.registry import read_card
 from tests.contenders import LATER_DAY
-from tests.world import MODEL, edit_model
+from tests.world import edit_model
 
 CLOSED_LATER = timedelta(hours=73)
 
@@ -267,102 +266,3 @@ def test_an_answer_is_for_good(contenders):
     contenders.answer(evaluation, "reject")
     with pytest.raises(DBAPIError, match="moves once"):
         contenders.world.tell("update ledger.approvals set status = 'approved'")
-
-
-# From a shell that lives on the wall's clock
-def test_a_question_of_a_simulation_is_answered_on_its_own_clock(contenders):
-    question = contenders.ask(contenders.assess())
-    wall = replace(contenders.world.run(date(2026, 11, 21)), purpose="live")
-    placed = approving.place(wall, question)
-    assert (question.as_of, question.effective_at, "simulation") == (placed.as_of, placed.clock, placed.purpose)
-
-
-def test_the_open_question_is_found_without_its_number(contenders):
-    question = contenders.ask(contenders.assess())
-    assert question == approving.find_question(contenders.world.stores, MODEL)
-
-
-def test_an_approval_that_nobody_could_carry_out_is_found_again(contenders):
-    evaluation = contenders.assess()
-    contenders.ask(evaluation)
-    answered = contenders.answer(evaluation, "approve")  # and killed before the promotion
-    assert answered == approving.find_question(contenders.world.stores, MODEL)
-    contenders.carry_out(evaluation)
-    with pytest.raises(PromotionRefused, match="no question waits"):
-        approving.find_question(contenders.world.stores, MODEL)
-
-
-def test_an_approval_that_another_champion_overtook_is_not_found_again(contenders):
-    evaluation = contenders.assess()
-    contenders.ask(evaluation)
-    contenders.answer(evaluation, "approve")
-    forced = contenders.assess().verdict.challenger_version
-    approving.force(contenders.world.stores, contenders.run_of(evaluation), forced, reason="Needed today.")
-    with pytest.raises(PromotionRefused, match="no question waits"):
-        approving.find_question(contenders.world.stores, MODEL)
-
-
-def test_a_question_that_waits_comes_before_an_approval_that_was_not_carried_out(contenders):
-    approved, newer = contenders.assess(), contenders.assess(LATER_DAY)
-    contenders.ask(approved)
-    contenders.answer(approved, "approve")
-    assert contenders.ask(newer) == approving.find_question(contenders.world.stores, MODEL)
-
-
-def test_without_a_question_there_is_nothing_to_find(contenders):
-    with pytest.raises(PromotionRefused, match="no question waits"):
-        approving.find_question(contenders.world.stores, MODEL)
-
-
-# By force
-def test_a_forced_promotion_is_recorded_as_forced_with_its_reason_and_its_actor(contenders):
-    version = contenders.assess(outcome=Outcome.REJECT).verdict.challenger_version
-    promotion = approving.force(
-        contenders.world.stores, contenders.world.run("2017-06-19"), version, reason="The old one is wrong."
-    )
-    assert ("forced", "The old one is wrong.", "tester", None) == (
-        promotion.kind,
-        promotion.reason,
-        promotion.actor,
-        promotion.evaluation_id,
-    )
-    assert (version, version) == contenders.serving
-
-
-def test_forcing_twice_for_one_reason_is_once(contenders):
-    version, run = contenders.assess().verdict.challenger_version, contenders.world.run("2017-06-19")
-    first = approving.force(contenders.world.stores, run, version, reason="The old one is wrong.")
-    assert first == approving.force(contenders.world.stores, run, version, reason="The old one is wrong.")
-    with pytest.raises(PromotionRefused, match="is the champion already"):
-        approving.force(contenders.world.stores, run, version, reason="Another reason.")
-
-
-def test_a_forced_promotion_that_was_killed_after_its_intent_is_finished_by_the_rerun(contenders):
-    version, run = contenders.assess().verdict.challenger_version, contenders.world.run("2017-06-19")
-    book = ledger.PromotionBook(contenders.world.stores.warehouse, run)
-    intent = book.intend(Move(version, "forced", "The old one is wrong."), contenders.champion)
-    finished = approving.force(contenders.world.stores, run, version, reason="The old one is wrong.")
-    assert (intent.promotion_id, "applied") == (finished.promotion_id, finished.status)
-    assert (version, version) == contenders.serving
-
-
-def test_a_version_that_does_not_exist_is_not_even_forced(contenders):
-    with pytest.raises(PromotionRefused, match="not even by force: lapse: the ledger does not know version 999"):
-        approving.force(contenders.world.stores, contenders.world.run("2017-06-19"), 999, reason="I insist.")
-
-
-def test_a_version_whose_files_do_not_pass_is_not_even_forced(contenders):
-    version = contenders.assess().verdict.challenger_version
-    contenders.world.tell(
-        "set session_replication_role = replica; update ledger.versions set manifest = "
-        "jsonb_set(manifest, '{contract.json}', to_jsonb(repeat('0', 64))) where version = :version",
-        version=version,
-    )
-    with pytest.raises(PromotionRefused, match="not even by force"):
-        approving.force(contenders.world.stores, contenders.world.run("2017-06-19"), version, reason="I insist.")
-    assert (contenders.champion, contenders.champion) == contenders.serving
-
-
-def test_the_champion_is_not_forced_to_be_champion(contenders):
-    with pytest.raises(PromotionRefused, match="is the champion already"):
-        approving.force(contenders.world.stores, contenders.world.run("2017-06-19"), contenders.champion, reason="I insist.")

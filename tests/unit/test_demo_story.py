@@ -46,6 +46,27 @@ class SlowToRead:
         self.woken.add(dag_id)
 
 
+class Ending:
+    """An Airflow whose run ends at the third look, and wakes nothing."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def until(self, deadline):
+        return self
+
+    def trigger(self, dag_id, *, partition_key):
+        return "run-1"
+
+    def dag_run(self, dag_id, run_id):
+        self.looks += 1
+        times = {"start_date": "2017-11-06T05:00:00+00:00", "end_date": "2017-11-06T05:01:00+00:00"}
+        return {"state": "success" if self.looks > 2 else "running", **times}
+
+    def task_instances(self, dag_id, run_id):
+        return ()
+
+
 def watch(state: str, **wanted: str) -> list[str]:
     """What the story finds wrong with a run that ended so."""
     story = Story(stores=None, life=HandmadeLife(state), account=Account(Console(file=StringIO())), loader_url="")
@@ -84,3 +105,21 @@ def test_a_step_of_the_story_asks_a_silent_airflow_until_its_own_limit():
     Life(airflow, "lapse").wake()
     assert airflow.deadlines == 1
     assert {f"lapse.{verb}" for verb in VERBS} == airflow.woken
+
+
+def test_while_a_run_goes_on_somebody_looks_at_what_goes_on_inside():
+    begun, seen = [], []
+
+    def begin_to_look():
+        begun.append("begun")
+        return lambda: seen.append("seen")
+
+    (lived,) = Life(Ending(), "lapse", begin_to_look=begin_to_look).start("retrain", QUIET)
+    assert (lived.seconds, begun, seen) == (60.0, ["begun"], ["seen", "seen"])
+
+
+def test_what_is_said_next_takes_the_passing_line_away():
+    account = Account(Console(file=(output := Terminal())))
+    account.show("5 of 12 trials done, about 9 s left")
+    account.lived("lapse.retrain", "success", 60.0, "every task")
+    assert "9 s left\r\x1b[K" in output.getvalue()

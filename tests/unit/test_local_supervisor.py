@@ -14,9 +14,20 @@ import pytest
 from perennial.errors import ConfigError, StackError
 from perennial.local import Ports, Stack
 from perennial.local.addresses import Addresses
+from perennial.local.following import explain_failures
 from perennial.local.patience import Patience
 from perennial.local.processes import Identity, identify
-from perennial.local.record import Record, ServerRecord, read_record, try_lock, write_record
+from perennial.local.record import (
+    Record,
+    ServerRecord,
+    has_request,
+    read_record,
+    settle_request,
+    take_request,
+    try_lock,
+    write_record,
+    write_request,
+)
 from perennial.local.services import complete
 from perennial.local.supervised import HOUR_SECONDS, MOST_FALLS, Supervised
 from tests.paths import ROOT
@@ -76,7 +87,36 @@ def test_what_needs_a_failed_server_names_it(tmp_path):
 def test_a_server_that_ends_while_it_starts_fails_with_its_own_words(falling):
     falling.start()
     falling.look()
-    assert (falling.state, falling.why) == ("failed", "mlflow ended by itself")
+    assert (falling.state, falling.why) == ("failed", "after 0 s mlflow ended by itself")
+
+
+def test_what_the_system_refuses_fails_one_server_and_no_supervisor(falling, monkeypatch):
+    def start():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(falling.program, "start", start)
+    falling.start()
+    assert falling.state == "failed"
+    assert falling.why == "mlflow was not started: [Errno 11] Resource temporarily unavailable"
+
+
+def test_a_migration_that_was_done_is_not_said_to_be_up(tmp_path):
+    servers = {
+        "postgres": ServerRecord("healthy", 0.0, tmp_path),
+        "warehouse-migrations": ServerRecord("healthy", 0.0, tmp_path),
+        "mlflow": ServerRecord("failed", 0.0, tmp_path, why="mlflow ended by itself"),
+    }
+    record = Record(identify(os.getpid()), Addresses(tmp_path, Ports(), ROOT), state="incomplete", servers=servers)
+    assert "What is healthy stays up: postgres. `perennial up`" in explain_failures(record, tuple(servers))
+
+
+def test_two_who_ask_at_the_same_time_are_both_heard(tmp_path):
+    write_request(tmp_path, ("mlflow",))
+    write_request(tmp_path, ("mail",))
+    assert take_request(tmp_path) == ("mlflow", "mail")
+    assert has_request(tmp_path)
+    settle_request(tmp_path)
+    assert (take_request(tmp_path), has_request(tmp_path)) == ((), False)
 
 
 def test_a_second_up_waits_until_the_first_has_said_who_it_is(tmp_path):

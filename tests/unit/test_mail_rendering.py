@@ -6,9 +6,12 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from perennial.records import Notice
 from perennial.stores.mail import render
+from perennial.stores.mail.picture import _draw_bars
 
 NOTICE = Notice(
     model="lapse",
@@ -145,6 +148,16 @@ def test_styles_stand_on_the_elements_and_dark_and_narrow_readers_have_rules():
 @pytest.mark.parametrize("chart", [{"auc": -0.0004, "log_loss": 0.0001}, {"auc": 0.0}, {"a" * 40: 5.5}])
 def test_any_chart_can_be_drawn(chart):
     assert "image/png" in [part.get_content_type() for part in render_notice(replace(NOTICE, chart=chart)).walk()]
+
+
+def test_a_figure_stands_to_the_right_of_its_bar_on_no_bar_and_on_no_name():
+    axes = Figure().add_subplot()
+    FigureCanvasAgg(axes.figure)
+    _draw_bars(axes, replace(NOTICE, chart={"auc": 0.0004, "brier": -0.0001, "log_loss": -0.00123456}, chart_limit=None))
+    figures = [text.get_window_extent() for text in axes.texts]
+    bars = [bar.get_window_extent() for bar in axes.patches]
+    assert len(figures) == len(bars) == 3
+    assert all(figure.x0 >= bar.x1 for figure, bar in zip(figures, bars, strict=True))
 
 
 def test_the_same_notice_gives_the_same_parts():

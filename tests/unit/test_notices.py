@@ -1,4 +1,4 @@
-"""Facts in, sentences out: what a mail says and asks, whatever its layout."""
+"""Facts in, sentences out: what a mail says, whatever its layout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from perennial import notices
 from perennial.config import load_model
 from perennial.decide import decide
 from perennial.records import (
-    ApprovalQuestion,
     BlastRadius,
     Decision,
     DecisionEvidence,
@@ -104,21 +103,6 @@ VALIDATION = Validation(
 )
 
 
-QUESTION = ApprovalQuestion(
-    question_id=3,
-    model="lapse",
-    as_of=AS_OF,
-    version=2,
-    champion_version=1,
-    evaluation_id=7,
-    because=('promotion.approval = "manual".',),
-    status="open",
-    deadline=datetime(2017, 11, 9, 11, tzinfo=UTC),
-    purpose="simulation",
-    effective_at=CLOCK,
-)
-
-
 def choose(**changes: object) -> Decision:
     return decide(replace(EVIDENCE, **changes), LIMITS)
 
@@ -149,8 +133,8 @@ def test_only_a_training_says_that_it_was_asked_for():
 
 def test_what_moved_most_stands_first_below_the_mean_score():
     moved = write_decision().moved
-    assert ["mean score", "tenure_days", "recency_days", "orders_28d"] == [row[0] for row in moved]
-    assert ("mean score", "holdout", "+20.0%", "PSI 0.120") == moved[0]
+    assert ["mean score, against that of the holdout", "tenure_days", "recency_days", "orders_28d"] == [row[0] for row in moved]
+    assert ("mean score, against that of the holdout", "", "+20.0%", "PSI 0.120") == moved[0]
     assert ("recency_days", "10", "12.5", "PSI 0.310, drifted") == moved[2]
     assert moved[1][3].endswith("by construction")
 
@@ -229,6 +213,11 @@ def test_a_metric_without_an_interval_is_in_the_table_and_not_in_the_picture():
     assert {"AUC": 0.02} == notice.chart
 
 
+def test_a_verdict_leads_to_the_model_card():
+    notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="http://run", model_card="http://card")
+    assert (("MLflow run", "http://run"), ("Model card", "http://card")) == notice.links
+
+
 # What went wrong
 def test_a_blocked_day_says_what_failed_what_is_served_and_how_to_go_on():
     decision = choose(blocked_because=notices.say_what_failed(VALIDATION))
@@ -257,84 +246,3 @@ def test_before_the_first_publication_nothing_is_served():
 def test_a_failure_repeats_what_the_task_said(messages, summary):
     notice = notices.write_failure(RUN, "score", ("score",), messages)
     assert ("failure_score", "lapse.score failed at score", summary) == (notice.event, notice.headline, notice.summary)
-
-
-# The question
-def write_question():
-    return notices.write_question(QUESTION, VERDICT, mlflow_run="http://run", airflow="http://airflow/dags/lapse.approve")
-
-
-def test_a_question_carries_the_evidence_of_its_verdict():
-    notice = write_question()
-    assert "may version 2 become champion?" == notice.headline
-    assert ("AUC", "0.85", "0.87", "gain +0.0200 [+0.0100, +0.0300]") == notice.moved[0]
-    assert notice.summary.endswith('A person decides, because: promotion.approval = "manual".')
-
-
-def test_a_question_says_how_to_answer_and_what_happens_without_an_answer():
-    assert (
-        "Answer in Airflow at lapse.approve, or from a shell: `perennial approve lapse 2` or `perennial reject lapse 2`.",
-        "Without an answer until 2017-11-09 11:00 UTC version 2 is not promoted.",
-    ) == write_question().you_must
-
-
-def test_a_verdict_leads_to_the_model_card():
-    notice = notices.write_verdict(VERDICT, refused_because=None, mlflow_run="http://run", model_card="http://card")
-    assert (("MLflow run", "http://run"), ("Model card", "http://card")) == notice.links
-
-
-def test_each_version_is_asked_about_in_a_notice_of_its_own():
-    assert "question_2" == write_question().event
-
-
-def test_airflow_shows_the_table_of_the_question_in_markdown():
-    shown = notices.show_in_markdown(write_question())
-    assert "| AUC | 0.85 | 0.87 | gain +0.0200 [+0.0100, +0.0300] |" in shown
-    assert "[Answer in Airflow](http://airflow/dags/lapse.approve) · [MLflow run](http://run)" in shown
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({}, "The question about version 2 waits for a person until 2017-11-09 11:00 UTC."),
-        (
-            {"status": "approved", "answered_by": "ann", "answer_source": "airflow"},
-            "Version 2 was approved by ann (airflow).",
-        ),
-        (
-            {"status": "rejected", "answered_by": "ann", "answer_source": "shell", "remark": "Not before Christmas."},
-            "Version 2 was rejected by ann (shell). Not before Christmas.",
-        ),
-        ({"status": "superseded", "remark": "Version 3 came."}, "The question about version 2 was superseded. Version 3 came."),
-        ({"status": "expired"}, "The question about version 2 has expired."),
-    ],
-)
-def test_a_question_says_what_became_of_it(changes, sentence):
-    assert sentence == notices.say_what_became(replace(QUESTION, **changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "headline", "did"),
-    [
-        (
-            {"status": "approved", "answered_by": "ann", "answer_source": "airflow"},
-            "version 2 was approved by ann",
-            "version 2 takes the place of version 1 if that one is still champion and the files pass",
-        ),
-        (
-            {"status": "rejected", "answered_by": "ann", "answer_source": "shell"},
-            "version 2 was rejected by ann",
-            "Left the champion, version 1, as it is",
-        ),
-        ({"status": "expired"}, "version 2 was not promoted: nobody answered", "Left the champion, version 1, as it is"),
-        (
-            {"status": "superseded"},
-            "version 2 was not promoted: another champion came first",
-            "version 1, with which version 2 was compared, is not the champion now",
-        ),
-    ],
-)
-def test_the_end_of_a_question_is_told_as_well(changes, headline, did):
-    notice = notices.write_answer(replace(QUESTION, **changes))
-    assert (headline, "answer_2") == (notice.headline, notice.event)
-    assert did in notice.system_did[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def history(model: ModelName, as_json: AsJson = False) -> None:
 
     with open_stores() as stores:
         movements, resting = list_movements(stores, model), find_resting(stores, model)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "at": movement.effective_at,
             "version": movement.version,
@@ -60,7 +61,20 @@ def history(model: ModelName, as_json: AsJson = False) -> None:
         }
         for movement in movements
     ]
-    show_table(rows, as_json=as_json, empty="There was no champion yet.")
+    show_table(rows if as_json else [shorten(row) for row in rows], as_json=as_json, empty="There was no champion yet.")
+
+
+def shorten(movement: Mapping[str, object]) -> dict[str, object]:
+    """A movement for a narrow terminal: what is seldom so is said only where it is."""
+    kind, status, rests = movement["kind"], movement["status"], movement["rests_until"]
+    because = f"{movement['because']} It rests until {rests:%Y-%m-%d}." if rests else movement["because"]
+    return {
+        "at": movement["at"],
+        "version": f"{movement['before']} > {movement['version']}" if movement["before"] else f"{movement['version']}",
+        "kind": kind if status == "applied" else f"{kind}, {status}",
+        "by": movement["by"],
+        "because": because,
+    }
 
 
 def read_instant(model: str, text: str) -> datetime:

@@ -24,6 +24,7 @@ from perennial.cli.edge import (
     show,
     show_table,
 )
+from perennial.cli.searching import show_search
 from perennial.config import find_home, load_declaration, model_names
 from perennial.errors import ConfigError
 
@@ -88,8 +89,10 @@ def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json
 
     with open_stores() as stores:
         run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
-        for record in operate.bootstrap(stores, run):
-            show(pipeline.describe(record), as_json=as_json)
+        with show_search(stores, model) as speak:
+            for record in operate.bootstrap(stores, run):
+                with speak():
+                    show(pipeline.describe(record), as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import typer
 
 from perennial.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, show
+from perennial.cli.searching import show_search
 from perennial.records import Choice, Decision, Run
 
 PANEL = "Stages"
@@ -30,7 +33,8 @@ def add_stage(stage: str, description: str) -> None:
 
         with open_stores() as stores:
             run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
-            done = pipeline.STAGES[stage](stores, run)
+            with show_search(stores, model) if stage == "train" else nullcontext():
+                done = pipeline.STAGES[stage](stores, run)
             show(pipeline.describe(done), as_json=as_json)
         if isinstance(done, Decision) and done.choice is Choice.TRAIN:
             typer.echo(f"A shell wakes no DAG: `perennial reconcile {_repeat(run)}` starts the training.", err=True)

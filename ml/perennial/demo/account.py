@@ -60,12 +60,14 @@ class Account:
 
     def lived(self, dag: str, state: str, seconds: float, said: str) -> None:
         """One DAG run: its name, how it ended, how long it took, and its facts."""
+        self._progress.clear()
         color = {"success": "green", "failed": "red"}.get(state, "yellow")
         self.console.print(f"  [{color}]{state:8}[/] {dag:22} {seconds:5.1f} s  ", end="", highlight=False)
         self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence: expect(rows > 0, "rows were scored")
         """Note whether what should happen did."""
+        self._progress.clear()
         self.console.print("  [green]ok[/] " if holds else "  [red]NOT SO[/] ", end="", highlight=False)
         self.console.print(what, markup=False, highlight=False, soft_wrap=True)
         if not holds:
@@ -82,6 +84,7 @@ class Account:
             raise StackError("The story cannot go on from here; the log of the task in Airflow says why.")
 
     def table(self, rows: Sequence[Mapping[str, object]]) -> None:
+        self._progress.clear()
         table = Table(*(str(name) for name in rows[0]), header_style="bold", pad_edge=False)
         for row in rows:
             table.add_row(*(Text(str(value)) for value in row.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -30,13 +30,32 @@ class Lived:
         return self.tasks.get(task) == "success"
 
 
-class Life:
-    """One model in one Airflow."""
+Look = Callable[[], object]
 
-    def __init__(self, airflow: AirflowClient, model: str, patience: Patience | None = None) -> None:
+
+def see_nothing() -> Look:
+    """Nobody wants to see what goes on inside a run."""
+    return lambda: None
+
+
+class Life:
+    """One model in one Airflow.
+
+    Args:
+        begin_to_look: is called when a run is waited for; what it returns is called again and again until that has ended.
+    """
+
+    def __init__(
+        self,
+        airflow: AirflowClient,
+        model: str,
+        patience: Patience | None = None,
+        begin_to_look: Callable[[], Look] = see_nothing,
+    ) -> None:
         self._airflow = airflow
         self._model = model
         self._patience = patience or Patience.from_environment()
+        self._begin_to_look = begin_to_look
         self._seen: set[str] = set()
 
     def wake(self) -> None:
@@ -77,13 +96,14 @@ class Life:
         raise StackError(f"{self._name(verb)} was not woken for {as_of} within {deadline.elapsed:.0f} s: is the DAG paused?")
 
     def _await_end(self, verb: str, run_id: str) -> Lived:
-        name, (airflow, deadline) = self._name(verb), self._begin()
+        name, (airflow, deadline), look = self._name(verb), self._begin(), self._begin_to_look()
         time.sleep(POLL_SECONDS)  # a cleared run still shows its old state for a moment
         while not deadline.is_over:
             run = airflow.dag_run(name, run_id)
             if run["state"] in ENDED:
                 tasks = {task["task_id"]: task["state"] for task in airflow.task_instances(name, run_id)}
                 return Lived(verb, run_id, run["state"], tasks, _duration(run))
+            look()
             time.sleep(POLL_SECONDS)
         raise StackError(f"{name}, {run_id} did not end within {deadline.elapsed:.0f} s; see its log in Airflow.")
 

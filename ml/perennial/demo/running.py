@@ -8,12 +8,13 @@ import shutil
 import signal
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from perennial import operate, pipeline
 from perennial.demo import data
 from perennial.demo.account import Account
-from perennial.demo.life import Life
+from perennial.demo.life import Life, Look
 from perennial.demo.story import MATURED, MODEL, WEEKS, Story
 from perennial.errors import PerennialError, StackError
 from perennial.local import Stack
@@ -56,7 +57,7 @@ def _live(stack: Stack, account: Account) -> None:
     loaded = data.load_complete_journey(loader_url)
     account.say("  " + ", ".join(f"{name} {rows:,}" for name, rows in loaded.items()))
     with pipeline.open_stores(stack.settings()) as stores:
-        life = Life(stack.airflow, MODEL, stack.patience)
+        life = Life(stack.airflow, MODEL, stack.patience, partial(_watch_search, stores, account))
         story = Story(stores, life, account, loader_url)
         operate.sync(stores, MODEL)
         life.wake()
@@ -65,6 +66,19 @@ def _live(stack: Stack, account: Account) -> None:
         except PerennialError as error:
             account.expect(holds=False, what=str(error))
         _show_weeks(stores, account, WEEKS)
+
+
+def _watch_search(stores: pipeline.Stores, account: Account) -> Look:
+    """From now on each look shows how many trials are done of a search that goes on in Airflow."""
+    watch = pipeline.SearchWatch(stores, MODEL)
+
+    def look() -> None:
+        seen = watch.look()
+        if seen is not None:
+            account.show(seen.sentence)
+
+    look()  # what is there now is not going on
+    return look
 
 
 def _show_weeks(stores: pipeline.Stores, account: Account, weeks: tuple[date, ...]) -> None:

@@ -12,6 +12,7 @@ from perennial.local.patience import HINT
 from perennial.local.processes import Identity
 from perennial.local.record import Record, has_request, read_record
 from perennial.local.servers import read_last_line, say_end
+from perennial.local.services import JOBS
 
 POLL_SECONDS = 0.2
 Say = Callable[[str], object]
@@ -96,7 +97,7 @@ def explain_failures(record: Record, names: Collection[str]) -> str:
     failures = [server.why for name, server in record.servers.items() if name in names and server.state == "failed"]
     if not failures:
         return ""
-    up = [name for name, server in record.servers.items() if server.state == "healthy"]
+    up = [name for name, server in record.servers.items() if server.state == "healthy" and name not in JOBS]
     if record.state == "failed" or not up:
         return "\n".join((*failures, f"Nothing else was left. Once it is repaired: `perennial up`. {HINT}."))
     stays = f"What is healthy stays up: {', '.join(up)}. `perennial up` starts only what is missing, `perennial down` ends all."

@@ -99,15 +99,23 @@ def unpack_addresses(text: str) -> Addresses:
 
 # Requests
 def write_request(var: Path, services: Sequence[str]) -> None:
-    """Ask the supervisor that runs for services, too."""
-    write_private(var / "stack.request", _NAMES.dump_json(tuple(services)).decode())
+    """Ask the supervisor that runs for services, beside what somebody else has just asked for."""
+    asked = dict.fromkeys((*_read_names(var / "stack.request"), *services))
+    write_private(var / "stack.request", _NAMES.dump_json(tuple(asked)).decode())
 
 
 def take_request(var: Path) -> tuple[str, ...]:
     """What was asked for since the last time; it is under way until `settle_request`."""
     try:
         (var / "stack.request").rename(var / "stack.request.taken")
-        return _NAMES.validate_json((var / "stack.request.taken").read_bytes())
+    except OSError:
+        return ()
+    return _read_names(var / "stack.request.taken")
+
+
+def _read_names(path: Path) -> tuple[str, ...]:
+    try:
+        return _NAMES.validate_json(path.read_bytes())
     except (OSError, ValueError):
         return ()
 

@@ -24,7 +24,7 @@ from perennial.local.patience import Patience
 from perennial.local.ports import HOST
 from perennial.local.postgres import DURABLE, Postgres
 from perennial.local.processes import Identity
-from perennial.local.servers import PROBE_SECONDS, Job, Server, make_mlflow, python_command
+from perennial.local.servers import PROBE_SECONDS, Job, Server, make_mlflow, python_command, say_end
 
 MAIL_SINK = Path(__file__).with_name("mail_sink.py")
 WAREHOUSE_GUESTS = ("loader", "pipeline", "analyst")
@@ -126,7 +126,7 @@ class Warehouse:
         return self._is_started
 
     def explain_end(self) -> str:
-        return f"postgres ended by itself; see {self.log}"
+        return f"postgres ended by itself; {say_end(self.log)}"
 
 
 def make_mail_sink(addresses: Addresses, patience: Patience) -> Server:

@@ -72,25 +72,25 @@ class Supervised:
         self._deadline = self._patience.begin(HEALTHY_SECONDS)
 
     def start(self) -> None:
-        """Start it; what stops it from starting fails it."""
+        """Start it; what stops it from starting fails it alone: also a log that cannot be written, or no room for a process."""
         self.begin()
         try:
             self.program.start()
-        except PerennialError as error:
-            self.fail(str(error))
+        except (PerennialError, OSError) as error:
+            self.fail(f"{self.program.name} was not started: {error}")
 
     def look(self) -> None:
         """While it starts: is it healthy, has it ended, is its time over?"""
         try:
             self._look()
-        except PerennialError as error:  # of what follows a job
-            self.fail(str(error))
+        except (PerennialError, OSError) as error:  # of what follows a job
+            self.fail(f"{self.program.name}: {error}")
 
     def _look(self) -> None:
         if self.program.is_done or (not self.program.has_ended and self.program.is_healthy()):
             self._become("healthy")
         elif self.program.has_ended:
-            self.fail(self.program.explain_end())
+            self.fail(f"after {self._deadline.elapsed:.0f} s {self.program.explain_end()}")
         elif self._deadline.is_over:
             self.fail(
                 f"{self.program.name} is not healthy after {self._deadline.elapsed:.0f} s, and was ended "

@@ -109,7 +109,7 @@ class Supervisor:
                 self._note(f"{each.program.name} fell and is started again")
                 each.start_again()
         self._tell(before)
-        if set(self._states.values()) == {"failed"}:
+        if {state for name, state in self._states.items() if name not in services.JOBS} == {"failed"}:
             raise StackError("\n".join(each.why for each in self._supervised.values()))
         if self._states != before:
             return 0.0  # something may be free now

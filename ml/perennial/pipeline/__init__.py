@@ -11,7 +11,8 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 Read `daily` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves, `fitting` makes a
 version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who
 is under test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at,
-`labelling` finds the days that have labels, and `admitting` those of them that may teach.
+`labelling` finds the days that have labels, `admitting` those of them that may teach, and
+`watching` looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
+from perennial.pipeline.watching import SearchWatch
 from perennial.records import Run
 
 Stage = Callable[[Stores, Run], Any]
@@ -44,6 +46,7 @@ STAGES: Mapping[str, Stage] = {
 
 __all__ = [
     "STAGES",
+    "SearchWatch",
     "Stage",
     "Stores",
     "ask_for_retraining",

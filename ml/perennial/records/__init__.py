@@ -26,7 +26,7 @@ from perennial.records.training import (
     TrainingSet,
     Version,
 )
-from perennial.records.tuning import SearchHistory, Tuning
+from perennial.records.tuning import SearchHistory, SearchProgress, Tuning
 from perennial.records.verdicts import (
     METRIC_NAMES,
     Comparison,
@@ -87,6 +87,7 @@ __all__ = [
     "Run",
     "ScoringRules",
     "SearchHistory",
+    "SearchProgress",
     "SegmentComparison",
     "Snapshot",
     "SplitPlan",

@@ -65,3 +65,38 @@ class SearchHistory:
     days_since: int = 0
     is_asked_by_drift: bool = False
     query_hash: str = ""
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far a search is.
+
+    Attributes:
+        study: its name in the store of trials.
+        done, wanted: trials that are finished, and how many there may be.
+        seconds, limit_seconds: what the finished ones took together, over all attempts; when it is that much, none follows.
+    """
+
+    study: str
+    done: int
+    wanted: int
+    seconds: float
+    limit_seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far, and no longer than the limit allows; None before the first trial is finished."""
+        if self.done == 0:
+            return None
+        rest = self.seconds / self.done * (self.wanted - self.done)
+        return max(0.0, min(rest, self.limit_seconds - self.seconds))
+
+    @property
+    def sentence(self) -> str:
+        """For whoever waits."""
+        so_far = f"{self.done} of {self.wanted} trials done"
+        if self.done >= self.wanted or self.seconds_left is None:
+            return so_far
+        if self.seconds >= self.limit_seconds:
+            return f"{so_far}, the search has reached its time limit"
+        return f"{so_far}, about {self.seconds_left:.0f} s left"

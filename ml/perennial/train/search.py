@@ -30,6 +30,7 @@ from perennial.train.study import (
     open_study,
     read_finished,
     recipe_of,
+    state_limits,
     suggest_recipe,
 )
 
@@ -96,6 +97,7 @@ def search_recipe(
     """
     with keep_trials(storage_url, study_name) as stored, ThreadPoolExecutor(threads) as pool:
         course = Course(folds, search.seed, pool, threads)
+        state_limits(stored, search)
         study = open_study(search, read_finished(stored, search))
         kept = _run_trials(study, stored, search, course)
         return _conclude(_finished(study), kept, course)

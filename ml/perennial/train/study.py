@@ -28,6 +28,7 @@ from perennial.train.boosters import REGULARISED_DEFAULTS, SPACES, Library, Rang
 
 NUMBER = "number"  # within its search; the storage counts on its own
 SECONDS = "seconds"  # that a trial took in the attempt that finished it
+TRIALS, LIMIT_SECONDS = "trials", "limit_seconds"  # of a study: when it will be over
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 UNPRUNED_TRIALS = 3  # both regularised defaults and the champion's parameters always finish
 RANDOM_TRIALS = 8  # before the sampler models anything; the demo's 12 trials are then not all random
@@ -102,6 +103,12 @@ def read_finished(stored: optuna.Study, search: Search) -> list[FrozenTrial]:
     while len(finished) in by_number and not is_over(finished, search):
         finished.append(by_number[len(finished)])
     return finished
+
+
+def state_limits(stored: optuna.Study, search: Search) -> None:
+    """Write into the study when it will be over, for those who look at it from outside."""
+    stored.set_user_attr(TRIALS, search.trials)
+    stored.set_user_attr(LIMIT_SECONDS, search.timeout_seconds)
 
 
 def ask_trial(study: optuna.Study, search: Search, number: int) -> optuna.Trial:

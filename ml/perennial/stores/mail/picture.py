@@ -52,8 +52,8 @@ def _draw_bars(axes: Axes, notice: Notice) -> None:
     ranked = _rank(notice.chart)
     names, values = list(ranked), list(ranked.values())
     colours = [ALARM if _stands_out(value, notice.chart_limit) else CALM for value in values]
-    bars = axes.barh(names, values, height=0.62, color=colours)
-    axes.bar_label(bars, fmt="%g", padding=4, fontsize=8, color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    axes.barh(names, values, height=0.62, color=colours)
+    _write_figures(axes, values)
     axes.invert_yaxis()
     axes.set_xlim(*_find_range([*values, notice.chart_limit or 0.0]))
     axes.tick_params(length=0, labelsize=8.5, colors=INK)
@@ -66,11 +66,19 @@ def _draw_bars(axes: Axes, notice: Notice) -> None:
         _draw_limit(axes, notice.chart_limit)
 
 
+def _write_figures(axes: Axes, values: list[float]) -> None:
+    """To the right of each bar, where nothing else stands: left of one that is below zero are the names."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    for row, value in enumerate(values):
+        end = (max(0.0, value), row)
+        axes.annotate(f"{value:g}", end, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8, color=INK, bbox=box)
+
+
 def _find_range(values: list[float]) -> tuple[float, float]:
-    """From the smallest to the largest figure, zero among them, with room for the figures beside them."""
+    """From the smallest to the largest figure, zero among them, with room on the right for what is written there."""
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.2 * (high - low) or 1.0
-    return (low - room if low < 0 else 0.0), high + room
+    return low, high + room
 
 
 def _draw_limit(axes: Axes, limit: float) -> None:

@@ -12,6 +12,7 @@ from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
+from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
@@ -39,6 +40,7 @@ __all__ = [
     "read_labels",
     "read_published",
     "read_scores",
+    "read_search",
     "read_snapshot",
     "read_training_set",
     "remove_rejects",
