@@ -13,7 +13,7 @@ import pytest
 from perennial import pipeline
 from perennial.errors import GrainViolated, NotAsked, SnapshotMissing
 from perennial.stores import ledger
-from tests.integration.test_ledger import VERDICT, VERSION
+from tests.integration.test_ledger import RECIPE, VERDICT, VERSION
 from tests.integration.test_ledger_days import CHECK
 from tests.world import FIRST_DAY, MODEL, World, edit_model
 
@@ -44,8 +44,11 @@ def edit_labels(world: World, after: str) -> None:
 
 
 def train_once(world: World, *, is_assessed: bool) -> None:
-    before = replace(VERSION, trained_for=date(2017, 6, 7), holdout_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
+    before = replace(VERSION, trained_for=date(2017, 6, 7), training_as_ofs=(date(2017, 5, 15), date(2017, 5, 22)))
     with world.stores.warehouse.transaction() as session:
+        ledger.enter_recipe(
+            session, world.run("2017-06-07"), RECIPE, origin="search", chosen_on=date(2017, 5, 1), because="A test."
+        )
         ledger.record_version(session, before)
         if is_assessed:
             ledger.record_evaluation(session, world.run("2017-06-07"), VERDICT)
@@ -58,8 +61,8 @@ def count_lapsed(world: World) -> int:
 # What was not delivered
 def test_a_day_without_its_delivery_is_left_out_and_the_later_ones_train(after_outage):
     assembly = pipeline.assemble(after_outage.stores, after_outage.run("2017-06-21"))
-    assert (date(2017, 5, 29), date(2017, 6, 5)) == assembly.plan.holdout
-    assert date(2017, 5, 8) == assembly.plan.training[-1]
+    assert (date(2017, 5, 29), date(2017, 6, 5)) == assembly.search.holdout
+    assert date(2017, 5, 8) == assembly.search.training[-1]
     assert ["lapse, as_of 2017-05-15", "lapse, as_of 2017-05-22"] == [reason.partition(":")[0] for reason in assembly.left_out]
 
 
@@ -74,7 +77,7 @@ def test_a_day_without_its_delivery_is_nothing_new_to_learn(after_outage):
 def test_a_day_whose_labels_fail_is_left_out_with_its_reason(history):
     edit_labels(history, NULL_LABEL.format(day="2017-05-15"))
     assembly = pipeline.assemble(history.stores, history.run(FIRST_DAY))
-    assert date(2017, 5, 22) == assembly.plan.holdout[-1]
+    assert date(2017, 5, 22) == assembly.search.holdout[-1]
     assert ("lapse, as_of 2017-05-15: labels.sql gives null as label: every row needs one.",) == assembly.left_out
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from perennial.errors import SnapshotMissing, VersionMissing, WarehouseBusy
 from perennial.records import (
+    FitDistance,
     Interval,
     MetricComparison,
     Move,
@@ -31,6 +32,7 @@ CLOCK = datetime(2017, 11, 13, 11, tzinfo=UTC)
 RUN = Run("lapse", DAY, CLOCK, "simulation", actor="tests")
 WEEK = timedelta(days=7)
 
+RECIPE = Recipe("xgboost", {"max_depth": 4})
 VERSION = Version(
     model="lapse",
     version=3,
@@ -44,6 +46,9 @@ VERSION = Version(
     effective_at=CLOCK,
     parameters={"max_depth": 4, "booster": "gbtree"},
     holdout_mean_score=0.31,
+    holdout_auc=0.84,
+    newest_mean_score=0.3,
+    distance=FitDistance(2, date(2017, 10, 23), 2000, 0.97, 0.8, -0.02),
     config_hash="c0",
     query_hash="9e",
     code_version="0.1.0",
@@ -142,16 +147,36 @@ def test_the_newest_validation_of_a_day_is_found(session):
 
 
 # Versions and verdicts
-def test_a_version_comes_back_as_it_was_recorded(session):
-    assert ledger.record_version(session, VERSION) == VERSION
-    assert ledger.get_version(session, "lapse", 3) == VERSION
-    assert ledger.find_training(session, "lapse", DAY, "feed") == VERSION
-    assert ledger.trained_on_day(session, "lapse", DAY) == VERSION
+@pytest.fixture
+def versions(session):
+    """A session of a ledger that knows one recipe."""
+    ledger.enter_recipe(session, RUN, RECIPE, origin="search", chosen_on=DAY - 4 * WEEK, because="A search found it.")
+    return session
 
 
-def test_of_two_versions_of_one_training_the_first_stands(session):
-    ledger.record_version(session, VERSION)
-    assert ledger.record_version(session, replace(VERSION, version=4)) == VERSION
+def test_a_recipe_keeps_its_number_and_who_found_it_first(versions):
+    again = ledger.enter_recipe(versions, RUN, RECIPE, origin="person", chosen_on=None, because="Found again.")
+    assert (1, "search", RECIPE, DAY - 4 * WEEK) == (again.number, again.origin, again.recipe, again.chosen_on)
+    other = replace(RECIPE, features=("orders_28d",), rulings={"exclude": "tenure_days"})
+    assert 2 == ledger.enter_recipe(versions, RUN, other, origin="ruling", chosen_on=None, because="Ruled.").number
+    assert other == ledger.get_recipe(versions, "lapse", 2).recipe
+    with pytest.raises(VersionMissing, match="does not know recipe 3"):
+        ledger.get_recipe(versions, "lapse", 3)
+
+
+def test_a_version_comes_back_as_it_was_recorded(versions):
+    assert ledger.record_version(versions, VERSION) == VERSION
+    assert ledger.get_version(versions, "lapse", 3) == VERSION
+    assert ledger.find_fit(versions, "lapse", DAY, "feed", recipe=1) == VERSION
+    assert ledger.find_fit(versions, "lapse", DAY, "feed", recipe=2) is None
+    assert ledger.trained_on_day(versions, "lapse", DAY) == VERSION
+    assert ledger.newest_fit(versions, "lapse", 1, until=DAY) == VERSION
+    assert ledger.newest_fit(versions, "lapse", 1, until=DAY - WEEK) is None
+
+
+def test_of_two_versions_of_one_fit_the_first_stands(versions):
+    ledger.record_version(versions, VERSION)
+    assert ledger.record_version(versions, replace(VERSION, version=4)) == VERSION
 
 
 def test_an_unknown_version_is_an_error(session):
@@ -159,26 +184,26 @@ def test_an_unknown_version_is_an_error(session):
         ledger.get_version(session, "lapse", 9)
 
 
-def test_a_day_does_not_see_its_own_training_as_the_last_one(session):
+def test_a_day_does_not_see_its_own_training_as_the_last_one(versions):
     former = replace(VERSION, version=2, trained_for=DAY - WEEK)
-    ledger.record_version(session, former)
-    ledger.record_version(session, VERSION)
-    assert former == ledger.last_training(session, "lapse", before=DAY)
-    assert ledger.last_training(session, "lapse", before=DAY + WEEK) == VERSION
-    assert ledger.last_training(session, "lapse", before=DAY - WEEK) is None
+    ledger.record_version(versions, former)
+    ledger.record_version(versions, VERSION)
+    assert former == ledger.last_training(versions, "lapse", before=DAY)
+    assert ledger.last_training(versions, "lapse", before=DAY + WEEK) == VERSION
+    assert ledger.last_training(versions, "lapse", before=DAY - WEEK) is None
 
 
-def test_the_last_search_is_the_newest_older_training_that_searched(session):
+def test_the_last_search_is_the_newest_older_training_that_searched(versions):
     searched = Tuning(True, "Because.", Recipe("lightgbm", {"num_leaves": 15}), "0f", 12, Interval(0.1, 0.0, 0.2, 0.05))
     former = replace(VERSION, version=1, trained_for=DAY - 2 * WEEK, tuning=searched)
-    ledger.record_version(session, former)
+    ledger.record_version(versions, former)
     ledger.record_version(
-        session, replace(VERSION, version=2, trained_for=DAY - WEEK, tuning=replace(searched, is_searched=False))
+        versions, replace(VERSION, version=2, trained_for=DAY - WEEK, tuning=replace(searched, is_searched=False))
     )
-    ledger.record_version(session, replace(former, version=3, trained_for=DAY))
-    ledger.record_version(session, replace(VERSION, version=4, trained_for=DAY - 3 * WEEK))
-    assert ledger.last_search(session, "lapse", before=DAY) == former
-    assert ledger.last_search(session, "lapse", before=DAY - 2 * WEEK) is None
+    ledger.record_version(versions, replace(former, version=3, trained_for=DAY))
+    ledger.record_version(versions, replace(VERSION, version=4, trained_for=DAY - 3 * WEEK))
+    assert ledger.last_search(versions, "lapse", before=DAY) == former
+    assert ledger.last_search(versions, "lapse", before=DAY - 2 * WEEK) is None
 
 
 def test_the_newest_verdict_on_a_challenger_comes_back_whole(session):

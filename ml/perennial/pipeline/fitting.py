@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from perennial.config import Declaration, read_code_version
-from perennial.errors import OneClassLabels
+from perennial.errors import HistoryTooShort, OneClassLabels, SnapshotMissing
 from perennial.metrics import mean_auc, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import load_version
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
 from perennial.predictor import Predictor, load_predictor
-from perennial.records import FitDistance, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
+from perennial.records import FitDistance, Labelled, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 from perennial.train import plan_fit, refit
@@ -47,16 +47,22 @@ class Material:
         return Walk(self.stores, self.declaration, self.run, self.teaching)
 
 
-def gather_material(stores: Stores, declaration: Declaration, run: Run, *, teaching: Days, rested: Days) -> Material:
+def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> Material:
     """Plan the fit of the day and read its rows.
 
     Raises:
         HistoryTooShort: nothing may teach.
+        SnapshotMissing: nothing may, because the definition of the features has changed.
     """
-    plan = name_rested(plan_fit(declaration.model, teaching, run.as_of), rested)
+    try:
+        plan = plan_fit(declaration.model, labelled.days, run.as_of)
+    except HistoryTooShort as short:
+        error = SnapshotMissing if labelled.outdated else HistoryTooShort
+        raise error(" ".join((str(short), *labelled.left_out))) from short
+    plan = name_rested(plan, labelled.rested)
     with stores.warehouse.transaction() as session:
         training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-    return Material(stores, declaration, run, plan, training, teaching)
+    return Material(stores, declaration, run, plan, training, labelled.days)
 
 
 def name_rested(plan: SplitPlan, rested: Days) -> SplitPlan:

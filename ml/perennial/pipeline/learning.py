@@ -77,7 +77,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
         labelled = admit_matured(stores, session, declaration, run)
     # What was found of the as_ofs stands, even if too few are left.
     try:
-        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+        material = gather_material(stores, declaration, run, labelled)
         search = _plan_search(stores, declaration, labelled, run)
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
@@ -159,7 +159,7 @@ def train(stores: Stores, run: Run) -> Version:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
-    material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+    material = gather_material(stores, declaration, run, labelled)
     with stores.warehouse.transaction() as session:
         plan = plan_training(declaration, labelled, run)
         rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
@@ -224,7 +224,7 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
     try:
-        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+        material = gather_material(stores, declaration, run, labelled)
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     inputs = choose_inputs(material.training, declaration.model.training)

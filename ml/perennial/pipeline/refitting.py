@@ -54,7 +54,7 @@ def refit(stores: Stores, run: Run) -> Refreshed:
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
     try:
-        material = gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested)
+        material = gather_material(stores, declaration, run, labelled)
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     return _refresh(material, champion)
@@ -198,7 +198,7 @@ def _fit_winner(stores: Stores, run: Run, evaluation: Evaluation) -> Version:
         declaration = stores.declaration(run.model)
         labelled = admit_matured(stores, session, declaration, run)
         entry = ledger.get_recipe(session, run.model, known.recipe)
-    return make_fit(gather_material(stores, declaration, run, teaching=labelled.days, rested=labelled.rested), entry)
+    return make_fit(gather_material(stores, declaration, run, labelled), entry)
 
 
 @recorded
