@@ -132,17 +132,17 @@ def processes():
 
 @pytest.fixture(scope="module")
 def lives(postgres, copy_world, backfilled, session_smtp_sink) -> Iterator[dict[str, Life]]:
-    """By stage. What is compared and promoted was trained for another day than what is trained: the registry is shared."""
+    """By stage. Each trains for a day of its own, and the world opened last keeps its versions: the registry is shared."""
     smtp = session_smtp_sink.settings
     with (
         copy_world() as world,
         live(postgres, world, Life(date(2017, 7, 3), smtp), DAILY) as daily,  # the labels of the first day have matured
+        copy_world() as third,
+        live(postgres, third, Life(date(2017, 6, 19), smtp), REFITTING) as refitting,
         copy_world(backfilled) as first,
         live(postgres, first, Life(date(2017, 6, 14), smtp), LEARNING) as training,
         copy_world(backfilled) as second,
         live(postgres, second, Life(date(2017, 6, 13), smtp), LEARNING) as assessing,
-        copy_world() as third,
-        live(postgres, third, Life(date(2017, 6, 19), smtp), REFITTING) as refitting,
     ):
         learning = {**dict.fromkeys(LEARNING, assessing), "train": training, "refit": refitting}
         yield {**dict.fromkeys(DAILY, daily), **learning}

@@ -55,9 +55,7 @@ class FourVersions:
 
     def _assess(self, challenger: int, champion: int | None) -> Verdict:
         opponent = "champion" if champion else "baselines"
-        return Verdict(
-            self.run.model, DAY, Outcome.PROMOTE, challenger, champion, opponent, (), 0, 0, (), (), (), 84, ("Better.",)
-        )
+        return Verdict(self.run.model, DAY, Outcome.PROMOTE, challenger, champion, opponent, (), 0, 0, (), (), 84, ("Better.",))
 
 
 class Dying:
