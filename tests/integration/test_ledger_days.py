@@ -115,7 +115,7 @@ def test_an_outcome_is_recorded_once_for_each_publication(session):
     ledger.record_outcome(session, on(DAY), publication, realised)
     assert ledger.without_outcome(session, "lapse", until=DAY - WEEK) == ()
     assert (realised,) == ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5)
-    assert ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5, version=4) == ()
+    assert ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5, recipe=4) == ()
     assert ledger.outcomes(session, "lapse", known_by=CLOCK - WEEK, limit=5) == ()
 
 
