@@ -153,7 +153,7 @@ def test_a_day_with_too_many_rejects_keeps_them_all_until_it_is_built_again(worl
 
 # A takeover
 def test_a_takeover_is_drift_that_asks_for_training_once_it_persists_and_then_cools_down(world):
-    edit_model(world.settings.home, {"drifted_share = 0.3 ": "drifted_share = 0.1 "})
+    edit_model(world.settings.home, {"drifted_share = 0.3 ": "drifted_share = 0.02 "})
     plant_takeover(world.loader_url, date(2017, 6, 14))
     decisions = [watch(world, day) for day in (NEXT_DAY, DAY_AFTER, THIRD_DAY)]
     assert [("SKIP", "persistence"), ("TRAIN", "drift"), ("SKIP", "cooldown")] == [(d.choice.value, d.rule) for d in decisions]
