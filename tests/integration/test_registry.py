@@ -58,7 +58,7 @@ def trained(tmp_path):
     (recency / "contract.json").write_text('{"format": 2}')
     return Trained(
         folder=folder,
-        algorithm="xgboost",
+        recipe=Recipe("xgboost", {"max_depth": 4, "eta": 0.1}),
         parameters={"max_depth": 4, "eta": 0.1},
         rounds=120,
         trials=12,
@@ -83,7 +83,7 @@ def version(registry, trained, declaration, run):
 
 
 def assess(model: str, version: int) -> Verdict:
-    return Verdict(model, DAY, Outcome.REJECT, version, 1, "champion", (DAY,), 9, 3, (), (), (), 84, ("Too small a gain.",))
+    return Verdict(model, DAY, Outcome.REJECT, version, 1, "champion", (DAY,), 9, 3, (), (), 84, ("Too small a gain.",))
 
 
 def test_a_training_is_logged_with_all_that_made_it(registry, client, trained, declaration, run):
