@@ -33,17 +33,6 @@ def load_version(stores: Stores, version: Version) -> Predictor:
     )
 
 
-def load_baseline(stores: Stores, version: Version, name: str) -> Predictor:
-    """A baseline that was fitted on the rows of a version.
-
-    Raises:
-        ArtifactCorrupt: a file differs from what the training wrote.
-    """
-    manifest: Mapping[str, str] = version.baselines[name]
-    folder = stores.registry.fetch_baseline(version.mlflow_run_id, name, stores.settings.artifacts / CACHE / version.model)
-    return load_predictor(folder, manifest)
-
-
 def score_set(predictor: Predictor, rows: TrainingSet) -> pd.Series:
     """Scores of the rows, with their index."""
     return pd.Series(predictor.score(rows.features), index=rows.features.index, name="score")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,25 +68,18 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
 def name_rested(plan: SplitPlan, rested: Days) -> SplitPlan:
     """The plan with the as_ofs among its days that were set aside: the hash of its rows names them."""
     aside = tuple(day for day in rested if day >= plan.training[0])
-    return SplitPlan(plan.training, plan.holdout, plan.knowledge_lag_days, aside)
+    return replace(plan, rested=aside)
 
 
 def make_fit(material: Material, entry: RecipeEntry, *, origin: Origin = "refresh") -> Version:
     """Fit a recipe on the newest as_ofs that may teach and register it, unless that was done before."""
-    model = material.declaration.model
-
-    def fit(folder: Path) -> Trained:
-        return refit(model, material.training, material.plan, entry.recipe, folder=folder)
-
     with material.stores.warehouse.transaction() as session:
         done = _find_done(session, material, entry)
-    return done or register_fit(material, entry, fit, origin=origin)
-
-
-def register_fit(material: Material, entry: RecipeEntry, fit: Callable[[Path], Trained], *, origin: Origin) -> Version:
-    """Fit, measure beside the former fit, log to MLflow, register, and write the ledger's row."""
+    if done is not None:
+        return done
     with open_folder(material) as folder:
-        return keep_fit(material, entry, fit(folder), origin=origin)
+        trained = refit(material.declaration.model, material.training, material.plan, entry.recipe, folder=folder)
+        return keep_fit(material, entry, trained, origin=origin)
 
 
 @contextmanager

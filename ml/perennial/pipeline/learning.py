@@ -12,7 +12,7 @@ from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, Snapshot
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
-from perennial.pipeline.fitting import Material, gather_material, keep_fit, make_fit, open_folder
+from perennial.pipeline.fitting import Material, gather_material, keep_fit, make_fit, name_rested, open_folder
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import Assembly, Choice, Labelled, Outcome, Recipe, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
@@ -141,7 +141,7 @@ def plan_training(declaration: Declaration, labelled: Labelled, run: Run) -> Spl
     except HistoryTooShort as short:
         error = SnapshotMissing if labelled.outdated else HistoryTooShort
         raise error(" ".join((str(short), *labelled.left_out))) from short
-    return replace(plan, rested=tuple(day for day in labelled.rested if day >= plan.training[0]))
+    return name_rested(plan, labelled.rested)
 
 
 @recorded
