@@ -13,7 +13,8 @@ from perennial.config import Model
 STORY = """\
 A challenger has earned its promotion, and a **person decides**: `promotion.approval = "manual"`, or something is doubtful.
 The task `ask` waits as a *required action*: it shows the evidence and two buttons. **Approve** makes the challenger champion,
-**Reject** leaves everything as it is, and so does no answer within `promotion.answer_within_hours`. A shell answers as well:
+**Reject** leaves everything as it is and ends its test. No answer within `promotion.answer_within_hours` is no answer: the wait
+ends, the question stays open, and the next look asks again. A shell answers as well:
 `perennial approve <model>` or `perennial reject <model> --reason "..."`; the wait here then ends by itself. A newer
 challenger supersedes an older question. Answer and name stand in `ledger.approvals`, and `promote` does what they say."""
 SOON = timedelta(seconds=5)  # an answer in the very second of the question may cost a try: see ml/perennial/airflow/approval.py

@@ -168,13 +168,50 @@ def test_an_answer_reaches_the_question_that_it_names_and_no_newer_one_of_its_da
     assert ["superseded", "open"] == [row[1] for row in contenders.questions]
 
 
-def test_an_answer_after_the_deadline_comes_too_late(contenders):
+def test_silence_is_no_answer_and_one_after_the_deadline_counts(contenders):
     evaluation = contenders.assess()
     contenders.ask(evaluation)
+    assert "open" == contenders.expire(evaluation).status
+    assert [] == read_headlines(contenders, evaluation.verdict.challenger_version)
     late = replace(contenders.run_of(evaluation), clock=contenders.run_of(evaluation).clock + CLOSED_LATER)
-    with pytest.raises(PromotionRefused, match=r"has expired\. Nobody answered in time"):
-        contenders.answer(evaluation, "approve", run=late)
-    assert ["expired"] == [row[1] for row in contenders.questions]
+    assert "approved" == contenders.answer(evaluation, "approve", run=late).status
+
+
+def test_an_answer_to_a_verdict_that_a_newer_one_took_back_is_refused(contenders):
+    evaluation = contenders.assess()
+    contenders.ask(evaluation)
+    newer = replace(evaluation.verdict, as_of=LATER_DAY, outcome=Outcome.INCONCLUSIVE)
+    with contenders.world.stores.warehouse.transaction() as session:
+        ledger.record_evaluation(session, contenders.world.run(LATER_DAY), newer)
+    with pytest.raises(PromotionRefused, match=rf"was superseded\. The verdict of {LATER_DAY} on its recipe is INCONCLUSIVE\."):
+        contenders.answer(evaluation, "approve")
+    assert ["superseded"] == [row[1] for row in contenders.questions]
+
+
+def test_a_question_that_nobody_answered_is_asked_again_and_only_a_no_ends_the_test(contenders):
+    evaluation = contenders.assess()
+    contenders.ask(evaluation)
+    contenders.expire(evaluation)
+    again = replace(evaluation.verdict, as_of=LATER_DAY)
+    contest = enter_contest(contenders, evaluation)
+    with contenders.world.stores.warehouse.transaction() as session:
+        ledger.record_evaluation(session, contenders.world.run(LATER_DAY), again)
+        newest = ledger.latest_evaluation(session, MODEL, again.challenger_version)
+        assert not ledger.is_refused(session, contest)
+    contenders.ask(newest)
+    assert ["superseded", "open"] == [row[1] for row in contenders.questions]
+    contenders.answer(newest, "reject")
+    with contenders.world.stores.warehouse.transaction() as session:
+        assert ledger.is_refused(session, contest)
+
+
+def enter_contest(contenders, evaluation):
+    """The test of the challenger of a verdict."""
+    versions = (evaluation.verdict.challenger_version, contenders.champion)
+    with contenders.world.stores.warehouse.transaction() as session:
+        challenger, champion = (ledger.get_version(session, MODEL, version).recipe for version in versions)
+        terms = ledger.Terms(0.001, 16, 4)
+        return ledger.open_contest(session, contenders.run_of(evaluation), (challenger, champion), terms)
 
 
 def test_a_question_about_a_champion_that_has_gone_takes_no_answer(contenders):
@@ -213,12 +250,14 @@ def test_question_and_answer_stand_on_the_model_card_at_once(contenders):
     assert "So shall this." in read_own_card(contenders)
 
 
-def test_a_question_that_ends_without_an_answer_says_so_on_the_card(contenders):
+def test_a_question_that_a_newer_verdict_took_back_says_so_on_the_card(contenders):
     evaluation = contenders.assess()
     contenders.ask(evaluation)
-    assert approving.UNANSWERED not in read_own_card(contenders)
+    newer = replace(evaluation.verdict, as_of=LATER_DAY, outcome=Outcome.REJECT)
+    with contenders.world.stores.warehouse.transaction() as session:
+        ledger.record_evaluation(session, contenders.world.run(LATER_DAY), newer)
     contenders.expire(evaluation)
-    assert approving.UNANSWERED in read_own_card(contenders)
+    assert f"The verdict of {LATER_DAY} on its recipe is REJECT." in read_own_card(contenders)
 
 
 def read_own_card(contenders):
@@ -250,10 +289,7 @@ def test_an_approved_version_that_was_rolled_back_does_not_come_again(contenders
         contenders.carry_out(evaluation)
 
 
-def test_an_expired_question_stays_expired_and_an_answered_one_answered(contenders):
-    first = contenders.assess()
-    contenders.ask(first)
-    assert "expired" == contenders.expire(first).status
+def test_an_answered_question_stays_answered(contenders):
     second = contenders.assess(LATER_DAY)
     contenders.ask(second)
     contenders.answer(second, "reject")

@@ -104,13 +104,13 @@ def test_while_nobody_answers_the_wait_goes_on(contenders, channel):
     assert await_answer(contenders.ask(contenders.assess())) is None
 
 
-def test_at_the_deadline_no_answer_is_a_no(contenders, channel):
+def test_at_the_deadline_the_wait_ends_and_the_question_stays_open(contenders, channel):
     evaluation = contenders.assess()
     question = contenders.ask(evaluation)
     event = await_answer(question, until=LONG_AGO)
     assert {"is_timed_out": True} == event
-    assert "expired" == record(contenders, question, event)["status"]
-    with pytest.raises(NotPromoted, match="has expired"):
+    assert "open" == record(contenders, question, event)["status"]
+    with pytest.raises(NotPromoted, match="waits for a person"):
         contenders.carry_out(evaluation)
 
 

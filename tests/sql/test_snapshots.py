@@ -205,6 +205,20 @@ def test_segments_and_labels_are_no_features(session):
     assert columns & {"income", "spend_tier", "label", "as_of", "entity_id"} == set()
 
 
+def test_a_cluster_is_read_as_text_beside_the_rows_and_is_no_input(session):
+    build_snapshot(session, LAPSE, RUN)
+    build_labels(session, LAPSE, RUN, DAY)
+    mark_valid(session)
+    entity = LAPSE.model.entity.model_copy(update={"cluster": "income"})
+    features = LAPSE.model.features.model_copy(update={"segments": ("spend_tier",)})
+    clustered = LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"entity": entity, "features": features})})
+    found, plain = read_training_set(session, clustered, [DAY]), read_training_set(session, LAPSE, [DAY])
+    assert plain.clusters is None
+    assert found.clusters.tolist() == plain.segments["income"].tolist()
+    assert list(found.features) == list(plain.features)
+    assert found.rows_of((DAY,)).clusters.equals(found.clusters)
+
+
 def test_the_data_hash_follows_the_rows(session):
     build_snapshot(session, LAPSE, RUN)
     build_labels(session, LAPSE, RUN, DAY)

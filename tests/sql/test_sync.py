@@ -71,6 +71,26 @@ def test_a_ruling_about_what_is_no_feature_is_refused(warehouse, key, value, fou
         sync(warehouse.session, LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"training": training})}))
 
 
+@pytest.mark.parametrize(("column", "found"), [("address", "no column"), ("stores_84d", "bigint")])
+def test_a_cluster_that_is_no_text_column_is_refused(warehouse, column, found):
+    with pytest.raises(ConfigError, match=rf"entity.cluster names {column}, .* as {found}: a cluster is a text column"):
+        sync(warehouse.session, clustered_by(column))
+
+
+def test_a_cluster_is_no_feature_that_a_ruling_could_name(warehouse):
+    training = LAPSE.model.training.model_copy(update={"exclude": ("spend_tier",)})
+    declared = clustered_by("spend_tier")
+    with pytest.raises(ConfigError, match=r"training.exclude names spend_tier, .* as no feature"):
+        sync(warehouse.session, declared.model_copy(update={"model": declared.model.model_copy(update={"training": training})}))
+
+
+def clustered_by(column):
+    """The model with this cluster and without segments."""
+    entity = LAPSE.model.entity.model_copy(update={"cluster": column})
+    features = LAPSE.model.features.model_copy(update={"segments": ()})
+    return LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"entity": entity, "features": features})})
+
+
 def test_check_columns_gives_what_to_add(warehouse):
     columns = read_columns(warehouse.session, "lapse")
     assert check_columns("lapse", columns[1:], columns) == columns[:1]

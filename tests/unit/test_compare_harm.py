@@ -95,10 +95,26 @@ def test_a_sentence_says_what_how_much_and_what_is_borne():
     assert found.sentence.endswith("wholly beyond the 0.003 that is borne.")
 
 
+def borne_by(contest, standard_errors):
+    """The rules under which the loss of log-loss lies so many standard errors beyond what is borne."""
+    found = guard(assess_harm(contest), "log_loss")
+    return declare(tolerated=Tolerated(log_loss=-found.gain.estimate - standard_errors * found.gain.standard_error))
+
+
+@pytest.mark.parametrize(("standard_errors", "state"), [(0.9, "held"), (1.1, "doubtful"), (3.5, "veto"), (-0.1, "held")])
+def test_a_doubt_lies_beyond_what_is_borne_and_one_standard_error(standard_errors, state):
+    contest = draw_contest(champion=0.6, challenger=1.2)
+    harm = assess_harm(replace(contest, model=borne_by(contest, standard_errors)))
+    assert guard(harm, "log_loss").state == state
+    is_near = "that is borne by less than one standard error." in guard(harm, "log_loss").sentence
+    assert is_near == (standard_errors == 0.9)
+    assert (guard(harm, "log_loss").sentence in harm.doubts) == (state == "doubtful")
+
+
 def test_a_loss_that_may_be_chance_is_a_doubt_and_no_veto():
     contest = draw_contest(champion=0.6, challenger=0.9)
     found = guard(assess_harm(contest), "log_loss")
-    narrow = Tolerated(log_loss=-found.gain.estimate - found.gain.standard_error)
+    narrow = Tolerated(log_loss=-found.gain.estimate - 1.2 * found.gain.standard_error)
     harm = assess_harm(replace(contest, model=declare(tolerated=narrow)))
     assert guard(harm, "log_loss").state == "doubtful"
     assert guard(harm, "log_loss").sentence in harm.doubts
@@ -305,8 +321,17 @@ def test_a_blast_radius_at_the_limit_passes():
 def test_a_segment_that_flips_is_a_doubt_of_its_own():
     contest = equals()
     harm = assess_harm(push(contest, is_in(contest, "income", "high"), by=3.0))
-    assert "% of income = high" in harm.doubts[-1]
-    assert "income = low" not in harm.doubts[-1]
+    assert "% of income = high" in harm.warnings[-1]
+    assert "income = low" not in harm.warnings[-1]
+    assert not any("% of income = high" in doubt for doubt in harm.doubts)
+
+
+def test_a_wide_blast_radius_warns_and_asks_nobody_unless_the_model_file_sets_limits():
+    warned = assess_harm(replace(draw_small(), model=declare(min_top_decile_overlap=None, max_flips=None)))
+    assert warned.doubts == ()
+    assert warned.warnings == ("50% of the champion's top tenth would stay, fewer than the 60% that pass without a warning.",)
+    only_flips = assess_harm(replace(draw_small(), model=declare(min_top_decile_overlap=None, max_flips=0.14)))
+    assert len(only_flips.doubts) == 1
 
 
 def test_the_order_of_rows_changes_nothing():

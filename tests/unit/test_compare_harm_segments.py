@@ -136,20 +136,22 @@ def test_what_is_missed_is_said_of_the_segment_and_of_everybody_else():
     )
     found = answer_all(contest)
     assert found["false_negative_rate_gap, cut = in"].sentence.startswith(
-        "Of the positives of cut = in 0.0% are missed, now 100.0%; of everybody else's the share "
-        "changes by -100.0%: a loss of 1.0000"
+        "At equal list size, for the base rate has moved: Of the positives of cut = in 0.0% are missed, now 100.0%; of everybody "
+        "else's the share changes by -100.0%: a loss of 1.0000"
     )
     assert found["selection_rate_gap, cut = in"].sentence.startswith(
-        "On the action list stand 100.0% of cut = in, now 0.0%; the distance to everybody else goes from "
+        "At equal list size, for the base rate has moved: On the action list stand 100.0% of cut = in, now 0.0%; the distance to "
+        "everybody else goes from "
         "100.0% to 100.0%: a gain of"
     )
     assert found["false_negative_rate_gap, cut = in"].state == "veto"
     assert (found["false_negative_rate_gap, cut = in"].tolerated, found["selection_rate_gap, cut = in"].tolerated) == (0.10, 0.05)
 
 
-def test_how_a_loss_stands_to_what_is_borne_has_three_forms():
-    assert [say_finding(finding, "0.02") for finding in ("held", "doubtful", "veto")] == [
+def test_how_a_loss_stands_to_what_is_borne_has_four_forms():
+    assert [say_finding(finding, "0.02") for finding in ("held", "near", "doubtful", "veto")] == [
         "within the 0.02 that is borne",
+        "more than the 0.02 that is borne by less than one standard error",
         "more than the 0.02 that is borne, though it may be chance",
         "wholly beyond the 0.02 that is borne",
     ]
@@ -203,3 +205,70 @@ def test_with_a_capacity_so_many_of_each_day_are_on_the_list():
     contest = draw_contest(entities=30, model=declare(capacity=7))
     pair = make_pair(contest, contest.champion)
     assert pair.theirs.is_selected.reshape(4, 30).sum(axis=1).tolist() == [7, 7, 7, 7]
+
+
+# A base rate that moved
+def move_base_rate(push=2.0):
+    """Segments that differ in risk; the champion's threshold selects few, and the challenger ranks alike at the new rate."""
+    contest = draw_contest(entities=1_600)
+    entities = contest.labels.index.get_level_values("entity_id")
+    is_risky = entities % 4 == 0
+    logit = np.log(contest.champion.scores / (1 - contest.champion.scores)) - 1.0 + 1.2 * is_risky
+    theirs, ours = (1 / (1 + np.exp(-(logit + moved))) for moved in (0.0, push))
+    segments = pd.DataFrame({"cut": np.where(is_risky, "risky", "calm")}, index=contest.labels.index)
+    return replace(
+        contest,
+        challenger=replace(contest.challenger, scores=ours),
+        champion=replace(contest.champion, scores=theirs),
+        segments=segments,
+    )
+
+
+def test_the_correction_of_a_base_rate_moves_no_segment_away_from_the_others():
+    """The list grows severalfold, and every gap with it; at equal size nobody has moved."""
+    contest = move_base_rate()
+    pair = make_pair(contest, contest.champion)
+    assert pair.ours.is_selected.sum() > 2 * pair.theirs.is_selected.sum()
+    found = answer_all(contest)
+    gaps = {name: guard for name, guard in found.items() if "gap" in name}
+    assert {guard.state for guard in gaps.values()} == {"held"}
+    assert [guard.gain.estimate for guard in gaps.values()] == [0.0] * len(gaps)
+
+
+def test_at_equal_size_the_champions_list_is_as_long_as_the_challengers_on_every_day():
+    contest = move_base_rate()
+    pair = make_pair(contest, contest.champion)
+    listed = pair.theirs_listed.is_selected
+    ours, theirs = (is_selected.reshape(4, -1).sum(axis=1) for is_selected in (pair.ours.is_selected, listed))
+    assert ours.tolist() == theirs.tolist()
+    is_first = pair.panel.days == 0
+    assert pair.theirs.scores[listed & is_first].min() >= pair.theirs.scores[~listed & is_first].max()
+
+
+def test_where_the_base_rate_stayed_everybody_keeps_the_own_list():
+    contest = draw_contest(champion=0.3, challenger=0.9)
+    pair = make_pair(contest, contest.champion)
+    assert not pair.has_moved
+    assert pair.theirs_listed is pair.theirs
+
+
+@pytest.mark.parametrize(("share", "moved"), [(0.15, False), (0.30, True)])
+def test_a_base_rate_has_moved_when_a_fifth_of_it_was_not_foretold(share, moved):
+    contest = draw_contest(entities=4_000)
+    rate = contest.labels.mean()
+    level = contest.champion.scores * (1 - share) * rate / contest.champion.scores.mean()
+    assert make_pair(contest, replace(contest.champion, scores=level)).has_moved is moved
+
+
+def test_few_rows_do_not_show_that_a_base_rate_has_moved():
+    contest = draw_contest(entities=40)
+    level = contest.champion.scores * 0.7 * contest.labels.mean() / contest.champion.scores.mean()
+    assert not make_pair(contest, replace(contest.champion, scores=level)).has_moved
+
+
+def test_a_challenger_that_prefers_a_segment_is_seen_though_the_base_rate_moved():
+    contest = move_base_rate()
+    ours = contest.challenger.scores
+    favoured = 1 / (1 + np.exp(-(np.log(ours / (1 - ours)) + 1.5 * (contest.segments["cut"] == "risky"))))
+    found = answer_all(replace(contest, challenger=replace(contest.challenger, scores=favoured)))
+    assert found["selection_rate_gap, cut = calm"].state == "veto"

@@ -1,5 +1,7 @@
 """The sequential test: what is spent when, how high the boundary lies, and that all looks together keep to alpha."""
 
+import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -8,13 +10,14 @@ from scipy.stats import norm
 
 from perennial.compare import TestPlan
 from perennial.compare.boundaries import find_boundary, relate_looks, widen
-from perennial.compare.looks import is_lost, is_won, take_look
-from perennial.compare.spending import measure_information, project_variance, spend
+from perennial.compare.looks import has_error_left, is_lost, is_won, take_look
+from perennial.compare.spending import cap_information, measure_information, project_variance, spend
 from perennial.compare.superiority import look_again
 from perennial.metrics import DailyGain
 
 ALPHA = 0.02
 PLAN = TestPlan(alpha=ALPHA, final=8, overlap=4, seed=7)
+DAYS = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(8))
 OVERLAP = np.array([1, 0.48, 0.25, 0.10, 0, 0, 0, 0])
 
 
@@ -120,10 +123,54 @@ def test_as_ofs_that_cancel_each_other_leave_something_to_spend_for_the_looks_to
     assert measure_information(covariance, final=8, overlap=4, former=0.0) < 1
 
 
-@pytest.mark.parametrize(("former", "known"), [(0.0, 0.99), (0.5, 0.995)])
-def test_as_ofs_that_seem_to_know_everything_leave_a_hundredth_of_what_is_left(former, known):
+@pytest.mark.parametrize(("former", "known"), [(0.0, 2 / 3), (0.5, 2 / 3), (0.7, 0.703), (0.9999, 0.999901)])
+def test_as_ofs_that_seem_to_know_everything_hold_no_more_than_their_share(former, known):
+    """Two of three whose windows do not overlap hold two thirds; what was known before is known, and a little more."""
     cancelling = np.array([[1.0, -0.9], [-0.9, 1.0]])
     assert measure_information(cancelling, final=3, overlap=1, former=former) == pytest.approx(known)
+
+
+@pytest.mark.parametrize(("overlap", "most"), [(1, 4 / 16), (4, (59 / 256) / (11 / 16))])
+def test_windows_that_overlap_let_the_first_as_ofs_hold_more(overlap, most):
+    """Sums of 16 and 4 triangles of half-width 4: 16 + 2 (15 * .75 + 14 * .5 + 13 * .25) and 4 + 2 (3 * .75 + 2 * .5 + .25)."""
+    assert cap_information(4, 16, overlap) == pytest.approx(most)
+
+
+def test_all_as_ofs_hold_everything():
+    assert cap_information(16, 16, 4) == 1
+
+
+def test_information_that_jumps_under_lognormal_losses_leaves_every_boundary_finite_and_every_look_its_error():
+    """A few entities carry everything, so that the estimated covariance leaps from look to look."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        influence = rng.choice([-1, 1], (60, 8)) * rng.lognormal(0, 3, (60, 8))
+        influence -= influence.mean(axis=0)
+        looks = take_looks(DailyGain(DAYS, rng.normal(size=8), influence, 60, 60), (4, 5, 6, 7, 8))
+        spent = [0.0, *(look.spent for look in looks)]
+        assert all(0 < later - before for before, later in itertools.pairwise(spent))
+        assert spent[-1] == ALPHA
+        assert all(np.isfinite([look.boundary, look.lower]).all() and look.boundary > norm.isf(ALPHA) for look in looks)
+
+
+def test_a_look_that_adds_nothing_to_the_one_before_is_as_high_as_one_alone_with_its_error():
+    """Nobody who stayed below 2 at the same look can reach anything now: next to no draw crosses for the first time."""
+    same = np.ones((2, 2))
+    assert find_boundary(same, (2.0,), 1e-9, seed=1) == pytest.approx(norm.isf(1e-9))
+
+
+def test_a_boundary_is_never_higher_than_that_of_a_look_alone():
+    for error in (1e-6, 1e-3, 0.02):
+        assert find_boundary(np.eye(3), (9.0, 9.0), error, seed=1) <= norm.isf(error)
+
+
+def test_without_error_left_nobody_looks():
+    looks = tuple(take_looks(make_gain(correlate()), (4, 5)))
+    spent_all = (*looks[:-1], replace(looks[-1], spent=ALPHA))
+    assert look_again(make_gain(correlate(6)), spent_all, PLAN) == spent_all
+    assert len(look_again(make_gain(correlate(6)), looks, PLAN)) == 3
+    assert has_error_left(PLAN, ())
+    assert not has_error_left(replace(PLAN, alpha=0.0), ())
 
 
 @pytest.mark.parametrize(("former", "known"), [(0.0, 0.01), (0.5, 0.505)])

@@ -9,6 +9,7 @@ import pytest
 
 from perennial import metrics
 from perennial.compare.measures import compare_metrics, compare_segments
+from perennial.compare.shocks import measure_gain
 from perennial.records import Interval
 from tests.harm_worlds import declare
 from tests.unit.test_compare_superiority import make_contest
@@ -57,14 +58,21 @@ def test_each_figure_is_that_of_the_metric_of_its_name(contest, found, name):
 @pytest.mark.parametrize(
     ("name", "difference"),
     [
-        ("auc", metrics.paired_auc_difference),
         ("log_loss", partial(metrics.paired_loss_difference, loss="log_loss")),
         ("brier", partial(metrics.paired_loss_difference, loss="brier")),
     ],
 )
 def test_each_gain_is_the_paired_difference_at_the_confidence_of_the_model(contest, found, name, difference):
     paired = difference(contest.challenger.scores, contest.champion.scores, contest.labels, confidence=0.8)
-    assert found[name].gain == (paired if name == "auc" else turn(paired))
+    assert found[name].gain == turn(paired)
+
+
+def test_the_gain_in_auc_is_that_of_the_test_with_the_shocks_of_as_ofs(contest, found):
+    paired = metrics.paired_auc_difference(contest.challenger.scores, contest.champion.scores, contest.labels, confidence=0.8)
+    looked_at = measure_gain(contest)
+    assert found["auc"].gain == looked_at.interval(0.8)
+    assert found["auc"].gain.estimate == pytest.approx(paired.estimate)
+    assert found["auc"].gain.standard_error > paired.standard_error
 
 
 @pytest.mark.parametrize(

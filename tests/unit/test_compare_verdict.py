@@ -151,7 +151,9 @@ def test_a_segment_with_few_positives_is_listed_but_not_assessed():
     verdict = compare(replace(contest, segments=segments))
     rare = next(segment for segment in verdict.segments if segment.value == "rare")
     assert (rare.rows, rare.is_assessed, rare.gain) == (80, False, None)
-    assert any("1 of 2 segments hold too few positives" in reason for reason in verdict.reasons)
+    unassessed = sum(guard.state == "not assessed" for guard in verdict.guards)
+    said = f"{unassessed} of {len(verdict.guards)} guards not assessed: what they watch may be harmed unseen."
+    assert said in verdict.reasons
 
 
 def test_many_positives_of_few_entities_do_not_make_an_assessed_segment():

@@ -14,11 +14,12 @@ from perennial.compare.verdict import (
     _assess,
     _assess_against_champion,
     _hold_for_history,
+    _mention_guards,
+    _mention_segments,
     _mention_time,
-    _mention_unassessed,
     _open_verdict,
 )
-from perennial.records import Interval, Look, MetricComparison, Outcome, SegmentComparison
+from perennial.records import Guard, Interval, Look, MetricComparison, Outcome, SegmentComparison
 from tests.harm_worlds import MODEL
 from tests.unit.test_compare_superiority import AS_OFS, make_contest
 
@@ -142,8 +143,15 @@ def test_after_drift_the_day_of_the_first_labels_stands_before_the_lag():
 
 def test_segments_that_are_too_small_are_counted():
     small, large = (SegmentComparison("income", str(known), 10, 5, known, None) for known in (False, True))
-    assert _mention_unassessed((small, large, small)) == ("2 of 3 segments hold too few positives to be assessed.",)
-    assert _mention_unassessed((large,)) == ()
+    assert _mention_segments((small, large, small)) == ("2 of 3 segments hold too few positives to be assessed.",)
+    assert _mention_segments((large,)) == ()
+
+
+def test_guards_that_nobody_could_assess_are_counted_among_all():
+    unknown, held = (Guard("auc", None, 0.02, state, "It is so.") for state in ("not assessed", "held"))
+    said = "2 of 3 guards not assessed: what they watch may be harmed unseen."
+    assert _mention_guards((unknown, held, unknown)) == (said,)
+    assert _mention_guards((held,)) == ()
 
 
 # Too few rows

@@ -113,8 +113,9 @@ def redefine(home, kind, file, before, after):
         ("features", ("sql/lapse/features.sql", "select 1", "-- why\nselect 1")),
         ("labels", ("models/lapse.toml", "growth@", "other@")),
         ("features", ("models/lapse.toml", "horizon_days = 28", "horizon_days = 21")),
+        ("features", ("models/lapse.toml", '# cluster = "address"', 'cluster = "spend_tier"')),
     ],
-    ids=["comment", "owner", "horizon"],
+    ids=["comment", "owner", "horizon", "cluster"],
 )
 def test_what_does_not_decide_the_rows_leaves_their_definition(home, kind, edit):
     former, now = redefine(home, kind, *edit)

@@ -18,6 +18,7 @@ def write_gate(evidence: CardEvidence) -> Section:
     blocks += [_list_looks(verdict)] if verdict.looks else []
     blocks += [_list_guards(verdict)] if verdict.guards else []
     blocks += [Sentences(verdict.doubts, is_list=True, title="Doubts, which a person has to weigh")] if verdict.doubts else []
+    blocks += [Sentences(verdict.warnings, is_list=True, title="Warnings")] if verdict.warnings else []
     blocks += _describe_effect(verdict)
     blocks += [_list_contests(evidence)] if evidence.contests else []
     return Section("Verdict", tuple(blocks))

@@ -1,8 +1,9 @@
 """The compare stage: may the challenger replace the champion, assessed on rows that neither has seen?
 
 Reading order: contest (what is compared), rows (may these rows be used?), measures (the figures), baselines, harm (what
-speaks against it), spending, boundaries, looks (the sequential test), account (its error), superiority (the question),
-shadows (who stays under test), assessment (the verdict).
+speaks against it), shocks (as_ofs are a sample too), clusters (copies are one piece of evidence), spending, boundaries,
+looks (the sequential test), account (its error), superiority (the question), shadows (who stays under test), assessment
+(the verdict).
 """
 
 from perennial.compare.contest import ComparisonInput, Contestant

@@ -1,7 +1,8 @@
 """How much error a challenger may spend, and whether the account still holds it.
 
-The budget is the expected number of false promotions in any 365 days; by Markov's and Boole's inequalities the chance of
-even one is no larger. Every test draws its alpha when it begins, and a draw weighs for 365 days. The alpha is sized so that
+The budget bounds what is drawn in any 365 days: the expected number of false promotions by the tests that begin in them and,
+by Markov's and Boole's inequalities, the chance of even one. A test may promote months after it began, so that promotions
+themselves may lie closer together than the draws for them. A draw weighs for 365 days. The alpha is sized so that
 a year of weekly challengers, and of every retraining that drift may ask for, fits into the budget; what asks for more,
 such as shadows that start again after a promotion, finds the account empty instead of stretching it.
 """

@@ -19,6 +19,7 @@ from scipy.stats import norm, t
 from perennial.metrics.panel import Floats
 
 DRAWS = 100_000  # the error of the tail is then below 2 % of it
+FEWEST_DRAWS = 400  # that a height may rest on: the error of the tail is then some 5 % of it
 
 
 def relate_looks(covariance: Floats, counts: Sequence[int]) -> Floats:
@@ -39,6 +40,10 @@ def relate_looks(covariance: Floats, counts: Sequence[int]) -> Floats:
 def find_boundary(correlations: Floats, former: Sequence[float], error: float, *, seed: int) -> float:
     """The height in standard errors that the newest look exceeds, and no former one did, with probability `error`.
 
+    Never above the height of a single look with this error, which is safe whatever the former looks were; it stands too
+    where few draws cross for the first time, as when the newest look adds almost nothing to the one before: a handful of
+    draws with large weights would put the height anywhere.
+
     Args:
         correlations: between the looks, the newest last, when there is no gain.
         former: boundaries of the looks before.
@@ -46,11 +51,12 @@ def find_boundary(correlations: Floats, former: Sequence[float], error: float, *
     """
     tilt = float(norm.isf(error))
     newest, others = _draw_tilted(correlations, tilt, seed)
-    is_first = (others < np.asarray(former)).all(axis=1) if len(former) else np.ones(len(newest), dtype=bool)
+    is_first = np.all(others < np.asarray(former), axis=1) if len(former) else np.ones(len(newest), dtype=np.bool_)
     order = np.argsort(-newest)
     mass = np.cumsum(np.where(is_first, np.exp(tilt**2 / 2 - tilt * newest), 0.0)[order]) / len(newest)
-    place = min(int(np.searchsorted(mass, error)), len(newest) - 1)
-    return float(newest[order][place])
+    place = int(np.searchsorted(mass, error))
+    is_known = np.count_nonzero(is_first[order[:place]]) >= FEWEST_DRAWS and place < len(newest)
+    return min(tilt, float(newest[order][place])) if is_known else tilt
 
 
 def _draw_tilted(correlations: Floats, tilt: float, seed: int) -> tuple[Floats, Floats]:

@@ -47,6 +47,8 @@ class ComparisonInput:
         shifted_labels_mature_on: when drift asked for the training: the day its rows get labels, if that is still ahead.
         test: what was fixed before the first look; None when the account of errors is empty.
         former: the looks at this pair so far, oldest first; the last may have been on these very rows.
+        earlier: the newest look at every other pair of the model so far: what they say of shocks.
+        clusters: text; rows that share one are one piece of evidence, as copies are; None: an entity is.
         account_frees_on: the account is empty: the day on which enough of it has grown old.
     """
 
@@ -59,6 +61,8 @@ class ComparisonInput:
     shifted_labels_mature_on: date | None = None
     test: TestPlan | None = None
     former: tuple[Look, ...] = ()
+    earlier: tuple[Look, ...] = ()
+    clusters: pd.Series | None = None
     account_frees_on: date | None = None
 
     @property

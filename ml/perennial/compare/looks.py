@@ -14,6 +14,7 @@ from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats
 from perennial.records import Look
 
+LEAST_ERROR = 1e-12  # of a look: below that no boundary can be told from infinity
 Booleans = np.bool_ | npt.NDArray[np.bool_]
 
 
@@ -35,6 +36,12 @@ class TestPlan:
     seed: int
 
 
+def has_error_left(plan: TestPlan, former: Sequence[Look]) -> bool:
+    """May another look be taken? Without error nothing can be decided, whatever is seen."""
+    spent = former[-1].spent if former else 0.0
+    return plan.alpha - spent > LEAST_ERROR
+
+
 def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
     """Evaluate the test on all as_ofs assessed so far.
 
@@ -42,11 +49,12 @@ def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
 
     Args:
         gain: on the as_ofs of the last look before and at least one more.
-        former: oldest first.
+        former: oldest first; they have left some error (`has_error_left`).
     """
     known = former[-1].information if former else 0.0
     information = measure_information(gain.covariance, final=plan.final, overlap=plan.overlap, former=known)
-    spent, before = spend(plan.alpha, information), former[-1].spent if former else 0.0
+    before = former[-1].spent if former else 0.0
+    spent = max(spend(plan.alpha, information), min(before + LEAST_ERROR, plan.alpha))
     correlations = relate_looks(gain.covariance, [*(len(look.as_ofs) for look in former), len(gain.as_ofs)])
     height = find_boundary(correlations, [look.boundary for look in former], spent - before, seed=plan.seed)
     return Look(
@@ -56,6 +64,8 @@ def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
         information=information,
         spent=spent,
         boundary=widen(height, gain.degrees_of_freedom),
+        surplus=gain.surplus if len(gain.as_ofs) > 1 else None,
+        shock=gain.shock,
     )
 
 

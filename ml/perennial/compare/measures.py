@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
 
 from perennial import metrics
 from perennial.compare.contest import ComparisonInput
+from perennial.compare.shocks import measure_gain
 from perennial.config import Model
 from perennial.errors import OneClassLabels
 from perennial.records import Interval, MetricComparison, SegmentComparison
@@ -55,7 +56,12 @@ class Measure:
 def compare_metrics(contest: ComparisonInput) -> tuple[MetricComparison, ...]:
     """Every metric, the AUC first."""
     champion = None if contest.champion is None else contest.champion.scores
-    return tuple(measure.compare(contest.challenger.scores, champion, contest.labels) for measure in _all_measures(contest.model))
+    auc, *others = (
+        measure.compare(contest.challenger.scores, champion, contest.labels) for measure in _all_measures(contest.model)
+    )
+    if champion is not None:  # its gain is what the test looks at, and as_ofs are a sample too
+        auc = replace(auc, gain=measure_gain(contest).interval(contest.model.promotion.confidence))
+    return (auc, *others)
 
 
 def compare_segments(contest: ComparisonInput) -> tuple[SegmentComparison, ...]:
@@ -74,7 +80,7 @@ def _members(column: pd.Series) -> list[tuple[str, pd.Series]]:
 
 def _compare_segment(contest: ComparisonInput, column: str, value: str, labels: pd.Series) -> SegmentComparison:
     positives = labels[labels == 1]
-    carriers = positives.index.get_level_values("entity_id").nunique()
+    carriers = positives.index.get_level_values(-1).nunique()  # entities, or clusters of them
     is_assessed = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
     gain = None
     if is_assessed and contest.champion is not None:

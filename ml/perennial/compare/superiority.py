@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from perennial.compare.assessment import Assessment, next_look_on, refuse_few_entities, refuse_without_account, say_gain
 from perennial.compare.contest import ComparisonInput
-from perennial.compare.looks import TestPlan, is_lost, is_won, take_look
+from perennial.compare.looks import TestPlan, has_error_left, is_lost, is_won, take_look
+from perennial.compare.shocks import measure_gain
 from perennial.errors import MisalignedScores
-from perennial.metrics import DailyGain, paired_auc_by_day
+from perennial.metrics import DailyGain
 from perennial.records import Interval, Look, Outcome
 
 LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
@@ -47,7 +48,7 @@ def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Assessment:
         MisalignedScores: an as_of that was looked at before is missing now.
     """
     assert contest.champion is not None
-    daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
+    daily = measure_gain(contest)
     for label, found in (("positive", daily.positive_entities), ("negative", daily.negative_entities)):
         if found < FEWEST_ENTITIES:
             return refuse_few_entities(label, found, FEWEST_ENTITIES)
@@ -57,7 +58,7 @@ def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Assessment:
 
 
 def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tuple[Look, ...]:
-    """All looks with the newest last; rows that were looked at before are not looked at twice, and none after the last look.
+    """All looks with the newest last; rows that were looked at before are not looked at twice, and none without error left.
 
     A winner may wait for a person's answer beyond its last look: it then has no error left to spend, and its answer.
 
@@ -70,7 +71,7 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
         raise MisalignedScores(
             f"As_ofs that were assessed before are not there any more: {missing}. Build these snapshots again."
         )
-    if former and (daily.as_ofs == before or len(before) >= plan.final):
+    if former and (daily.as_ofs == before or len(before) >= plan.final or not has_error_left(plan, former)):
         return former
     return (*former, take_look(daily, former, plan))
 

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 import pandas as pd
 
 from perennial.compare.assessment import Assessment
+from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.contest import ComparisonInput
 from perennial.compare.harm import Harm, assess_harm
 from perennial.compare.measures import AUC, compare_metrics, compare_segments
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
 from perennial.compare.superiority import assess_superiority, find_floor
-from perennial.records import MetricComparison, Outcome, SegmentComparison, Verdict
+from perennial.records import Guard, MetricComparison, Outcome, SegmentComparison, Verdict
 
 
 def compare(contest: ComparisonInput) -> Verdict:
@@ -28,13 +29,15 @@ def compare(contest: ComparisonInput) -> Verdict:
         OneClassLabels: no as_of of the holdout has both classes.
         MetricNotFinite: a score or a metric is NaN or infinite.
     """
+    contest = sum_by_cluster(contest)
     unseen = check_rows(contest)
     if len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
     metrics, segments = compare_metrics(contest), compare_segments(contest)
     harm = assess_harm(contest)
     assessment = _assess(contest, metrics, harm)
-    assessment = replace(assessment, reasons=(*assessment.reasons, *_mention_unassessed(segments)))
+    unassessed = _mention_guards(harm.guards) if harm.guards else _mention_segments(segments)
+    assessment = replace(assessment, reasons=(*assessment.reasons, *unassessed))
     return replace(
         _open_verdict(contest, assessment, unseen),
         metrics=metrics,
@@ -42,6 +45,7 @@ def compare(contest: ComparisonInput) -> Verdict:
         guards=harm.guards,
         blast_radius=harm.blast_radius,
         doubts=harm.doubts,
+        warnings=harm.warnings,
     )
 
 
@@ -110,7 +114,12 @@ def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tupl
     )
 
 
-def _mention_unassessed(segments: tuple[SegmentComparison, ...]) -> tuple[str, ...]:
+def _mention_guards(guards: tuple[Guard, ...]) -> tuple[str, ...]:
+    unassessed = sum(guard.state == "not assessed" for guard in guards)
+    return (f"{unassessed} of {len(guards)} guards not assessed: what they watch may be harmed unseen.",) if unassessed else ()
+
+
+def _mention_segments(segments: tuple[SegmentComparison, ...]) -> tuple[str, ...]:
     unassessed = sum(not segment.is_assessed for segment in segments)
     return (f"{unassessed} of {len(segments)} segments hold too few positives to be assessed.",) if unassessed else ()
 

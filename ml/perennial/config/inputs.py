@@ -16,6 +16,11 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 class Entity(Section):
     key: Identifier = Field(description="What gets a score: the column that identifies it in the sources")
     type: Literal["bigint", "text"] = Field(default="bigint", description="The type of entity_id in PostgreSQL")
+    cluster: Identifier | None = Field(
+        default=None,
+        description="Text column of features.sql, never fed to the model: entities that share its value, as rooms of one "
+        "booking do, are copies of each other and one piece of evidence in the promotion test",
+    )
 
 
 class Source(Section):

@@ -104,6 +104,12 @@ class Model(Section):
             )
         return self
 
+    @property
+    def asides(self) -> tuple[str, ...]:
+        """The columns of features.sql that are read and never fed to the model."""
+        cluster = self.entity.cluster
+        return self.features.segments if cluster is None else (*self.features.segments, cluster)
+
     # The calendar
     @property
     def zone(self) -> ZoneInfo:
@@ -186,4 +192,5 @@ class Declaration(BaseModel):
         reads_label = kind == "labels" or any(re.search(r":(?:horizon_days|label_end)\b", line) for line in code)
         keys = {"timezone", "entity", "sources", *(["label"] if reads_label else [])}
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
+        stated["entity"].pop("cluster")  # says what counts as one piece of evidence, and changes no row
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

@@ -29,7 +29,7 @@ class Tolerated(Section):
 
 
 class Promotion(Section):
-    """The promotion test: the floor, the error budgets of any 365 days, and what a person is asked about."""
+    """The promotion test: the floor, the error that tests may draw in any 365 days, and what a person is asked about."""
 
     min_gain: float = Field(
         default=0.01,
@@ -47,7 +47,10 @@ class Promotion(Section):
         default=13, ge=1, description="Comparisons of each challenger at most, one for every as_of that matures"
     )
     false_promotions_per_year: float = Field(
-        default=0.05, gt=0, lt=1, description="Budget of false promotions in any 365 days, shared by all challengers"
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="Error that all tests together may draw in any 365 days: what tests begun then may promote falsely",
     )
     veto_level: float = Field(
         default=0.10, gt=0, lt=1, description="Chance of any veto against a challenger that harms no more than is borne"
@@ -64,19 +67,22 @@ class Promotion(Section):
         description="So many entities, the highest scores of a day, are acted on: precision is guarded among them, not at a "
         "recall; without it the action list is whoever reaches scoring.threshold",
     )
-    min_top_decile_overlap: Share = Field(
-        default=0.6, description="A person approves a promotion that keeps less of the champion's top tenth"
+    min_top_decile_overlap: Share | None = Field(
+        default=None,
+        description="A person approves a promotion that keeps less of the champion's top tenth; unset: below .6 it warns",
     )
-    max_flips: Share = Field(
-        default=0.15,
+    max_flips: Share | None = Field(
+        default=None,
         description="A person approves a promotion that moves a larger share of the entities, or of a segment's, onto or off the "
-        "action list",
+        "action list; unset: above .15 it warns",
     )
     approval: Literal["auto", "manual", "never"] = Field(
         default="auto",
         description="Who lets a proven challenger in: the test (a person in doubt), a person, nobody",
     )
-    answer_within_hours: float = Field(default=72, gt=0, description="A question that nobody has answered by then is a no")
+    answer_within_hours: float = Field(
+        default=72, gt=0, description="So long a question waits in Airflow; it stays open, and the next look asks again"
+    )
     rollback_cooldown_days: int = Field(
         default=28, ge=0, description="Days in which no verdict promotes a version that was rolled back"
     )

@@ -2,14 +2,16 @@
 
 A sequential test needs more than the mean and its error: how much each new as_of adds to what is known already. Label
 windows of neighbouring as_ofs overlap, so that their errors move together; the covariance of entity sums says how much.
+As_ofs are a sample too: what is common to all rows of one, a shock, is no entity's, and its covariance is added.
 
 Sources: DeLong, DeLong and Clarke-Pearson 1988 (influence of a row), Obuchowski 1997 (sums within entities).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ import pandas as pd
 from perennial.errors import MetricNotFinite, OneClassLabels
 from perennial.metrics.auc import auc_within
 from perennial.metrics.panel import AS_OF, Floats, Ints, Panel, make_panel
+from perennial.records import Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class DailyGain:
         influence: shape (entities, as_ofs): by how much each entity pulls the gain of each as_of; columns sum to 0.
         positive_entities, negative_entities: entities that carry at least one such label: AUC is as uncertain as the rarer
             of the two is.
+        shocks: covariance of what is common to all rows of an as_of, shape (as_ofs, as_ofs); None: there is nothing.
+        shock_freedom: degrees of freedom with which the shocks are known.
     """
 
     as_ofs: tuple[date, ...]
@@ -36,27 +41,59 @@ class DailyGain:
     influence: Floats
     positive_entities: int
     negative_entities: int
+    shocks: Floats | None = None
+    shock_freedom: float = np.inf
 
     def first(self, count: int) -> DailyGain:
         """Only the oldest as_ofs; the entities of each class stay those of all."""
+        shocks = None if self.shocks is None else self.shocks[:count, :count]
         kept = self.influence[:, :count]
-        return DailyGain(self.as_ofs[:count], self.gains[:count], kept, self.positive_entities, self.negative_entities)
+        return replace(self, as_ofs=self.as_ofs[:count], gains=self.gains[:count], influence=kept, shocks=shocks)
+
+    def with_shocks(self, shocks: Floats, *, freedom: float) -> DailyGain:
+        """The same gains, less certain by what is common to all rows of an as_of."""
+        return replace(self, shocks=shocks, shock_freedom=freedom)
 
     @property
     def estimate(self) -> float:
         """The mean over as_ofs."""
         return float(self.gains.mean())
 
+    def interval(self, confidence: float) -> Interval:
+        """The two-sided normal interval of the mean."""
+        reach = NormalDist().inv_cdf((1 + confidence) / 2) * self.standard_error
+        return Interval(self.estimate, self.estimate - reach, self.estimate + reach, self.standard_error)
+
     @property
     def covariance(self) -> Floats:
         """Of the gains of any two as_ofs, shape (as_ofs, as_ofs)."""
+        return self.within if self.shocks is None else self.within + self.shocks
+
+    @property
+    def shock(self) -> float:
+        """Standard deviation of what is common to all rows of an as_of."""
+        return 0.0 if self.shocks is None else float(np.sqrt(np.diagonal(self.shocks).mean()))
+
+    @property
+    def within(self) -> Floats:
+        """The part of the covariance that comes from which entities were seen."""
         found: Floats = self._small_sample * self.influence.T @ self.influence
         return found
 
     @property
+    def surplus(self) -> float:
+        """By how much the gains vary between as_ofs beyond what entities explain; below 0 by chance, NaN for one as_of."""
+        count = len(self.gains)
+        if count < 2:  # noqa: PLR2004 - one as_of has no variance
+            return float("nan")
+        within = self.within
+        apart = (within.sum() - np.trace(within)) / (count * (count - 1))
+        return float(self.gains.var(ddof=1) - np.trace(within) / count + apart)
+
+    @property
     def standard_error(self) -> float:
         """Of the mean."""
-        return float(np.sqrt(self._small_sample * np.square(self.influence.mean(axis=1)).sum()))
+        return float(np.sqrt(self._variance_within + self._variance_of_shocks))
 
     @property
     def degrees_of_freedom(self) -> float:
@@ -66,7 +103,21 @@ class DailyGain:
         """
         squares = np.square(self.influence.mean(axis=1))
         spread = float(np.square(squares).sum() - squares.sum() ** 2 / len(squares))
-        return float(2 * squares.sum() ** 2 / spread) if spread > 0 else float(len(squares))
+        return self.mix_freedom(float(2 * squares.sum() ** 2 / spread) if spread > 0 else float(len(squares)))
+
+    def mix_freedom(self, within: float) -> float:
+        """Degrees of freedom of the whole variance, where its entities' part has `within` (Satterthwaite)."""
+        parts = (self._variance_within, within), (self._variance_of_shocks, self.shock_freedom)
+        spread = sum(variance**2 / freedom for variance, freedom in parts)
+        return self.standard_error**4 / spread if spread > 0 and self.shocks is not None else within
+
+    @property
+    def _variance_within(self) -> float:
+        return float(self._small_sample * np.square(self.influence.mean(axis=1)).sum())
+
+    @property
+    def _variance_of_shocks(self) -> float:
+        return 0.0 if self.shocks is None else float(self.shocks.mean())
 
     @property
     def _small_sample(self) -> float:

@@ -13,7 +13,7 @@ from perennial.errors import MetricNotFinite, MisalignedScores
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
-AS_OF, ENTITY = 0, 1
+AS_OF, ENTITY, CLUSTER = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class Panel:
 
     Attributes:
         is_positive: the label, true for 1.
-        days, entities: codes of the as_of and the entity of each row, counted from 0.
+        days, entities: codes of the as_of and the entity of each row, counted from 0; where the index has a third level,
+            the cluster, that stands for the entity: copies of each other are one piece of evidence.
     """
 
     index: pd.MultiIndex
@@ -68,15 +69,15 @@ class Panel:
 
 
 def make_panel(labels: pd.Series) -> Panel:
-    """Read labels (0 or 1) indexed by (as_of, entity_id).
+    """Read labels (0 or 1) indexed by (as_of, entity_id), or (as_of, entity_id, cluster).
 
     Raises:
-        MisalignedScores: the index is not (as_of, entity_id), or a row occurs twice.
+        MisalignedScores: the index is neither, or a row occurs twice.
         MetricNotFinite: a label is missing or neither 0 nor 1.
     """
     index = labels.index
-    if not isinstance(index, pd.MultiIndex) or index.nlevels != 2:  # noqa: PLR2004 - (as_of, entity_id)
-        raise MisalignedScores(f"Labels are indexed by {index.names}; expected (as_of, entity_id).")
+    if not isinstance(index, pd.MultiIndex) or index.nlevels not in (ENTITY + 1, CLUSTER + 1):
+        raise MisalignedScores(f"Labels are indexed by {index.names}; expected (as_of, entity_id), or a cluster beside them.")
     if not index.is_unique:
         raise MisalignedScores(
             f"{int(index.duplicated().sum())} rows of the labels occur twice; expected one per (as_of, entity_id)."
@@ -84,7 +85,7 @@ def make_panel(labels: pd.Series) -> Panel:
     values = labels.to_numpy(dtype=np.float64)
     if not np.isin(values, (0.0, 1.0)).all():
         raise MetricNotFinite("A label is missing or neither 0 nor 1.")
-    return Panel(index, values == 1.0, _code(index, AS_OF), _code(index, ENTITY))
+    return Panel(index, values == 1.0, _code(index, AS_OF), _code(index, index.nlevels - 1))
 
 
 def _code(index: pd.MultiIndex, level: int) -> Ints:

@@ -76,6 +76,7 @@ def _tell_harm(verdict: Verdict) -> tuple[str, ...]:
     return (
         *((radius.sentence,) if radius else ()),
         *verdict.doubts,
+        *verdict.warnings,
         *((f"Not assessed, for want of evidence: {unassessed}.",) if unassessed else ()),
     )
 
@@ -85,7 +86,7 @@ def write_question(
 ) -> Notice:
     """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
     commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
-    waits = f"a person decides until {question.deadline:%Y-%m-%d %H:%M} UTC."
+    waits = "a person decides."
     told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits, model_card=model_card)
     return replace(
         told,
@@ -94,7 +95,7 @@ def write_question(
         summary=f"{told.summary} A person decides, because: {' '.join(question.because)}",
         you_must=(
             f"Answer in Airflow at {question.model}.approve, or from a shell: {commands}.",
-            f"Without an answer until {question.deadline:%Y-%m-%d %H:%M} UTC version {question.version} is not promoted.",
+            f"Airflow waits until {question.deadline:%Y-%m-%d %H:%M} UTC. Unanswered it stays open; the next look asks again.",
         ),
         links=(("Answer in Airflow", airflow), *told.links),
     )
@@ -115,7 +116,7 @@ def say_what_became(question: ApprovalQuestion) -> str:
     remark = f" {question.remark}" if question.remark else ""
     match question.status:
         case "open":
-            return f"The {about} waits for a person until {question.deadline:%Y-%m-%d %H:%M} UTC."
+            return f"The {about} waits for a person."
         case "approved" | "rejected":
             return (
                 f"Version {question.version} was {question.status} by {question.answered_by} ({question.answer_source}).{remark}"
@@ -129,7 +130,7 @@ def write_answer(question: ApprovalQuestion) -> Notice:
     ends = {
         "approved": f"was approved by {question.answered_by}",
         "rejected": f"was rejected by {question.answered_by}",
-        "superseded": "was not promoted: another champion came first",
+        "superseded": "was not promoted: the question is out of date",
     }
     return Notice(
         model=question.model,
@@ -152,7 +153,7 @@ def _say_what_follows(question: ApprovalQuestion) -> str:
                 "and the files pass."
             )
         case "superseded":
-            return f"Closed the question: version {champion}, with which version {version} was compared, is not the champion now."
+            return f"Closed the question; what serves stays as it is. {question.remark or ''}".rstrip()
         case _:
             return f"Left the champion, version {champion}, as it is."
 

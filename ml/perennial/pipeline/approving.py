@@ -18,12 +18,11 @@ from perennial.pipeline.carding import card_address, write_cards
 from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.refitting import promote_newest_fit
-from perennial.records import AnswerSource, ApprovalAnswer, ApprovalQuestion, Evaluation, Move, Notice, Promotion, Run
+from perennial.records import AnswerSource, ApprovalAnswer, ApprovalQuestion, Evaluation, Move, Notice, Outcome, Promotion, Run
 from perennial.stores import ledger
 from perennial.stores.ledger import approvals
 from perennial.stores.sessions import Session, take_lock
 
-UNANSWERED = "Nobody answered in time."
 ANSWERED: Mapping[ApprovalAnswer, Literal["approved", "rejected"]] = {"approve": "approved", "reject": "rejected"}
 
 
@@ -172,12 +171,14 @@ def carry_out(stores: Stores, run: Run, question_id: int) -> Promotion:
 
 @recorded
 def expire(stores: Stores, run: Run, question_id: int) -> ApprovalQuestion:
-    """Close a question that nobody has answered in time; one that was answered or superseded stays as it is.
+    """Stop waiting for an answer: the question stays open, for a shell to answer and for the next look to ask again.
+
+    One that was answered or superseded stays as it is, and one that is out of date is closed.
 
     Raises:
         PromotionRefused: this model has no such question.
     """
-    return _end(stores, run, question_id, "expired", remark=UNANSWERED)
+    return _end(stores, run, question_id, None)
 
 
 @recorded
@@ -233,32 +234,38 @@ def _end(
     stores: Stores,
     run: Run,
     question_id: int,
-    status: approvals.Closing,
+    status: approvals.Closing | None,
     *,
     source: AnswerSource | None = None,
     remark: str | None = None,
 ) -> ApprovalQuestion:
-    """Close a question, unless it was closed before or is out of date; what became of it stands on the card of its version."""
+    """Close a question, unless it was closed before or is out of date; what became of it stands on the card of its version.
+
+    Args:
+        status: with which it is closed; None only looks whether it is out of date.
+    """
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
         question = _get_question(session, run, question_id)
         if question.status == "open":
             question = _close_if_stale(stores, session, run, question)
-        if question.status == "open":
+        if question.status == "open" and status is not None:
             question = _close(stores, session, run, question, status, source=source, remark=remark)
     write_cards(stores, run, (question.version,))
     return question
 
 
 def _close_if_stale(stores: Stores, session: Session, run: Run, question: ApprovalQuestion) -> ApprovalQuestion:
-    """An open question whose champion has gone, or whose deadline has passed, is closed before anybody answers it."""
+    """An open question is closed before anybody answers it when another recipe serves, or a newer verdict takes it back."""
     serving = _find_recipe(session, run, ledger.champion(session, run.model))
     compared = _find_recipe(session, run, question.champion_version)
     if serving != compared:
         remark = f"Recipe {serving} serves now; it was compared with recipe {compared}."
         return _close(stores, session, run, question, "superseded", remark=remark)
-    if run.clock > question.deadline:
-        return _close(stores, session, run, question, "expired", remark=UNANSWERED)
+    newest = ledger.latest_evaluation_of_recipe(session, run.model, question.version)
+    if newest is not None and newest.verdict.outcome is not Outcome.PROMOTE:
+        remark = f"The verdict of {newest.verdict.as_of} on its recipe is {newest.verdict.outcome}."
+        return _close(stores, session, run, question, "superseded", remark=remark)
     return question
 
 

@@ -118,9 +118,10 @@ def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
     with walk.stores.warehouse.transaction() as session:
         rows = warehouse.read_training_set(session, declaration, pair.as_ofs)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
+        earlier = ledger.earlier_looks(session, run, pair.contest.contest_id if pair.contest else None)
     contest = _prepare(replace(walk, first=pair.as_ofs[0]) if pair.as_ofs else walk, pair, rows)
     shifted = labels_of_shift_mature_on(declaration.model, checks)
-    return replace(contest, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
+    return replace(contest, earlier=earlier, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
 
 
 def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInput:
@@ -143,6 +144,7 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
         champion=None if pair.champion is None else entered[1],
         labels=rows.labels,
         segments=rows.segments,
+        clusters=rows.clusters,
         test=pair.test,
         former=pair.contest.looks if pair.contest else (),
         account_frees_on=pair.account_frees_on,

@@ -19,7 +19,8 @@ class ApprovalQuestion:
     Attributes:
         champion_version: the one it was compared with; an approval counts only while it still serves.
         because: why a person is asked, a sentence each.
-        deadline: on the clock of the run that asked; without an answer until then the question expires.
+        deadline: on the clock of the run that asked; so long Airflow waits; unanswered the question stays open, and the
+            next look asks again.
         answered_by: the person; None unless approved or rejected.
         remark: what the answer adds, or why the question was closed without one.
         effective_at: the clock of the run that asked.

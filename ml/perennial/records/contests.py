@@ -19,6 +19,8 @@ class Look:
         information: share of what the last look will know, in (0, 1].
         spent: error spent up to and including this look, at most the contest's alpha.
         boundary: so many standard errors must the gain lie above 0.
+        surplus: by how much the gains vary between as_ofs beyond what entities explain; not known of looks before 2026-12.
+        shock: standard deviation, in AUC, of what is common to all rows of an as_of; part of the standard error.
     """
 
     as_ofs: tuple[date, ...]
@@ -27,6 +29,8 @@ class Look:
     information: float
     spent: float
     boundary: float
+    surplus: float | None = None
+    shock: float = 0.0
 
     @property
     def lower(self) -> float:
@@ -67,8 +71,8 @@ class Guard:
         name: what was looked at, such as `log_loss` or `income = 50-74K`.
         gain: of the challenger, in the guard's unit, positive is better; None when it was not assessed.
         tolerated: loss that is borne, in the same unit, at least 0.
-        state: `held`; `doubtful` when only the point lies beyond the tolerated loss; `veto` when the whole interval does,
-            corrected for the number of guards; `not assessed` when there were too few positives.
+        state: `held`; `doubtful` when only the point lies beyond the tolerated loss, by more than one standard error; `veto`
+            when the whole interval does, corrected for the number of guards; `not assessed` for want of positives.
         sentence: the finding in words.
     """
 

@@ -24,6 +24,7 @@ class TrainingSet:
         features: model inputs, float64 or category dtype, index (as_of: datetime64, entity_id), sorted, unique.
         labels: 0 or 1, same index.
         segments: segment columns (text), same index; never an input.
+        clusters: which entities are copies of each other (text), same index; never an input; None: none are.
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
     """
@@ -32,6 +33,7 @@ class TrainingSet:
     labels: pd.Series
     segments: pd.DataFrame
     data_hash: str
+    clusters: pd.Series | None = None
 
     @property
     def as_ofs(self) -> tuple[date, ...]:
@@ -40,7 +42,8 @@ class TrainingSet:
     def rows_of(self, as_ofs: tuple[date, ...]) -> TrainingSet:
         """The part of this set that lies on the given as_ofs."""
         chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
-        return TrainingSet(self.features[chosen], self.labels[chosen], self.segments[chosen], self.data_hash)
+        clusters = None if self.clusters is None else self.clusters[chosen]
+        return TrainingSet(self.features[chosen], self.labels[chosen], self.segments[chosen], self.data_hash, clusters)
 
 
 @dataclass(frozen=True)

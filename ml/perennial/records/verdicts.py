@@ -69,6 +69,7 @@ class Verdict:
         alpha, looks: of the contest, this look last; empty without a champion.
         guards: what must not be harmed, each with its finding; those not assessed stand here too.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
+        warnings: sentences about how much a promotion would change; they stop nothing by themselves.
     """
 
     model: str
@@ -91,6 +92,7 @@ class Verdict:
     guards: tuple[Guard, ...] = ()
     blast_radius: BlastRadius | None = None
     doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     challenger_recipe: int | None = None
     champion_recipe: int | None = None
     baselines: tuple[MetricComparison, ...] = ()

@@ -108,11 +108,11 @@ def _check_labels(model: Model, labels: pd.Series) -> None:
 
 
 def _check_inputs(model: Model, training: TrainingSet) -> None:
-    among_inputs = sorted(set(training.features.columns) & (set(model.features.segments) | set(training.segments.columns)))
+    among_inputs = sorted(set(training.features.columns) & (set(model.asides) | set(training.segments.columns)))
     if among_inputs:
         raise ConfigError(
-            f"models/{model.name}.toml: segments {', '.join(among_inputs)} are among the inputs of the training: "
-            "a segment is read by the SQL and never fed to the model."
+            f"models/{model.name}.toml: segments or clusters {', '.join(among_inputs)} are among the inputs of the "
+            "training: they are read by the SQL and never fed to the model."
         )
     for key, names in model.training.named_features.items():
         unknown = [name for name in names if name not in training.features.columns]

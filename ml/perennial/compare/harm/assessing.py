@@ -8,7 +8,7 @@ from perennial.compare.contest import ComparisonInput
 from perennial.compare.harm.costs import guard_costs
 from perennial.compare.harm.guards import answer
 from perennial.compare.harm.pair import make_pair
-from perennial.compare.harm.radius import doubt_blast_radius, measure_blast_radius
+from perennial.compare.harm.radius import doubt_blast_radius, measure_blast_radius, warn_of_blast_radius
 from perennial.compare.harm.segments import guard_segments
 from perennial.compare.harm.whole import guard_whole
 from perennial.records import BlastRadius, Guard
@@ -23,12 +23,14 @@ class Harm:
         blast_radius: None without a champion.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
         vetoes: sentences, each of which stops a promotion.
+        warnings: sentences about a wide blast radius, which stops nothing by itself.
     """
 
     guards: tuple[Guard, ...] = ()
     blast_radius: BlastRadius | None = None
     doubts: tuple[str, ...] = ()
     vetoes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def assess_harm(contest: ComparisonInput) -> Harm:
@@ -48,6 +50,7 @@ def assess_harm(contest: ComparisonInput) -> Harm:
         blast_radius=radius,
         doubts=(*_sentences(guards, "doubtful"), *doubt_blast_radius(pair, radius)),
         vetoes=_sentences(guards, "veto"),
+        warnings=warn_of_blast_radius(pair, radius),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from scipy.special import bdtrc
@@ -71,7 +72,7 @@ def _guard_size(pair: ScoredPair) -> Guard:
     if ours is None or theirs is None:
         return not_assessed(SIZE, most - 1, "Not assessed: the size of the model, which is not known of both.")
     ratio = ours / max(theirs, UNNOTICED_BYTES)
-    finding: Finding = "veto" if ratio > most else "held"
+    finding: Literal["veto", "held"] = "veto" if ratio > most else "held"
     counted = f" (counted as {UNNOTICED_BYTES / 1e6:g} MB: nobody notices less)" if theirs < UNNOTICED_BYTES else ""
     sentence = (
         f"The model's files hold {ours / 1e6:.2f} MB, the champion's {theirs / 1e6:.2f} MB{counted}: {ratio:.1f} times as much, "

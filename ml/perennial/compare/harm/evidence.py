@@ -38,13 +38,13 @@ class Sampled:
 
     Attributes:
         carriers: entities that carry the evidence; Student's t with one degree less makes up for estimating the error
-            from a few dozen of them, and is the normal distribution for hundreds.
+            from a few dozen of them, and is the normal distribution for hundreds; not whole where shocks have a part in it.
     """
 
     estimate: float
     standard_error: float
     tolerated: float
-    carriers: int
+    carriers: float
 
     @property
     def p_value(self) -> float:

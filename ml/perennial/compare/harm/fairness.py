@@ -19,7 +19,7 @@ def figure_rates(pair: ScoredPair, values: pd.Series, wanted: Collection[str]) -
     Rows that agree are counted together and weighed: fairlearn walks through its rows, and its values, in Python. A value
     without positives would get a false-negative rate of 0: want only those that have some.
     """
-    counts = pd.concat([_count(pair, values, pair.theirs, BEFORE), _count(pair, values, pair.ours, AFTER)])
+    counts = pd.concat([_count(pair, values, pair.theirs_listed, BEFORE), _count(pair, values, pair.ours, AFTER)])
     counts = counts[counts["value"].isin(wanted)]
     if counts.empty:
         return pd.DataFrame()

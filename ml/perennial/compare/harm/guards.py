@@ -10,7 +10,8 @@ from typing import Literal
 from perennial.compare.harm.evidence import HarmEvidence, HolmAnswer, Sampled, answer_all
 from perennial.records import Guard, Interval
 
-Finding = Literal["held", "doubtful", "veto"]
+Finding = Literal["held", "near", "doubtful", "veto"]
+"""`near`: beyond what is borne, by less than one standard error; it counts as held."""
 Say = Callable[[Interval, Finding], str]
 
 
@@ -44,9 +45,11 @@ def _conclude(question: HarmTest, found: HolmAnswer) -> Guard:
     evidence = question.evidence
     interval = evidence.interval(found.level)
     finding: Finding = "held"
-    if evidence.estimate < -evidence.tolerated:
-        finding = "veto" if found.is_harm else "doubtful"
-    return Guard(question.name, interval, evidence.tolerated, finding, question.say(interval, finding))
+    beyond = -evidence.tolerated - evidence.estimate
+    if beyond > 0:
+        finding = "veto" if found.is_harm else "doubtful" if beyond > interval.standard_error else "near"
+    state = "held" if finding == "near" else finding
+    return Guard(question.name, interval, evidence.tolerated, state, question.say(interval, finding))
 
 
 def _say_loss(fact: str, tolerated: float, gain: Interval, finding: Finding) -> str:
@@ -63,5 +66,7 @@ def say_finding(finding: Finding, borne: str) -> str:
             return f"wholly beyond the {borne} that is borne"
         case "doubtful":
             return f"more than the {borne} that is borne, though it may be chance"
+        case "near":
+            return f"more than the {borne} that is borne by less than one standard error"
         case "held":
             return f"within the {borne} that is borne"

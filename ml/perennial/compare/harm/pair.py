@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from perennial.compare.contest import ComparisonInput, Contestant
 from perennial.compare.measures import MISSING
+from perennial.compare.shocks import Shocks, find_shocks
 from perennial.config import Model
+from perennial.metrics import paired_auc_by_day
+from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.panel import Floats, Panel, make_panel
 from perennial.metrics.rates import Mask
+
+MOVED_SHARE = 0.2  # of the realised rate: an action list by a threshold is then about as much too short or too long
+MOVED_ERRORS = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +33,11 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class ScoredPair:
-    """Challenger (ours) and champion (theirs) on one panel; `segments` hold text, a missing value has its own."""
+    """Challenger (ours) and champion (theirs) on one panel; `segments` hold text, a missing value has its own.
+
+    Attributes:
+        shocks: of the gain in AUC over all rows; a segment's own as_ofs say too little.
+    """
 
     contest: ComparisonInput
     champion: Contestant
@@ -34,10 +45,27 @@ class ScoredPair:
     ours: Scored
     theirs: Scored
     segments: pd.DataFrame
+    shocks: Shocks
 
     @property
     def model(self) -> Model:
         return self.contest.model
+
+    @cached_property
+    def has_moved(self) -> bool:
+        """Has the base rate moved away from what the champion says on average, by more than its error explains?"""
+        rate = float(self.panel.is_positive.mean())
+        gaps = self.panel.is_positive - self.theirs.scores
+        away = clustered_interval(float(gaps.mean()), (gaps - gaps.mean()) / self.panel.rows, self.panel, confidence=0.95)
+        return abs(away.estimate) > max(MOVED_SHARE * rate, MOVED_ERRORS * away.standard_error)
+
+    @cached_property
+    def theirs_listed(self) -> Scored:
+        """The champion with its action list; where the base rate has moved, with one as long each day as the challenger's."""
+        if not self.has_moved:
+            return self.theirs
+        sizes = np.bincount(self.panel.days, weights=self.ours.is_selected)
+        return replace(self.theirs, is_selected=self.theirs.rank < sizes[self.panel.days])
 
     @property
     def newest(self) -> tuple[date, Mask]:
@@ -61,6 +89,7 @@ def make_pair(contest: ComparisonInput, champion: Contestant) -> ScoredPair:
         ours=_take_scores(contest.model, panel, panel.align(contest.challenger.scores)),
         theirs=_take_scores(contest.model, panel, panel.align(champion.scores)),
         segments=segments.where(segments.notna(), MISSING).astype(str),
+        shocks=find_shocks(paired_auc_by_day(contest.challenger.scores, champion.scores, contest.labels), contest),
     )
 
 

@@ -12,6 +12,7 @@ from perennial.metrics.rates import Mask
 from perennial.records import BlastRadius
 
 DECILES = 10
+WARNED_OVERLAP, WARNED_FLIPS = 0.6, 0.15  # beyond these the verdict warns; a person is asked beyond limits of the model file only
 
 
 def measure_blast_radius(pair: ScoredPair) -> BlastRadius:
@@ -28,21 +29,28 @@ def measure_blast_radius(pair: ScoredPair) -> BlastRadius:
 
 
 def doubt_blast_radius(pair: ScoredPair, radius: BlastRadius) -> tuple[str, ...]:
-    """What is too large to happen without a person."""
+    """What is too large to happen without a person, by the limits that the model file sets; without any it is nothing."""
     rules = pair.model.promotion
-    doubts = []
-    if radius.top_decile_overlap < rules.min_top_decile_overlap:
-        doubts.append(
-            f"{radius.top_decile_overlap:.0%} of the champion's top tenth would stay, fewer than the "
-            f"{rules.min_top_decile_overlap:.0%} that may pass without a person."
+    return _object(pair, radius, (rules.min_top_decile_overlap, rules.max_flips), "that may pass without a person")
+
+
+def warn_of_blast_radius(pair: ScoredPair, radius: BlastRadius) -> tuple[str, ...]:
+    """What people should know of beforehand: a better challenger may well rank others first, so that nobody is asked."""
+    return _object(pair, radius, (WARNED_OVERLAP, WARNED_FLIPS), "that pass without a warning")
+
+
+def _object(pair: ScoredPair, radius: BlastRadius, limits: tuple[float | None, float | None], which: str) -> tuple[str, ...]:
+    """Sentences about what lies beyond the limits: the fewest of the top tenth, and the most flips."""
+    fewest, most = limits
+    found = []
+    if fewest is not None and radius.top_decile_overlap < fewest:
+        found.append(
+            f"{radius.top_decile_overlap:.0%} of the champion's top tenth would stay, fewer than the {fewest:.0%} {which}."
         )
-    wide = [f"{flip:.0%} of {name}" for name, flip in _assessed_flips(pair, radius).items() if flip > rules.max_flips]
+    wide = [f"{flip:.0%} of {name}" for name, flip in _assessed_flips(pair, radius).items() if most is not None and flip > most]
     if wide:
-        doubts.append(
-            f"More than the {rules.max_flips:.0%} that may pass without a person would come onto or drop off the action "
-            f"list: {', '.join(wide)}."
-        )
-    return tuple(doubts)
+        found.append(f"More than the {most:.0%} {which} would come onto or drop off the action list: {', '.join(wide)}.")
+    return tuple(found)
 
 
 def _assessed_flips(pair: ScoredPair, radius: BlastRadius) -> dict[str, float]:

@@ -11,6 +11,10 @@ be harmed without moving it. So each value is set against everybody else:
   everywhere else: only so is it neither the threshold's doing nor envy of others who gained. Both must hold, so the milder
   of the two is the evidence (an intersection-union test: it needs no correction of its own).
 
+Where the base rate has moved, lists are compared at equal size: the champion's first so many of a day, as many as the
+challenger selects. One that has learned the new rate selects two or three times as many, and every gap between segments
+grows with the list; that is the correction itself, which nobody should veto. What is left is whom each of the two prefers.
+
 Whether a row is selected is taken as given: the threshold is a constant, and the k-th score of a day almost one.
 Rates are fairlearn's; intervals are paired, clustered by entity, by the delta method.
 """
@@ -29,6 +33,7 @@ from perennial.compare.harm.guards import HarmTest, ask, not_assessed
 from perennial.compare.harm.pair import ScoredPair
 from perennial.compare.harm.whole import say_fewest
 from perennial.compare.measures import MIN_ENTITIES, MIN_POSITIVES
+from perennial.compare.shocks import add_shocks
 from perennial.errors import OneClassLabels
 from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.rates import Estimated, Mask, share
@@ -109,25 +114,31 @@ def _ask_ranking(segment: Segment) -> HarmTest | Guard:
         sentence = f"Not assessed: the ranking within {segment.name}, where only {negatives} entities have a negative label."
         return not_assessed(f"auc, {segment.name}", tolerated, sentence)
     try:
-        gain = metrics.paired_auc_difference(ours, theirs, labels)
+        daily = metrics.paired_auc_by_day(ours, theirs, labels)
     except OneClassLabels:
         sentence = f"Not assessed: the ranking within {segment.name}, where every row of a day has the same label."
         return not_assessed(f"auc, {segment.name}", tolerated, sentence)
     fact = f"AUC within {segment.name} goes from {metrics.mean_auc(theirs, labels):.4f} to {metrics.mean_auc(ours, labels):.4f}"
+    gain = add_shocks(daily, pair.shocks, pair.model.label.horizon_days)
     carriers = min(negatives, pair.count_carriers(segment.positives))
-    return ask(f"auc, {segment.name}", fact, Sampled(gain.estimate, gain.standard_error, tolerated, carriers))
+    freedom = gain.mix_freedom(carriers - 1)
+    return ask(f"auc, {segment.name}", fact, Sampled(gain.estimate, gain.standard_error, tolerated, freedom + 1))
 
 
 def _ask_selection(segment: Segment) -> HarmTest:
     """The gain is by how much the segment has come nearer to everybody else."""
-    before, after = (_gap(segment, side.is_selected) for side in (segment.pair.theirs, segment.pair.ours))
+    before, after = (_gap(segment, side.is_selected) for side in (segment.pair.theirs_listed, segment.pair.ours))
     was, now = segment.rates(SELECTED)
     fact = (
-        f"On the action list stand {was:.1%} of {segment.name}, now {now:.1%}; the distance to everybody else goes "
-        f"from {abs(before.value):.1%} to {abs(after.value):.1%}"
+        f"{_say_size(segment)}On the action list stand {was:.1%} of {segment.name}, now {now:.1%}; the distance to everybody "
+        f"else goes from {abs(before.value):.1%} to {abs(after.value):.1%}"
     )
     tolerated = segment.pair.model.promotion.tolerated.selection_rate_gap
     return ask(f"selection_rate_gap, {segment.name}", fact, _sample(segment, abs(before) - abs(after), tolerated))
+
+
+def _say_size(segment: Segment) -> str:
+    return "At equal list size, for the base rate has moved: " if segment.pair.has_moved else ""
 
 
 def _gap(segment: Segment, is_selected: Mask) -> Estimated:
@@ -139,8 +150,8 @@ def _ask_missed(segment: Segment) -> HarmTest:
     own, others = (_change_in_missed(segment.pair, rows) for rows in (segment.positives, segment.other_positives))
     was, now = segment.rates(MISSED)
     fact = (
-        f"Of the positives of {segment.name} {was:.1%} are missed, now {now:.1%}; of everybody else's the share "
-        f"changes by {-others.value:+.1%}"
+        f"{_say_size(segment)}Of the positives of {segment.name} {was:.1%} are missed, now {now:.1%}; of everybody else's the "
+        f"share changes by {-others.value:+.1%}"
     )
     tolerated = segment.pair.model.promotion.tolerated.false_negative_rate_gap
     milder = max((_sample(segment, found, tolerated) for found in (own, own - others)), key=lambda found: found.p_value)
@@ -149,7 +160,7 @@ def _ask_missed(segment: Segment) -> HarmTest:
 
 def _change_in_missed(pair: ScoredPair, positives: Mask) -> Estimated:
     """Positive when fewer are missed."""
-    return share(~pair.theirs.is_selected, positives) - share(~pair.ours.is_selected, positives)
+    return share(~pair.theirs_listed.is_selected, positives) - share(~pair.ours.is_selected, positives)
 
 
 def _sample(segment: Segment, gain: Estimated, tolerated: float) -> Sampled:

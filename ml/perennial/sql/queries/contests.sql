@@ -29,11 +29,21 @@ order by contest_id;
 
 -- name: record_look
 -- One look; the same rows are looked at once.
-insert into ledger.looks (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
+insert into ledger.looks (
+    contest_id, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, effective_at
+)
 values (
-    :contest_id, cast(:as_ofs as date[]), :estimate, :standard_error, :information, :spent, :boundary, :effective_at
+    :contest_id, cast(:as_ofs as date[]), :estimate, :standard_error, :information, :spent, :boundary, :surplus, :shock,
+    :effective_at
 )
 on conflict do nothing;
+
+-- name: earlier_looks
+-- The newest look at every pair of a model before an instant of the runs' clock, one pair left out: what is known of shocks.
+select distinct on (contest_id) looks.*
+from ledger.looks join ledger.contests using (contest_id)
+where model = :model and contest_id is distinct from :contest_id and surplus is not null and looks.effective_at < :before
+order by contest_id, cardinality(as_ofs) desc;
 
 -- name: end_contest
 -- The challenger is no longer under test against this champion.
@@ -55,10 +65,10 @@ where model = :model and as_of = :as_of
 order by challenger_version, evaluation_id desc;
 
 -- name: is_refused
--- Did a person say no, since an instant, to this recipe in the place of that one?
+-- Did a person say no, since an instant, to this recipe in the place of that one? Silence is no answer.
 select exists (
     select from ledger.approvals
-    where approvals.model = :model and approvals.effective_at >= :since and status in ('rejected', 'expired')
+    where approvals.model = :model and approvals.effective_at >= :since and status = 'rejected'
         and ledger.recipe_of(model, version) = :challenger_recipe
         and ledger.recipe_of(model, champion_version) = :champion_recipe
 );

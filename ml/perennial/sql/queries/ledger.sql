@@ -123,6 +123,14 @@ where model = :model and challenger_version = :challenger_version
 order by evaluation_id desc
 limit 1;
 
+-- name: latest_evaluation_of_recipe
+-- The newest comparison of the recipe that a version is a fit of, by whichever of its fits.
+select evaluation_id, evidence as verdict
+from ledger.evaluations
+where model = :model and ledger.recipe_of(model, challenger_version) = ledger.recipe_of(:model, :version)
+order by evaluation_id desc
+limit 1;
+
 -- name: live_publication
 -- The live scores of a day.
 select publication_id, model, as_of, version, attempt, status, rows, mean_score,

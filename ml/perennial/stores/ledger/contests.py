@@ -76,8 +76,15 @@ def record_look(session: Session, run: Run, contest_id: int, look: Look) -> None
         information=look.information,
         spent=look.spent,
         boundary=look.boundary,
+        surplus=look.surplus,
+        shock=look.shock,
         effective_at=run.clock,
     )
+
+
+def earlier_looks(session: Session, run: Run, contest_id: int | None) -> tuple[Look, ...]:
+    """The newest look at every other pair of the model before this run: a rerun finds what the first attempt found."""
+    return fetch_all(Look, session, "contests.earlier_looks", model=run.model, contest_id=contest_id, before=run.clock)
 
 
 def end_contest(session: Session, contest: Contest, status: str, reason: str) -> None:
@@ -96,7 +103,7 @@ def evaluations_of_day(session: Session, run: Run) -> tuple[Evaluation, ...]:
 
 
 def is_refused(session: Session, contest: Contest) -> bool:
-    """Was a person asked about this very pair since the contest began, and did not say yes in time?"""
+    """Was a person asked about this very pair since the contest began, and said no?"""
     found = execute(
         session,
         "contests.is_refused",

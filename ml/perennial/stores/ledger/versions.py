@@ -132,3 +132,8 @@ def _check_finite(verdict: Verdict) -> None:
 def latest_evaluation(session: Session, model: str, challenger_version: int) -> Evaluation | None:
     """The newest verdict on a challenger."""
     return fetch_one(Evaluation, session, "latest_evaluation", model=model, challenger_version=challenger_version)
+
+
+def latest_evaluation_of_recipe(session: Session, model: str, version: int) -> Evaluation | None:
+    """The newest verdict on the recipe that a version is a fit of."""
+    return fetch_one(Evaluation, session, "latest_evaluation_of_recipe", model=model, version=version)

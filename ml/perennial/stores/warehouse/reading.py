@@ -31,7 +31,7 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     columns = read_columns(session, model.name)
     listed = "".join(f', "{column.name}"' for column in columns)
     query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
-    types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.features.segments)
+    types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.asides)
     return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
 
 
@@ -55,14 +55,15 @@ def read_training_set(
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
     types = {"as_of": "str", ENTITY: _entity_type(declaration), "label": "int64"}
-    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.features.segments))
+    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.asides))
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     rows = rows.set_index(["as_of", ENTITY])
-    segments = list(model.features.segments)
+    cluster = model.entity.cluster
     return TrainingSet(
-        features=rows.drop(columns=["label", *segments]),
+        features=rows.drop(columns=["label", *model.asides]),
         labels=rows["label"],
-        segments=rows[segments],
+        segments=rows[list(model.features.segments)],
+        clusters=None if cluster is None else rows[cluster],
         data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums, rested),
     )
 
@@ -141,16 +142,16 @@ def _hash_data(
     return hashlib.sha256("\n".join([query_hash, *ruled, *parts, *set_aside]).encode()).hexdigest()
 
 
-def _pandas_types(columns: Sequence[Column], segments: Sequence[str]) -> dict[str, str]:
-    return {column.name: _pandas_type(column, segments) for column in columns}
+def _pandas_types(columns: Sequence[Column], asides: Sequence[str]) -> dict[str, str]:
+    return {column.name: _pandas_type(column, asides) for column in columns}
 
 
-def _pandas_type(column: Column, segments: Sequence[str]) -> str:
+def _pandas_type(column: Column, asides: Sequence[str]) -> str:
     if column.type == "boolean":
         return "boolean"
     if column.type != "text":
         return "float64"
-    return "str" if column.name in segments else "category"
+    return "str" if column.name in asides else "category"
 
 
 def _entity_type(declaration: Declaration) -> str:

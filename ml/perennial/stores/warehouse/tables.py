@@ -51,7 +51,7 @@ def describe_features(session: Session, declaration: Declaration) -> tuple[Colum
         check_entity(file, columns, model.entity.type)
     features = tuple(column for column in columns if column.name != ENTITY)
     _check_types(file, features)
-    _check_segments(declaration, features)
+    _check_asides(declaration, features)
     return features
 
 
@@ -138,7 +138,7 @@ def _check_types(file: str, columns: Sequence[Column]) -> None:
             raise ConfigError(f"{file}: leave the column as_of out: the store writes it.")
 
 
-def _check_segments(declaration: Declaration, columns: Sequence[Column]) -> None:
+def _check_asides(declaration: Declaration, columns: Sequence[Column]) -> None:
     model = declaration.model
     types = {column.name: column.type for column in columns}
     for name in model.features.segments:
@@ -147,6 +147,12 @@ def _check_segments(declaration: Declaration, columns: Sequence[Column]) -> None
                 f"models/{model.name}.toml: features.segments names {name}, which sql/{model.name}/features.sql gives as "
                 f"{types.get(name, 'no column')}: a segment is a text column."
             )
+    cluster = model.entity.cluster
+    if cluster is not None and types.get(cluster) != "text":
+        raise ConfigError(
+            f"models/{model.name}.toml: entity.cluster names {cluster}, which sql/{model.name}/features.sql gives as "
+            f"{types.get(cluster, 'no column')}: a cluster is a text column; cast it, or leave the key out."
+        )
     for name in model.features.no_drift_trigger.columns:
         if name not in types:
             raise ConfigError(
@@ -157,7 +163,7 @@ def _check_segments(declaration: Declaration, columns: Sequence[Column]) -> None
 
 def _check_named(model: Model, types: Mapping[str, str]) -> None:
     """What a person ruled about a feature holds for one that exists; only a number can be monotone."""
-    inputs = {name: kind for name, kind in types.items() if name not in model.features.segments}
+    inputs = {name: kind for name, kind in types.items() if name not in model.asides}
     for key, names in model.training.named_features.items():
         for name in names:
             if name not in inputs or (key == "monotone" and inputs[name] == "text"):

@@ -1,0 +1,59 @@
+"""Entities that are copies of each other count as one piece of evidence: `entity.cluster` of a model file.
+
+The rooms of one booking are cancelled together. Counted one by one they make every error too small, and equal challengers
+cross their boundary hundreds of times as often as agreed. So the cluster becomes a level of every index, by which
+`metrics` sums influence values; an entity without a cluster is one of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from perennial.compare.contest import ComparisonInput, Contestant
+from perennial.metrics import check_same_rows
+
+CLUSTER = "cluster"
+
+
+def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
+    """The same contest with the clusters, if there are any, in every index.
+
+    Raises:
+        MisalignedScores: clusters, scores, labels and segments do not cover the same rows.
+    """
+    if contest.clusters is None:
+        return contest
+    clusters = name_clusters(contest.clusters)
+
+    def enter(contestant: Contestant) -> Contestant:
+        return replace(contestant, scores=_add(contestant.scores, clusters))
+
+    return replace(
+        contest,
+        challenger=enter(contest.challenger),
+        champion=None if contest.champion is None else enter(contest.champion),
+        labels=_add(contest.labels, clusters),
+        segments=contest.segments.set_axis(_widen(contest.segments.index, clusters)),
+        clusters=None,
+    )
+
+
+def name_clusters(clusters: pd.Series) -> pd.Series:
+    """Text for every row: `in <cluster>`, or `alone <entity>` where no cluster is known."""
+    entities = clusters.index.get_level_values("entity_id").astype(str)
+    alone = pd.Series("alone " + entities, index=clusters.index)
+    return ("in " + clusters.astype("object").fillna("").astype(str)).where(clusters.notna(), alone)
+
+
+def _add(values: pd.Series, clusters: pd.Series) -> pd.Series:
+    return values.set_axis(_widen(values.index, clusters))
+
+
+def _widen(index: pd.Index, clusters: pd.Series) -> pd.MultiIndex:
+    check_same_rows(index, clusters.index)
+    known = clusters.reindex(index)
+    return pd.MultiIndex.from_arrays(
+        [index.get_level_values("as_of"), index.get_level_values("entity_id"), known], names=["as_of", "entity_id", CLUSTER]
+    )
