@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from perennial.compare.looks import is_lost, is_won
 from perennial.compare.shadows import measure_promise
+from perennial.compare.shocks import PRIOR
 from perennial.metrics.panel import Floats, Ints
+from years.seen import Seen, average
 from years.worlds import (
     ALPHA,
     BUDGET,
@@ -29,7 +31,7 @@ from years.worlds import (
     Test,
     World,
     draw_noise,
-    measure_errors,
+    draw_shocks,
 )
 
 Bools = npt.NDArray[np.bool_]
@@ -75,19 +77,30 @@ class Lived:
 class Years:
     """The state of all years in one week; arrays have the shape (years, places)."""
 
-    def __init__(self, world: World, test: Test, stream: Stream, *, years: int, seed: int, promise: Promise = by_gain) -> None:
+    def __init__(
+        self,
+        world: World,
+        test: Test,
+        stream: Stream,
+        *,
+        years: int,
+        seed: int,
+        promise: Promise = by_gain,
+        prior: float | None = PRIOR,
+    ) -> None:
         self.world, self.test, self.stream, self.promise = world, test, stream, promise
-        self.rng = np.random.default_rng([seed, int(world.error * 1e6), int(world.likeness * 10), int(stream.gain * 1e4) % 997])
+        told_apart = (int(world.error * 1e6), int(world.likeness * 10), int(stream.gain * 1e4) % 997, int(world.shock * 1e4))
+        self.rng = np.random.default_rng([seed, *told_apart])
         self.all = np.arange(years)
         shape = (years, PLACES)
         self.is_open = np.zeros(shape, dtype=bool)
         self.gain, self.guess = np.zeros(shape), np.ones(shape)
         self.begin, self.first_count = np.zeros(shape, dtype=int), np.full(shape, FIRST)
-        self.own = np.zeros((*shape, FINAL + 1))
-        self.shared = self._sum_noise(years, stream.run_in + stream.weeks + FINAL)
+        self.own = np.zeros((*shape, FINAL))
+        self.shared = self._draw(years, stream.run_in + stream.weeks + FINAL)
         self.champion = np.zeros(years)
         self.drawn = np.zeros((years, stream.run_in + stream.weeks + 1), dtype=int)
-        self.errors = world.error * measure_errors()
+        self.seen = Seen(years, world.error / np.sqrt(world.copies), prior)
 
     def live(self) -> Lived:
         """Week by week."""
@@ -122,7 +135,7 @@ class Years:
         self._newest = place
         self.is_open[years, place] = True
         self.drawn[years, week] += 1
-        self.own[years, place] = self._sum_noise(len(years), FINAL)
+        self.own[years, place] = self._draw(len(years), FINAL)
         freedom = self.test.degrees_of_freedom
         self.guess[years, place] = np.sqrt(self.rng.chisquare(freedom, len(years)) / freedom)
 
@@ -134,23 +147,30 @@ class Years:
     def _look(self, week: int) -> tuple[Ints, Floats]:
         """Assess all open contests; the place of the best winner of each year, or -1, and its gain."""
         count = np.where(self.is_open, week + FIRST - self.begin, FIRST)
-        estimate = self.gain - self.champion[:, None] + self._measure_noise(week, count)
-        error = self.errors[count] * self.guess
-        lower = estimate - self.test.boundaries[self.first_count, count] * error
+        noise = self._gather_noise(week)
+        estimate = self.gain - self.champion[:, None] + average(noise, count)
+        was_open = self.is_open.copy()
+        self.seen.learn(noise, count, self.guess, was_open)
+        error, ratio, freedom = self.seen.measure(count, self.guess, self.test.degrees_of_freedom, as_ofs=week + FIRST)
+        height = self.test.find_height(ratio, self.first_count, count)
+        is_near = self.is_open & (estimate > height * error)
+        height[is_near] = t.isf(norm.sf(height[is_near]), freedom[is_near])
+        lower = estimate - height * error
         won = self.is_open & is_won(lower, estimate, FLOOR)
         over = is_lost(estimate + GIVE_UP * error, FLOOR) | (count >= FINAL)
         self.is_open &= ~over | won
         self._displace(won, self.promise(estimate, error, count))
+        self.seen.close(was_open & ~self.is_open)
         best = np.where(won, estimate, -np.inf).argmax(axis=1)
         return np.where(won.any(axis=1), best, -1), self.gain[self.all, best]
 
-    def _measure_noise(self, week: int, count: Ints) -> Floats:
-        """The mean error over the as_ofs of each contest."""
-        own = np.take_along_axis(self.own, count[:, :, None], axis=2)[:, :, 0]
+    def _gather_noise(self, week: int) -> Floats:
+        """The errors of each contest, as_of by as_of; shape (years, places, FINAL); those still to come stand there too."""
         begin = np.where(self.is_open, self.begin, week)
-        shared = self.shared[:, [week + FIRST]] - np.take_along_axis(self.shared, begin, axis=1)
+        places = np.minimum(begin[:, :, None] + np.arange(FINAL), self.shared.shape[1] - 1)
+        shared = self.shared[self.all[:, None, None], places]
         alike = self.world.likeness
-        noise: Floats = self.world.error * (np.sqrt(alike) * shared + np.sqrt(1 - alike) * own) / count
+        noise: Floats = np.sqrt(alike) * shared + np.sqrt(1 - alike) * self.own
         return noise
 
     def _displace(self, won: Bools, promise: Floats) -> None:
@@ -164,8 +184,11 @@ class Years:
         years = self.all[winner >= 0]
         places = winner[years]
         self.champion[years] = gain[years]
+        is_promoted = np.zeros_like(self.is_open)
+        is_promoted[years] = True
+        self.seen.close(self.is_open & is_promoted)
         self.is_open[years, places] = False
-        self.shared[years] = self._sum_noise(len(years), self.shared.shape[1] - 1)
+        self.shared[years] = self._draw(len(years), self.shared.shape[1])
         self.begin[years] = np.maximum(self.begin[years], self.begin[years, places][:, None])
         self.first_count[years] = np.minimum(week + 1 + FIRST - self.begin[years], FINAL)
         for place in range(PLACES):
@@ -174,6 +197,9 @@ class Years:
             again = shadows[self._cover(week + 1)[shadows]]
             self._open(again, np.full(len(again), place), week + 1)
 
-    def _sum_noise(self, years: int, as_ofs: int) -> Floats:
-        """Sums of errors over the first so many as_ofs, from 0; shape (years, as_ofs + 1)."""
-        return np.pad(draw_noise(self.rng, (years, as_ofs)).cumsum(axis=1), ((0, 0), (1, 0)))
+    def _draw(self, years: int, as_ofs: int) -> Floats:
+        """Errors in AUC, those of entities and shocks; shape (years, as_ofs)."""
+        noise = self.world.error * draw_noise(self.rng, (years, as_ofs))
+        if not self.world.shock:
+            return noise
+        return noise + self.world.shock * draw_shocks(self.rng, (years, as_ofs), self.world.memory)
