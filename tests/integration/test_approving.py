@@ -222,7 +222,7 @@ def test_a_question_about_a_champion_that_has_gone_takes_no_answer(contenders):
     with pytest.raises(PromotionRefused, match=r"Recipe \d+ serves now; it was compared with recipe 1"):
         contenders.answer(evaluation, "approve")
     version = evaluation.verdict.challenger_version
-    assert [f"version {version} was not promoted: another champion came first"] == read_headlines(contenders, version)
+    assert [f"version {version} was not promoted: the question is out of date"] == read_headlines(contenders, version)
 
 
 def test_of_a_superseded_question_only_the_newer_one_is_mailed(contenders):
