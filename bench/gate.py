@@ -65,10 +65,10 @@ class Figures:
             yield f"equal challengers are promoted in up to {self.equal.limits[1]:.4f} of years, budget {BUDGET} + {MARGIN}"
         if self.worse.limits[1] >= 0.01:
             yield f"challengers .01 worse are promoted in up to {self.worse.limits[1]:.4f} of years, not under .01"
-        if self.soon.limits[0] <= 0.9:
-            yield f"a gain of .02 is found within {SOON} weeks in only {self.soon.limits[0]:.4f} of years at least, not over .9"
-        if self.within_a_year.limits[0] <= 0.8:
-            yield f"a gain of .01 is found in only {self.within_a_year.limits[0]:.4f} of years at least, not over .8"
+        if self.soon.limits[0] <= 0.75:
+            yield f"a gain of .02 is found within {SOON} weeks in only {self.soon.limits[0]:.4f} of years at least, not over .75"
+        if self.within_a_year.limits[0] <= 0.75:
+            yield f"a gain of .01 is found in only {self.within_a_year.limits[0]:.4f} of years at least, not over .75"
 
 
 def measure_world(world: World, test: Test, *, years: int, seed: int) -> Figures:
