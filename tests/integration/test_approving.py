@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from perennial.errors import NotPromoted, PromotionRefused
 from perennial.pipeline import approving, promote, rollback
 from perennial.records import Outcome
+from perennial.stores import ledger
 from perennial.stores.registry import read_card
 from tests.contenders import LATER_DAY
-from tests.world import edit_model
+from tests.world import MODEL, edit_model
 
 CLOSED_LATER = timedelta(hours=73)
 
