@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from perennial.pipeline import approving
-from perennial.records import Evaluation, Outcome, Recipe, Run
+from perennial.records import Contest, Evaluation, Outcome, Recipe, Run
 from perennial.stores import ledger
 from tests.world import FIRST_DAY, MODEL, World
 
@@ -40,6 +40,12 @@ class Contenders:
         with self.world.stores.warehouse.transaction() as session:
             ledger.record_evaluation(session, run, verdict)
         return self._read(version)
+
+    def enter_contest(self, evaluation: Evaluation) -> Contest:
+        """The test of the challenger of a verdict."""
+        pair = self._find_recipe(evaluation.verdict.challenger_version), self._find_recipe(self.champion)
+        with self.world.stores.warehouse.transaction() as session:
+            return ledger.open_contest(session, self.run_of(evaluation), pair, ledger.Terms(0.001, 16, 4))
 
     def ask(self, evaluation: Evaluation):
         return approving.ask(self.world.stores, self.run_of(evaluation), evaluation, ("A test wants it.",))

@@ -194,7 +194,7 @@ def test_a_question_that_nobody_answered_is_asked_again_and_only_a_no_ends_the_t
     contenders.ask(evaluation)
     contenders.expire(evaluation)
     again = replace(evaluation.verdict, as_of=LATER_DAY)
-    contest = enter_contest(contenders, evaluation)
+    contest = contenders.enter_contest(evaluation)
     with contenders.world.stores.warehouse.transaction() as session:
         ledger.record_evaluation(session, contenders.world.run(LATER_DAY), again)
         newest = ledger.latest_evaluation(session, MODEL, again.challenger_version)
@@ -204,15 +204,6 @@ def test_a_question_that_nobody_answered_is_asked_again_and_only_a_no_ends_the_t
     contenders.answer(newest, "reject")
     with contenders.world.stores.warehouse.transaction() as session:
         assert ledger.is_refused(session, contest)
-
-
-def enter_contest(contenders, evaluation):
-    """The test of the challenger of a verdict."""
-    versions = (evaluation.verdict.challenger_version, contenders.champion)
-    with contenders.world.stores.warehouse.transaction() as session:
-        challenger, champion = (ledger.get_version(session, MODEL, version).recipe for version in versions)
-        terms = ledger.Terms(0.001, 16, 4)
-        return ledger.open_contest(session, contenders.run_of(evaluation), (challenger, champion), terms)
 
 
 def test_a_question_about_a_champion_that_has_gone_takes_no_answer(contenders):

@@ -12,7 +12,6 @@ from perennial.errors import SnapshotMissing, VersionMissing, WarehouseBusy
 from perennial.records import (
     FitDistance,
     Interval,
-    Look,
     MetricComparison,
     Move,
     Notice,
@@ -81,7 +80,14 @@ def database(warehouse_urls):
 @pytest.fixture
 def session(database):
     with database.transaction() as session:
+        enter_recipe(session)
         yield session
+
+
+def enter_recipe(session, rounds: int = 100) -> int:
+    """A recipe for versions to be fits of; the first has number 1."""
+    recipe = Recipe("xgboost", {"rounds": rounds})
+    return ledger.enter_recipe(session, RUN, recipe, origin="search", chosen_on=None, because="A test wants it.").number
 
 
 def on(as_of: date, purpose: str = "simulation") -> Run:
@@ -215,6 +221,16 @@ def test_the_newest_verdict_on_a_challenger_comes_back_whole(session):
     assert ledger.latest_evaluation(session, "lapse", 4) is None
 
 
+def test_the_newest_verdict_on_a_recipe_is_found_by_any_of_its_fits(session):
+    other = enter_recipe(session, rounds=200)
+    for version, recipe, day in ((3, 1, DAY), (4, 1, DAY + WEEK), (5, other, DAY + WEEK)):
+        ledger.record_version(session, replace(VERSION, version=version, recipe=recipe, trained_for=day))
+    newer = replace(VERDICT, challenger_version=4)
+    for verdict in (VERDICT, newer, replace(VERDICT, challenger_version=5)):
+        ledger.record_evaluation(session, RUN, verdict)
+    assert ledger.latest_evaluation_of_recipe(session, "lapse", 3).verdict == newer
+
+
 # Champions
 def test_before_the_first_promotion_there_is_no_champion(session):
     assert ledger.champion(session, "lapse") is None
@@ -281,31 +297,3 @@ def test_a_lock_that_somebody_keeps_is_an_error_that_may_be_retried(database):
         take_lock(survivor, "lapse", DAY)
         with pytest.raises(WarehouseBusy, match="another attempt at the same work"):
             wait_briefly_for_the_lock(database)
-
-
-# Shocks
-LOOK = Look((DAY - 5 * WEEK, DAY - 4 * WEEK), 0.004, 0.003, 0.3, 0.0001, 3.6, surplus=-1.5e-6, shock=0.0039)
-
-
-def enter_contest(session, challenger, run=RUN):
-    return ledger.open_contest(session, run, (challenger, 2), ledger.Terms(0.001, 16, 4))
-
-
-def test_a_look_comes_back_with_what_it_saw_of_shocks(session):
-    contest = enter_contest(session, 3)
-    ledger.record_look(session, RUN, contest.contest_id, LOOK)
-    assert ledger.find_contest(session, "lapse", (3, 2)).looks == (LOOK,)
-
-
-def test_the_newest_look_at_every_other_pair_before_the_run_tells_of_shocks(session):
-    longer = replace(LOOK, as_ofs=(*LOOK.as_ofs, DAY - 3 * WEEK), surplus=2e-6)
-    unmeasured, own = replace(LOOK, surplus=None, shock=0.0), replace(LOOK, surplus=7e-6)
-    for challenger, looks in ((3, (LOOK, longer)), (4, (unmeasured,)), (5, (own,))):
-        contest = enter_contest(session, challenger)
-        for look in looks:
-            ledger.record_look(session, RUN, contest.contest_id, look)
-    later = replace(RUN, clock=CLOCK + WEEK)
-    assert ledger.earlier_looks(session, later, contest.contest_id) == (longer,)
-    assert set(ledger.earlier_looks(session, later, None)) == {longer, own}
-    assert ledger.earlier_looks(session, RUN, contest.contest_id) == ()
-    assert ledger.earlier_looks(session, replace(later, model="spend_drop"), None) == ()

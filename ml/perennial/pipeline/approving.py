@@ -239,11 +239,7 @@ def _end(
     source: AnswerSource | None = None,
     remark: str | None = None,
 ) -> ApprovalQuestion:
-    """Close a question, unless it was closed before or is out of date; what became of it stands on the card of its version.
-
-    Args:
-        status: with which it is closed; None only looks whether it is out of date.
-    """
+    """Close a question that is still open, or (None) only if it is out of date; its version's card says what became of it."""
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
         question = _get_question(session, run, question_id)
