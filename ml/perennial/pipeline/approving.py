@@ -259,7 +259,9 @@ def _close_if_stale(stores: Stores, session: Session, run: Run, question: Approv
         remark = f"Recipe {serving} serves now; it was compared with recipe {compared}."
         return _close(stores, session, run, question, "superseded", remark=remark)
     newest = ledger.latest_evaluation_of_recipe(session, run.model, question.version)
-    if newest is not None and newest.verdict.outcome is not Outcome.PROMOTE:
+    if newest is None or newest.evaluation_id == question.evaluation_id:
+        return question
+    if newest.verdict.outcome is not Outcome.PROMOTE:
         remark = f"The verdict of {newest.verdict.as_of} on its recipe is {newest.verdict.outcome}."
         return _close(stores, session, run, question, "superseded", remark=remark)
     return question
