@@ -80,14 +80,7 @@ def database(warehouse_urls):
 @pytest.fixture
 def session(database):
     with database.transaction() as session:
-        enter_recipe(session)
         yield session
-
-
-def enter_recipe(session, rounds: int = 100) -> int:
-    """A recipe for versions to be fits of; the first has number 1."""
-    recipe = Recipe("xgboost", {"rounds": rounds})
-    return ledger.enter_recipe(session, RUN, recipe, origin="search", chosen_on=None, because="A test wants it.").number
 
 
 def on(as_of: date, purpose: str = "simulation") -> Run:
@@ -221,14 +214,15 @@ def test_the_newest_verdict_on_a_challenger_comes_back_whole(session):
     assert ledger.latest_evaluation(session, "lapse", 4) is None
 
 
-def test_the_newest_verdict_on_a_recipe_is_found_by_any_of_its_fits(session):
-    other = enter_recipe(session, rounds=200)
+def test_the_newest_verdict_on_a_recipe_is_found_by_any_of_its_fits(versions):
+    another = replace(RECIPE, parameters={"max_depth": 6})
+    other = ledger.enter_recipe(versions, RUN, another, origin="search", chosen_on=None, because="A search found it.").number
     for version, recipe, day in ((3, 1, DAY), (4, 1, DAY + WEEK), (5, other, DAY + WEEK)):
-        ledger.record_version(session, replace(VERSION, version=version, recipe=recipe, trained_for=day))
+        ledger.record_version(versions, replace(VERSION, version=version, recipe=recipe, trained_for=day))
     newer = replace(VERDICT, challenger_version=4)
     for verdict in (VERDICT, newer, replace(VERDICT, challenger_version=5)):
-        ledger.record_evaluation(session, RUN, verdict)
-    assert ledger.latest_evaluation_of_recipe(session, "lapse", 3).verdict == newer
+        ledger.record_evaluation(versions, RUN, verdict)
+    assert ledger.latest_evaluation_of_recipe(versions, "lapse", 3).verdict == newer
 
 
 # Champions
