@@ -144,7 +144,7 @@ def test_another_champion_ends_the_wait_and_the_owner_is_told(contenders, channe
     told = contenders.world.ask_one(
         "select notice ->> 'headline' from ledger.outbox where event = :event", event=f"answer_{question.version}"
     )
-    assert f"version {question.version} was not promoted: another champion came first" == told
+    assert f"version {question.version} was not promoted: the question is out of date" == told
 
 
 @pytest.mark.parametrize(("chosen", "status"), [("Approve", "approved"), ("Reject", "rejected")])
