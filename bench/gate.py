@@ -3,7 +3,7 @@
 Years of weekly decisions are simulated by the gate's own functions (bench/years); a requirement that fails ends with 1.
 All limits are those of Clopper and Pearson at 99 %.
 
-    python bench/gate.py                                # about two minutes; --household-years 0 leaves out the slow half
+    python bench/gate.py        # some minutes; --household-years 0 --row-contests 0 leaves out the slow half
     python bench/gate.py --picture docs/gate.png
 """
 
@@ -22,6 +22,7 @@ from years.households import count_crossings
 from years.picture import draw_gate
 from years.policies import rate_policies
 from years.rivals import RULES, rate_rivals, rate_weeks
+from years.rows import LEVEL, ROW_WORLDS, count_row_crossings
 from years.worlds import ALPHA, BUDGET, FINAL, FIRST, SHOCKED, WORLDS, Test, World, plan_test
 
 from perennial.compare.shocks import PRIOR
@@ -152,6 +153,19 @@ def report_policies(test: Test, years: int, seed: int) -> None:
         print(f"{share:6.3f}  {policy}")
 
 
+def report_rows(contests: int, seed: int) -> list[str]:
+    """Print how often equal recipes cross at one look on rows drawn one by one; returns what failed."""
+    failures = []
+    print(f"\nRows drawn one by one, {contests} contests a cell, a look of level {LEVEL}: crossings of equal recipes, in levels")
+    for world in ROW_WORLDS:
+        crossed = Share(count_row_crossings(world, contests, seed=seed), contests)
+        low, high = (limit / LEVEL for limit in crossed.limits)
+        print(f"{crossed.count / contests / LEVEL:6.1f} [{low:.1f}, {high:.1f}]  {world.name}", flush=True)
+        if world.is_decided and low > 1:
+            failures.append(f"{world.name}: equal recipes cross at least {low:.1f} times as often as the level allows")
+    return failures
+
+
 def report_households(years: int, seed: int) -> list[str]:
     crossed = count_crossings(years * DRAWS_A_YEAR, seed=seed).reshape(years, DRAWS_A_YEAR).sum(axis=1)
     share = Share(int((crossed > 0).sum()), years)
@@ -164,6 +178,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--years", type=int, default=2_000)
     parser.add_argument("--household-years", type=int, default=200)
+    parser.add_argument("--row-contests", type=int, default=2_000, help="contests in each world of single rows")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--picture", type=Path, help="only draw the picture of the gate, into this file")
     return parser.parse_args()
@@ -179,6 +194,8 @@ def main() -> int:
     failures += report_shocks(test, options.years, options.seed)
     report_rivals(options.years, options.seed)
     report_policies(test, options.years, options.seed)
+    if options.row_contests:
+        failures += report_rows(options.row_contests, options.seed)
     if options.household_years:
         failures += report_households(options.household_years, options.seed)
     print("", *(f"FAILED: {failure}" for failure in failures), sep="\n")
