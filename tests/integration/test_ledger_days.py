@@ -97,13 +97,10 @@ def put_publication(session, run: Run, status: str = "live", attempt: int = 1, m
 
 
 # Publications and outcomes
-def test_the_live_publication_and_the_mean_score_before_it_are_found(session):
-    put_publication(session, on(DAY - WEEK))
+def test_the_live_publication_is_found_among_its_attempts(session):
     put_publication(session, RUN, "replaced", attempt=1)
     put_publication(session, RUN, "live", attempt=2)
     assert ledger.live_publication(session, "lapse", DAY).attempt == 2
-    assert ledger.former_mean_score(session, "lapse", DAY) == 0.25
-    assert ledger.former_mean_score(session, "lapse", DAY - WEEK) is None
 
 
 def test_an_outcome_is_recorded_once_for_each_publication(session):

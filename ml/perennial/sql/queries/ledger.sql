@@ -138,14 +138,6 @@ select publication_id, model, as_of, version, attempt, status, rows, mean_score,
 from ledger.publications
 where model = :model and as_of = :as_of and status = 'live';
 
--- name: former_mean_score
--- Mean of the newest live scores before a day.
-select mean_score
-from ledger.publications
-where model = :model and as_of < :as_of and status = 'live'
-order by as_of desc
-limit 1;
-
 -- name: blocked_because
 -- Why a day has no scores of its own: its newest finished attempt was blocked, or its snapshot is invalid.
 with newest_attempt as (

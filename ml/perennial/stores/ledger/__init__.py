@@ -64,7 +64,6 @@ from perennial.stores.ledger.promotions import (
 )
 from perennial.stores.ledger.publications import (
     blocked_because,
-    former_mean_score,
     live_publication,
     newest_publication,
     outcome_of,
@@ -134,7 +133,6 @@ __all__ = [
     "finish_run",
     "fit_of_that_time",
     "fits_of_day",
-    "former_mean_score",
     "former_rows",
     "get_recipe",
     "get_version",

@@ -19,11 +19,6 @@ def newest_publication(session: Session, model: str) -> Publication | None:
     return fetch_one(Publication, session, "newest_publication", model=model)
 
 
-def former_mean_score(session: Session, model: str, as_of: date) -> float | None:
-    """Mean of the newest live scores before the day."""
-    return execute(session, "former_mean_score", model=model, as_of=as_of).scalar()
-
-
 def blocked_because(session: Session, model: str, as_of: date) -> str | None:
     """Why the day has no scores of its own: what the suites or the checks of the publication said; else None."""
     return execute(session, "blocked_because", model=model, as_of=as_of).scalar()
