@@ -125,6 +125,19 @@ def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_
     assert "blocked" == world.ask_one("select missing_kind from analytics.freshness where model = 'lapse'")
 
 
+def test_a_stopped_day_keeps_its_block_until_it_is_repaired(world):
+    """Its drift was measured all the same: asked again, nothing of that takes the BLOCK back."""
+    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    make_snapshot(world, NEXT_DAY)
+    with pytest.raises(PublicationBlocked):
+        pipeline.score(world.stores, world.run(NEXT_DAY))
+    assert Choice.BLOCK is pipeline.decide(world.stores, world.run(NEXT_DAY)).choice
+    assert ["BLOCK"] == [row["choice"] for row in world.ask("select choice from ledger.decisions where as_of = :d", d=NEXT_DAY)]
+    assert ["blocked"] == [row["event"] for row in world.ask("select event from ledger.outbox where as_of = :d", d=NEXT_DAY)]
+    edit_model(world.settings.home, {"publish_max_shift = 0.0001 ": "publish_max_shift = 0.50 "})
+    assert Choice.SKIP is watch(world, NEXT_DAY).choice
+
+
 def test_a_checked_day_links_to_its_report_where_people_open_airflow(world):
     report = pipeline.monitor(world.stores, world.run(FIRST_DAY)).report
     assert f"https://airflow.example.com/perennial/reports/{MODEL}/{FIRST_DAY}" == report

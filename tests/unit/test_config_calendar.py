@@ -1,5 +1,6 @@
 """The calendar of a model: when a day starts, settles and matures. Lapse: New York, settle 6 h, horizon 28 d, grace 2 d."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -66,3 +67,31 @@ def test_training_as_ofs_are_the_mondays_of_the_period():
 
 def test_a_period_without_a_monday_has_no_training_as_of():
     assert LAPSE.training_as_ofs(date(2017, 5, 9), date(2017, 5, 14)) == ()
+
+
+def schedule(**changes):
+    return LAPSE.model_dump() | {"schedule": LAPSE.schedule.model_dump() | changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"refresh": "30 7 31 2 *"}, "does not fire on every monday (Monday, 2037-01-05"),
+        ({"refresh": "30 7 1 * *"}, "does not fire on every monday"),
+        ({"refresh": "30 7 * * 1-5", "snapshot_weekday": "sunday"}, "does not fire on every sunday (Sunday, 2037-01-04"),
+        ({"refresh": "30 7 */2 * *"}, "does not fire on every monday"),
+        (
+            {"retrain": "0 8 1 * *"},
+            'leaves 31 days between two retrainings, and training.refresh = "weekly" wants a retraining every week',
+        ),
+        ({"retrain": "0 8 31 2 *"}, "schedule.retrain = '0 8 31 2 *' never fires"),
+    ],
+)
+def test_a_schedule_that_cannot_do_what_is_asked_is_refused_with_the_reason(changes, wanted):
+    with pytest.raises(ValueError, match=re.escape(wanted)):
+        Model.model_validate(schedule(**changes))
+
+
+@pytest.mark.parametrize("cron", ["30 7 * * *", "30 7 * * 1-5", "30 7 1-31/1 * 0-7", "30 7 13 * 1", "30 7 * 1-12 7,1"])
+def test_a_schedule_that_builds_every_training_day_is_taken(cron):
+    assert Model.model_validate(schedule(refresh=cron)).schedule.refresh == cron

@@ -33,11 +33,24 @@ PANEL = "Operations"
 
 @app.command(rich_help_panel=PANEL)
 def models(as_json: AsJson = False) -> None:
-    """List the declared models."""
+    """List the declared models; of one that is not in order, what is wrong with it."""
     home = find_home()
-    declared = [load_declaration(home, name).model for name in model_names(home)]
-    rows = [{"model": m.name, "description": m.description, "owner": m.owner, "refresh": m.schedule.refresh} for m in declared]
+    rows = [_describe_model(home, name) for name in model_names(home)]
+    is_faulty = any(row["fault"] for row in rows)
+    if not is_faulty and not as_json:
+        rows = [{key: value for key, value in row.items() if key != "fault"} for row in rows]
     show_table(rows, as_json=as_json, empty="No file in models/.")
+    if is_faulty:
+        raise typer.Exit(FAULT)
+
+
+def _describe_model(home: Path, name: str) -> dict[str, str]:
+    try:
+        model = load_declaration(home, name).model
+    except ConfigError as error:
+        return {"model": name, "description": "", "owner": "", "refresh": "", "fault": str(error)}
+    known = {"description": model.description, "owner": model.owner, "refresh": model.schedule.refresh}
+    return {"model": name, **known, "fault": ""}
 
 
 @app.command(rich_help_panel=PANEL)

@@ -1,9 +1,9 @@
-"""Cron expressions of five numeric fields, and when in a day they first fire."""
+"""Cron expressions of five numeric fields: on which days they fire, and when in a day first."""
 
 from __future__ import annotations
 
 import re
-from datetime import time
+from datetime import date, time
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -33,6 +33,28 @@ def find_first_firing(cron: str) -> time:
     """The earliest time of a day at which it fires by the clock on the wall: `30 0,6 * * *` fires at 00:30."""
     minute, hour, *_ = (min(map(_read_first, field.split(","))) for field in cron.split())
     return time(hour, minute)
+
+
+def fires_on(cron: str, day: date) -> bool:
+    """Does it fire on that day? As in cron, a day of the month and a weekday that are both restricted are either of the two."""
+    _, _, day_of_month, month, weekday = cron.split()
+    if day.month not in _expand(month, *LIMITS[3]):
+        return False
+    in_month = day.day in _expand(day_of_month, *LIMITS[2])
+    in_week = day.isoweekday() % 7 in {number % 7 for number in _expand(weekday, *LIMITS[4])}
+    return in_month or in_week if "*" not in (day_of_month[0], weekday[0]) else in_month and in_week
+
+
+def _expand(field: str, least: int, most: int) -> set[int]:
+    """Every number that a field names."""
+    numbers: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        low, _, high = span.partition("-")
+        first = least if span == "*" else int(low)
+        last = int(high) if high else most if span == "*" or step else first
+        numbers.update(range(first, last + 1, int(step or 1)))
+    return numbers
 
 
 def _read_first(part: str) -> int:

@@ -12,13 +12,14 @@ import hashlib
 import json
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from perennial.config.cron import find_first_firing
+from perennial.config.cron import find_first_firing, fires_on
 from perennial.config.inputs import WEEKDAYS, Entity, Features, Label, Quality, Schedule, Source
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section
@@ -26,7 +27,7 @@ from perennial.config.serving import Monitoring, Scoring
 from perennial.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
-WEEK_DAYS = 7
+WEEK_DAYS, MONTH_DAYS = 7, 31
 YEAR_OF_RULES = 2037  # the last for which every copy of the timezone database writes out all changes
 
 
@@ -87,6 +88,35 @@ class Model(Section):
             raise ValueError(
                 f"training.as_ofs = {training.as_ofs} is less than min_as_ofs = {training.min_as_ofs}, so that nothing could "
                 f"ever train: write as_ofs = {training.min_as_ofs} or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refresh_builds_every_training_day(self) -> Model:
+        """What is never photographed never teaches: the snapshots of the training weekday come from the schedule."""
+        weekday, cron = self.schedule.snapshot_weekday, self.schedule.refresh
+        first = date(YEAR_OF_RULES, 1, 1)
+        days = (first + timedelta(days=number) for number in range(366))
+        missed = next((day for day in days if day.weekday() == WEEKDAYS.index(weekday) and not fires_on(cron, day)), None)
+        if missed:
+            raise ValueError(
+                f"schedule.refresh = '{cron}' does not fire on every {weekday} ({missed:%A}, {missed}, is left out), so that "
+                f"snapshots which train are never built: fire daily, such as '30 7 * * *', or choose another snapshot_weekday"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _retrain_fires_every_week(self) -> Model:
+        cron = self.schedule.retrain
+        first = date(YEAR_OF_RULES, 1, 1)
+        firing = [number for number in range(366) if fires_on(cron, first + timedelta(days=number))]
+        longest = max(later - earlier for earlier, later in pairwise([-1, *firing, 366]))
+        if longest > (WEEK_DAYS if self.training.refresh == "weekly" else MONTH_DAYS):
+            found = f"leaves {longest} days between two retrainings" if firing else "never fires"
+            wanted = "every week" if self.training.refresh == "weekly" else "every month"
+            raise ValueError(
+                f"schedule.retrain = '{cron}' {found}, and training.refresh = "
+                f"\"{self.training.refresh}\" wants a retraining {wanted}: write a weekday, such as '0 8 * * 3'"
             )
         return self
 

@@ -8,11 +8,11 @@ Every function takes the open stores and one `Run`, does its stage for (model, a
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves, `fitting` makes a
-version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who
-is under test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers what `decide` looks at,
-`labelling` finds the days that have labels, `admitting` those of them that may teach, and
-`watching` looks at a search while it runs.
+Read `daily` and `deciding` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves,
+`fitting` makes a version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to,
+`contests` keeps who is under test, `approving` asks people, `carding` writes what is known of a version, `evidence` gathers
+what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of them that may teach, and `watching`
+looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,8 @@ from typing import Any
 
 from perennial.pipeline.champion import settle
 from perennial.pipeline.comparing import compare
-from perennial.pipeline.daily import decide, monitor, refresh, score, validate
+from perennial.pipeline.daily import monitor, refresh, score, validate
+from perennial.pipeline.deciding import decide
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
 from perennial.pipeline.mailing import drain_outbox, mail

@@ -1,4 +1,4 @@
-"""Every day: refresh -> validate -> score -> monitor -> decide."""
+"""Every day: refresh -> validate -> score -> monitor; `deciding` has what follows from it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ import pandas as pd
 
 from perennial import notices
 from perennial.config import Declaration, read_code_version
-from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
-from perennial.pipeline.admitting import admit_matured, find_teaching, is_aside
+from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, settle
-from perennial.pipeline.evidence import find_serving, gather
-from perennial.pipeline.labelling import label_day, matured_days
+from perennial.pipeline.deciding import stop
+from perennial.pipeline.evidence import find_serving
+from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.promised import read_promised
 from perennial.pipeline.walking import Walk
 from perennial.records import (
-    Decision,
     DriftCheck,
     Publication,
     Rejects,
@@ -40,7 +39,6 @@ from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 from perennial.validate import SuiteFindings, SuiteName, check_bands, conclude, load_suite, run_suite
 
-SHOWN_OUTCOMES = 4
 log = logging.getLogger(__name__)
 
 
@@ -78,7 +76,7 @@ def validate(stores: Stores, run: Run) -> Validation:
             warehouse.remove_rejects(session, declaration, run, rejects)
             return validation
         because = notices.say_what_failed(validation)
-        decision = _block(session, declaration, run, because, notices.find_rejected(validation))
+        decision = stop(session, declaration, run, because, notices.find_rejected(validation))
     raise ValidationFailed(decision.sentence)
 
 
@@ -135,7 +133,7 @@ def _block_publication(stores: Stores, declaration: Declaration, run: Run, champ
     check, draw = _measure(stores, declaration, run, champion)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
-        _block(session, declaration, run, because, notices.find_moved(check))
+        stop(session, declaration, run, because, notices.find_moved(check))
     _keep_report(stores, run, champion, check, draw)
 
 
@@ -246,49 +244,6 @@ def _spared(run: Run, what: str) -> Iterator[None]:
         yield
     except RegistryUnavailable as error:
         log.warning("%s: the %s is missing until this stage runs again. %s", run, what, error)
-
-
-@recorded
-def decide(stores: Stores, run: Run) -> Decision:
-    """TRAIN, SKIP or BLOCK on everything that is known; the owner gets a mail."""
-    declaration = stores.declaration(run.model)
-    model = declaration.model
-    if run.purpose == "backfill":
-        raise NothingToDo(f"{run}: a backfill asks for nothing and mails nobody.")
-    with stores.warehouse.transaction() as session:
-        checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
-        if not checks or checks[0].as_of != run.as_of:
-            raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to decide on.")
-        labelled = find_teaching(session, declaration, run)
-        evidence = gather(session, model, run, matured=labelled.days, rested=labelled.rested)
-        evidence = replace(evidence, left_out=labelled.left_out)
-        decision = _record(session, run, choose(evidence, model.monitoring))
-        outcomes = ledger.outcomes(session, run.model, known_by=run.clock, limit=SHOWN_OUTCOMES)
-        aside = [outcome.as_of for outcome in outcomes if is_aside(model, outcome.as_of, labelled.rested)]
-        notice = notices.write_decision(decision, checks[0], outcomes, aside=aside, psi_limit=model.monitoring.feature_psi)
-        ledger.put_notice(session, run, notice, model.owner)
-    return decision
-
-
-def _block(session: Session, declaration: Declaration, run: Run, because: str, found: notices.DayFindings) -> Decision:
-    """The decision BLOCK with its mail, in the transaction of whoever stopped the day."""
-    model = declaration.model
-    evidence = gather(session, model, run, matured=tuple(matured_days(session, model, run.clock)), blocked_because=because)
-    decision = _record(session, run, choose(evidence, model.monitoring))
-    if run.purpose != "backfill":
-        served = ledger.newest_publication(session, run.model)
-        notice = notices.write_block(run, decision, found, notices.say_what_is_served(served))
-        ledger.put_notice(session, run, notice, model.owner)
-    return decision
-
-
-def _record(session: Session, run: Run, decision: Decision) -> Decision:
-    """Keep a decision unless the day's newest says the same: a rerun, beside a survivor or after it, adds nothing."""
-    take_lock(session, run.model, run.as_of)
-    former = ledger.find_decision(session, run.model, run.as_of)
-    if former is None or (former.choice, former.rule, former.sentence) != (decision.choice, decision.rule, decision.sentence):
-        ledger.record_decision(session, run, decision)
-    return decision
 
 
 def _run_suite(
