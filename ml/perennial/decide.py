@@ -187,10 +187,11 @@ def _say_what_moved(evidence: DecisionEvidence, limits: Monitoring) -> str:
     if share is None or shift is None:
         return "no check ran today"
     columns = f"{share:.0%} of the columns drifted (limit {limits.drifted_share:.0%})"
-    score = f"the mean score moved by {shift:+.1%} (limit {limits.prediction_shift:.0%})"
+    most = limits.prediction_shift if evidence.shift_limit is None else evidence.shift_limit
+    score = f"the mean score moved by {shift:+.1%} (limit {most:.0%})"
     if share > limits.drifted_share:
         return f"{columns}: {_name_columns(evidence.drifted_columns)}; {score}"
-    if abs(shift) > limits.prediction_shift:
+    if abs(shift) > most:
         return f"the prediction shift alone fired, {score}, while {columns}"
     return f"{columns}, {score}"
 

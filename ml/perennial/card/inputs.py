@@ -78,7 +78,8 @@ def _say_drift(checks: tuple[DriftCheck, ...], model: Model) -> str:
     named = f": {join(moved)}" if moved else ""
     found = f"On {newest.as_of} {count(len(moved), 'column')} had drifted{named}, and the mean score lay"
     shift = f"{found} {newest.prediction_shift:+.1%} from its holdout's"
-    return f"{shift}. A column has drifted from a population stability index (PSI) of {model.monitoring.feature_psi:g} on."
+    limit = f"{model.monitoring.feature_psi:g}, or beyond what chance does with few rows"
+    return f"{shift}. A column has drifted beyond a population stability index (PSI) of {limit}."
 
 
 def _say_importance(algorithm: str) -> str:

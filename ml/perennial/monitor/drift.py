@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
-from perennial.monitor.psi import Floats, compare_categories, compare_numbers
+from perennial.monitor.chance import find_index_by_chance, find_shift_by_chance
+from perennial.monitor.psi import Bins, Floats, bin_categories, bin_numbers, compare_numbers
 from perennial.records import DriftCheck, FeatureDrift
 
 
@@ -39,7 +42,8 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
     """Compare what the champion sees now with what it was trained on.
 
     Args:
-        reference: its training rows, features only; any index. Its columns are the ones that are checked.
+        reference: its training rows, features only, indexed by (as_of, entity_id), or by the entity alone. Its columns are the
+            ones that are checked.
         current: the rows scored now; further columns (segments) are ignored.
 
     Raises:
@@ -50,13 +54,20 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
     _check_inputs(reference, current, day)
     limits = day.model.monitoring
     silent = {*day.model.features.no_drift_trigger.columns, *day.model.training.exclude}
+    entities = reference.index.get_level_values(-1).nunique()
+    by_chance = partial(find_index_by_chance, entities=entities, columns=len(reference.columns))
     features = tuple(
-        _measure_feature(reference[name], current[name], limit=limits.feature_psi, can_trigger=name not in silent)
+        _measure_feature(
+            reference[name], current[name], limit=limits.feature_psi, by_chance=by_chance, can_trigger=name not in silent
+        )
         for name in reference.columns
     )
     triggering = [feature.is_drifted for feature in features if feature.can_trigger]
     drifted_share = sum(triggering) / len(triggering) if triggering else 0.0
     shift = float(day.scores.mean()) / day.reference_mean_score - 1
+    former, now = _numbers(day.reference_scores), _numbers(day.scores)
+    by_chance_alone = find_shift_by_chance(former, now, entities=entities) / day.reference_mean_score
+    shift_limit = max(limits.prediction_shift, by_chance_alone)
     return DriftCheck(
         model=day.model.name,
         as_of=day.as_of,
@@ -65,8 +76,9 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
         features=features,
         drifted_share=drifted_share,
         prediction_shift=shift,
-        score_psi=compare_numbers(_numbers(day.reference_scores), _numbers(day.scores)),
-        is_drifted=drifted_share > limits.drifted_share or abs(shift) > limits.prediction_shift,
+        score_psi=compare_numbers(former, now),
+        is_drifted=drifted_share > limits.drifted_share or abs(shift) > shift_limit,
+        shift_limit=shift_limit,
     )
 
 
@@ -85,22 +97,25 @@ def _check_inputs(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
         )
 
 
-def _measure_feature(reference: pd.Series, current: pd.Series, *, limit: float, can_trigger: bool) -> FeatureDrift:
-    is_number = pd.api.types.is_numeric_dtype(reference)
-    if is_number:
+def _measure_feature(
+    reference: pd.Series, current: pd.Series, *, limit: float, by_chance: Callable[[Bins], float], can_trigger: bool
+) -> FeatureDrift:
+    if pd.api.types.is_numeric_dtype(reference):
         before, after = _numbers(reference), _numbers(current)
-        psi, means = compare_numbers(before, after), (_mean(before), _mean(after))
+        bins, means = bin_numbers(before, after), (_mean(before), _mean(after))
     else:
-        psi, means = compare_categories(reference, current), (None, None)
+        bins, means = bin_categories(reference, current), (None, None)
+    allowed = max(limit, by_chance(bins))
     return FeatureDrift(
         column=str(reference.name),
-        psi=psi,
+        psi=bins.index,
         reference_mean=means[0],
         current_mean=means[1],
         reference_missing=float(reference.isna().mean()),
         current_missing=float(current.isna().mean()),
-        is_drifted=psi > limit,
+        is_drifted=bins.index > allowed,
         can_trigger=can_trigger,
+        limit=allowed,
     )
 
 

@@ -86,7 +86,7 @@ def _strongest(check: DriftCheck) -> list[FeatureDrift]:
 
 
 def _remark(feature: FeatureDrift) -> str:
-    words = [f"PSI {feature.psi:.3f}"]
+    words = [f"PSI {feature.psi:.3f}" + ("" if feature.limit is None else f" (limit {feature.limit:.3f})")]
     words += ["drifted"] if feature.is_drifted else []
     words += [] if feature.can_trigger else ["by construction"]
     return ", ".join(words)

@@ -42,6 +42,7 @@ def gather(
         checks=tuple(check.is_drifted for check in checks),
         drifted_share=today.drifted_share if today else None,
         prediction_shift=today.prediction_shift if today else None,
+        shift_limit=today.shift_limit if today else None,
         drifted_columns=tuple(f.column for f in today.features if f.is_drifted and f.can_trigger) if today else (),
         auc_loss=measure_auc_loss(session, model, run, champion, rested) if champion else None,
         last_training_at=trained.effective_at if trained else None,

@@ -11,7 +11,11 @@ from perennial.records.intervals import Interval
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """Effect sizes of one column, current against reference; `psi` is the population stability index."""
+    """Effect sizes of one column, current against reference.
+
+    Attributes:
+        psi: population stability index; `limit`: what it had to exceed, chance included; None in checks of before.
+    """
 
     column: str
     psi: float
@@ -21,6 +25,7 @@ class FeatureDrift:
     current_missing: float
     is_drifted: bool
     can_trigger: bool
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class DriftCheck:
         drifted_share: drifted columns among those that can trigger.
         prediction_shift: relative change of the mean score against the champion's holdout scores.
         is_drifted: share or shift over its limit.
+        shift_limit: what the shift had to exceed, either way and chance included; None in checks of before.
         is_restated: the training rows were rebuilt since, so that the reference is not what the version was trained on.
     """
 
@@ -45,6 +51,7 @@ class DriftCheck:
     is_drifted: bool
     report: str | None = None
     is_restated: bool = False
+    shift_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class DecisionEvidence:
     """All that `decide` looks at; it reads nothing else.
 
     Attributes:
+        shift_limit: what the mean score had to move by today, chance included; None where no check ran, or long ago.
         blocked_because: why today's publication was stopped, else None.
         checks: is_drifted of the last checks that ran, newest first, today's included.
         auc_loss: holdout AUC of the champion minus its realised AUC (upper doubt already taken off), or None.
@@ -108,6 +116,7 @@ class DecisionEvidence:
     matured_as_ofs: int = 0
     needed_as_ofs: int = 0
     left_out: tuple[str, ...] = ()
+    shift_limit: float | None = None
 
 
 @dataclass(frozen=True)
