@@ -137,6 +137,12 @@ class SnapshotStale(Refused):
 
 
 # Training and comparison
+class AcceptanceRefused(Refused):
+    """A person wants to accept a level of a day that was not stopped for it.
+    To do: name the day and the check (`rows` or `shift`) that the message of the stopped day names.
+    """
+
+
 class AdmissionRefused(Refused):
     """A person wants to admit or reject an as_of about which nothing can be said yet.
     To do: name a training day (`schedule.snapshot_weekday`) that has a snapshot, and to admit it, labels.
@@ -231,8 +237,13 @@ class ChampionTooNew(Refused):
 # Publishing and promotion
 class PublicationBlocked(PermanentError):
     """A check on the new scores failed; the former publication stays live.
-    To do: find the cause in the message and the mail, then run `perennial score MODEL --as-of DAY` again.
+    To do: find the cause in the message and the mail, then run `perennial score MODEL --as-of DAY` again; where another mean
+    score is right, `perennial accept MODEL --as-of DAY --check shift --reason "..."` first.
     """
+
+    def __init__(self, message: str, mean_score: float | None = None) -> None:
+        super().__init__(message)
+        self.mean_score = mean_score
 
 
 class Superseded(Refused):

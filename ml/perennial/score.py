@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.config import Model
+from perennial.config import Band, Model, read_band, say_band
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
-from perennial.records import Run, ScoringRules, Tally, Version
+from perennial.records import Acceptance, Run, ScoringRules, Tally, Version, say_how_to_accept
 
 DECILES = 10
 
@@ -54,24 +56,35 @@ def is_stale(model: Model, run: Run) -> bool:
     return run.clock - model.known_until(run.as_of) > timedelta(hours=model.features.freshness_hours)
 
 
-def scoring_rules(model: Model) -> ScoringRules:
-    """What the store must ask while it publishes the scores of a model."""
-    return ScoringRules(
-        check=partial(check_publication, max_shift=model.scoring.publish_max_shift), rank=rank_scores, cut=cut_deciles
-    )
+def scoring_rules(model: Model, run: Run, champion: Version, accepted: Acceptance | None) -> ScoringRules:
+    """What the store must ask while it publishes the scores of a model.
+
+    Args:
+        accepted: a mean score that a person has accepted for this day or one before it.
+    """
+    known = {f"the reference of version {champion.version}": champion.holdout_mean_score}
+    known |= {f"the level accepted for {accepted.as_of}": accepted.level} if accepted else {}
+    levels = {name: level for name, level in known.items() if level is not None}
+    remedy = f". {say_how_to_accept(run, 'shift')}".rstrip(".")
+    check = partial(check_publication, max_shift=model.scoring.publish_max_shift, levels=levels, remedy=remedy)
+    return ScoringRules(check=check, rank=rank_scores, cut=cut_deciles)
 
 
-def check_publication(tally: Tally, *, max_shift: float) -> tuple[str, ...]:
+def check_publication(
+    tally: Tally, *, max_shift: Band, levels: Mapping[str, float] = MappingProxyType({}), remedy: str = ""
+) -> tuple[str, ...]:
     """Why these scores must not be published, in sentences; none when they may.
 
     Args:
         tally: what was counted while scoring.
         max_shift: largest relative change of the mean score against the former publication; a limit for a broken
             pipeline, far above what drift does.
+        levels: further mean scores, by name, one of which is near enough: a day that comes back from a former level to that of
+            the reference is none that broke.
+        remedy: what to do where the new level is right.
     """
-    return tuple(
-        sentence for sentence in (*_check_rows(tally), *_check_scores(tally), *_check_mean(tally, max_shift)) if sentence
-    )
+    shifts = (sentence + remedy for sentence in _check_mean(tally, max_shift, levels))
+    return tuple(sentence for sentence in (*_check_rows(tally), *_check_scores(tally), *shifts) if sentence)
 
 
 def rank_scores(scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -101,12 +114,14 @@ def _check_scores(tally: Tally) -> tuple[str, ...]:
     )
 
 
-def _check_mean(tally: Tally, max_shift: float) -> tuple[str, ...]:
+def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> tuple[str, ...]:
     if tally.former_mean is None:
         return ()
-    allowed = max_shift * abs(tally.former_mean)
+    below, above = read_band(max_shift)
+    near = (tally.former_mean, *levels.values())
     # Written so that NaN does not pass.
-    if abs(tally.mean - tally.former_mean) <= allowed:
+    if any(-below * abs(level) <= tally.mean - level <= above * abs(level) for level in near):
         return ()
-    found = f"the mean score is {tally.mean:.4f} after {tally.former_mean:.4f}"
-    return (f"{found}: more than {max_shift:.0%} away (scoring.publish_max_shift)",)
+    others = "".join(f", {name} is {level:.4f}" for name, level in levels.items())
+    found = f"the mean score is {tally.mean:.4f} after {tally.former_mean:.4f}{others}"
+    return (f"{found}: more than {say_band(max_shift)} away (scoring.publish_max_shift)",)

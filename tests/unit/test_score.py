@@ -76,6 +76,31 @@ def test_each_fault_blocks_with_its_sentence(change, sentence):
     assert check_publication(replace(GOOD, **change), max_shift=0.5) == (sentence,)
 
 
+@pytest.mark.parametrize(
+    ("band", "mean", "passes"),
+    [
+        ("off", 0.9, True),
+        ("off", float("nan"), False),
+        ((0.1, 2.0), 0.36, True),
+        ((0.1, 2.0), 0.10, False),
+        (3.0, 0.47, True),
+    ],
+)
+def test_a_shift_may_be_of_any_size_asymmetric_or_off(band, mean, passes):
+    assert (check_publication(replace(GOOD, mean=mean), max_shift=band) == ()) is passes
+
+
+def test_a_day_may_be_near_the_reference_or_an_accepted_level_instead():
+    known = {"the reference of version 3": 0.3, "the level accepted for 2017-10-30": 0.7}
+    for mean, passes in ((0.31, True), (0.69, True), (0.13, True), (0.0, False)):
+        assert (check_publication(replace(GOOD, mean=mean), max_shift=0.1, levels=known) == ()) is passes
+    (sentence,) = check_publication(replace(GOOD, mean=0.0), max_shift=0.1, levels=known)
+    assert sentence == (
+        "the mean score is 0.0000 after 0.1200, the reference of version 3 is 0.3000, the level accepted for 2017-10-30 is "
+        "0.7000: more than 10% away (scoring.publish_max_shift)"
+    )
+
+
 def test_the_first_publication_has_no_mean_to_shift_from():
     assert check_publication(replace(GOOD, mean=0.9, former_mean=None), max_shift=0.5) == ()
 

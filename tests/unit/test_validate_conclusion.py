@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from perennial.config.inputs import Quality
-from perennial.records import Rejects, RuleResult, Run
+from perennial.records import Acceptance, Rejects, RuleResult, Run
 from perennial.validate import SuiteFindings, check_bands, conclude
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 13), clock=datetime(2017, 11, 13, 11, tzinfo=UTC), purpose="simulation")
@@ -34,12 +34,43 @@ def result(rule, *, passed, failing=0):
     ],
 )
 def test_rows_are_compared_with_the_median_of_the_last_snapshots(rows, former_rows, passed):
-    assert check_bands(rows, former_rows, QUALITY).passed is passed
+    assert check_bands(RUN, rows, former_rows, QUALITY).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("band", "rows", "passed"),
+    [
+        (2.5, 3500, True),
+        (2.5, 3501, False),
+        ((0.2, 4.0), 799, False),
+        ((0.2, 4.0), 5000, True),
+        ("off", 100_000, True),
+        ("off", 1, True),
+        ("off", 0, False),
+        (0.001, 1095, False),
+        (0.001, 1094, True),
+    ],
+)
+def test_a_band_may_be_of_any_size_asymmetric_or_off_and_allows_for_chance(band, rows, passed):
+    quality = Quality.model_validate({"row_count_band": band})
+    assert check_bands(RUN, rows, (1000, 1000), quality).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("rows", "since", "passed"), [(3000, (), True), (1000, (), False), (4000, (3100,), True), (1400, (3100, 2900), False)]
+)
+def test_days_are_compared_with_a_level_that_was_accepted_and_with_what_came_since(rows, since, passed):
+    accepted = Acceptance("lapse", RUN.as_of, "rows", 3000, "Three brands were merged.", "ann", "live", RUN.clock)
+    assert check_bands(RUN, rows, since, QUALITY, accepted).passed is passed
 
 
 def test_a_band_says_what_it_found():
-    found = check_bands(400, (1000, 1000, 990), QUALITY)
-    assert found.sentence == "400 rows against a median of 1000 over the last 3 snapshots (-60.0%): outside the band of 50%."
+    found = check_bands(RUN, 400, (1000, 1000, 990), QUALITY)
+    assert found.sentence == (
+        "400 rows against a median of 1000 over the last 3 snapshots (-60.0%): outside the band of 50% (quality.row_count_band). "
+        'If this is the new level, `perennial accept lapse --as-of 2017-11-13 --check rows --reason "..."` accepts it from this '
+        "day on."
+    )
 
 
 def test_few_rejected_rows_are_set_aside_and_the_day_goes_on():

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from perennial.cli.edge import AsJson, AsOf, ModelName, Simulate, app, build_run, open_stores, read_today, show
-from perennial.records import ApprovalAnswer
+from perennial.records import ApprovalAnswer, Level
 
 PANEL = "People"
 
@@ -24,6 +24,30 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the l
 def approve(model: ModelName, version: Asked = None, reason: Reason = None, as_json: AsJson = False) -> None:
     """Say yes to a challenger that waits for a person, and make it champion."""
     _answer(model, version, "approve", reason, as_json=as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def accept(
+    model: ModelName,
+    as_of: Annotated[
+        datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day that was stopped.", show_default=False)
+    ],
+    check: Annotated[
+        Level, typer.Option("--check", help="What stopped it: rows (the band) or shift (the mean score).", show_default=False)
+    ],
+    reason: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Accept a new level for good: the number of rows, or the mean score, for which a day was stopped.
+
+    From that day on days are compared with what was found then and later. The stage that was stopped can run again.
+    """
+    from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
+    from perennial.pipeline import accepting  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=False)
+        show(pipeline.describe(accepting.accept(stores, run, check, reason=reason)), as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -4,11 +4,13 @@ from perennial.config.extras import require_extra
 from perennial.config.inputs import Source
 from perennial.config.loading import load_declaration, load_model, model_names
 from perennial.config.model import Declaration, Model
+from perennial.config.section import Band, read_band, say_band
 from perennial.config.settings import PLATFORM_SQL, Settings, find_artifacts, find_home, read_code_version
 from perennial.config.smtp import Smtp
 
 __all__ = [
     "PLATFORM_SQL",
+    "Band",
     "Declaration",
     "Model",
     "Settings",
@@ -19,6 +21,8 @@ __all__ = [
     "load_declaration",
     "load_model",
     "model_names",
+    "read_band",
     "read_code_version",
     "require_extra",
+    "say_band",
 ]

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from perennial.config.cron import Cron
-from perennial.config.section import Identifier, Section, Share
+from perennial.config.section import Band, Identifier, Section, Share
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -101,7 +101,7 @@ class Quality(Section):
     """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
 
     max_quarantined_share: Share = Field(default=0.01, description="A larger share of rejected rows stops the day")
-    row_count_band: float = Field(
-        default=0.5, gt=0, le=1, description="The number of rows may differ from the median of the snapshots before by this share"
+    row_count_band: Band = Field(
+        default=0.5, description="Share by which the number of rows may differ from the median of the snapshots before"
     )
     history_snapshots: int = Field(default=8, ge=1, description="Snapshots in the median of the number of rows")

@@ -6,15 +6,35 @@ models/lapse.toml. `format` names a type whose pattern says little to people.
 
 from __future__ import annotations
 
-from typing import Annotated
+from math import inf
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$"), Field(json_schema_extra={"format": "name"})]
 Share = Annotated[float, Field(ge=0, le=1)]
+AboveZero = Annotated[float, Field(gt=0)]
+Band = Annotated[
+    AboveZero | Annotated[tuple[AboveZero, AboveZero], Field(strict=False)] | Literal["off"],
+    Field(json_schema_extra={"format": 'share, [share below, share above] or "off"'}),
+]
+"""By how much a value may differ from what it is compared with."""
 
 
 class Section(BaseModel):
     """A frozen table of the TOML file; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def read_band(band: Band) -> tuple[float, float]:
+    """Shares by which a value may lie below and above; infinite where the check is off."""
+    if isinstance(band, tuple):
+        return band
+    return (inf, inf) if band == "off" else (float(band), float(band))
+
+
+def say_band(band: Band) -> str:
+    """A band in words: `50%`, or `50% below and 300% above`."""
+    below, above = read_band(band)
+    return f"{below:.0%}" if below == above else f"{below:.0%} below and {above:.0%} above"

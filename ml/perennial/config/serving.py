@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from perennial.config.section import Section, Share
+from perennial.config.section import Band, Section, Share
 
 
 class Scoring(Section):
     threshold: Share = Field(default=0.5, description="A score of at least this is a positive prediction")
     reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
-    publish_max_shift: float = Field(
-        default=0.50, gt=0, description="A larger relative move of the mean score is a broken pipeline: nothing is published"
+    publish_max_shift: Band = Field(
+        default=0.50, description="A larger relative move of the mean score is a broken pipeline: nothing is published"
     )
 
 

@@ -92,8 +92,10 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
     rows = ledger.find_snapshot(session, run.model, run.as_of).rows
     source, _ = _run_suite(session, declaration, run, "source")
     snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
-    former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots)
-    results = (*source, *snapshot, check_bands(rows, former, quality))
+    accepted = ledger.newest_acceptance(session, run.model, run.as_of, "rows")
+    since = accepted.as_of if accepted else None
+    former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots, since=since)
+    results = (*source, *snapshot, check_bands(run, rows, former, quality, accepted))
     return conclude(run, SuiteFindings(rows, results, rejects), quality), rejects
 
 
@@ -106,13 +108,14 @@ def score(stores: Stores, run: Run) -> Publication:
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
         champion = check_champion(run, find_serving(session, run))
+        accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
     if run.purpose == "live":
         check_freshness(declaration.model, run)
     job = warehouse.ScoringJob(
         declaration=declaration,
         predictor=load_version(stores, champion),
         version=champion,
-        rules=scoring_rules(declaration.model),
+        rules=scoring_rules(declaration.model, run, champion, accepted),
         audit=partial(_audit_scores, declaration, run),
         code_version=read_code_version(),
     )

@@ -9,6 +9,7 @@ from perennial.notices import say_what_became
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.opening import Stores
 from perennial.records import (
+    Acceptance,
     AdmissionEntry,
     ApprovalQuestion,
     Assembly,
@@ -61,6 +62,19 @@ def _(assembly: Assembly) -> Facts:
         "data_hash": assembly.data_hash,
         "rested": ", ".join(day.isoformat() for day in assembly.plan.rested) or "nothing",
         "left_out": " ".join(assembly.left_out) or "nothing",
+    }
+
+
+@describe.register
+def _(acceptance: Acceptance) -> Facts:
+    stage = {"rows": "validate", "shift": "score"}[acceptance.accepted]
+    return {
+        "as_of": acceptance.as_of.isoformat(),
+        "accepted": acceptance.accepted,
+        "level": round(acceptance.level, 4),
+        "by": acceptance.actor,
+        "because": acceptance.reason,
+        "next": f"perennial {stage} {acceptance.model} --as-of {acceptance.as_of}, or clear the task {stage} in Airflow",
     }
 
 

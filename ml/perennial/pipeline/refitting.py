@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from perennial import notices
 from perennial import promote as protocol
-from perennial.config import Declaration, Model
+from perennial.config import Declaration, Model, read_band, say_band
 from perennial.errors import HistoryTooShort, NotAsked, NothingToDo, NothingToTrain
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.carding import write_cards
@@ -131,18 +131,19 @@ def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) ->
 
 def _find_reason_to_hold(material: Material, champion: Version, version: Version) -> str | None:
     """A mean score further from the serving one than the limit, unless the fit before this one was held back already."""
-    limit = material.declaration.model.scoring.publish_max_shift
+    band = material.declaration.model.scoring.publish_max_shift
+    below, above = read_band(band)
     with material.stores.warehouse.transaction() as session:
         served = {move.version for move in ledger.champion_history(session, material.run.model)}
     distance = version.distance
-    if distance is None or version.version in served or abs(distance.mean_shift) <= limit:
+    if distance is None or version.version in served or -below <= distance.mean_shift <= above:
         return None
     if distance.version not in served:
         return None
     former = f"version {distance.version}"
     return (
-        f"Its mean score lies {distance.mean_shift:+.0%} from that of {former}, beyond scoring.publish_max_shift ({limit:.0%}): "
-        f"version {champion.version} serves for one more week, and the next fit serves in any case."
+        f"Its mean score lies {distance.mean_shift:+.0%} from that of {former}, beyond scoring.publish_max_shift "
+        f"({say_band(band)}): version {champion.version} serves for one more week, and the next fit serves in any case."
     )
 
 

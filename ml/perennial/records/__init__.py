@@ -3,6 +3,7 @@
 Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
+from perennial.records.acceptances import Acceptance, Level, say_how_to_accept
 from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic, StatisticName
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
@@ -42,6 +43,7 @@ from perennial.records.verdicts import (
 
 __all__ = [
     "METRIC_NAMES",
+    "Acceptance",
     "Admission",
     "AdmissionEntry",
     "AdmissionEvent",
@@ -67,6 +69,7 @@ __all__ = [
     "Interval",
     "Json",
     "Labelled",
+    "Level",
     "Look",
     "MetricComparison",
     "Move",
@@ -101,5 +104,6 @@ __all__ = [
     "Verdict",
     "Version",
     "dump_json",
+    "say_how_to_accept",
     "to_json",
 ]

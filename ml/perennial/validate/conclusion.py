@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import median
 
+from perennial.config import read_band, say_band
 from perennial.config.inputs import Quality
-from perennial.records import Rejects, RuleResult, Run, Validation
+from perennial.records import Acceptance, Rejects, RuleResult, Run, Validation, say_how_to_accept
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,29 @@ class SuiteFindings:
     rejects: tuple[Rejects, ...] = ()
 
 
-def check_bands(rows: int, former_rows: Sequence[int], quality: Quality) -> RuleResult:
-    """Compare the number of rows with the median of the last snapshots; an empty snapshot always fails."""
+def check_bands(
+    run: Run, rows: int, former_rows: Sequence[int], quality: Quality, accepted: Acceptance | None = None
+) -> RuleResult:
+    """Compare the number of rows with the median of the last snapshots; an empty snapshot always fails.
+
+    What chance does is allowed in any case: of a number of entities, three times its square root.
+
+    Args:
+        accepted: a level that a person has accepted for this day or one before it; `former_rows` are then of days since it.
+    """
     recent = [former for former in former_rows if former > 0][-quality.history_snapshots :]
+    recent = recent or ([int(accepted.level)] if accepted else [])
     usual = median(recent) if recent else rows
-    passed = rows > 0 and abs(rows - usual) <= quality.row_count_band * usual
+    below, above = (max(share * usual, 3 * sqrt(usual)) for share in read_band(quality.row_count_band))
+    passed = rows > 0 and usual - below <= rows <= usual + above
     if rows == 0:
         sentence = "The snapshot is empty: an empty source never publishes."
     elif not recent:
         sentence = f"{rows} rows; there is no former snapshot to compare with."
     else:
         sentence = f"{rows} rows against a median of {usual:g} over the last {len(recent)} snapshots ({rows / usual - 1:+.1%})"
-        sentence += "." if passed else f": outside the band of {quality.row_count_band:.0%}."
+        sentence += "." if passed else f": outside the band of {say_band(quality.row_count_band)} (quality.row_count_band). "
+        sentence += "" if passed else say_how_to_accept(run, "rows")
     return RuleResult("bands", "row_count", None, passed=passed, failing=0, rows=rows, sentence=sentence)
 
 

@@ -29,10 +29,11 @@ where model = :model and as_of = :as_of and kind = :kind;
 update ledger.snapshots set status = :status where model = :model and as_of = :as_of and kind = 'features';
 
 -- name: former_rows
--- Row counts of the valid snapshots before a day, newest first.
+-- Row counts of the valid snapshots before a day, and since another one if a level was accepted then, newest first.
 select rows
 from ledger.snapshots
 where model = :model and kind = 'features' and status = 'valid' and as_of < :as_of
+    and (cast(:since as date) is null or as_of >= :since)
 order by as_of desc
 limit :limit;
 

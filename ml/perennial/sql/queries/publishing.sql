@@ -54,5 +54,5 @@ returning extract(epoch from published_at - recorded_at)::double precision as se
 
 -- name: block_attempt
 -- A check failed: nothing of this attempt can be read, and the ledger says why.
-update ledger.publications set status = 'blocked', message = :message
+update ledger.publications set status = 'blocked', message = :message, mean_score = :mean_score
 where publication_id = :publication_id and attempt = :attempt and status = 'building';

@@ -4,6 +4,7 @@ Functions take a session first and never commit, so that a stage and the record 
 `PromotionBook` alone commits, because the promotion protocol lives from it. All SQL: sql/queries/ledger.sql and its neighbours.
 """
 
+from perennial.stores.ledger.acceptances import newest_acceptance, record_acceptance, stopped_mean
 from perennial.stores.ledger.admissions import Built, checksums, entries, fit_of_that_time, record_entry, set_aside
 from perennial.stores.ledger.approvals import (
     close_question,
@@ -151,6 +152,7 @@ __all__ = [
     "movement_at",
     "movements",
     "name_notice",
+    "newest_acceptance",
     "newest_fit",
     "newest_publication",
     "newest_question",
@@ -164,6 +166,7 @@ __all__ = [
     "published_by",
     "put_notice",
     "question_status",
+    "record_acceptance",
     "record_decision",
     "record_drift_check",
     "record_entry",
@@ -176,6 +179,7 @@ __all__ = [
     "record_version",
     "set_aside",
     "start_run",
+    "stopped_mean",
     "tells_of_stop",
     "trained_on_day",
     "unbuilt_days",

@@ -67,9 +67,9 @@ def failure_messages(session: Session, run: Run) -> tuple[str, ...]:
     return tuple(execute(session, "failure_messages", model=run.model, as_of=run.as_of, dag_run_id=run.dag_run_id).scalars())
 
 
-def former_rows(session: Session, model: str, as_of: date, *, limit: int) -> tuple[int, ...]:
-    """Row counts of the newest valid snapshots before the day, newest first."""
-    return tuple(execute(session, "former_rows", model=model, as_of=as_of, limit=limit).scalars())
+def former_rows(session: Session, model: str, as_of: date, *, limit: int, since: date | None = None) -> tuple[int, ...]:
+    """Row counts of the newest valid snapshots before the day, and not before `since`, newest first."""
+    return tuple(execute(session, "former_rows", model=model, as_of=as_of, limit=limit, since=since).scalars())
 
 
 def valid_days(session: Session, model: str, *, first: date, last: date) -> dict[date, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from perennial.config import Declaration
 from perennial.errors import SnapshotMissing, Superseded
@@ -127,9 +128,10 @@ def make_live(session: Session, attempt: Attempt, rows: int, mean_score: float) 
     return seconds
 
 
-def block_attempt(database: Database, attempt: Attempt, message: str) -> None:
+def block_attempt(database: Database, attempt: Attempt, message: str, mean_score: float | None) -> None:
     """Write down why nothing was published, in a transaction of its own: the publishing one was rolled back."""
-    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "message": message}
+    known = mean_score if mean_score is not None and isfinite(mean_score) else None
+    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "message": message, "mean_score": known}
     with database.transaction() as session:
         session.execute(queries.load("publishing")["block_attempt"], values)
 

@@ -42,7 +42,7 @@ def publish(database: Database, run: Run, job: ScoringJob) -> Publication:
     except Superseded:
         raise
     except PermanentError as error:
-        block_attempt(database, attempt, str(error))
+        block_attempt(database, attempt, str(error), getattr(error, "mean_score", None))
         raise
 
 
@@ -58,7 +58,7 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
             scores, doubles = score_streamed(reader, job.predictor)
             former_mean = find_former_mean(reader.session, run, job.version)
             tally = count_scores(scores, doubles, expected_rows=rows, former_mean=former_mean)
-            _refuse(run, job.rules.check(tally))
+            _refuse(run, job.rules.check(tally), mean_score=tally.mean)
             writer = Writer(session, job.declaration.model, run, attempt.publication_id)
             written = writer.replace_rows(explain_rows(reader, job.predictor, scores, job.rules))
         _refuse(run, () if written == rows else (f"{written} rows were written, the snapshot holds {rows}",))
@@ -84,11 +84,12 @@ def _open_reader(database: Database, job: ScoringJob, run: Run) -> Iterator[Read
         yield Reader(session, job.declaration.model, run)
 
 
-def _refuse(run: Run, failures: tuple[str, ...]) -> None:
+def _refuse(run: Run, failures: tuple[str, ...], *, mean_score: float | None = None) -> None:
     if failures:
         raise PublicationBlocked(
             f"{run}: the scores were not published: {'; '.join(failures)}. The former scores stay live. "
-            f"Find the cause, then run `perennial score {run.model} --as-of {run.as_of}` again."
+            f"Find the cause, then run `perennial score {run.model} --as-of {run.as_of}` again.",
+            mean_score,
         )
 
 
