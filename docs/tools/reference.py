@@ -94,6 +94,8 @@ def _spell(parameter: typing.Any, annotation: object) -> str:
         return str(parameter.name).upper()
     flags = "/".join([*parameter.opts, *parameter.secondary_opts])
     kinds = [kind for kind in _list_kinds(annotation) if kind is not NoneType]
+    if typing.get_origin(kinds[0]) is typing.Literal:
+        return f"{flags} {'|'.join(map(str, typing.get_args(kinds[0])))}"
     return flags if kinds == [bool] else f"{flags} {PLACEHOLDERS[kinds[0]]}"
 
 

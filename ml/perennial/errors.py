@@ -237,13 +237,10 @@ class ChampionTooNew(Refused):
 # Publishing and promotion
 class PublicationBlocked(PermanentError):
     """A check on the new scores failed; the former publication stays live.
-    To do: find the cause in the message and the mail, then run `perennial score MODEL --as-of DAY` again; where another mean
-    score is right, `perennial accept MODEL --as-of DAY --check shift --reason "..."` first.
+    To do: find the cause in the message and the mail, or accept the level that it names, then run `perennial score MODEL` again.
     """
 
-    def __init__(self, message: str, mean_score: float | None = None) -> None:
-        super().__init__(message)
-        self.mean_score = mean_score
+    mean_score: float | None = None
 
 
 class Superseded(Refused):

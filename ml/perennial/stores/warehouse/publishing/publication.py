@@ -86,11 +86,12 @@ def _open_reader(database: Database, job: ScoringJob, run: Run) -> Iterator[Read
 
 def _refuse(run: Run, failures: tuple[str, ...], *, mean_score: float | None = None) -> None:
     if failures:
-        raise PublicationBlocked(
+        blocked = PublicationBlocked(
             f"{run}: the scores were not published: {'; '.join(failures)}. The former scores stay live. "
-            f"Find the cause, then run `perennial score {run.model} --as-of {run.as_of}` again.",
-            mean_score,
+            f"Find the cause, then run `perennial score {run.model} --as-of {run.as_of}` again."
         )
+        blocked.mean_score = mean_score
+        raise blocked
 
 
 @contextmanager
