@@ -95,9 +95,10 @@ def publish_ours(url: str, predictor: Predictor, as_of: date, reasons: int) -> N
     clock = datetime(2020, 1, 20, tzinfo=UTC)
     version = Version("bench", 1, "xgboost", "m", {}, "d", (FULL,), (FULL,), FULL, clock)
     declaration = declare(reasons)
-    rules = scoring_rules(declaration.model)
+    run = Run("bench", as_of, clock, "simulation")
+    rules = scoring_rules(declaration.model, run, version, None)
     job = ScoringJob(declaration, predictor, version, rules, lambda _: (), "bench")
-    publish(Database(url), Run("bench", as_of, clock, "simulation"), job)
+    publish(Database(url), run, job)
 
 
 def publish_peer(url: str, predictor: Predictor, as_of: date) -> None:

@@ -91,7 +91,7 @@ def make_job(entity: str = "bigint", *, reasons: int = 3, intercept: float = -2.
         declaration=declaration,
         predictor=make_predictor(intercept),
         version=VERSION,
-        rules=scoring_rules(declaration.model),
+        rules=scoring_rules(declaration.model, make_run(), VERSION, None),
         audit=lambda _: (),
         code_version="0.1.0",
     )
