@@ -1,4 +1,4 @@
-"""Everything that a card can tell, about a version that never was: as a challenger, a champion and a former champion."""
+"""Everything that a card can tell, about versions that never were: a challenger, a champion, and a later fit of its recipe."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from perennial.records import (
     Contest,
     DriftCheck,
     FeatureDrift,
+    FitDistance,
     Guard,
     Interval,
     Look,
     MetricComparison,
+    MoveKind,
     Outcome,
     Promotion,
     Recipe,
+    RecipeEntry,
     SegmentComparison,
     Tuning,
     Verdict,
     Version,
 )
-from perennial.records.cards import Asked, BuiltDay, DatedVerdict, LoggedTraining, ServedDay
+from perennial.records.cards import Asked, BuiltDay, DatedVerdict, KnownFit, LoggedTraining, PublishedDay, ServedDay
 from tests.paths import ROOT
 
 DECLARATION = load_declaration(ROOT, "lapse")
 MODEL = DECLARATION.model
 TRAINED_FOR = date(2017, 11, 1)
-TRAINING = MODEL.training_as_ofs(date(2017, 5, 22), date(2017, 8, 7))
+TRAINING = MODEL.training_as_ofs(date(2017, 5, 22), date(2017, 9, 25))
 HOLDOUT = MODEL.training_as_ofs(date(2017, 9, 4), date(2017, 9, 25))
 PROMOTED_ON = date(2017, 11, 1)
 
@@ -57,9 +60,18 @@ def draw_scores(days: tuple[date, ...], entities: int = 300, seed: int = 1) -> t
     return scores, pd.Series((rng.uniform(size=len(index)) < scores).astype("int64"), index=index)
 
 
+RECIPE = RecipeEntry(
+    model="lapse",
+    number=3,
+    recipe=Recipe("xgboost", {"max_depth": 4, "learning_rate": 0.03}, ("recency_days", "tenure_days", "favourite_store")),
+    origin="search",
+    chosen_on=date(2017, 8, 7),
+    because="The last search is 21 days old.",
+)
 VERSION = Version(
     model="lapse",
     version=7,
+    recipe=3,
     algorithm="xgboost",
     mlflow_run_id="4f0c",
     manifest={"model.ubj": "a" * 64, "contract.json": "b" * 64},
@@ -68,7 +80,7 @@ VERSION = Version(
     holdout_as_ofs=HOLDOUT,
     trained_for=TRAINED_FOR,
     effective_at=at(TRAINED_FOR),
-    parameters={"max_depth": 4, "learning_rate": 0.03},
+    parameters={"max_depth": 4, "learning_rate": 0.03, "rounds": 212},
     config_hash=MODEL.config_hash,
     query_hash=DECLARATION.query_hash,
     code_version="0.2.0+123456789abc",
@@ -121,7 +133,7 @@ VERDICT = Verdict(
     metrics=(MetricComparison("auc", 0.852, 0.861, interval(0.009, 0.004)),),
     baselines=(MetricComparison("auc_over_recency", 0.754, 0.861, interval(0.107)),),
     segments=(SegmentComparison("income", "50-74K", 800, 104, is_assessed=True, gain=interval(0.01)),),
-    knowledge_lag_days=86,
+    knowledge_lag_days=37,
     reasons=("The gain of +0.0090 AUC lies above 0 and reaches the floor of +0.0085.", "Nothing speaks against it."),
     side="superiority",
     alpha=0.00048,
@@ -136,9 +148,16 @@ VERDICT = Verdict(
 )
 
 
-def promote(version: int, day: date, previous: int | None, kind: str = "promote", number: int = 1) -> Promotion:
+RECIPE_OF = {4: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 4}
+"""Version -> recipe."""
+
+
+def move(version: int, day: date, previous: int | None, kind: MoveKind = "promote") -> Promotion:
+    """A movement of the champion; promotions rest on a verdict."""
+    number = 1 if previous is None else previous
     evaluation = number if kind == "promote" else None
-    return Promotion(number, "lapse", version, previous, kind, "applied", evaluation, "Because.", "tester", at(day))  # type: ignore[arg-type] # - a literal
+    recipe = RECIPE_OF[version]
+    return Promotion(number, "lapse", version, previous, kind, "applied", evaluation, "Because.", "tester", at(day), recipe)
 
 
 CHECK = DriftCheck(
@@ -161,6 +180,8 @@ CHECK = DriftCheck(
 CHALLENGER = CardEvidence(
     declaration=DECLARATION,
     version=VERSION,
+    recipe=RECIPE,
+    fits=(KnownFit(7, TRAINED_FOR, "training", TRAINING[-1], 0),),
     logged=LoggedTraining(
         metrics={"auc": 0.858},
         fold_aucs={1: 0.851, 2: 0.862},
@@ -173,21 +194,70 @@ CHALLENGER = CardEvidence(
     verdicts=(DatedVerdict(41, at(TRAINED_FOR), VERDICT),),
     contests=(Contest(9, "lapse", 3, 2, 0.00048, 16, 4, "promoted", TRAINED_FOR, at(TRAINED_FOR)),),
     questions=(Asked(at(TRAINED_FOR), ("Calibration may have become worse.",), "approved", "ada", "Seen.", at(PROMOTED_ON)),),
-    promotions=(promote(4, date(2017, 8, 2), None),),
+    promotions=(move(4, date(2017, 8, 2), None),),
     links=(("MLflow run", "https://mlflow.example.com/#/experiments/1/runs/4f0c"),),
 )
 """Assessed, and not promoted."""
 
-CHAMPION = replace(CHALLENGER, promotions=(*CHALLENGER.promotions, promote(7, PROMOTED_ON, 4, number=2)), checks=(CHECK,))
+CHAMPION = replace(
+    CHALLENGER,
+    promotions=(*CHALLENGER.promotions, move(7, PROMOTED_ON, 4)),
+    checks=(CHECK,),
+    promised_by=7,
+    promised=MEASURED,
+)
 """Promoted on a Wednesday; nothing that it published has matured."""
+
+REFITS = (
+    replace(VERSION, version=8, trained_for=date(2017, 11, 8), effective_at=at(date(2017, 11, 8)), origin="refresh", tuning=None),
+    replace(
+        VERSION,
+        version=9,
+        trained_for=date(2017, 11, 15),
+        effective_at=at(date(2017, 11, 15)),
+        origin="refresh",
+        tuning=None,
+        training_as_ofs=(*TRAINING[2:], date(2017, 10, 2), date(2017, 10, 9)),
+        parameters={"max_depth": 4, "learning_rate": 0.03, "rounds": 198},
+        distance=FitDistance(8, date(2017, 11, 13), 2210, 0.981, 0.87, 0.013),
+    ),
+)
+REFRESHED = replace(
+    CHAMPION,
+    version=REFITS[1],
+    measured=replace(MEASURED, figures=(Figure("auc", interval(0.848)),)),
+    fits=(
+        replace(CHAMPION.fits[0], published=1),
+        *(KnownFit(fit.version, fit.trained_for, "refresh", fit.training_as_ofs[-1], 1) for fit in REFITS),
+    ),
+    promotions=(
+        *CHAMPION.promotions,
+        move(8, date(2017, 11, 8), 7, "refresh"),
+        move(9, date(2017, 11, 15), 8, "refresh"),
+    ),
+    checks=(),
+    published=(PublishedDay(date(2017, 11, 20), 2210, 0.128, None, None, None),),
+)
+"""The third fit of the recipe serves: the first has published 11-06, the second 11-13."""
 
 
 def serve(evidence: CardEvidence, as_ofs: int) -> CardEvidence:
-    """The same version after so many as_ofs since its promotion have matured."""
+    """The same version after so many as_ofs since its recipe's promotion have matured, each published by who served then."""
     days = tuple(date(2017, 11, 6) + timedelta(weeks=week) for week in range(as_ofs))
     served = tuple(
-        ServedDay(100 + place, day, 7, 2209, 290, interval(0.842), 0.29, 0.13, 0.131) for place, day in enumerate(days)
+        ServedDay(100 + place, day, _who_served(evidence, day), 2209, 290, interval(0.842), 0.29, 0.13, 0.131)
+        for place, day in enumerate(days)
     )
     pooled = measure_served(*draw_scores(days[:4], seed=2), confidence=0.95) if days else None
     newest = measure_served(*draw_scores(days[-4:], seed=3), confidence=0.95) if as_ofs > 4 else None
-    return replace(evidence, served=served, first_served=pooled, newest_served=newest)
+    own = tuple(
+        PublishedDay(day.as_of, day.rows, day.mean_score, day.positives, day.auc, day.log_loss)
+        for day in served
+        if day.version == evidence.version.version
+    )
+    waiting = tuple(day for day in evidence.published if day.as_of not in days)
+    return replace(evidence, published=(*own, *waiting), served=served, first_served=pooled, newest_served=newest)
+
+
+def _who_served(evidence: CardEvidence, day: date) -> int:
+    return [move.version for move in evidence.promotions if move.effective_at <= at(day)][-1]

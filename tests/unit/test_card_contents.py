@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,12 +11,29 @@ import pytest
 from perennial.card import render_markdown, write_model_card
 from perennial.card.about import read_grain, read_head
 from perennial.config.inputs import Source
-from perennial.records import Interval
-from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, TRAINING, serve
+from perennial.records import AdmissionEntry, Interval
+from tests.cards import (
+    CHALLENGER,
+    CHAMPION,
+    DECLARATION,
+    MEASURED,
+    REFITS,
+    REFRESHED,
+    TRAINED_FOR,
+    TRAINING,
+    VERSION,
+    at,
+    move,
+    serve,
+)
 
 
 def text_of(evidence):
     return render_markdown(write_model_card(evidence))
+
+
+def section_of(evidence, title):
+    return text_of(evidence).split(f"## {title}\n")[1].split("\n## ")[0]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +48,8 @@ def declare(**updates):
 @pytest.mark.parametrize(
     "said",
     [
-        "86 days",
-        "2017-05-22 to 2017-08-07 (12 as_ofs)",
+        "37 days",
+        "2017-05-22 to 2017-09-25 (19 as_ofs)",
         "one row per household with an order in the 56 days before :as_of",
         "| recency_days | 62.0% | number | increasing |",
         "drifted",
@@ -47,6 +65,11 @@ def declare(**updates):
         "Promoted, in the place of version 4: on its verdict.",
         "The last search is 21 days old. Of 50 trials",
         "less than a year: it cannot know seasons",
+        "- **Parameters:** learning_rate = 0.03, max_depth = 4",
+        "- **rounds:** 212",
+        "- **Chosen on:** as_ofs up to 2017-08-07",
+        "It was compared as challenger 1 time (1 PROMOTE).",
+        "- **Champion:** since 2017-11-01, first by version 7",
     ],
 )
 def test_a_champions_card_says(said, champions_card):
@@ -81,7 +104,7 @@ def test_a_challengers_holdout_is_not_called_flattering():
 def test_kept_is_compared_with_promised():
     evidence = serve(CHAMPION, 4)
     difference = evidence.first_served.auc.estimate - 0.861
-    assert f"The AUC came out {difference:+.3f} from what the holdout promised (0.861)" in text_of(evidence)
+    assert f"The AUC came out {difference:+.3f} from what the holdout of version 7 promised (0.861)" in text_of(evidence)
 
 
 def test_after_more_than_four_as_ofs_the_newest_four_stand_beside_the_first():
@@ -114,3 +137,72 @@ def test_the_head_of_a_query_ends_where_the_query_begins():
 
 def test_training_as_ofs_are_listed_one_by_one():
     assert ", ".join(str(day) for day in TRAINING) in text_of(CHALLENGER)
+
+
+def test_a_refit_says_that_not_it_is_judged_but_its_recipe():
+    said = section_of(REFRESHED, "This fit")
+    assert "It is not itself judged: what is judged is recipe 3, by what its weekly fits publish." in said
+    assert "- **Fitted:** for 2017-11-15: its recipe fitted again on the newest rows" in said
+    assert "from version 8, the fit before, on 2,210 rows of 2017-11-13: rank correlation 0.981; 87% of the top tenth" in said
+    assert "mean score +1.3%" in said
+
+
+def test_a_version_that_held_its_holdout_out_was_itself_judged():
+    """It has learned up to 08-07, and the labels of that day end where its holdout begins, on 09-04."""
+    older = replace(VERSION, training_as_ofs=TRAINING[:12])
+    assert "it was itself judged, on its holdout" in section_of(replace(CHAMPION, version=older), "This fit")
+
+
+def test_the_recipe_lists_its_fits_and_who_published_what():
+    said = section_of(serve(REFRESHED, 4), "Recipe")
+    assert "| version 7 | 2017-11-01 | 2017-09-25 | 2017-11-01 to 2017-11-08 | 1 |" in said
+    assert "| version 8 | 2017-11-08 | 2017-09-25 | 2017-11-08 to 2017-11-15 | 1 |" in said
+    assert "| version 9, this fit | 2017-11-15 | 2017-10-09 | since 2017-11-15 | 1 |" in said
+    assert "| 2017-11-13 | 8 | 2,209 |" in said
+    assert "(final: 4 of 4 as_ofs)" in said
+
+
+def test_only_the_newest_dozen_of_many_fits_is_listed():
+    fits = tuple(replace(REFRESHED.fits[0], version=20 + place) for place in range(15))
+    said = section_of(replace(REFRESHED, fits=fits), "Recipe")
+    assert "The newest 12 of its 15 fits" in said
+    assert ("version 22 " in said, "version 23 " in said) == (False, True)
+
+
+def test_what_a_refit_published_itself_waits_for_its_labels():
+    said = section_of(serve(REFRESHED, 2), "This fit")
+    assert "| 2017-11-20 | 2,210 | 0.128 |  | labels mature on 2017-12-20 |  |" in said
+    assert "2017-11-13" not in said.split("What it published itself")[1]
+
+
+def test_promised_is_what_the_holdout_of_the_first_champion_fit_said():
+    """The refit's own holdout, .848, lies on as_ofs that its recipe has published: it promises nothing."""
+    said = text_of(serve(REFRESHED, 4))
+    assert "from what the holdout of version 7 promised (0.861)" in said
+    assert "Holdout (the newest as_ofs that may teach)" in said
+    assert "Holdout (chosen by it: flatters)" in text_of(serve(replace(REFRESHED, version=VERSION), 4))
+
+
+def test_the_history_of_a_refit_tells_when_its_recipe_came_and_went():
+    gone = (*REFRESHED.promotions, move(11, date(2017, 11, 22), 9))
+    said = section_of(replace(REFRESHED, version=REFITS[0], promotions=gone), "History")
+    assert "| 2017-11-01 | recipe came | By version 7. Promoted: on its verdict. | tester |" in said
+    assert "| 2017-11-15 | replaced | By version 9. Refreshed: Because. | tester |" in said
+    assert "| 2017-11-22 | recipe went | By version 11. Promoted: on its verdict. | tester |" in said
+
+
+def test_what_rested_stands_with_the_fit():
+    entry = AdmissionEntry(
+        "lapse",
+        date(2017, 9, 4),
+        "rest",
+        "Compared with the 4 as_ofs before, it is off.",
+        "a",
+        "b",
+        date(2017, 11, 22),
+        "tester",
+        "live",
+        at(TRAINED_FOR),
+    )
+    said = section_of(replace(REFRESHED, rested=(entry,)), "This fit")
+    assert "- **Set aside when it was trained:** 2017-09-04 (Compared with the 4 as_ofs before, it is off)" in said

@@ -12,9 +12,15 @@ from markdown_it import MarkdownIt
 from perennial.card import describe_version, render_html, render_markdown, write_model_card
 from perennial.card.rendering import escape_markdown
 from perennial.records.cards import LoggedTraining
-from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, VERSION, serve
+from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, RECIPE, REFRESHED, serve
 
-EVIDENCE = {"challenger": CHALLENGER, "champion": CHAMPION, "provisional": serve(CHAMPION, 2), "final": serve(CHAMPION, 6)}
+EVIDENCE = {
+    "challenger": CHALLENGER,
+    "champion": CHAMPION,
+    "provisional": serve(CHAMPION, 2),
+    "final": serve(CHAMPION, 6),
+    "refreshed": serve(REFRESHED, 3),
+}
 EVIL = "<script>alert(1)</script> | **bold** [here](https://evil.example.com) ![x](y) `code` _it_"
 
 
@@ -77,7 +83,7 @@ def test_every_picture_stands_inside_the_page_and_beside_the_markdown():
     assert {f"]({file})" for file in card.pictures} == set(re.findall(r"\]\(\w+\.png\)", render_markdown(card)))
 
 
-@pytest.mark.parametrize("place", ["description", "reason", "segment", "parameter"])
+@pytest.mark.parametrize("place", ["description", "reason", "segment", "recipe"])
 def test_words_from_people_and_data_cannot_become_markup(place):
     model = DECLARATION.model.model_copy(update={"description": EVIL})
     verdict = replace(CHAMPION.verdicts[0], verdict=replace(CHAMPION.verdicts[0].verdict, reasons=(EVIL,)))
@@ -86,7 +92,7 @@ def test_words_from_people_and_data_cannot_become_markup(place):
         "description": {"declaration": DECLARATION.model_copy(update={"model": model})},
         "reason": {"verdicts": (verdict,)},
         "segment": {"measured": replace(MEASURED, segments=(segment,))},
-        "parameter": {"version": replace(VERSION, parameters={EVIL: EVIL})},
+        "recipe": {"recipe": replace(RECIPE, because=EVIL)},
     }[place]
     card = write_model_card(replace(CHAMPION, **changed))
     for page in (render_html(card), MarkdownIt("commonmark").enable("table").render(render_markdown(card))):
@@ -107,5 +113,5 @@ def test_a_name_with_underscores_stays_readable_in_the_terminal():
 
 def test_the_list_of_versions_shows_the_status_and_the_way_to_the_card():
     described = describe_version(write_model_card(serve(CHAMPION, 1)), "https://airflow.example.com/perennial/cards/lapse/7")
-    assert described.startswith("**champion, provisional.** Champion since 2017-11-01.")
+    assert described.startswith("**champion, provisional.** This fit of recipe 3 serves since 2017-11-01. The recipe is champion")
     assert described.endswith("[Model card](https://airflow.example.com/perennial/cards/lapse/7)")

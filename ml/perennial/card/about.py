@@ -1,4 +1,4 @@
-"""What the model is for, and what it was made from."""
+"""What the model is for, and what data it is made from."""
 
 from __future__ import annotations
 
@@ -63,23 +63,17 @@ def read_grain(query: str) -> str:
 
 
 def write_data(evidence: CardEvidence) -> Section:
-    """Which rows taught it and which assessed it, how fresh they are, and how the times of each source were read."""
-    version, model = evidence.version, evidence.model
+    """Which rows assess it, how the snapshots came about, and how the times of each source were read."""
+    built = {day.as_of: day for day in (*evidence.training, *evidence.holdout)}
     entries = (
-        ("Trained on", _describe_rows(evidence)),
         ("Held out", _describe_holdout(evidence)),
-        ("Embargo", f"{model.embargo.days} days from the last training as_of to the first one held out, at least"),
-        ("Knowledge lag", f"{version.knowledge_lag_days} days from the newest training as_of to {version.trained_for}"),
-        ("Snapshots", _describe_snapshots((*evidence.training, *evidence.holdout))),
-        ("Training as_ofs", ", ".join(str(day) for day in sorted(version.training_as_ofs))),
+        (
+            "Embargo",
+            f"{evidence.model.embargo.days} days, at least, between what a fit has learned from and what it scores here",
+        ),
+        ("Snapshots", _describe_snapshots(built.values())),
     )
     return Section("Data", (Facts(entries), _list_sources(evidence)))
-
-
-def _describe_rows(evidence: CardEvidence) -> str:
-    measured = evidence.measured
-    share = write_share(measured.training_positives, measured.training_rows)
-    return f"{count(measured.training_rows, 'row')} of {write_days(evidence.version.training_as_ofs)}, {share} positive"
 
 
 def _describe_holdout(evidence: CardEvidence) -> str:

@@ -118,9 +118,10 @@ class ModelCard:
     """What can be said of one version.
 
     Attributes:
-        role: champion, former champion or challenger.
-        status: `provisional` until enough as_ofs after the promotion have matured, then `final`; `candidate` before one.
-        matured, needed: as_ofs after the promotion whose labels have matured; how many make it final.
+        role: of this fit: champion, earlier fit (another of its recipe serves), former champion, held fit, warm fit, challenger.
+        status: of the recipe: `provisional` until enough as_ofs that its fits published as champion have matured, then `final`;
+            `candidate` before it became champion.
+        matured, needed: as_ofs that its fits published and whose labels have matured; how many make it final.
         headline: the status in words.
         known_on: the day of the newest fact that the card tells.
         links: (text, address).

@@ -1,4 +1,4 @@
-"""What the gate said of it: the newest verdict with all that it looked at."""
+"""What the gate said of its recipe: the newest verdict with all that it looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perennial.records import Verdict
 def write_gate(evidence: CardEvidence) -> Section:
     """The newest verdict; the others stand in the history."""
     if evidence.verdict is None:
-        return Section("Verdict", (Sentences(("It has not been compared yet.",)),))
+        return Section("Verdict", (Sentences(("Its recipe has not been compared yet.",)),))
     verdict = evidence.verdict.verdict
     blocks: list[Block] = [_describe_verdict(verdict), Sentences(verdict.reasons, is_list=True, title="Reasons")]
     blocks += [_list_comparison(verdict)] if verdict.metrics or verdict.baselines else []
@@ -20,7 +20,6 @@ def write_gate(evidence: CardEvidence) -> Section:
     blocks += [Sentences(verdict.doubts, is_list=True, title="Doubts, which a person has to weigh")] if verdict.doubts else []
     blocks += [Sentences(verdict.warnings, is_list=True, title="Warnings")] if verdict.warnings else []
     blocks += _describe_effect(verdict)
-    blocks += [_list_contests(evidence)] if evidence.contests else []
     return Section("Verdict", tuple(blocks))
 
 
@@ -30,6 +29,7 @@ def _describe_verdict(verdict: Verdict) -> Facts:
         against = f"recipe {verdict.champion_recipe}, the champion's, by what the weekly fits of both served or would have"
     entries = [
         ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
+        ("On", f"its recipe, of which version {verdict.challenger_version} was the newest fit"),
         ("Against", against),
         ("Assessed on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
     ]
@@ -39,7 +39,7 @@ def _describe_verdict(verdict: Verdict) -> Facts:
 
 
 def _list_comparison(verdict: Verdict) -> Table:
-    """Without a champion the version's own figures stand under Quality already: only the baselines are left to compare."""
+    """Without a champion the recipe's own figures stand under Quality already: only the baselines are left to compare."""
     opponent = "Champion, baseline" if verdict.champion_version else "Baseline"
     rows = tuple(
         (
@@ -50,8 +50,8 @@ def _list_comparison(verdict: Verdict) -> Table:
         )
         for each in (*(verdict.metrics if verdict.champion_version else ()), *verdict.baselines)
     )
-    title = "On the same rows; a positive gain is this version's"
-    return Table(("Metric", opponent, "This version", "Gain"), rows, frozenset({1, 2, 3}), title=title)
+    title = "On the same rows; a positive gain is this recipe's"
+    return Table(("Metric", opponent, "This recipe", "Gain"), rows, frozenset({1, 2, 3}), title=title)
 
 
 def _list_looks(verdict: Verdict) -> Table:
@@ -99,16 +99,3 @@ def _describe_effect(verdict: Verdict) -> list[Block]:
         rows = tuple((Cell(name), Cell(f"{share:.1%}", share=share)) for name, share in flips)
         blocks += [Table(("Segment", "Predictions that change"), rows, frozenset({1}))] if rows else []
     return blocks
-
-
-def _list_contests(evidence: CardEvidence) -> Table:
-    rows = tuple(
-        (
-            Cell(str(each.opened_for)),
-            Cell(f"recipe {each.challenger_recipe} against {each.champion_recipe}"),
-            Cell(f"{each.alpha:.2g}"),
-            word(each.status),
-        )
-        for each in evidence.contests
-    )
-    return Table(("Opened for", "Who", "Error at most", "Status"), rows, frozenset({2}), title="Sequential tests it stood in")

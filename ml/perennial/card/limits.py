@@ -44,11 +44,8 @@ def _limit_when(evidence: CardEvidence) -> Iterator[str]:
     yield f"It has learned from {as_ofs} over {days} days and has seen none before {first} or after {last}.{season}"
     yield (
         f"On the day of its training its newest rows were {version.knowledge_lag_days} days old, and every later day adds one: "
-        f"the holdout, the embargo, the horizon of {label.horizon_days} days and the grace of {label.grace_days} lie in between."
+        f"the horizon of {label.horizon_days} days and the grace of {label.grace_days} have to pass first."
     )
-    if evidence.rested:
-        aside = "; ".join(f"{entry.as_of} ({entry.reason.rstrip('.')})" for entry in evidence.rested)
-        yield f"Set aside when it was trained, so that it has neither learned from them nor been held to them: {aside}."
     if label.absence_of:
         yield (
             f"Its label counts what is missing in {label.absence_of}: an outage that delivers at least "

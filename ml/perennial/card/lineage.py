@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from perennial.card.document import Block, Cell, Facts, Gallery, Section, Sentences, Table
+from perennial.card.document import Cell, Facts, Gallery, Section, Table
 from perennial.card.evidence import CardEvidence
+from perennial.card.fit import ORIGINS
 from perennial.card.pictures import list_drawn
-from perennial.card.words import count, join, word, write_number
+from perennial.card.words import count, word, write_number
 from perennial.records import Choice
 
-ORIGINS = {
-    "training": "tuned and fitted for its day",
-    "refresh": "its recipe fitted again on the newest rows",
-    "manual": "registered by hand",
-}
 MOVES = {
     "promote": "Promoted",
     "refresh": "Refreshed",
@@ -28,16 +23,16 @@ Entry = tuple[datetime, str, str, str]
 
 
 def write_making(evidence: CardEvidence) -> Section:
-    """The recipe, what the folds said of it, and how it was found."""
-    version, logged = evidence.version, evidence.logged
-    metrics = logged.metrics
-    entries = [("Algorithm", f"{version.algorithm}, {ORIGINS.get(version.origin, version.origin)}")]
+    """What this fit found beside the parameters of its recipe, and what the folds said."""
+    version, of_recipe = evidence.version, evidence.recipe.recipe
+    entries = [("Algorithm", version.algorithm)]
     entries += [
         (name, write_number(value) if isinstance(value, float) else str(value))
         for name, value in sorted(version.parameters.items())
+        if value not in (of_recipe.parameters.get(name), of_recipe.rulings.get(name))
     ]
-    entries += [("Parameters", version.tuning.sentence)] if version.tuning else []
-    entries += [("AUC out of fold", _describe_folds(evidence))] if "auc" in metrics else []
+    entries += [("Search", version.tuning.sentence)] if version.tuning else []
+    entries += [("AUC out of fold", _describe_folds(evidence))] if "auc" in evidence.logged.metrics else []
     return Section("Making", (Facts(tuple(entries)), Gallery(list_drawn(evidence))))
 
 
@@ -62,15 +57,10 @@ def write_lineage(evidence: CardEvidence) -> Section:
 
 
 def write_history(evidence: CardEvidence) -> Section:
-    """Everything that was decided about it, oldest first."""
+    """Everything that was decided about it and its recipe, oldest first."""
     entries = sorted((*_begin(evidence), *_assess(evidence), *_ask(evidence), *_move(evidence)), key=lambda entry: entry[0])
     rows = tuple((Cell(str(evidence.local_day(when))), word(what), Cell(says), Cell(who)) for when, what, says, who in entries)
-    blocks: list[Block] = [Table(("Day", "What", "Because", "Who"), rows)]
-    if evidence.verdicts_against:
-        outcomes = Counter(each.verdict.outcome.value for each in evidence.verdicts_against)
-        said = join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-        blocks.append(Sentences((f"As champion it was compared {count(len(evidence.verdicts_against), 'time')}: {said}.",)))
-    return Section("History", tuple(blocks))
+    return Section("History", (Table(("Day", "What", "Because", "Who"), rows),))
 
 
 def _begin(evidence: CardEvidence) -> Iterator[Entry]:
@@ -88,7 +78,7 @@ def _assess(evidence: CardEvidence) -> Iterator[Entry]:
         recipe, version = each.verdict.champion_recipe, each.verdict.champion_version
         against = f"recipe {recipe}" if recipe else f"version {version}" if version else "nobody"
         reason = each.verdict.reasons[0] if each.verdict.reasons else ""
-        yield each.effective_at, each.verdict.outcome.value, f"Against {against}: {reason}", "compare"
+        yield each.effective_at, each.verdict.outcome.value, f"Its recipe against {against}: {reason}", "compare"
 
 
 def _ask(evidence: CardEvidence) -> Iterator[Entry]:
@@ -99,11 +89,19 @@ def _ask(evidence: CardEvidence) -> Iterator[Entry]:
 
 
 def _move(evidence: CardEvidence) -> Iterator[Entry]:
-    number = evidence.version.version
+    """The movements of this fit, and those by which its recipe came and went."""
+    number, recipe = evidence.version.version, evidence.recipe.number
+    former: int | None = None
     for move in evidence.promotions:
         because = "on its verdict." if move.evaluation_id else f"{move.reason.rstrip('.')}."
+        how = f"{MOVES[move.kind]}: {because}"
         if move.version == number:
             before = f", in the place of version {move.previous_version}" if move.previous_version else ""
             yield move.effective_at, "champion", f"{MOVES[move.kind]}{before}: {because}", move.actor
+        elif recipe == move.recipe != former:
+            yield move.effective_at, "recipe came", f"By version {move.version}. {how}", move.actor
         elif move.previous_version == number:
-            yield move.effective_at, "replaced", f"By version {move.version}. {MOVES[move.kind]}: {because}", move.actor
+            yield move.effective_at, "replaced", f"By version {move.version}. {how}", move.actor
+        elif former == recipe != move.recipe:
+            yield move.effective_at, "recipe went", f"By version {move.version}. {how}", move.actor
+        former = move.recipe

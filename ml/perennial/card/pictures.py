@@ -28,7 +28,9 @@ ROOM = 1.08
 
 def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
     """The reliability of holdout and later outcomes, and beside it what the training drew out of fold."""
-    says = "Share that came true against mean score: holdout" + (" and since the promotion" if evidence.first_served else "")
+    says = "Share that came true against mean score: holdout" + (
+        " and what its recipe published since" if evidence.first_served else ""
+    )
     drawn = Picture(
         "reliability",
         "Reliability",
@@ -45,12 +47,15 @@ def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
 
 def draw_course(evidence: CardEvidence) -> tuple[Picture, ...]:
     """Promised against kept over time, where there is an AUC on both sides."""
-    promised = evidence.measured.figure("auc")
+    promised, version = evidence.promise.figure("auc"), evidence.version.version
     days = [day for day in evidence.served if day.is_ranked][-MOST_DAYS:]
     if not days or promised is None:
         return ()
-    says = f"AUC of each as_of since the promotion; the band is what the holdout promised, {write_interval(promised)}."
-    return (Picture("course", "Promised and kept", says, _draw_course(promised, days), is_wide=True),)
+    says = (
+        "AUC of each as_of that fits of the recipe published since it became champion, those of this fit filled; the band is "
+        f"what the holdout of version {evidence.promised_by} promised, {write_interval(promised)}."
+    )
+    return (Picture("course", "Promised and kept", says, _draw_course(promised, days, version), is_wide=True),)
 
 
 def list_drawn(evidence: CardEvidence) -> tuple[Picture, ...]:
@@ -86,7 +91,7 @@ def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: s
     )
 
 
-def _draw_course(promised: Interval, days: Sequence[ServedDay]) -> bytes:
+def _draw_course(promised: Interval, days: Sequence[ServedDay], version: int) -> bytes:
     figure, axes = _open(WIDE_INCHES, "as_of", "AUC")
     places = range(len(days))
     axes.axhspan(promised.low, promised.high, color=PROMISED, alpha=0.12, linewidth=0)
@@ -99,11 +104,15 @@ def _draw_course(promised: Interval, days: Sequence[ServedDay]) -> bytes:
         color=KEPT,
         marker="o",
         markersize=6,
+        markerfacecolor="white",
         linewidth=1.2,
         elinewidth=1,
         capsize=3,
-        label="since the promotion",
+        label="fits of the recipe",
     )
+    mine = [place for place in places if days[place].version == version]
+    if mine:
+        axes.plot(mine, [days[place].auc.estimate for place in mine], "o", color=KEPT, markersize=6, label="this fit")
     step = max(1, len(days) // 9)
     axes.set_xticks(list(places)[::step], [str(day.as_of) for day in days][::step])
     axes.set_xlim(-0.6, len(days) - 0.4)

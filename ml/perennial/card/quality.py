@@ -1,29 +1,42 @@
-"""How good it is: promised on the holdout, kept since the promotion, bin by bin and slice by slice."""
+"""How good it promised to be on the holdout, and bin by bin and slice by slice; what came true stands with the recipe."""
 
 from __future__ import annotations
 
 from perennial.card.document import Block, Cell, Gallery, Section, Sentences, Table
 from perennial.card.evidence import CardEvidence
-from perennial.card.measured import Measured, SegmentFigure, Served
-from perennial.card.pictures import draw_calibrations, draw_course
-from perennial.card.standing import ENOUGH_AS_OFS, Standing
+from perennial.card.measured import Measured, SegmentFigure
+from perennial.card.pictures import draw_calibrations
+from perennial.card.standing import Standing
 from perennial.card.words import LOWER_IS_BETTER, count, word, write_days, write_interval, write_metric, write_share
 from perennial.metrics import ReliabilityBin
 
-FEW_TO_TELL, ONE_CLASS = "too few positives", "one class came true"
-SHOWN_DAYS = 12
+FEW_TO_TELL = "too few positives"
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
-    """Both sides: what the holdout promised, and what has come true."""
-    blocks: list[Block] = [_list_promised(evidence, standing), _list_kept(evidence, standing)]
-    if evidence.served:
-        blocks += [Sentences((say_difference(evidence),)), Gallery(draw_course(evidence))]
-    return Section("Quality", tuple(blocks))
+    """What the holdout promised, and how far that is to be believed."""
+    return Section("Quality", (_list_promised(evidence, standing), Sentences((_say_source(evidence),))))
+
+
+def say_bias(evidence: CardEvidence, standing: Standing) -> str:
+    """Whether the holdout is the one by which the recipe was let in."""
+    if standing.since is None:
+        return "assessed by it"
+    version = evidence.version
+    is_chosen = version.origin == "training" or version.version == evidence.promised_by
+    return "chosen by it: flatters" if is_chosen else "the newest as_ofs that may teach"
+
+
+def _say_source(evidence: CardEvidence) -> str:
+    if evidence.is_judged:
+        return "It scored these rows itself, and learned from none of them. What came true later stands under Recipe."
+    return (
+        "Fits of its recipe that had not seen these rows scored them, for this fit has learned from the newest. What came true "
+        "later stands under Recipe."
+    )
 
 
 def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
-    chosen = "chosen by it: flatters" if standing.since else "assessed by it"
     rows = tuple(
         (
             Cell(write_metric(figure.metric)),
@@ -39,57 +52,7 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
         ("Metric", "Holdout", f"{confidence} interval", ""),
         rows,
         frozenset({1, 2}),
-        title=f"Holdout ({chosen}), {days}",
-    )
-
-
-def _list_kept(evidence: CardEvidence, standing: Standing) -> Table:
-    pooled = [_describe_pooled(evidence.first_served, "first")] if evidence.first_served else []
-    pooled += [_describe_pooled(evidence.newest_served, "newest")] if evidence.newest_served else []
-    days = [
-        (
-            Cell(str(day.as_of)),
-            Cell(f"{day.rows:,}"),
-            Cell(write_share(day.positives, day.rows)),
-            Cell(f"{day.mean_score:.3f}"),
-            Cell(write_interval(day.auc) if day.is_ranked else ONE_CLASS),
-            Cell(f"{day.log_loss:.3f}"),
-        )
-        for day in evidence.served[-SHOWN_DAYS:]
-    ]
-    matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs"
-    return Table(
-        ("as_of", "Rows", "Positive", "Mean score", "AUC", "Log-loss"),
-        (*days, *pooled),
-        frozenset({1, 2, 3, 4, 5}),
-        sums=len(pooled),
-        title=f"Since the promotion ({standing.status}: {matured})" if standing.since else "Since the promotion",
-        empty="No as_of after the promotion has matured yet." if standing.since else "It was never champion.",
-    )
-
-
-def _describe_pooled(served: Served, which: str) -> tuple[Cell, ...]:
-    return (
-        Cell(f"{which} {len(served.as_ofs)}, pooled"),
-        Cell(f"{served.rows:,}"),
-        Cell(write_share(served.positives, served.rows)),
-        Cell(""),
-        Cell(write_interval(served.auc, ONE_CLASS)),
-        Cell(write_interval(served.log_loss)),
-    )
-
-
-def say_difference(evidence: CardEvidence) -> str:
-    """Promised against kept, in one sentence."""
-    promised, kept = evidence.measured.figure("auc"), evidence.first_served.auc if evidence.first_served else None
-    if promised is None or kept is None:
-        return "No AUC can be compared: one class alone came true."
-    verb = "came out" if evidence.first_served and len(evidence.first_served.as_ofs) > 1 else "came out so far"
-    difference = kept.estimate - promised.estimate
-    inside = "inside" if kept.low <= promised.estimate <= kept.high else "outside"
-    return (
-        f"The AUC {verb} {difference:+.3f} from what the holdout promised ({promised.estimate:.3f}), which lies {inside} the "
-        f"interval of what was kept: {write_interval(kept)}."
+        title=f"Holdout ({say_bias(evidence, standing)}), {days}",
     )
 
 
@@ -106,7 +69,9 @@ def write_calibration(evidence: CardEvidence) -> Section:
     blocks.append(_list_bins(evidence.measured.bins, "Holdout, in tenths"))
     if evidence.first_served:
         days = count(len(evidence.first_served.as_ofs), "as_of")
-        blocks.append(_list_bins(evidence.first_served.bins, f"First {days} after the promotion, in tenths"))
+        blocks.append(
+            _list_bins(evidence.first_served.bins, f"First {days} that its recipe published after the promotion, in tenths")
+        )
     return Section("Calibration", tuple(blocks))
 
 

@@ -8,11 +8,14 @@ from datetime import date
 from perennial.card.document import Cell, Tone
 from perennial.records import METRIC_NAMES, Interval
 
+ONE_CLASS = "one class came true"
 LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
 
 TONES: dict[str, Tone] = {
     **dict.fromkeys(("PROMOTE", "promoted", "champion", "final", "approved"), "good"),
-    **dict.fromkeys(("INCONCLUSIVE", "doubtful", "open", "provisional", "by construction", "outside", "asked", "TRAIN"), "warm"),
+    **dict.fromkeys(
+        ("INCONCLUSIVE", "doubtful", "open", "provisional", "held fit", "by construction", "outside", "asked", "TRAIN"), "warm"
+    ),
     **dict.fromkeys(("REJECT", "rejected", "veto", "drifted"), "bad"),
 }
 QUIET = {"held", "steady", "inside", "not checked"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from perennial.card.about import write_data, write_purpose
 from perennial.card.document import ModelCard, Tile
 from perennial.card.evidence import CardEvidence
+from perennial.card.fit import write_fit
 from perennial.card.gate import write_gate
 from perennial.card.inputs import write_features
 from perennial.card.limits import write_limits
 from perennial.card.lineage import write_history, write_lineage, write_making
 from perennial.card.quality import write_calibration, write_quality, write_segments
+from perennial.card.recipe import write_recipe
 from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_standing
 from perennial.card.words import count, write_days, write_interval
 from perennial.records import Interval
@@ -31,6 +33,8 @@ def write_model_card(evidence: CardEvidence) -> ModelCard:
         tiles=_choose_tiles(evidence, standing),
         sections=(
             write_purpose(evidence),
+            write_recipe(evidence, standing),
+            write_fit(evidence, standing),
             write_data(evidence),
             write_quality(evidence, standing),
             write_calibration(evidence),
@@ -47,54 +51,84 @@ def write_model_card(evidence: CardEvidence) -> ModelCard:
 
 
 def write_headline(evidence: CardEvidence, standing: Standing) -> str:
-    """Where it stands and how much its figures can bear, in words."""
+    """Where the fit and its recipe stand and how much the figures can bear, in words."""
     if standing.since is None:
         return f"{_say_candidacy(evidence)} All its figures are of the holdout; it has not served a day."
     reign = (
-        f"Champion since {standing.since}" if standing.until is None else f"Champion from {standing.since} to {standing.until}"
+        f"is champion since {standing.since}"
+        if standing.until is None
+        else f"was champion from {standing.since} to {standing.until}"
     )
+    said = f"{_say_service(evidence, standing)} The recipe {reign}."
     if standing.status == "final":
-        return f"{reign}. Its figures are final: {_say_kept(evidence)}"
+        return f"{said} Its figures are final: {_say_kept(evidence)}"
     have = "has" if standing.matured == 1 else "have"
-    progress = f"{standing.matured} of {ENOUGH_AS_OFS} as_ofs after the promotion {have} matured"
+    progress = f"{standing.matured} of {ENOUGH_AS_OFS} as_ofs after its promotion {have} matured"
     until = f", the fourth on {standing.final_on} at the earliest" if standing.final_on else ""
-    return f"{reign}. Its figures are provisional: {progress}{until}. A winner's own holdout flatters."
+    return f"{said} Its figures are provisional: {progress}{until}. A winner's own holdout flatters."
 
 
 def _say_candidacy(evidence: CardEvidence) -> str:
+    recipe = f"Recipe {evidence.recipe.number}"
     if evidence.verdict is None:
-        return "It was registered and not compared yet."
-    return f"Never champion; its newest verdict, of {evidence.verdict.verdict.as_of}, is {evidence.verdict.verdict.outcome}."
+        return f"{recipe} was registered and not compared yet."
+    newest = evidence.verdict.verdict
+    return f"{recipe} was never champion; its newest verdict, of {newest.as_of}, is {newest.outcome}."
+
+
+def _say_service(evidence: CardEvidence, standing: Standing) -> str:
+    fit = f"This fit of recipe {evidence.recipe.number}"
+    if standing.serves_from is None:
+        return {
+            "held fit": f"{fit} is held back and has not served.",
+            "warm fit": f"{fit} keeps it warm and has not served.",
+        }.get(standing.role, f"{fit} has not served.")
+    if standing.serves_until is None:
+        return f"{fit} serves since {standing.serves_from}."
+    now = f"; version {evidence.promotions[-1].version} serves now" if standing.role == "earlier fit" else ""
+    return f"{fit} served from {standing.serves_from} to {standing.serves_until}{now}."
 
 
 def _say_kept(evidence: CardEvidence) -> str:
-    kept, promised = evidence.first_served, evidence.measured.figure("auc")
+    kept, promised = evidence.first_served, evidence.promise.figure("auc")
     assert kept is not None
     return (
-        f"on {write_days(kept.as_ofs)} after the promotion its AUC was {write_interval(kept.auc, 'not defined')}, "
-        f"and its holdout had promised {write_interval(promised, 'none')}."
+        f"on {write_days(kept.as_ofs)} after its promotion its AUC was {write_interval(kept.auc, 'not defined')}, "
+        f"and the holdout of version {evidence.promised_by} had promised {write_interval(promised, 'none')}."
     )
 
 
 def _choose_tiles(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...]:
-    kept, promised = evidence.first_served, evidence.measured.figure("auc")
-    matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs matured"
-    tiles = [] if standing.since is None else [Tile("AUC since the promotion", _short(kept.auc if kept else None), matured)]
-    flatters = "chosen by it: flatters" if standing.since else "assessed by it"
-    tiles.append(Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}{flatters}"))
-    tiles.append(
-        Tile(
-            "Knowledge lag",
-            f"{evidence.version.knowledge_lag_days} days",
-            f"trained to {max(evidence.version.training_as_ofs)}",
-        )
-    )
-    tiles.append(
-        Tile("Trained on", count(evidence.measured.training_rows, "row"), count(len(evidence.version.training_as_ofs), "as_of"))
-    )
+    version, distance = evidence.version, evidence.version.distance
+    tiles = [
+        *_show_recipe(evidence, standing),
+        Tile("Knowledge lag", f"{version.knowledge_lag_days} days", f"trained to {max(version.training_as_ofs)}"),
+        Tile("Trained on", count(evidence.measured.training_rows, "row"), count(len(version.training_as_ofs), "as_of")),
+    ]
+    if distance:
+        remark = f"rank correlation with version {distance.version}"
+        tiles.append(Tile("Distance to the fit before", f"{distance.rank_correlation:.3f}", remark))
     if evidence.verdict:
-        tiles.append(Tile("Newest verdict", evidence.verdict.verdict.outcome.value, str(evidence.verdict.verdict.as_of)))
+        tiles.append(
+            Tile(
+                "Newest verdict",
+                evidence.verdict.verdict.outcome.value,
+                f"on recipe {evidence.recipe.number}, {evidence.verdict.verdict.as_of}",
+            )
+        )
     return tuple(tiles)
+
+
+def _show_recipe(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...]:
+    """Promised and kept."""
+    kept, promised = evidence.first_served, evidence.promise.figure("auc")
+    if standing.since is None:
+        return (Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}assessed by it"),)
+    matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs matured"
+    return (
+        Tile("AUC of its recipe", _short(kept.auc if kept else None), matured),
+        Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}of version {evidence.promised_by}: flatters"),
+    )
 
 
 def _short(value: Interval | None) -> str:

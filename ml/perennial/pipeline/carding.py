@@ -41,11 +41,14 @@ def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCar
     """
     with stores.warehouse.transaction() as session:
         known = _find_version(session, run, version)
+        entrant = _find_entrant(session, known)
     measured, logged = _find_measured(stores, known), _read_training(stores, known)
+    promised = _find_measured(stores, entrant) if entrant else None
     with stores.warehouse.transaction() as session:
         take_lock(session, "card", known.model, known.version)  # of two writers the later one knows at least as much
         evidence = _gather(stores, session, known, measured=measured, logged=logged)
-        card = cards.write_model_card(evidence)
+        promise = replace(evidence, promised=promised, promised_by=entrant.version if entrant else None)
+        card = cards.write_model_card(promise)
         address = card_address(stores, known.model, known.version)
         stores.registry.log_card(known, _lay_out(card, measured), cards.describe_version(card, address))
     return card
@@ -58,11 +61,26 @@ def write_cards(stores: Stores, run: Run, versions: Iterable[int | None]) -> Non
             write_card(stores, run, version)
 
 
+def write_matured_cards(stores: Stores, run: Run, versions: Iterable[int]) -> None:
+    """The cards of those whose publications have just matured, and of who serves now: it may be a fit of the same recipe."""
+    published = set(versions)
+    if published:
+        with stores.warehouse.transaction() as session:
+            serving = ledger.champion(session, run.model)
+        write_cards(stores, run, (*published, serving))
+
+
 def _find_version(session: Session, run: Run, version: int | None) -> Version:
     number = ledger.champion(session, run.model) if version is None else version
     if number is None:
         raise NoChampionYet(f"{run.model}: there is no champion yet: name a version, or `perennial bootstrap {run.model}`.")
     return ledger.get_version(session, run.model, number)
+
+
+def _find_entrant(session: Session, version: Version) -> Version | None:
+    """The fit by which the recipe of a version became champion, in its present or last reign."""
+    reign = cards.find_reign(ledger.champion_history(session, version.model), version.recipe)
+    return ledger.get_version(session, version.model, reign.entry.version) if reign else None
 
 
 def card_address(stores: Stores, model: str, version: int) -> str:
@@ -122,6 +140,9 @@ def _gather(stores: Stores, session: Session, version: Version, *, measured: Mea
         version=version,
         logged=logged,
         measured=measured,
+        recipe=ledger.get_recipe(session, name, version.recipe),
+        fits=facts.fits_of(session, name, number),
+        published=facts.published_days(session, name, number),
         training=facts.built_days(session, name, version.training_as_ofs),
         holdout=facts.built_days(session, name, version.holdout_as_ofs),
         verdicts=facts.verdicts_on(session, name, number),
@@ -137,13 +158,13 @@ def _gather(stores: Stores, session: Session, version: Version, *, measured: Mea
 
 
 def _add_served(session: Session, evidence: CardEvidence) -> CardEvidence:
-    """What it published since its first promotion and what came of it; nothing for a version that never served."""
-    version, model = evidence.version, evidence.model
-    entries = [move for move in evidence.promotions if move.version == version.version]
-    if not entries:
+    """What the recipe's fits published since it became champion and what came of it; nothing when it never did."""
+    version = evidence.version
+    reign = cards.find_reign(evidence.promotions, version.recipe)
+    if reign is None:
         return evidence
     matured = facts.served_days(session, version.model, version.version)
-    served = cards.choose_served(model, matured, evidence.local_day(entries[0].effective_at))
+    served = cards.choose_served(evidence.model, matured, evidence.local_day(reign.entry.effective_at))
     enough = cards.ENOUGH_AS_OFS
     return replace(
         evidence,

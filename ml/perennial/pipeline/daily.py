@@ -15,7 +15,7 @@ from perennial.config import Declaration, read_code_version
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
-from perennial.pipeline.carding import write_cards
+from perennial.pipeline.carding import write_cards, write_matured_cards
 from perennial.pipeline.champion import load_version, settle
 from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
@@ -184,7 +184,7 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
     if failures:
         log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
     with _spared(run, "card"):
-        write_cards(stores, run, measured)
+        write_matured_cards(stores, run, measured)
 
 
 def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:

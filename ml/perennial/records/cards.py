@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Literal
 
 from perennial.records.intervals import Interval
+from perennial.records.training import Origin
 from perennial.records.verdicts import Verdict
 
 
@@ -43,7 +44,7 @@ class DatedVerdict:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question to a person about a version, with the clock of its answer or closing; None while it is open."""
+    """A question to a person about a recipe, with the clock of its answer or closing; None while it is open."""
 
     effective_at: datetime
     because: tuple[str, ...]
@@ -87,3 +88,36 @@ class ServedDay:
     def is_ranked(self) -> bool:
         """Whether both classes came true, so that there is an AUC."""
         return isfinite(self.auc.estimate)
+
+
+@dataclass(frozen=True)
+class KnownFit:
+    """A version among the fits of its recipe.
+
+    Attributes:
+        newest_as_of: the newest that it learned from.
+        published: as_ofs that it has published and analysts still see.
+    """
+
+    version: int
+    trained_for: date
+    origin: Origin
+    newest_as_of: date
+    published: int
+
+
+@dataclass(frozen=True)
+class PublishedDay:
+    """A day that a version published, and what came true; the last three are None until its labels have matured."""
+
+    as_of: date
+    rows: int
+    mean_score: float
+    positives: int | None
+    auc: Interval | None
+    log_loss: float | None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether both classes came true, so that there is an AUC."""
+        return self.auc is not None and isfinite(self.auc.estimate)

@@ -26,11 +26,38 @@ where model = :model and side = 'superiority' and ledger.recipe_of(:model, :vers
 order by contest_id;
 
 -- name: questions_about
--- What people were asked about a version, and what they said, oldest first.
+-- What people were asked about the recipe of a version, and what they said, oldest first.
 select effective_at, because, status, answered_by, remark, answered_effective_at
 from ledger.approvals
-where model = :model and version = :version
+where model = :model and ledger.recipe_of(model, version) = ledger.recipe_of(:model, :version)
 order by question_id;
+
+-- name: fits
+-- Every fit of the recipe of a version, oldest first, with how many as_ofs it has published that analysts still see.
+select fits.version, fits.trained_for, fits.origin,
+    (select max(learned) from unnest(fits.training_as_ofs) as learned) as newest_as_of,
+    (
+        select count(*)
+        from ledger.publications
+        where publications.model = fits.model and publications.version = fits.version and publications.status = 'live'
+    ) as published
+from ledger.versions as fits
+where fits.model = :model and fits.recipe = ledger.recipe_of(:model, :version)
+order by fits.trained_for, fits.version;
+
+-- name: published
+-- What a version itself has published and analysts still see, oldest first, with what came true of it.
+select
+    publications.as_of, publications.rows, publications.mean_score, outcomes.positives, outcomes.log_loss,
+    case
+        when outcomes.publication_id is not null then jsonb_build_object(
+            'estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error
+        )
+    end as auc
+from ledger.publications
+left join ledger.outcomes using (publication_id)
+where publications.model = :model and publications.version = :version and publications.status = 'live'
+order by publications.as_of;
 
 -- name: built_days
 -- The snapshots of some days, oldest first, with the entities that the suites rejected.

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from perennial.records import Contest, DriftCheck
-from perennial.records.cards import Asked, BuiltDay, DatedVerdict, ServedDay
+from perennial.records.cards import Asked, BuiltDay, DatedVerdict, KnownFit, PublishedDay, ServedDay
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 
@@ -17,23 +17,33 @@ Record = TypeVar("Record")
 
 
 def verdicts_on(session: Session, model: str, version: int) -> tuple[DatedVerdict, ...]:
-    """Every comparison of a version as challenger, oldest first."""
+    """Every comparison of the recipe of a version as challenger, oldest first."""
     return _fetch(DatedVerdict, session, "verdicts_on", model=model, version=version)
 
 
 def verdicts_against(session: Session, model: str, version: int) -> tuple[DatedVerdict, ...]:
-    """Every comparison in which a version was the champion, oldest first."""
+    """Every comparison in which the recipe of a version was the champion's, oldest first."""
     return _fetch(DatedVerdict, session, "verdicts_against", model=model, version=version)
 
 
 def contests_of(session: Session, model: str, version: int) -> tuple[Contest, ...]:
-    """Every sequential test in which a version stood on either side, oldest first, without the looks."""
+    """Every sequential test in which the recipe of a version stood on either side, oldest first, without the looks."""
     return _fetch(Contest, session, "contests_of", model=model, version=version)
 
 
 def questions_about(session: Session, model: str, version: int) -> tuple[Asked, ...]:
-    """What people were asked about a version, and what they said, oldest first."""
+    """What people were asked about the recipe of a version, and what they said, oldest first."""
     return _fetch(Asked, session, "questions_about", model=model, version=version)
+
+
+def fits_of(session: Session, model: str, version: int) -> tuple[KnownFit, ...]:
+    """Every fit of the recipe of a version, oldest first."""
+    return _fetch(KnownFit, session, "fits", model=model, version=version)
+
+
+def published_days(session: Session, model: str, version: int) -> tuple[PublishedDay, ...]:
+    """What a version itself has published and analysts still see, oldest first."""
+    return _fetch(PublishedDay, session, "published", model=model, version=version)
 
 
 def built_days(session: Session, model: str, as_ofs: Sequence[date]) -> tuple[BuiltDay, ...]:
@@ -42,7 +52,7 @@ def built_days(session: Session, model: str, as_ofs: Sequence[date]) -> tuple[Bu
 
 
 def served_days(session: Session, model: str, version: int) -> tuple[ServedDay, ...]:
-    """The matured outcomes of what a version published and analysts still see, oldest as_of first."""
+    """The matured outcomes of what the fits of a version's recipe published and analysts still see, oldest as_of first."""
     return _fetch(ServedDay, session, "served", model=model, version=version)
 
 
