@@ -1,9 +1,10 @@
-"""The card of the small world's champion: after its promotion, and as the outcomes of what it published come in."""
+"""The cards of the small world's fits: after the promotion, and as the outcomes of what the recipe published come in."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,9 +42,26 @@ def wait_until(world, day):
         pipeline.monitor(world.stores, world.run(day))
 
 
-def read_file(world, path):
-    run_id = world.ask_one("select mlflow_run_id from ledger.versions")
+def read_file(world, path, version=1):
+    """A file of the run of a version, counted from the first."""
+    run_id = world.ask_one(
+        "select mlflow_run_id from ledger.versions order by version limit 1 offset :before", before=version - 1
+    )
     return world.stores.registry.read_file(run_id, path)
+
+
+def live_three_fits(world):
+    """Each Monday is published, and then the recipe is fitted again: the first fit serves two days, the others one each."""
+    for week in (1, 2, 3):
+        day = FIRST_DAY + timedelta(weeks=week)
+        serve(world, day)
+        if week < 3:
+            pipeline.refit(world.stores, world.run(day))
+    return [row["version"] for row in world.ask("select version from ledger.versions order by version")]
+
+
+def section_of(card, title):
+    return render_markdown(card).split(f"## {title}\n")[1].split("\n## ")[0]
 
 
 def described(world):
@@ -67,16 +85,42 @@ def test_writing_a_card_twice_sends_it_once(world):
     assert stamp == described(world).last_updated_timestamp
 
 
-def test_four_matured_as_ofs_after_the_promotion_make_it_final(world):
+def test_four_matured_as_ofs_of_any_fits_make_the_recipe_final(world):
     """The labels of 06-12 have matured on 06-28, those of 07-03 on 07-19: 14 days of horizon and 2 of grace later."""
-    for week in (1, 2, 3):
-        serve(world, FIRST_DAY + timedelta(weeks=week))
+    live_three_fits(world)
     cards = []
     for day in (date(2017, 6, 28), date(2017, 7, 18), date(2017, 7, 19)):
         wait_until(world, day)
         cards.append(write_card(world.stores, world.run(day)))
     assert [(1, "provisional"), (3, "provisional"), (4, "final")] == [(card.matured, card.status) for card in cards]
-    assert cards[-1].headline in unescape(read_file(world, "card/model_card.html").decode())
+
+
+def test_outcomes_write_the_cards_of_who_published_and_of_who_serves_now(world):
+    live_three_fits(world)
+    wait_until(world, date(2017, 6, 28))
+    first, champion = (read_file(world, "card/model_card.html", version).decode() for version in (1, 3))
+    for page in (first, champion):
+        assert "1 of 4 as_ofs after its promotion has matured" in page
+
+
+def test_a_refit_tells_its_own_evidence_apart_from_that_of_its_recipe(world):
+    first, second, third = live_three_fits(world)
+    wait_until(world, date(2017, 7, 19))
+    run = world.run(date(2017, 7, 19))
+    cards = [write_card(world.stores, run, version) for version in (first, second, third)]
+    assert ["earlier fit", "earlier fit", "champion"] == [card.role for card in cards]
+    said, recipe = section_of(cards[2], "This fit"), section_of(cards[2], "Recipe")
+    assert "It is not itself judged: what is judged is recipe 1" in said
+    assert f"from version {second}, the fit before" in said
+    assert ["2017-07-03"] == days_in(said.split("What it published itself")[1])
+    assert ["2017-06-12", "2017-06-19", "2017-06-26", "2017-07-03"] == days_in(recipe.split("and what came true")[1])
+    assert f"the holdout of version {first} promised" in recipe
+    assert f"| version {second} | 2017-06-19 |" in recipe
+
+
+def days_in(table):
+    """The first fields of the rows that begin with a day."""
+    return re.findall(r"^\| (\d{4}-\d\d-\d\d) \|", table, re.MULTILINE)
 
 
 def test_the_pages_in_airflow_lead_to_the_card_and_show_it(world, tmp_path):
@@ -136,6 +180,7 @@ def test_a_week_later_both_cards_tell_of_the_comparison(world):
     challenger = write_card(world.stores, world.run(next_day), assessed)
     assert ("challenger", "candidate") == (challenger.role, challenger.status)
     said = render_markdown(challenger)
+    assert "It is not itself judged: what is judged is recipe 2" in said
     assert "- **Against:** recipe 1, the champion's, by what the weekly fits of both served or would have" in said
     assert "**Guards: what it must not harm**" in said
-    assert "As champion it was compared 1 time" in render_markdown(champion)
+    assert "as champion 1 time (" in section_of(champion, "Recipe")

@@ -48,7 +48,7 @@ def test_a_fit_that_lies_far_serves_and_people_are_told():
     assert notice.headline == "the fit of this week lies far from the last one"
     assert notice.summary == FAR[0]
     assert notice.system_did == (
-        "Fitted recipe 3 on as_ofs up to 2017-08-07.",
+        "Fitted recipe 3 on as_ofs up to 2017-09-25.",
         "Let version 7 serve, as every week: only the distance is unusual.",
     )
     assert "`perennial rollback lapse`; it then stays until a person unpins it" in notice.you_must[1]
