@@ -120,7 +120,7 @@ def test_a_model_card_is_printed_and_written_as_a_page(inside, tmp_path):
     page = tmp_path / "card.html"
     code, out, _ = inside.perennial("card", MODEL, "--html", str(page))
     assert (0, True) == (code, out.startswith(f"# {MODEL}, version "))
-    assert "0 of 4 as_ofs after the promotion have matured" in page.read_text(encoding="utf-8")
+    assert "0 of 4 as_ofs after its promotion have matured" in page.read_text(encoding="utf-8")
 
 
 def test_who_was_champion_is_told_with_the_reason(inside):
