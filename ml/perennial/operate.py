@@ -24,17 +24,30 @@ def sync(stores: Stores, model: str) -> tuple[str, ...]:
         return warehouse.sync(session, stores.declaration(model))
 
 
-def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Snapshot]:
-    """Build and validate the snapshots of the training weekdays in [first, last], oldest first; nothing is scored or mailed.
+@dataclass(frozen=True)
+class LeftOut:
+    """A day of the past that its suites stopped: it stays invalid and teaches nothing, and the others go on."""
 
-    A day whose suites fail stays invalid, is named by its error, and ends the backfill.
-    """
+    as_of: date
+    reason: str
+
+    def facts(self) -> dict[str, object]:
+        """What a shell shows."""
+        return {"as_of": self.as_of.isoformat(), "left_out": self.reason}
+
+
+def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Snapshot | LeftOut]:
+    """Build and validate the snapshots of the training weekdays in [first, last], oldest first; nothing is scored or mailed."""
     model = stores.declaration(name).model
     for as_of in model.training_as_ofs(first, last):
         run = Run(name, as_of, clock=model.known_until(as_of), purpose="backfill")
         snapshot = pipeline.refresh(stores, run)
-        pipeline.validate(stores, run)
-        yield snapshot
+        try:
+            pipeline.validate(stores, run)
+        except ValidationFailed as failure:
+            yield LeftOut(as_of, str(failure))
+        else:
+            yield snapshot
 
 
 def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
@@ -43,16 +56,13 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
     The history ends the day before: later trainings will want what has not matured yet, too.
 
     Raises:
-        HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured.
-        ValidationFailed: the suites stopped a day that has matured.
+        HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured, those left out that their suites stopped.
     """
     model = stores.declaration(run.model).model
     newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()
     sync(stores, run.model)
     yield from backfill(stores, run.model, first_usable_day(stores, run), newest)
-    for as_of in model.training_as_ofs(newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1)):
-        with suppress(ValidationFailed):  # it stays invalid, and this training does not want it
-            yield from backfill(stores, run.model, as_of, as_of)
+    yield from backfill(stores, run.model, newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1))
     yield pipeline.train(stores, run)
     yield pipeline.compare(stores, run)
     yield pipeline.promote(stores, run)

@@ -106,6 +106,12 @@ def test_backfill_builds_every_week(inside):
     assert ["2017-05-29", "2017-06-05"] == [snapshot["as_of"] for snapshot in built]
 
 
+def test_bootstrap_of_a_past_day_names_the_option_that_puts_the_clock_there(inside):
+    code, _, said = inside.perennial("bootstrap", MODEL, "--as-of", "2017-06-12")
+    assert USAGE == code
+    assert "with --simulate the clock stands on that day" in " ".join(said.replace("│", " ").split())
+
+
 def test_bootstrap_of_a_model_with_a_champion_has_nothing_left_to_do(inside):
     code, out, said = inside.perennial("bootstrap", MODEL, "--as-of", "2017-06-12", "--simulate", "--json")
     made = [json.loads(line) for line in out.splitlines()]

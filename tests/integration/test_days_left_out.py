@@ -10,13 +10,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from perennial import pipeline
+from perennial import operate, pipeline
+from perennial.demo.data import plant_null_column, repair_null_column
 from perennial.errors import GrainViolated, NotAsked, SnapshotMissing
 from perennial.stores import ledger
 from tests.integration.test_ledger import RECIPE, VERDICT, VERSION
 from tests.integration.test_ledger_days import CHECK
 from tests.world import FIRST_DAY, MODEL, World, edit_model
 
+BAD_DAY, WEEK = date(2017, 5, 15), timedelta(weeks=1)
 OUTAGE = """
 update source.orders set known_at = '2017-06-20' where ordered_at >= '2017-05-22' and ordered_at < '2017-05-29'"""
 NULL_LABEL = "case when :as_of <> date '{day}' then (returned.household_id is null)::integer end as label"
@@ -56,6 +58,19 @@ def train_once(world: World, *, is_assessed: bool) -> None:
 
 def count_lapsed(world: World) -> int:
     return world.ask_one("select sum(label) from labels.lapse where as_of = '2017-04-10'")
+
+
+# What the suites stop
+def test_a_bad_day_of_the_past_is_set_aside_and_the_days_after_it_are_built(history):
+    """Fully delivered again, it is built like any other."""
+    plant_null_column(history.loader_url, BAD_DAY)
+    first, bad, last = operate.backfill(history.stores, MODEL, BAD_DAY - WEEK, BAD_DAY + WEEK)
+    assert ((BAD_DAY - WEEK, BAD_DAY + WEEK), BAD_DAY) == ((first.as_of, last.as_of), bad.as_of)
+    assert "what was paid" in bad.reason
+    assert "invalid" == history.ask_one("select status from ledger.snapshots where as_of = :d and kind = 'features'", d=BAD_DAY)
+    repair_null_column(history.loader_url, BAD_DAY)
+    (again,) = operate.backfill(history.stores, MODEL, BAD_DAY, BAD_DAY)
+    assert again.rows > 0
 
 
 # What was not delivered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -88,24 +90,51 @@ def sync(model: ModelName) -> None:
 @app.command(rich_help_panel=PANEL)
 def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
     """Build and validate the past snapshots that training needs."""
-    from perennial import operate, pipeline  # noqa: PLC0415 - as above
+    from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
-        for snapshot in operate.backfill(stores, model, first.date(), last.date()):
-            show(pipeline.describe(snapshot), as_json=as_json)
+        built = list(_show_each(operate.backfill(stores, model, first.date(), last.date()), as_json=as_json))
+    _report_left_out(built)
 
 
 @app.command(rich_help_panel=PANEL)
 def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
     """Make the first champion: backfill, train, promote."""
-    from perennial import operate, pipeline  # noqa: PLC0415 - as above
+    from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
+        today = read_today(stores.settings, model)
+        if as_of.date() < today and not simulate:
+            raise typer.BadParameter(
+                f"{as_of:%Y-%m-%d} is over: with --simulate the clock stands on that day and knows nothing later; "
+                f"without it name today, {today}.",
+                param_hint="--as-of",
+            )
         run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
         with show_search(stores, model) as speak:
-            for record in operate.bootstrap(stores, run):
-                with speak():
-                    show(pipeline.describe(record), as_json=as_json)
+            made = list(_show_each(operate.bootstrap(stores, run), as_json=as_json, speak=speak))
+    _report_left_out(made)
+
+
+def _show_each(
+    records: Iterable[object], *, as_json: bool, speak: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[object]:
+    """Show each record as it comes."""
+    from perennial import operate, pipeline  # noqa: PLC0415 - as above
+
+    for record in records:
+        with speak():
+            show(record.facts() if isinstance(record, operate.LeftOut) else pipeline.describe(record), as_json=as_json)
+        yield record
+
+
+def _report_left_out(records: Sequence[object]) -> None:
+    """Name the days that were left out, once more at the end."""
+    from perennial import operate  # noqa: PLC0415 - as above
+
+    days = [str(record.as_of) for record in records if isinstance(record, operate.LeftOut)]
+    if days:
+        typer.echo(f"Left out, for their suites stopped them: {', '.join(days)}. Repair them and build them again.", err=True)
 
 
 @app.command(rich_help_panel=PANEL)
