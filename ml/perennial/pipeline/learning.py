@@ -5,10 +5,9 @@ challenger is looked for, which `comparing` assesses.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from perennial.config import Declaration
-from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
+from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
@@ -216,6 +215,7 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
 
     Raises:
         NotAsked: a backfill never trains.
+        ConfigError: it reads no column that there is.
         NothingToTrain: the ledger knows this recipe already, or nothing may teach yet.
     """
     if run.purpose == "backfill":
@@ -228,7 +228,9 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     inputs = choose_inputs(material.training, declaration.model.training)
-    wanted = replace(recipe, features=tuple(inputs), rulings=declaration.model.training.rulings)
+    wanted = recipe.complete(inputs, declaration.model.training.rulings)
+    if not wanted.features:
+        raise ConfigError(f"{run}: a single-feature rule reads one of {', '.join(inputs)}; found {recipe.parameters['feature']}.")
     with stores.warehouse.transaction() as session:
         entry = ledger.enter_recipe(session, run, wanted, origin="person", chosen_on=None, because=reason)
     if entry.because != reason:

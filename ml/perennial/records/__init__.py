@@ -10,7 +10,7 @@ from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
 from perennial.records.monitoring import Choice, Decision, DecisionEvidence, DriftCheck, FeatureDrift, Realised
 from perennial.records.notices import Notice
-from perennial.records.recipes import Algorithm, Recipe, RecipeEntry, RecipeOrigin
+from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
 from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
@@ -41,6 +41,7 @@ from perennial.records.verdicts import (
 )
 
 __all__ = [
+    "ALGORITHM_NAMES",
     "METRIC_NAMES",
     "Admission",
     "AdmissionEntry",
@@ -79,6 +80,7 @@ __all__ = [
     "Purpose",
     "Realised",
     "Recipe",
+    "RecipeChoice",
     "RecipeEntry",
     "RecipeOrigin",
     "Refreshed",

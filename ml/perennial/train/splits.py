@@ -67,6 +67,11 @@ def plan_fit(model: Model, matured: Sequence[date], trained_for: date) -> SplitP
     return SplitPlan(tuple(days), (), (trained_for - days[-1]).days)
 
 
+def find_enough_on(model: Model, matured: Sequence[date], trained_for: date) -> date:
+    """The day on which `min_as_ofs` can train, with a holdout, if from now on a snapshot matures every week."""
+    return _enough_on(model, sorted(set(matured)), trained_for)
+
+
 def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:
     holdout = days[-model.training.holdout_as_ofs :]
     training = [day for day in days if holdout and day <= holdout[0] - model.embargo]
