@@ -10,7 +10,7 @@ from perennial.card.document import Block, Cell, Facts, Gallery, Section, Senten
 from perennial.card.evidence import CardEvidence
 from perennial.card.pictures import list_drawn
 from perennial.card.words import count, join, word, write_number
-from perennial.records import Choice
+from perennial.records import ALGORITHM_NAMES, Choice
 
 ORIGINS = {
     "training": "tuned and fitted for its day",
@@ -31,7 +31,8 @@ def write_making(evidence: CardEvidence) -> Section:
     """The recipe, what the folds said of it, and how it was found."""
     version, logged = evidence.version, evidence.logged
     metrics = logged.metrics
-    entries = [("Algorithm", f"{version.algorithm}, {ORIGINS.get(version.origin, version.origin)}")]
+    name = ALGORITHM_NAMES.get(version.algorithm, version.algorithm)
+    entries = [("Algorithm", f"{name}, {ORIGINS.get(version.origin, version.origin)}")]
     entries += [
         (name, write_number(value) if isinstance(value, float) else str(value))
         for name, value in sorted(version.parameters.items())

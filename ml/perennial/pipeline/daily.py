@@ -16,6 +16,7 @@ from perennial.decide import decide as choose
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured, find_teaching, is_aside
+from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, settle
 from perennial.pipeline.evidence import find_serving, gather
@@ -107,7 +108,7 @@ def score(stores: Stores, run: Run) -> Publication:
     if found is not None and found.status == "applied":
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
-        champion = check_champion(run, find_serving(session, run))
+        champion = check_champion(run, find_serving(session, run), find_first_maturity(session, declaration, run))
     if run.purpose == "live":
         check_freshness(declaration.model, run)
     job = warehouse.ScoringJob(

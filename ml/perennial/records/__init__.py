@@ -8,7 +8,16 @@ from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQu
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
-from perennial.records.monitoring import Choice, Decision, DecisionEvidence, DriftCheck, FeatureDrift, Realised
+from perennial.records.monitoring import (
+    CalibrationAlarm,
+    Choice,
+    Decision,
+    DecisionEvidence,
+    DriftCheck,
+    FeatureDrift,
+    MaturedRate,
+    Realised,
+)
 from perennial.records.notices import Notice
 from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
@@ -54,6 +63,7 @@ __all__ = [
     "Assembly",
     "Baseline",
     "BlastRadius",
+    "CalibrationAlarm",
     "Choice",
     "Column",
     "Comparison",
@@ -69,6 +79,7 @@ __all__ = [
     "Json",
     "Labelled",
     "Look",
+    "MaturedRate",
     "MetricComparison",
     "Move",
     "MoveKind",

@@ -220,6 +220,11 @@ class Version:
     choice: RecipeChoice | None = None
 
     @property
+    def reference_as_ofs(self) -> tuple[date, ...]:
+        """What its scores are held against later: the holdout, or its own training rows where nothing was held out."""
+        return self.holdout_as_ofs or self.training_as_ofs
+
+    @property
     def knowledge_lag_days(self) -> int:
         return (self.trained_for - max(self.training_as_ofs)).days
 
