@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -13,13 +14,14 @@ from perennial.metrics import mean_auc
 from perennial.predictor import Contract, load_predictor
 from perennial.records import Recipe, Trained
 from perennial.train import plan_fit, refit, train, train_short
-from tests.training_sets import TRAINED_FOR, make_training_set, mondays, small_model, small_plan
+from tests.training_sets import make_training_set, mondays, small_model, small_plan
 
 MODEL = small_model(max_feature_auc=0.9)
 PLAN = small_plan(MODEL)
 ROWS = make_training_set(PLAN.training)
 RULE = Recipe("single_feature", {"feature": "strength", "direction": "increasing"})
-SHORT = plan_fit(MODEL, mondays(3), TRAINED_FOR)
+TODAY = date(2017, 5, 15)
+SHORT = plan_fit(MODEL, mondays(3), TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_the_lowest_log_loss_out_of_fold_is_chosen(tmp_path):
 def test_three_as_ofs_give_the_rule_and_the_day_on_which_there_are_enough(short):
     assert (short.algorithm, short.parameters) == ("single_feature", RULE.parameters)
     assert (short.choice.losses, short.plan.holdout) == ({}, ())
-    assert short.choice.enough_on > TRAINED_FOR
+    assert short.choice.enough_on == date(2017, 8, 2)
 
 
 def test_a_short_rule_scores_in_probabilities(short):
