@@ -30,8 +30,7 @@ class Monitoring(Section):
         default=0.02,
         gt=0,
         le=0.2,
-        description="Largest share of years in which scores that mean what they say may be called wrong; the call asks for a "
-        "training",
+        description="Largest share of years in which scores that mean what they say may be called wrong",
     )
     max_fit_age_days: int = Field(default=35, ge=1, description="An older fit asks for a training: refreshes were missed")
     persistence: tuple[int, int] = Field(

@@ -1,0 +1,92 @@
+"""Always a champion: with two matured as_ofs the single-feature rule serves, and before the first nobody, with a date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from perennial import pipeline
+from perennial.card import render_markdown
+from perennial.errors import NoChampionYet
+from perennial.pipeline.carding import write_card
+from perennial.stores import ledger
+from tests.world import MODEL, World
+
+EARLY, SHORT, NEXT = "2017-04-10", "2017-04-24", "2017-05-01"  # none, two and three as_ofs have matured; four are the fewest
+
+
+@pytest.fixture(scope="module")
+def beginning(postgres, open_world, backfilled, first_day) -> Iterator[World]:
+    """The world with its history on its first Mondays; the registry remembers no champion. `first_day` is made before."""
+    postgres.make("world_beginning", template=backfilled)
+    with open_world("world_beginning") as opened:
+        opened.stores.registry._client.delete_registered_model_alias(MODEL, "champion")
+        with pytest.raises(NoChampionYet, match="The first labels mature on 2017-04-12"):
+            pipeline.score(opened.stores, opened.run(EARLY))
+        opened.live(SHORT)
+        opened.live(NEXT)
+        yield opened
+    postgres.drop("world_beginning")
+
+
+def read_champion(world: World):
+    with world.stores.warehouse.transaction() as session:
+        return ledger.get_version(session, MODEL, ledger.champion(session, MODEL))
+
+
+def test_the_rule_serves_on_what_there_is(beginning):
+    champion = read_champion(beginning)
+    assert (champion.algorithm, champion.parameters["feature"]) == ("single_feature", "recency_days")
+    assert [day.isoformat() for day in champion.training_as_ofs] == ["2017-03-27", "2017-04-03"]
+    assert champion.holdout_as_ofs == ()
+
+
+def test_its_verdict_says_until_when(beginning):
+    (row,) = beginning.ask(
+        "select verdict, evidence ->> 'side' as side, evidence -> 'reasons' ->> 0 as because from ledger.evaluations"
+    )
+    assert (row["verdict"], row["side"]) == ("PROMOTE", "first")
+    assert row["because"].endswith(f"there will be enough as_ofs on {read_champion(beginning).choice.enough_on}.")
+
+
+def test_it_scores_the_day_and_the_next_and_is_monitored(beginning):
+    served = beginning.ask("select as_of, status from ledger.publications order by as_of")
+    assert [(str(row["as_of"]), row["status"]) for row in served] == [(SHORT, "live"), (NEXT, "live")]
+    checked = beginning.ask("select as_of from ledger.drift_checks order by as_of")
+    assert [str(row["as_of"]) for row in checked] == [SHORT, NEXT]
+
+
+def test_every_score_has_the_feature_as_its_reason(beginning):
+    found = beginning.ask("select distinct split_part(substr(reason_1, 3), ' ', 1) as feature, reason_2 from scores.lapse")
+    assert [tuple(row.values()) for row in found] == [("recency_days", None)]
+
+
+def test_the_card_says_what_it_is_and_that_nothing_was_held_out(beginning):
+    text = render_markdown(write_card(beginning.stores, beginning.run(NEXT)))
+    assert "single-feature rule" in text
+    assert "nothing was held out" in text
+
+
+def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
+    """Outcomes as a model that says .18 leaves them when .34 comes true, written by hand for days that were never scored."""
+    beginning.tell(
+        """
+        insert into ledger.publications (model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum,
+            manifest_hash, config_hash, query_hash, code_version, purpose, effective_at, published_at)
+        select model, day, version, 1, 'live', 2000, .18, '', '', '', '', '', purpose, effective_at, effective_at
+        from ledger.publications, unnest(array[date '2017-02-06', '2017-02-20', '2017-03-06']) day where as_of = :day
+        """,
+        day=SHORT,
+    )
+    beginning.tell(
+        """
+        insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, log_loss, mean_score, base_rate,
+            auc, auc_low, auc_high, auc_standard_error, effective_at)
+        select model, as_of, version, publication_id, 2000, 680, .7, .18, .34, .8, .7, .9, .05, timestamptz '2017-04-30 12:00+00'
+        from ledger.publications where as_of < date '2017-04-01'
+        """
+    )
+    decision = pipeline.decide(beginning.stores, beginning.run(NEXT))
+    assert decision.evidence.calibration.sentence.endswith("said 0.180 on average, and 0.340 came true.")
+    assert "came true. That is more than chance." in decision.sentence
