@@ -27,8 +27,8 @@ def test_a_choice_that_looked_at_nothing_forbids_nothing():
     assert unseen_as_ofs(candidates, (None, None), embargo=timedelta(days=28)) == (date(2017, 9, 4), date(2017, 9, 18))
 
 
-def test_a_first_champion_needs_two_as_ofs_and_a_challenger_those_of_a_holdout():
-    assert (needed_as_ofs(make_contest(champion=None)), needed_as_ofs(make_contest())) == (2, 4)
+def test_a_challenger_needs_the_as_ofs_of_a_holdout():
+    assert needed_as_ofs(make_contest()) == 4
 
 
 def test_rows_that_nobody_has_seen_are_all_compared_on():

@@ -147,8 +147,9 @@ def train(stores: Stores, run: Run) -> Version:
 
     Raises:
         NotAsked: a backfill never trains.
-        NothingToTrain: beside a champion, when no search is due.
-        HistoryTooShort, SnapshotMissing: too few as_ofs are left to choose on, beside a champion; or nothing may teach.
+        NothingToTrain: beside a champion, when no search is due, or history is too short for one.
+        HistoryTooShort: nothing may teach.
+        SnapshotMissing: too few as_ofs may, because the definition of the features has changed.
     """
     if run.purpose == "backfill":
         raise NotAsked(f"{run}: a backfill never trains.")
@@ -167,9 +168,12 @@ def train(stores: Stores, run: Run) -> Version:
 def _choose(material: Material, labelled: Labelled, champion: Version | None) -> Version:
     """Search, or where nobody serves and history is too short for it, begin with a single-feature rule."""
     stores, declaration, run = material.stores, material.declaration, material.run
-    plan = _plan_search(declaration, labelled, run) if champion is None else plan_training(declaration, labelled, run)
-    if plan is None:
-        return begin(material)
+    try:
+        plan = plan_training(declaration, labelled, run)
+    except HistoryTooShort as short:
+        if champion is None:
+            return begin(material)
+        raise NothingToTrain(str(short)) from short
     with stores.warehouse.transaction() as session:
         rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         past = look_back(session, run, declaration, champion)

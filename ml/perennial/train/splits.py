@@ -46,7 +46,7 @@ def plan_split(model: Model, matured: Sequence[date], trained_for: date) -> Spli
             f"{model.name}, as_of {trained_for}: {len(training)} as_ofs can train (of {len(days)} matured; "
             f"{model.training.holdout_as_ofs} are held out, {model.embargo.days} days lie between), "
             f"min_as_ofs = {model.training.min_as_ofs}. There will be enough on {_enough_on(model, days, trained_for)}, "
-            "if every week is built; until then nothing is trained."
+            "if every week is built; until then no recipe is searched."
         )
     return SplitPlan(tuple(training), tuple(holdout), (trained_for - training[-1]).days)
 
