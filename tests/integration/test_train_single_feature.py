@@ -13,7 +13,7 @@ from perennial.errors import ConfigError, OneClassLabels
 from perennial.metrics import mean_auc
 from perennial.predictor import Contract, load_predictor
 from perennial.records import Recipe, Trained
-from perennial.train import plan_fit, refit, train, train_short
+from perennial.train import fit_predictor, plan_fit, refit, rule_again, train, train_short, write_recipe
 from tests.training_sets import make_training_set, mondays, small_model, small_plan
 
 MODEL = small_model(max_feature_auc=0.9)
@@ -94,6 +94,52 @@ def test_a_short_rule_scores_in_probabilities(short):
 def test_a_refit_without_folds_gives_the_very_same_files(short, tmp_path):
     again = refit(MODEL, make_training_set(SHORT.training), SHORT, RULE, folder=tmp_path)
     assert (again.manifest, again.choice) == (short.manifest, None)
+
+
+@pytest.mark.parametrize("plan", [PLAN, SHORT], ids=["with folds", "without folds"])
+def test_a_walk_fits_the_very_rule_that_the_week_fits(plan, tmp_path):
+    rows = make_training_set(plan.training)
+    weekly, walked = refit(MODEL, rows, plan, RULE, folder=tmp_path, threads=1), fit_predictor(MODEL, rows, plan, RULE, threads=1)
+    assert walked.score(rows.features).tolist() == load(weekly).score(rows.features).tolist()
+
+
+def test_folds_that_show_one_class_only_leave_the_rule_as_it_is_fitted(tmp_path):
+    early = ROWS.labels.where(ROWS.labels.index.get_level_values("as_of") == ROWS.labels.index[0][0], 0)
+    trained = refit(MODEL, replace(ROWS, labels=early), PLAN, RULE, folder=tmp_path, threads=1)
+    assert (trained.algorithm, trained.metrics) == ("single_feature", {})
+
+
+def test_a_rule_stays_what_it_is_while_nobody_rules_against_it():
+    assert rule_again(MODEL, ROWS, RULE) is RULE
+
+
+def test_a_rule_whose_feature_is_excluded_is_chosen_anew():
+    chosen = rule_again(small_model(max_feature_auc=0.9, exclude=("strength",)), ROWS, RULE)
+    assert chosen.algorithm == "single_feature"
+    assert chosen.parameters["feature"] != "strength"
+
+
+def test_a_rule_whose_direction_is_ruled_otherwise_is_chosen_anew():
+    chosen = rule_again(small_model(max_feature_auc=0.9, monotone={"strength": "decreasing"}), ROWS, RULE)
+    assert chosen.parameters == {"feature": "strength", "direction": "decreasing"}
+
+
+def test_a_person_may_write_a_rule():
+    assert write_recipe("single_feature", RULE.parameters) == RULE
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "chosen", "complaint"),
+    [
+        ("single_feature", {}, "wants a feature"),
+        ("single_feature", {"feature": "strength", "direction": "up"}, "increasing or decreasing"),
+        ("single_feature", {"feature": "strength", "C": 1.0}, "wants a feature"),
+        ("logistic", {"C": "much"}, "wants numbers for C: found much"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(algorithm, chosen, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        write_recipe(algorithm, chosen)
 
 
 def test_one_class_teaches_nothing(tmp_path):

@@ -81,11 +81,6 @@ def test_the_pair_is_compared_again_when_the_fourth_unseen_as_of_has_matured(who
     assert compared_again_on(choose(make_contest(), who, newest)) == again_on
 
 
-def test_a_first_champion_waits_for_two_as_ofs():
-    contest = choose(make_contest(champion=None), "challenger", date(2017, 9, 25))
-    assert compared_again_on(contest) == date(2017, 11, 29)
-
-
 @pytest.mark.parametrize(("as_of", "again_on"), [(date(2017, 12, 12), date(2017, 12, 13)), (date(2017, 12, 13), None)], ids=str)
 def test_a_day_that_has_come_is_not_promised(as_of, again_on):
     assert compared_again_on(choose(make_contest(as_of=as_of), "champion", date(2017, 9, 25))) == again_on
