@@ -14,6 +14,7 @@ from perennial.stores import ledger
 from tests.world import MODEL, World
 
 EARLY, SHORT, NEXT = "2017-04-10", "2017-04-24", "2017-05-01"  # none, two and three as_ofs have matured; four are the fewest
+ENOUGH = "2017-06-12"  # six can train, and two that no choice has seen can judge
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +31,23 @@ def beginning(postgres, open_world, backfilled, first_day) -> Iterator[World]:
     postgres.drop("world_beginning")
 
 
-def read_champion(world: World):
+def read_champions(world: World):
     with world.stores.warehouse.transaction() as session:
-        return ledger.get_version(session, MODEL, ledger.champion(session, MODEL))
+        moves = ledger.champion_history(session, MODEL)
+        return [(move.kind, ledger.get_version(session, MODEL, move.version)) for move in moves]
 
 
 def test_the_rule_serves_on_what_there_is(beginning):
-    champion = read_champion(beginning)
-    assert (champion.algorithm, champion.parameters["feature"]) == ("single_feature", "recency_days")
-    assert [day.isoformat() for day in champion.training_as_ofs] == ["2017-03-27", "2017-04-03"]
-    assert champion.holdout_as_ofs == ()
+    kind, first = read_champions(beginning)[0]
+    assert (kind, first.algorithm, first.parameters["feature"]) == ("promote", "single_feature", "recency_days")
+    assert [day.isoformat() for day in first.training_as_ofs] == ["2017-03-27", "2017-04-03"]
+    assert first.holdout_as_ofs == ()
+
+
+def test_the_next_week_fits_the_same_rule_on_what_has_matured_since(beginning):
+    (_, first), (kind, second) = read_champions(beginning)
+    assert (kind, second.recipe, second.algorithm, second.choice) == ("refresh", first.recipe, "single_feature", None)
+    assert [day.isoformat() for day in second.training_as_ofs] == ["2017-03-27", "2017-04-03", "2017-04-10"]
 
 
 def test_its_verdict_says_until_when(beginning):
@@ -47,7 +55,8 @@ def test_its_verdict_says_until_when(beginning):
         "select verdict, evidence ->> 'side' as side, evidence -> 'reasons' ->> 0 as because from ledger.evaluations"
     )
     assert (row["verdict"], row["side"]) == ("PROMOTE", "first")
-    assert row["because"].endswith(f"there will be enough as_ofs on {read_champion(beginning).choice.enough_on}.")
+    (_, first), _ = read_champions(beginning)
+    assert row["because"].endswith(f"there will be enough as_ofs on {first.choice.enough_on}.")
 
 
 def test_it_scores_the_day_and_the_next_and_is_monitored(beginning):
@@ -90,3 +99,22 @@ def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
     decision = pipeline.decide(beginning.stores, beginning.run(NEXT))
     assert decision.evidence.calibration.sentence.endswith("said 0.180 on average, and 0.340 came true.")
     assert "came true. That is more than chance." in decision.sentence
+
+
+def test_a_search_that_has_enough_is_tested_against_the_rule_by_the_gate(beginning):
+    beginning.live(ENOUGH)
+    (row,) = beginning.ask(
+        """
+        select champion.algorithm as serving, challenger.algorithm as looked_for, challenger.origin,
+            evidence ->> 'side' as side, jsonb_array_length(evidence -> 'looks') as looks
+        from ledger.evaluations
+        join ledger.recipes as champion
+            on champion.model = evaluations.model and champion.recipe = cast(evidence ->> 'champion_recipe' as integer)
+        join ledger.recipes as challenger
+            on challenger.model = evaluations.model and challenger.recipe = cast(evidence ->> 'challenger_recipe' as integer)
+        where as_of = :day
+        """,
+        day=ENOUGH,
+    )
+    assert row["looked_for"] != "single_feature"
+    assert (row["serving"], row["origin"], row["side"], row["looks"]) == ("single_feature", "search", "superiority", 1)
