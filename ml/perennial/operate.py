@@ -43,7 +43,7 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
     The history ends the day before: later trainings will want what has not matured yet, too.
 
     Raises:
-        HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured.
+        HistoryTooShort: no as_of whose labels have matured lies within history.
         ValidationFailed: the suites stopped a day that has matured.
     """
     model = stores.declaration(run.model).model
