@@ -14,6 +14,7 @@ from perennial.stores import ledger
 from tests.world import MODEL, World
 
 EARLY, SHORT, NEXT = "2017-04-10", "2017-04-24", "2017-05-01"  # none, two and three as_ofs have matured; four are the fewest
+THIRD = "2017-05-08"
 ENOUGH = "2017-06-12"  # six can train, and two that no choice has seen can judge
 
 
@@ -78,7 +79,10 @@ def test_the_card_says_what_it_is_and_that_nothing_was_held_out(beginning):
 
 
 def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
-    """Outcomes as a model that says .18 leaves them when .34 comes true, written by hand for days that were never scored."""
+    """Outcomes as a model that says .18 leaves them when .34 comes true, written by hand for days that were never scored.
+
+    They are known the day before, so that the serving fit is older, and has not answered them.
+    """
     beginning.tell(
         """
         insert into ledger.publications (model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum,
@@ -92,11 +96,14 @@ def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
         """
         insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, log_loss, mean_score, base_rate,
             auc, auc_low, auc_high, auc_standard_error, effective_at)
-        select model, as_of, version, publication_id, 2000, 680, .7, .18, .34, .8, .7, .9, .05, timestamptz '2017-04-30 12:00+00'
+        select model, as_of, version, publication_id, 2000, 680, .7, .18, .34, .8, .7, .9, .05, timestamptz '2017-05-07 12:00+00'
         from ledger.publications where as_of < date '2017-04-01'
         """
     )
-    decision = pipeline.decide(beginning.stores, beginning.run(NEXT))
+    run = beginning.run(THIRD)
+    for stage in (pipeline.refresh, pipeline.validate, pipeline.score, pipeline.monitor):
+        stage(beginning.stores, run)
+    decision = pipeline.decide(beginning.stores, run)
     assert decision.evidence.calibration.sentence.endswith("said 0.180 on average, and 0.340 came true.")
     assert "came true. That is more than chance." in decision.sentence
 
