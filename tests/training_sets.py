@@ -33,9 +33,11 @@ def small_plan(model: Model) -> SplitPlan:
 
 
 def make_training_set(
-    as_ofs: tuple[date, ...], *, entities: int = 150, signal: float = 1.5, seed: int = 1, curved: bool = False
+    as_ofs: tuple[date, ...], *, entities: int = 150, signal: float = 1.5, seed: int = 1, curved: bool = False, two: bool = False
 ) -> TrainingSet:
-    """Three numbers (one with missing values) and a category; `curved` hides the signal from a straight line."""
+    """Three numbers (one with missing values) and a category; `curved` hides the signal from a straight line, and with `two`
+    a second number carries some of it.
+    """
     rng = np.random.default_rng(seed)
     index = pd.MultiIndex.from_product([pd.to_datetime(list(as_ofs)), range(entities)], names=["as_of", "entity_id"])
     strength = rng.normal(size=len(index))
@@ -50,7 +52,8 @@ def make_training_set(
         index=index,
     )
     driver = np.abs(strength) * 2 - 1.5 if curved else strength
+    driver = driver + 0.6 * features["other"] if two else driver
     likely = 1 / (1 + np.exp(-(signal * driver - 0.5)))
     labels = pd.Series((rng.random(len(index)) < likely).astype(int), index=index, name="label")
     segments = pd.DataFrame({"income": rng.choice(["low", "high"], size=len(index))}, index=index)
-    return TrainingSet(features, labels, segments, data_hash=f"{seed}-{entities}-{signal}-{curved}")
+    return TrainingSet(features, labels, segments, data_hash=f"{seed}-{entities}-{signal}-{curved}-{two}")

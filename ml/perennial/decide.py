@@ -55,7 +55,12 @@ def find_asks(evidence: DecisionEvidence, limits: Monitoring) -> tuple[Ask, ...]
     """Every reason to retrain that holds today, the most telling first."""
     if evidence.champion_version is None:
         return _ask_for_the_first(evidence)
-    found = (_ask_for_drift(evidence, limits), _ask_for_loss(evidence, limits), _ask_for_age(evidence, limits))
+    found = (
+        _ask_for_drift(evidence, limits),
+        _ask_for_loss(evidence, limits),
+        _ask_for_calibration(evidence),
+        _ask_for_age(evidence, limits),
+    )
     return tuple(ask for ask in found if ask is not None)
 
 
@@ -160,6 +165,11 @@ def _ask_for_loss(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     if loss is None or not isfinite(loss) or loss <= limits.max_auc_loss:
         return None
     return Ask("realised_loss", f"The realised AUC lies at least {loss:.3f} below the holdout's (limit {limits.max_auc_loss}).")
+
+
+def _ask_for_calibration(evidence: DecisionEvidence) -> Ask | None:
+    alarm = evidence.calibration
+    return None if alarm is None else Ask("calibration", f"{alarm.sentence} That is more than chance.")
 
 
 def _ask_for_age(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:

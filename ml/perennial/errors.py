@@ -223,7 +223,7 @@ class RegistryUnavailable(UnavailableError):
 
 
 class NoChampionYet(NothingToDo):
-    """No version has been promoted; training is asked for once enough as_ofs have matured.
+    """No version has been promoted; a training is asked for once the first labels have matured, and the message says when.
     To do: wait for the first training, or make the champion now with `perennial bootstrap MODEL --as-of DAY`.
     """
 

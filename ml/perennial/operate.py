@@ -56,7 +56,7 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
     The history ends the day before: later trainings will want what has not matured yet, too.
 
     Raises:
-        HistoryTooShort: fewer as_ofs than `min_as_ofs` have matured, those left out that their suites stopped.
+        HistoryTooShort: no as_of whose labels have matured lies within history.
     """
     model = stores.declaration(run.model).model
     newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from types import MappingProxyType
 
@@ -17,8 +17,11 @@ from perennial.records import Acceptance, Run, ScoringRules, Tally, Version, say
 DECILES = 10
 
 
-def check_champion(run: Run, champion: Version | None) -> Version:
+def check_champion(run: Run, champion: Version | None, first_maturity: date) -> Version:
     """The version that scores the day.
+
+    Args:
+        first_maturity: the day on which the first labels mature.
 
     Raises:
         NoChampionYet: there is none.
@@ -26,8 +29,8 @@ def check_champion(run: Run, champion: Version | None) -> Version:
     """
     if champion is None:
         raise NoChampionYet(
-            f"{run}: no version has been promoted yet, so nothing was scored. Training is asked for once enough as_ofs have "
-            f"matured; `perennial bootstrap {run.model}` does it now."
+            f"{run}: no version has been promoted yet, so nothing was scored. The first labels mature on {first_maturity}; the "
+            f"next training after that makes the first champion, and `perennial bootstrap {run.model}` does it from history."
         )
     if run.purpose != "live" and champion.effective_at > run.clock:
         raise ChampionTooNew(

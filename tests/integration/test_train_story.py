@@ -33,8 +33,8 @@ def curved(tmp_path_factory) -> Trained:
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory) -> Trained:
-    """A straight signal in few rows: logistic regression wins."""
-    return train_small(tmp_path_factory.mktemp("straight"), make_training_set(PLAN.training))
+    """A straight signal of two features in few rows: logistic regression wins."""
+    return train_small(tmp_path_factory.mktemp("straight"), make_training_set(PLAN.training, two=True))
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,11 @@ def test_the_booster_is_the_challenger_where_it_wins(curved):
 
 def test_logistic_regression_is_itself_the_challenger_where_it_wins(straight):
     assert (straight.algorithm, straight.rounds) == ("logistic", 0)
+
+
+def test_a_rule_over_one_feature_is_the_challenger_where_that_one_holds_all(tmp_path):
+    trained = train_small(tmp_path, make_training_set(PLAN.training))
+    assert (trained.algorithm, trained.recipe.features) == ("single_feature", ("strength",))
 
 
 def test_the_challenger_loads_and_ranks_unseen_rows(curved):
@@ -113,7 +118,7 @@ def test_the_last_good_parameters_are_fitted_again_without_a_search(tmp_path, cu
 
 def test_logistic_regression_is_the_challenger_where_it_wins_also_without_a_search(tmp_path, straight):
     past = SearchHistory(last_search=straight.tuning, days_since=7)
-    again = train(MODEL, make_training_set(PLAN.training), PLAN, folder=tmp_path, past=past, threads=1)
+    again = train(MODEL, make_training_set(PLAN.training, two=True), PLAN, folder=tmp_path, past=past, threads=1)
     assert (again.algorithm, again.tuning.is_searched) == ("logistic", False)
     assert again.tuning.recipe.algorithm in {"xgboost", "lightgbm"}
 

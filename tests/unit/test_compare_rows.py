@@ -27,8 +27,8 @@ def test_a_choice_that_looked_at_nothing_forbids_nothing():
     assert unseen_as_ofs(candidates, (None, None), embargo=timedelta(days=28)) == (date(2017, 9, 4), date(2017, 9, 18))
 
 
-def test_a_first_champion_needs_two_as_ofs_and_a_challenger_those_of_a_holdout():
-    assert (needed_as_ofs(make_contest(champion=None)), needed_as_ofs(make_contest())) == (2, 4)
+def test_a_challenger_needs_the_as_ofs_of_a_holdout():
+    assert needed_as_ofs(make_contest()) == 4
 
 
 def test_rows_that_nobody_has_seen_are_all_compared_on():
@@ -79,11 +79,6 @@ def test_whoever_is_compared_covers_the_same_rows(who):
 def test_the_pair_is_compared_again_when_the_fourth_unseen_as_of_has_matured(who, newest, again_on):
     """Chosen on 09-25: 10-23 to 11-13 are unseen, and the labels of 11-13 are complete on 11-13 + 28 + 2 days."""
     assert compared_again_on(choose(make_contest(), who, newest)) == again_on
-
-
-def test_a_first_champion_waits_for_two_as_ofs():
-    contest = choose(make_contest(champion=None), "challenger", date(2017, 9, 25))
-    assert compared_again_on(contest) == date(2017, 11, 29)
 
 
 @pytest.mark.parametrize(("as_of", "again_on"), [(date(2017, 12, 12), date(2017, 12, 13)), (date(2017, 12, 13), None)], ids=str)

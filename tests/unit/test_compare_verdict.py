@@ -119,7 +119,7 @@ def test_the_first_champion_has_nobody_to_beat():
     verdict = compare(make_contest(champion=None, challenger=2.0))
     assert (verdict.outcome, verdict.opponent, verdict.champion_version) == (Outcome.PROMOTE, "baselines", None)
     assert (verdict.challenger_recipe, verdict.champion_recipe) == (2, None)
-    assert verdict.reasons[0] == "Version 2 is fit to be the first champion."
+    assert verdict.reasons[0].startswith("First champion: XGBoost (version 2)")
     assert verdict.metric("auc").gain is None
 
 
@@ -247,7 +247,7 @@ def test_a_champion_that_has_seen_almost_all_rows_is_assessed_again_when_four_as
     assert verdict.reasons[0].endswith("4 are the fewest to compare on: there are enough from 2017-11-22.")
 
 
-def test_no_rows_at_all_are_inconclusive_too():
+def test_a_first_champion_needs_no_rows_to_be_measured_on():
     contest = make_contest(champion=None)
     nothing = replace(
         contest,
@@ -255,7 +255,7 @@ def test_no_rows_at_all_are_inconclusive_too():
         labels=contest.labels.iloc[:0],
         segments=contest.segments.iloc[:0],
     )
-    assert (compare(nothing).outcome, compare(nothing).rows) == (Outcome.INCONCLUSIVE, 0)
+    assert (compare(nothing).outcome, compare(nothing).rows, compare(nothing).metrics) == (Outcome.PROMOTE, 0, ())
 
 
 def test_unseen_as_ofs_begin_the_embargo_after_the_last_choice():

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import date
 
-import pandas as pd
 import pytest
 
 from perennial.compare import compare
 from perennial.compare.assessment import Assessment
+from perennial.compare.first import doubt_first
 from perennial.compare.harm import Harm
 from perennial.compare.measures import AUC
 from perennial.compare.verdict import (
@@ -19,7 +19,8 @@ from perennial.compare.verdict import (
     _mention_time,
     _open_verdict,
 )
-from perennial.records import Guard, Interval, Look, MetricComparison, Outcome, SegmentComparison
+from perennial.config.inputs import Source
+from perennial.records import Guard, Interval, Look, MetricComparison, Outcome, RecipeChoice, SegmentComparison
 from tests.harm_worlds import MODEL
 from tests.unit.test_compare_superiority import AS_OFS, make_contest
 
@@ -75,9 +76,45 @@ def first(**changes):
     return make_contest(champion=None, test=None, **changes)
 
 
-def test_a_first_champion_needs_no_gain():
-    found = _assess(first(), auc(-0.5), Harm())
-    assert (found.outcome, found.reasons, found.looks) == (PROMOTE, ("Version 2 is fit to be the first champion.",), ())
+LOSSES = {"booster": 0.2901, "logistic": 0.2873, "single_feature": 0.305}
+
+
+def introduce(algorithm, choice):
+    contest = first()
+    return _assess(replace(contest, challenger=replace(contest.challenger, algorithm=algorithm), choice=choice), auc(), Harm())
+
+
+def test_the_first_champion_is_the_lowest_log_loss_and_its_sentence_says_so():
+    found = introduce("logistic", RecipeChoice(LOSSES))
+    assert found.outcome is PROMOTE
+    (sentence,) = found.reasons
+    assert sentence.startswith(
+        "First champion: lowest out-of-fold log-loss, .2873 (logistic regression) against .2901 (boosting)"
+    )
+    assert sentence.endswith(" and .3050 (single-feature rule).")
+
+
+def test_a_booster_is_named_by_its_library():
+    found = introduce("lightgbm", RecipeChoice({**LOSSES, "booster": 0.28}))
+    assert ".2800 (LightGBM) against .2873 (logistic regression)" in found.reasons[0]
+
+
+def test_where_history_is_too_short_the_sentence_says_until_when():
+    found = introduce("single_feature", RecipeChoice({}, enough_on=date(2017, 12, 6)))
+    assert found.outcome is PROMOTE
+    assert "too few to choose on" in found.reasons[0]
+    assert found.reasons[0].endswith("there will be enough as_ofs on 2017-12-06.")
+
+
+def test_a_suspicion_of_a_leak_asks_a_person():
+    assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES, ("A column counts time?",)))) == ("A column counts time?",)
+    assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES))) == ()
+
+
+def test_a_source_that_is_updated_in_place_asks_a_person():
+    sources = {**MODEL.sources, "profiles": Source(times="current_state")}
+    contest = replace(first(), model=MODEL.model_copy(update={"sources": sources}))
+    assert [sentence.split(",")[0] for sentence in doubt_first(contest)] == ["It rests on profiles"]
 
 
 def test_a_winner_whose_fit_has_learned_from_too_few_weeks_waits():
@@ -173,19 +210,6 @@ def test_rows_that_should_be_there_already_are_waited_for_without_a_day():
     verdict = compare(replace(contest, champion=champion))
     assert verdict.compared_again_on is None
     assert verdict.reasons[0].endswith("4 are the fewest to compare on.")
-
-
-def test_two_as_ofs_are_the_fewest_for_a_first_champion():
-    contest = first()
-    few = contest.labels.index.get_level_values("as_of") == pd.Timestamp(AS_OFS[0])
-    one = replace(
-        contest,
-        challenger=replace(contest.challenger, scores=contest.challenger.scores[few]),
-        labels=contest.labels[few],
-        segments=contest.segments[few],
-    )
-    assert "1 as_ofs with labels" in compare(one).reasons[0]
-    assert "2 are the fewest to compare on" in compare(one).reasons[0]
 
 
 def test_the_model_of_these_worlds_asks_for_eight_weeks_and_four():

@@ -36,6 +36,21 @@ def test_whatever_a_recipe_is_made_of_tells_it_from_others(changes):
     assert replace(RECIPE, **changes).digest != RECIPE.digest
 
 
+RULE = Recipe("single_feature", {"feature": "recency_days", "direction": "increasing"})
+
+
+def test_the_words_of_a_rule_tell_it_from_others():
+    turned = {"direction": "increasing", "feature": "recency_days"}
+    assert replace(RULE, parameters=turned).digest == RULE.digest
+    assert replace(RULE, parameters={**turned, "direction": "decreasing"}).digest != RULE.digest
+
+
+def test_a_rule_reads_its_feature_alone_and_any_other_recipe_all_inputs():
+    inputs, ruled = ("recency_days", "store"), {"exclude": "region"}
+    assert RULE.complete(inputs, ruled) == replace(RULE, features=("recency_days",), rulings=ruled)
+    assert RECIPE.complete(inputs, ruled) == replace(RECIPE, features=inputs, rulings=ruled)
+
+
 def test_a_fit_of_a_day_takes_the_same_seed_again():
     assert RECIPE.seed_on(MONDAY) == replace(RECIPE).seed_on(MONDAY)
 

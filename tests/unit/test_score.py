@@ -13,7 +13,7 @@ from perennial.score import check_champion, check_freshness, check_publication, 
 from tests.paths import ROOT
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
-AS_OF = date(2017, 11, 6)
+AS_OF, MATURES_ON = date(2017, 11, 6), date(2017, 12, 6)
 RUN = Run(model="lapse", as_of=AS_OF, clock=MODEL.known_until(AS_OF), purpose="backfill")
 CHAMPION = Version(
     model="lapse",
@@ -31,19 +31,19 @@ GOOD = Tally(rows=100, expected_rows=100, doubles=0, missing=0, outside=0, mean=
 
 
 def test_without_a_champion_nothing_is_scored():
-    with pytest.raises(NoChampionYet, match="perennial bootstrap lapse"):
-        check_champion(RUN, None)
+    with pytest.raises(NoChampionYet, match=r"The first labels mature on 2017-12-06.*perennial bootstrap lapse"):
+        check_champion(RUN, None, MATURES_ON)
 
 
 def test_the_champion_of_the_day_scores():
-    assert check_champion(RUN, CHAMPION) is CHAMPION
+    assert check_champion(RUN, CHAMPION, MATURES_ON) is CHAMPION
 
 
 @pytest.mark.parametrize("purpose", ["backfill", "simulation"])
 def test_a_past_day_is_not_scored_by_a_champion_trained_later(purpose):
     later = replace(CHAMPION, effective_at=RUN.clock + timedelta(hours=1))
     with pytest.raises(ChampionTooNew, match="version 3"):
-        check_champion(replace(RUN, purpose=purpose), later)
+        check_champion(replace(RUN, purpose=purpose), later, MATURES_ON)
 
 
 def test_a_snapshot_at_its_limit_is_fresh():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from perennial.errors import LeakSuspected
-from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
@@ -87,12 +87,12 @@ def test_a_constant_ranks_like_chance():
 
 
 def test_a_column_that_counts_time_is_named():
-    (sentence,) = find_alarms(MODEL, rows_with(week=count_weeks()), {})
+    (sentence,) = find_suspicions(MODEL, rows_with(week=count_weeks()))
     assert "2017-03-27 and 2017-05-01 can be told apart (AUC 1.00), mostly by week" in sentence
 
 
 def test_a_column_that_may_drift_raises_no_alarm():
-    assert find_alarms(MODEL, rows_with(tenure_days=count_weeks()), {}) == ()
+    assert find_suspicions(MODEL, rows_with(tenure_days=count_weeks())) == ()
 
 
 def test_a_column_that_is_null_everywhere_is_named():

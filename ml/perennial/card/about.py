@@ -78,6 +78,8 @@ def write_data(evidence: CardEvidence) -> Section:
 
 def _describe_holdout(evidence: CardEvidence) -> str:
     measured = evidence.measured
+    if not evidence.version.holdout_as_ofs:
+        return "nothing: history was too short for that"
     share = write_share(measured.positives, measured.rows)
     rows = f"{count(measured.rows, 'row')} of {count(measured.entities, 'entity', 'entities')}"
     return f"{rows}, {write_days(evidence.version.holdout_as_ofs)}, {share} positive"

@@ -10,7 +10,7 @@ from perennial.card.evidence import CardEvidence
 from perennial.card.fit import ORIGINS
 from perennial.card.pictures import list_drawn
 from perennial.card.words import count, word, write_number
-from perennial.records import Choice
+from perennial.records import ALGORITHM_NAMES, Choice
 
 MOVES = {
     "promote": "Promoted",
@@ -25,7 +25,7 @@ Entry = tuple[datetime, str, str, str]
 def write_making(evidence: CardEvidence) -> Section:
     """What this fit found beside the parameters of its recipe, and what the folds said."""
     version, of_recipe = evidence.version, evidence.recipe.recipe
-    entries = [("Algorithm", version.algorithm)]
+    entries = [("Algorithm", ALGORITHM_NAMES.get(version.algorithm, version.algorithm))]
     entries += [
         (name, write_number(value) if isinstance(value, float) else str(value))
         for name, value in sorted(version.parameters.items())

@@ -46,13 +46,15 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
         )
         for figure in evidence.measured.figures
     )
-    days = write_days(evidence.version.holdout_as_ofs)
+    version = evidence.version
+    held_out = f"Holdout ({say_bias(evidence, standing)}), {write_days(version.holdout_as_ofs)}"
+    own_rows = f"Its own training rows (nothing was held out: flatters), {write_days(version.training_as_ofs)}"
     confidence = f"{100 * evidence.measured.confidence:g}%"
     return Table(
         ("Metric", "Holdout", f"{confidence} interval", ""),
         rows,
         frozenset({1, 2}),
-        title=f"Holdout ({say_bias(evidence, standing)}), {days}",
+        title=held_out if version.holdout_as_ofs else own_rows,
     )
 
 

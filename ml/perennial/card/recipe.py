@@ -11,7 +11,7 @@ from perennial.card.measured import Served
 from perennial.card.pictures import draw_course
 from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_stint
 from perennial.card.words import ONE_CLASS, count, join, word, write_interval, write_number, write_share
-from perennial.records import Promotion
+from perennial.records import ALGORITHM_NAMES, Promotion
 from perennial.records.cards import DatedVerdict, KnownFit
 
 FOUND_BY = {
@@ -36,11 +36,14 @@ def write_recipe(evidence: CardEvidence, standing: Standing) -> Section:
 def _describe_recipe(evidence: CardEvidence, standing: Standing) -> Facts:
     entry = evidence.recipe
     recipe = entry.recipe
-    parameters = (f"{name} = {write_number(value)}" for name, value in sorted(recipe.parameters.items()))
+    parameters = (
+        f"{name} = {value if isinstance(value, str) else write_number(value)}"
+        for name, value in sorted(recipe.parameters.items())
+    )
     chosen = f"as_ofs up to {entry.chosen_on}" if entry.chosen_on else "no as_of: every one may judge it"
     entries = [
         ("Number", f"{entry.number}, among the recipes of {entry.model}"),
-        ("Algorithm", recipe.algorithm),
+        ("Algorithm", ALGORITHM_NAMES.get(recipe.algorithm, recipe.algorithm)),
         ("Parameters", ", ".join(parameters) or "the library's own"),
         ("Inputs", count(len(recipe.features), "column") if recipe.features else "every column that is not excluded"),
     ]

@@ -112,7 +112,9 @@ def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: s
 def challenge(
     model: ModelName,
     as_of: AsOf,
-    algorithm: Annotated[str, typer.Option("--algorithm", help="xgboost, lightgbm or logistic.", show_default=False)],
+    algorithm: Annotated[
+        str, typer.Option("--algorithm", help="xgboost, lightgbm, logistic or single_feature.", show_default=False)
+    ],
     reason: Why,
     chosen: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter, NAME=VALUE, once for each; the others as by default.")
@@ -132,12 +134,14 @@ def challenge(
         show(pipeline.describe(pipeline.compare(stores, run)), as_json=as_json)
 
 
-def _read_setting(text: str) -> tuple[str, float]:
+def _read_setting(text: str) -> tuple[str, float | str]:
     name, _, value = text.partition("=")
+    if not value.strip():
+        raise typer.BadParameter(f"--set {text}: write NAME=VALUE, such as --set learning_rate=0.05.")
     try:
         return name.strip(), float(value)
-    except ValueError as error:
-        raise typer.BadParameter(f"--set {text}: write NAME=VALUE with a number, such as --set learning_rate=0.05.") from error
+    except ValueError:
+        return name.strip(), value.strip()
 
 
 @app.command(rich_help_panel=PANEL)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from perennial.compare.looks import TestPlan
 from perennial.config import Model
-from perennial.records import Look
+from perennial.records import Look, RecipeChoice
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class ComparisonInput:
         earlier: the newest look at every other pair of the model so far: what they say of shocks.
         clusters: text; rows that share one are one piece of evidence, as copies are; None: an entity is.
         account_frees_on: the account is empty: the day on which enough of it has grown old.
+        choice: what the challenger was chosen from.
     """
 
     model: Model
@@ -64,6 +65,7 @@ class ComparisonInput:
     earlier: tuple[Look, ...] = ()
     clusters: pd.Series | None = None
     account_frees_on: date | None = None
+    choice: RecipeChoice | None = None
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:

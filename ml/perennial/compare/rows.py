@@ -27,8 +27,8 @@ def unseen_as_ofs(candidates: Iterable[date], chosen_on: Iterable[date | None], 
 
 
 def needed_as_ofs(contest: ComparisonInput) -> int:
-    """The fewest to compare on: two without a champion, else those of the first look."""
-    return FEWEST_AS_OFS if contest.champion is None else contest.model.training.holdout_as_ofs
+    """The fewest to compare on: those of the first look."""
+    return contest.model.training.holdout_as_ofs
 
 
 def check_rows(contest: ComparisonInput) -> tuple[date, ...]:

@@ -10,6 +10,7 @@ import pandas as pd
 from perennial.compare.assessment import Assessment
 from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.contest import ComparisonInput
+from perennial.compare.first import doubt_first, say_first
 from perennial.compare.harm import Harm, assess_harm
 from perennial.compare.measures import AUC, compare_metrics, compare_segments
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
@@ -21,17 +22,19 @@ def compare(contest: ComparisonInput) -> Verdict:
     """Decide whether the challenger may replace the champion, or become the first one.
 
     Against a champion a sequential test of the gain decides (superiority.py); then everything that must not be harmed has its
-    say. Without a champion there is nothing to be better than. Too few as_ofs, to compare on or to learn from: INCONCLUSIVE.
+    say, and too few as_ofs, to compare on or to learn from, are INCONCLUSIVE. Without a champion nothing is asked (first.py).
 
     Raises:
         MisalignedScores: somebody's scores do not cover exactly the rows of the labels.
         RowsSeenInTraining: a row lies within the embargo of what one of the two recipes was chosen on.
-        OneClassLabels: no as_of of the holdout has both classes.
+        OneClassLabels: no as_of has both classes, and there is a champion to compare with.
         MetricNotFinite: a score or a metric is NaN or infinite.
     """
     contest = sum_by_cluster(contest)
     unseen = check_rows(contest)
-    if len(unseen) < needed_as_ofs(contest):
+    if contest.champion is None and not _can_be_ranked(contest.labels):
+        return replace(_open_verdict(contest, _assess_first(contest), unseen), doubts=doubt_first(contest))
+    if contest.champion is not None and len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
     metrics, segments = compare_metrics(contest), compare_segments(contest)
     harm = assess_harm(contest)
@@ -44,16 +47,24 @@ def compare(contest: ComparisonInput) -> Verdict:
         segments=segments,
         guards=harm.guards,
         blast_radius=harm.blast_radius,
-        doubts=harm.doubts,
+        doubts=doubt_first(contest) if contest.champion is None else harm.doubts,
         warnings=harm.warnings,
     )
 
 
 def _assess(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:
     if contest.champion is None:
-        sentence = f"Version {contest.challenger.version} is fit to be the first champion."
-        return Assessment(Outcome.PROMOTE, (sentence,))
+        return _assess_first(contest)
     return _hold_for_history(contest, _assess_against_champion(contest, metrics, harm))
+
+
+def _can_be_ranked(labels: pd.Series) -> bool:
+    """Is there an as_of with both classes?"""
+    return bool(labels.groupby(level="as_of").mean().between(0, 1, inclusive="neither").any())
+
+
+def _assess_first(contest: ComparisonInput) -> Assessment:
+    return Assessment(Outcome.PROMOTE, (say_first(contest),))
 
 
 def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:

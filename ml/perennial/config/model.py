@@ -159,11 +159,6 @@ class Model(Section):
         """So long an as_of rests at most: as long as it takes until labels show whether the world has changed for good."""
         return -(-self.label.horizon_days // WEEK_DAYS)
 
-    @property
-    def fewest_as_ofs(self) -> int:
-        """So many, one a week, must have matured before anything can train: training, embargo and holdout."""
-        return self.training.min_as_ofs - 1 + -(-self.label.horizon_days // WEEK_DAYS) + self.training.holdout_as_ofs
-
     def start(self, as_of: date) -> datetime:
         """The instant at which `as_of` begins: local midnight, in UTC."""
         return datetime.combine(as_of, time(), tzinfo=self.zone).astimezone(UTC)

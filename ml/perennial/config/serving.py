@@ -26,6 +26,12 @@ class Monitoring(Section):
     max_auc_loss: float = Field(
         default=0.03, gt=0, description="Realised AUC that lies further below the holdout's asks for a training"
     )
+    calibration_budget: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.2,
+        description="Largest share of years in which scores that mean what they say may be called wrong",
+    )
     max_fit_age_days: int = Field(default=35, ge=1, description="An older fit asks for a training: refreshes were missed")
     persistence: tuple[int, int] = Field(
         default=(2, 3), strict=False, description="[k, n]: k of the last n checks that ran must show drift"

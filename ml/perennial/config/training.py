@@ -17,7 +17,7 @@ class Training(Section):
 
     as_ofs: int = Field(default=26, ge=1, description="Snapshots that train at most; fewer while history is short")
     min_as_ofs: int = Field(
-        default=8, ge=2, description="With fewer matured snapshots nothing is trained; one a week, they must span the horizon"
+        default=8, ge=2, description="With fewer matured snapshots nothing is searched; one a week, they must span the horizon"
     )
     holdout_as_ofs: int = Field(default=4, ge=2, description="Newest matured snapshots, never tuned on")
     folds: int = Field(default=5, ge=2, description="Time-ordered folds")
@@ -58,7 +58,7 @@ class Training(Section):
         description="AUC up to which a person has found a feature honest; it is still named at every training",
     )
     recency: Identifier | None = Field(
-        default=None, description="Feature of the single-feature baseline; without it, the one that ranks best alone"
+        default=None, description="Feature of the single-feature rule; without it, the one that ranks best alone"
     )
     exclude: tuple[Identifier, ...] = Field(
         default=(),

@@ -32,6 +32,7 @@ HEADLINES = {
     "nothing_new": "something moved, but there is nothing new to learn yet",
     "drift": "what the champion sees has drifted",
     "realised_loss": "the champion ranks worse than it promised",
+    "calibration": "the scores do not mean what they say",
     "age": "the champion has grown old",
 }
 
@@ -60,7 +61,7 @@ def write_decision(
         event="decision",
         headline=f"{decision.choice}: {HEADLINES.get(decision.rule, decision.rule)}",
         summary=f"{check.rows} rows of {check.as_of} were scored with version {check.version}. {decision.sentence}",
-        moved=(*list_drift(check), *outcomes),
+        moved=(*list_drift(check), *outcomes, *_list_calibration(decision)),
         system_did=_what_the_decision_did(decision, check),
         you_must=_ask_about_the_reference(check),
         chart=_chart_drift(check),
@@ -68,6 +69,14 @@ def write_decision(
         chart_title=DRIFT_TITLE,
         links=(("Evidently report", check.report),) if check.report else (),
     )
+
+
+def _list_calibration(decision: Decision) -> tuple[tuple[str, str, str, str], ...]:
+    alarm = decision.evidence.calibration
+    if alarm is None:
+        return ()
+    said, came = show_number(alarm.mean_score), show_number(alarm.realised_rate)
+    return (("what came true", said, came, f"the mean score and the realised rate of {alarm.publications} publications"),)
 
 
 def list_drift(check: DriftCheck) -> tuple[tuple[str, str, str, str], ...]:

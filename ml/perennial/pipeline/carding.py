@@ -112,7 +112,7 @@ def _find_measured(stores: Stores, version: Version) -> Measured:
 def _measure(stores: Stores, declaration: Declaration, version: Version) -> Measured:
     with stores.warehouse.transaction() as session:
         labels = [warehouse.read_labels(session, version.model, day) for day in version.training_as_ofs]
-        holdout = warehouse.read_training_set(session, declaration, version.holdout_as_ofs or version.training_as_ofs)
+        holdout = warehouse.read_training_set(session, declaration, version.reference_as_ofs)
         entry = ledger.get_recipe(session, version.model, version.recipe)
     run = Run(version.model, version.trained_for, version.effective_at, "simulation")
     walk = Walk(stores, declaration, run, version.training_as_ofs)
@@ -144,7 +144,7 @@ def _gather(stores: Stores, session: Session, version: Version, *, measured: Mea
         fits=facts.fits_of(session, name, number),
         published=facts.published_days(session, name, number),
         training=facts.built_days(session, name, version.training_as_ofs),
-        holdout=facts.built_days(session, name, version.holdout_as_ofs),
+        holdout=facts.built_days(session, name, version.reference_as_ofs),
         verdicts=facts.verdicts_on(session, name, number),
         verdicts_against=facts.verdicts_against(session, name, number),
         contests=facts.contests_of(session, name, number),

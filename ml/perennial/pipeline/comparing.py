@@ -32,7 +32,7 @@ from perennial.stores.sessions import Session, take_lock
 
 @recorded
 def compare(stores: Stores, run: Run) -> Comparison:
-    """Assess the day's challenger and the shadows against the champion, or a first champion by itself.
+    """Assess the day's challenger and the shadows against the champion, or let the first one in.
 
     Raises:
         NothingToDo: nobody is under test.
@@ -116,7 +116,8 @@ def _find_side(session: Session, version: Version) -> Side:
 def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
     run, declaration = walk.run, walk.declaration
     with walk.stores.warehouse.transaction() as session:
-        rows = warehouse.read_training_set(session, declaration, pair.as_ofs)
+        days = pair.as_ofs or pair.challenger.version.training_as_ofs  # of no rows the columns are known all the same
+        rows = warehouse.read_training_set(session, declaration, days).rows_of(pair.as_ofs)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
         earlier = ledger.earlier_looks(session, run, pair.contest.contest_id if pair.contest else None)
     contest = _prepare(replace(walk, first=pair.as_ofs[0]) if pair.as_ofs else walk, pair, rows)
@@ -148,6 +149,7 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
         test=pair.test,
         former=pair.contest.looks if pair.contest else (),
         account_frees_on=pair.account_frees_on,
+        choice=pair.challenger.version.choice,
     )
 
 

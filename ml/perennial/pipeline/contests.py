@@ -66,7 +66,7 @@ def enter_pairs(
         labelled: every as_of that may judge on the run's clock.
     """
     if champion is None:
-        return tuple(ContestPair(each, None, as_ofs=labelled[-model.training.holdout_as_ofs :]) for each in challengers[-1:])
+        return tuple(ContestPair(each, None, as_ofs=_find_shown(model, each, labelled)) for each in challengers[-1:])
     _settle_contests(session, model, run, champion, labelled)
     new = [each for each in challengers if each.entry.number != champion.entry.number]
     newcomers = tuple(_enter(session, model, run, ContestPair(each, champion), labelled) for each in new)
@@ -79,6 +79,11 @@ def enter_pairs(
     waiting = (pair for pair in (*newcomers, *shadows) if pair.contest is None or pair.contest.status == "open")
     placed = (replace(pair, as_ofs=choose_as_ofs(model, pair, labelled)) for pair in waiting)
     return tuple(pair for pair in placed if _is_ahead(pair, labelled))
+
+
+def _find_shown(model: Model, first: Side, labelled: Days) -> Days:
+    """The newest as_ofs that the choice of a first champion had not seen, to show how good it is: none where it saw all."""
+    return unseen_as_ofs(labelled, (first.entry.chosen_on,), embargo=model.embargo)[-model.training.holdout_as_ofs :]
 
 
 def _open_by_then(session: Session, run: Run) -> tuple[Contest, ...]:

@@ -15,6 +15,7 @@ from perennial.config import Declaration, read_code_version
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
+from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
 from perennial.pipeline.champion import load_version, settle
 from perennial.pipeline.deciding import stop
@@ -107,7 +108,7 @@ def score(stores: Stores, run: Run) -> Publication:
     if found is not None and found.status == "applied":
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
-        champion = check_champion(run, find_serving(session, run))
+        champion = check_champion(run, find_serving(session, run), find_first_maturity(session, declaration, run))
         accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
     if run.purpose == "live":
         check_freshness(declaration.model, run)

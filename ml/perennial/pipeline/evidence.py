@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from perennial.config import Declaration, Model
+from perennial.monitor import watch_calibration
 from perennial.pipeline.admitting import is_aside
-from perennial.records import Choice, DecisionEvidence, DriftCheck, Run, SearchHistory, Version
+from perennial.records import CalibrationAlarm, Choice, DecisionEvidence, DriftCheck, Run, SearchHistory, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
 
 BUDGET_DAYS = 30
+WATCHED = timedelta(days=730)
 
 
 def gather(
@@ -53,7 +55,8 @@ def gather(
         labels_mature_on=labels_of_shift_mature_on(model, checks),
         timezone=model.timezone,
         matured_as_ofs=len(matured),
-        needed_as_ofs=model.fewest_as_ofs,
+        needed_as_ofs=1,
+        calibration=find_calibration_alarm(session, model, run, champion, rested) if champion else None,
     )
 
 
@@ -103,6 +106,19 @@ def measure_auc_loss(session: Session, model: Model, run: Run, champion: Version
     if champion.holdout_auc is None or newest is None:
         return None
     return champion.holdout_auc - newest.auc.high
+
+
+def find_calibration_alarm(
+    session: Session, model: Model, run: Run, champion: Version, rested: tuple[date, ...]
+) -> CalibrationAlarm | None:
+    """The newest alarm of the last two years that the champion, by its date, cannot have learned from.
+
+    What came true on a day that is set aside is no evidence.
+    """
+    found = ledger.matured_rates(session, run.model, known_by=run.clock, since=run.as_of - WATCHED, zone=model.timezone)
+    rates = [rate for rate in found if not is_aside(model, rate.as_of, rested)]
+    alarm = watch_calibration(rates, horizon=model.horizon, budget=model.monitoring.calibration_budget)
+    return alarm if alarm is not None and champion.trained_for < alarm.known_on else None
 
 
 def labels_of_shift_mature_on(model: Model, checks: tuple[DriftCheck, ...]) -> date | None:

@@ -134,6 +134,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
             baselines={name: baseline.manifest for name, baseline in trained.baselines.items()},
             origin=origin,
             tuning=trained.tuning,
+            choice=trained.choice,
             rested=material.plan.rested,
         )
         return ledger.record_version(session, version)

@@ -5,11 +5,11 @@ challenger is looked for, which `comparing` assesses.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from perennial.config import Declaration
-from perennial.errors import HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
+from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
+from perennial.pipeline.beginning import begin, check_classes
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
 from perennial.pipeline.fitting import Material, gather_material, keep_fit, make_fit, name_rested, open_folder
@@ -17,7 +17,7 @@ from perennial.pipeline.opening import Stores, recorded
 from perennial.records import Assembly, Choice, Labelled, Outcome, Recipe, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
-from perennial.train import choose_inputs, find_search, plan_split
+from perennial.train import choose_inputs, find_search, plan_fit, plan_split
 from perennial.train import train as search
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
 
 
 def _ask_for_the_first(stores: Stores, run: Run) -> str:
-    """Due once a training has enough as_ofs, and then whenever there are newer ones than the last one had that was assessed."""
+    """Due once an as_of can teach, and then whenever there are newer ones than the last one had that was assessed."""
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         if find_serving(session, run) is not None:
@@ -52,10 +52,10 @@ def _ask_for_the_first(stores: Stores, run: Run) -> str:
         last = ledger.last_training(session, run.model, before=run.as_of)
         assessed = last is not None and ledger.latest_evaluation(session, run.model, last.version) is not None
     try:
-        plan = plan_training(declaration, labelled, run)
+        plan = _plan_search(declaration, labelled, run) or plan_fit(declaration.model, labelled.days, run.as_of)
     except (HistoryTooShort, SnapshotMissing) as short:  # on the second the weekly training fails, and says so
         raise NotAsked(str(short)) from short
-    newest = plan.holdout[-1]
+    newest = (plan.holdout or plan.training)[-1]
     if last is not None and assessed and newest <= max(last.training_as_ofs):
         raise NotAsked(f"{run}: version {last.version} had every as_of that can teach, up to {newest}, and was not promoted.")
     return f"There is no champion yet, and {len(plan.training)} as_ofs can train."
@@ -75,30 +75,26 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
+        champion = find_serving(session, run)
     # What was found of the as_ofs stands, even if too few are left.
     try:
         material = gather_material(stores, declaration, run, labelled)
-        search = _plan_search(stores, declaration, labelled, run)
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
+    search = _plan_search(declaration, labelled, run)
+    if search is None and champion is None:
+        check_classes(run, material.training)
     with stores.warehouse.transaction() as session:
         _check_undone(session, run, material.training.data_hash)
     rows = len(material.training.labels)
     return Assembly(run.as_of, material.plan, search, rows, material.training.data_hash, labelled.left_out)
 
 
-def _plan_search(stores: Stores, declaration: Declaration, labelled: Labelled, run: Run) -> SplitPlan | None:
-    """What a search would look at; beside a champion none is needed, for its recipe goes on.
-
-    Raises:
-        HistoryTooShort: there is no champion, and too few as_ofs for a first.
-    """
+def _plan_search(declaration: Declaration, labelled: Labelled, run: Run) -> SplitPlan | None:
+    """What a search would look at; None while history is too short for one: the champion's recipe goes on, or a rule begins."""
     try:
         return plan_training(declaration, labelled, run)
     except HistoryTooShort:
-        with stores.warehouse.transaction() as session:
-            if find_serving(session, run) is None:
-                raise
         return None
 
 
@@ -151,35 +147,45 @@ def train(stores: Stores, run: Run) -> Version:
 
     Raises:
         NotAsked: a backfill never trains.
-        NothingToTrain: beside a champion, when no search is due.
-        HistoryTooShort, SnapshotMissing: too few as_ofs are left to choose on.
+        NothingToTrain: beside a champion, when no search is due, or history is too short for one.
+        HistoryTooShort: nothing may teach.
+        SnapshotMissing: too few as_ofs may, because the definition of the features has changed.
     """
     if run.purpose == "backfill":
         raise NotAsked(f"{run}: a backfill never trains.")
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
+        champion = find_serving(session, run)
     material = gather_material(stores, declaration, run, labelled)
     with stores.warehouse.transaction() as session:
-        plan = plan_training(declaration, labelled, run)
-        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-        champion = find_serving(session, run)
-        past = look_back(session, run, declaration, champion)
         done = _find_done(session, run, material.training.data_hash)
-    if done is not None:
-        write_cards(stores, run, (done.version,))
-        return done
-    _check_search(declaration, run, rows, past, champion)
-    version = _search(material, rows, plan, past)
+    version = done or _choose(material, labelled, champion)
     write_cards(stores, run, (version.version,))
     return version
 
 
+def _choose(material: Material, labelled: Labelled, champion: Version | None) -> Version:
+    """Search, or where nobody serves and history is too short for it, begin with a single-feature rule."""
+    stores, declaration, run = material.stores, material.declaration, material.run
+    try:
+        plan = plan_training(declaration, labelled, run)
+    except HistoryTooShort as short:
+        if champion is None:
+            return begin(material)
+        raise NothingToTrain(str(short)) from short
+    with stores.warehouse.transaction() as session:
+        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
+        past = look_back(session, run, declaration, champion)
+    _check_search(declaration, run, rows, past, champion)
+    return _search(material, rows, plan, past)
+
+
 def _find_done(session: Session, run: Run, data_hash: str) -> Version | None:
-    """The challenger that an earlier attempt has searched for and registered for this day on these rows."""
+    """The challenger that an earlier attempt has chosen and registered for this day on these rows."""
     made = ledger.fits_of_day(session, run.model, run.as_of)
-    searched = (version for version in made if version.tuning is not None)
-    return next((version for version in searched if (version.origin, version.data_hash) == ("training", data_hash)), None)
+    chosen = (version for version in made if version.tuning is not None or version.choice is not None)
+    return next((version for version in chosen if (version.origin, version.data_hash) == ("training", data_hash)), None)
 
 
 def _check_search(declaration: Declaration, run: Run, rows: TrainingSet, past: SearchHistory, champion: Version | None) -> None:
@@ -216,6 +222,7 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
 
     Raises:
         NotAsked: a backfill never trains.
+        ConfigError: it reads no column that there is.
         NothingToTrain: the ledger knows this recipe already, or nothing may teach yet.
     """
     if run.purpose == "backfill":
@@ -228,7 +235,9 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     inputs = choose_inputs(material.training, declaration.model.training)
-    wanted = replace(recipe, features=tuple(inputs), rulings=declaration.model.training.rulings)
+    wanted = recipe.complete(inputs, declaration.model.training.rulings)
+    if not wanted.features:
+        raise ConfigError(f"{run}: a single-feature rule reads one of {', '.join(inputs)}; found {recipe.parameters['feature']}.")
     with stores.warehouse.transaction() as session:
         entry = ledger.enter_recipe(session, run, wanted, origin="person", chosen_on=None, because=reason)
     if entry.because != reason:

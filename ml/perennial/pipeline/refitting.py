@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -27,6 +27,7 @@ from perennial.pipeline.walking import INTERVALS
 from perennial.records import Choice, Evaluation, Move, Promotion, Recipe, RecipeEntry, Refreshed, Run, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
+from perennial.train import choose_inputs, rule_again
 
 log = logging.getLogger(__name__)
 WEEK_DAYS = 7
@@ -106,14 +107,23 @@ def _refresh(material: Material, champion: Version) -> Refreshed:
 
 def _follow_rulings(session: Session, material: Material, entry: RecipeEntry) -> RecipeEntry:
     """What a person has ruled since binds every fit: the recipe goes on under another number, as chosen as it was before."""
-    rules = material.declaration.model.training
-    known = [str(name) for name in material.training.features.columns if name not in rules.exclude]
-    inputs = tuple(name for name in entry.recipe.features if name in known)
-    wanted: Recipe = replace(entry.recipe, features=inputs, rulings=rules.rulings)
+    wanted, chosen_on = _rule(material, entry)
     if wanted.digest == entry.recipe.digest:
         return entry
     because = f"Recipe {entry.number} after what a person ruled about its inputs since."
-    return ledger.enter_recipe(session, material.run, wanted, origin="ruling", chosen_on=entry.chosen_on, because=because)
+    return ledger.enter_recipe(session, material.run, wanted, origin="ruling", chosen_on=chosen_on, because=because)
+
+
+def _rule(material: Material, entry: RecipeEntry) -> tuple[Recipe, date | None]:
+    """The recipe under today's rulings, and what its choice looked at: a rule that lost its only feature is chosen anew."""
+    model, training = material.declaration.model, material.training
+    known = choose_inputs(training, model.training)
+    if entry.recipe.algorithm != "single_feature":
+        inputs = tuple(name for name in entry.recipe.features if name in known)
+        return replace(entry.recipe, features=inputs, rulings=model.training.rulings), entry.chosen_on
+    wanted = rule_again(model, training, entry.recipe)
+    chosen_on = entry.chosen_on if wanted is entry.recipe else material.plan.training[-1]
+    return wanted.complete(known, model.training.rulings), chosen_on
 
 
 def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) -> tuple[RecipeEntry, ...]:

@@ -52,6 +52,8 @@ class Walk:
 
         Days for which nobody can be fitted, for want of history or of one class, are left out.
         """
+        if rows.labels.empty:
+            return pd.Series(dtype=float, index=rows.labels.index, name="score")
         found = self._find_published(entry, rows)
         found |= self._find_kept(entry, _leave(rows, found))
         found |= self._fit_missing(entry, _leave(rows, found))

@@ -6,8 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Algorithm = Literal["xgboost", "lightgbm", "logistic"]
-MODEL_FILES: dict[str, str | None] = {"xgboost": "model.ubj", "lightgbm": "model.lgb", "logistic": None}
+Algorithm = Literal["xgboost", "lightgbm", "logistic", "single_feature"]
+MODEL_FILES: dict[str, str | None] = {
+    "xgboost": "model.ubj",
+    "lightgbm": "model.lgb",
+    "logistic": None,
+    "single_feature": None,
+}
 
 
 class Part(BaseModel):
@@ -94,7 +99,7 @@ class Linear(Part):
 
 
 class Contract(Part):
-    """What a predictor needs beside its native file; `rounds` is the number of boosting rounds, 0 for logistic."""
+    """What a predictor needs beside its native file; `rounds` is the number of boosting rounds, 0 where none are."""
 
     format: Literal[1] = 1
     model: str
@@ -108,8 +113,10 @@ class Contract(Part):
     def _is_whole(self) -> Contract:
         if len(set(self.names)) < len(self.names):
             raise ValueError(f"a feature is listed twice: {self.names}")
-        if (self.algorithm == "logistic") != (self.linear is not None):
-            raise ValueError("linear belongs to logistic, and only to it")
+        if (self.model_file is None) != (self.linear is not None):
+            raise ValueError("linear belongs to logistic and to single_feature, and only to them")
+        if self.algorithm == "single_feature" and len(self.features) > 1:
+            raise ValueError(f"a single_feature rule reads one feature, found {self.names}")
         if self.linear is not None and len(self.linear.coefficients) != self.expanded_width:
             raise ValueError(f"linear has {len(self.linear.coefficients)} columns, the features expand to {self.expanded_width}")
         return self
@@ -125,5 +132,5 @@ class Contract(Part):
 
     @property
     def model_file(self) -> str | None:
-        """The native file's name; None for logistic, which is whole in contract.json."""
+        """The native file's name; None for what is whole in contract.json: logistic and single_feature."""
         return MODEL_FILES[self.algorithm]

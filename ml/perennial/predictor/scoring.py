@@ -19,7 +19,7 @@ Reasons = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A model ready to score; `booster` is None for logistic regression, `threads` bounds the libraries' own."""
+    """A model ready to score; `booster` is None for what is linear, `threads` bounds the libraries' own."""
 
     contract: Contract
     booster: NativeBooster | None

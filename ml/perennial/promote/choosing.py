@@ -26,7 +26,8 @@ def choose_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def _read_gain(evaluation: Evaluation) -> float:
-    gain = evaluation.verdict.metric("auc").gain
+    gains = (metric.gain for metric in evaluation.verdict.metrics if metric.metric == "auc")
+    gain = next(gains, None)  # a first champion may have nothing that it was measured on
     return gain.estimate if gain else 0.0
 
 

@@ -9,9 +9,18 @@ from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQu
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
-from perennial.records.monitoring import Choice, Decision, DecisionEvidence, DriftCheck, FeatureDrift, Realised
+from perennial.records.monitoring import (
+    CalibrationAlarm,
+    Choice,
+    Decision,
+    DecisionEvidence,
+    DriftCheck,
+    FeatureDrift,
+    MaturedRate,
+    Realised,
+)
 from perennial.records.notices import Notice
-from perennial.records.recipes import Algorithm, Recipe, RecipeEntry, RecipeOrigin
+from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
 from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
@@ -42,6 +51,7 @@ from perennial.records.verdicts import (
 )
 
 __all__ = [
+    "ALGORITHM_NAMES",
     "METRIC_NAMES",
     "Acceptance",
     "Admission",
@@ -55,6 +65,7 @@ __all__ = [
     "Assembly",
     "Baseline",
     "BlastRadius",
+    "CalibrationAlarm",
     "Choice",
     "Column",
     "Comparison",
@@ -71,6 +82,7 @@ __all__ = [
     "Labelled",
     "Level",
     "Look",
+    "MaturedRate",
     "MetricComparison",
     "Move",
     "MoveKind",
@@ -82,6 +94,7 @@ __all__ = [
     "Purpose",
     "Realised",
     "Recipe",
+    "RecipeChoice",
     "RecipeEntry",
     "RecipeOrigin",
     "Refreshed",

@@ -69,6 +69,44 @@ class Realised:
     base_rate: float
 
 
+@dataclass(frozen=True)
+class MaturedRate:
+    """What one publication said on average, and what came true.
+
+    Attributes:
+        known_on: local day on which the outcome was known.
+    """
+
+    as_of: date
+    rows: int
+    positives: int
+    mean_score: float
+    known_on: date
+
+
+@dataclass(frozen=True)
+class CalibrationAlarm:
+    """Scores that do not mean what they say, beyond chance.
+
+    Attributes:
+        as_of: of the publication at which it was seen, known on `known_on`; `first_as_of`: of the first that speaks for it.
+        mean_score, realised_rate: pooled over these publications, whose label windows do not overlap.
+    """
+
+    as_of: date
+    known_on: date
+    publications: int
+    first_as_of: date
+    mean_score: float
+    realised_rate: float
+
+    @property
+    def sentence(self) -> str:
+        """What people read."""
+        days = f"{self.first_as_of} to {self.as_of}" if self.publications > 1 else f"{self.as_of}"
+        return f"The scores of {days} said {self.mean_score:.3f} on average, and {self.realised_rate:.3f} came true."
+
+
 class Choice(StrEnum):
     TRAIN = "TRAIN"
     SKIP = "SKIP"
@@ -93,6 +131,7 @@ class DecisionEvidence:
         matured_as_ofs, needed_as_ofs: without a champion: how many training as_ofs have matured, and how many a first
             training needs (training, embargo and holdout together).
         left_out: why matured as_ofs can teach nothing, a sentence each.
+        calibration: the newest alarm that no fit has answered yet: the champion was fitted before it was known.
     """
 
     model: str
@@ -117,6 +156,7 @@ class DecisionEvidence:
     needed_as_ofs: int = 0
     left_out: tuple[str, ...] = ()
     shift_limit: float | None = None
+    calibration: CalibrationAlarm | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-Algorithm = Literal["xgboost", "lightgbm", "logistic"]
+Algorithm = Literal["xgboost", "lightgbm", "logistic", "single_feature"]
 RecipeOrigin = Literal["search", "person", "ruling", "former"]
+ALGORITHM_NAMES: Mapping[str, str] = {
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "logistic": "logistic regression",
+    "single_feature": "single-feature rule",
+    "booster": "boosting",
+}
+"""As people read them."""
+CHOSEN_WORDS = ("feature", "direction")
+"""Parameters of a single-feature rule that are words, not numbers."""
 
 
 @dataclass(frozen=True)
@@ -18,26 +28,47 @@ class Recipe:
     """What can be fitted again on other rows; the number of rounds and the calibrator are found anew by every fit.
 
     Attributes:
-        parameters: as given to the library; 10 and 10.0 are the same number.
+        parameters: as given to the library; 10 and 10.0 are the same number. Of a single-feature rule two words: `feature`, and
+            `direction` (increasing or decreasing; a category has none).
         features: the inputs; empty: every column that is not excluded.
         rulings: what a person ruled about the inputs, in words.
     """
 
     algorithm: Algorithm
-    parameters: Mapping[str, float | int]
+    parameters: Mapping[str, float | int | str]
     features: tuple[str, ...] = ()
     rulings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """SHA-256 over all of it, in whatever order it stands: equal recipes have equal digests."""
-        numbers = {name: float(value) for name, value in self.parameters.items()}
-        content = [self.algorithm, numbers, sorted(self.features), dict(self.rulings)]
+        plain = {name: value if isinstance(value, str) else float(value) for name, value in self.parameters.items()}
+        content = [self.algorithm, plain, sorted(self.features), dict(self.rulings)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def complete(self, inputs: Sequence[str], rulings: Mapping[str, str]) -> Recipe:
+        """The same with what it reads of these inputs, a single-feature rule one, and with what a person ruled about them."""
+        only = self.parameters.get("feature")
+        return replace(self, features=tuple(name for name in inputs if only in (None, name)), rulings=rulings)
 
     def seed_on(self, day: date) -> int:
         """The seed of its fit for a day: another one every week, or a single lucky seed would be a recipe of its own."""
         return int(hashlib.sha256(f"{self.digest} {day}".encode()).hexdigest()[:7], 16)
+
+
+@dataclass(frozen=True)
+class RecipeChoice:
+    """What the choice of a recipe rests on.
+
+    Attributes:
+        losses: log-loss out of fold of `booster`, `logistic` and `single_feature`; empty where history was too short for folds.
+        suspicions: sentences of the leak checks that did not stop the training, and that a person should read.
+        enough_on: where history was too short: the day on which there will be enough to choose on.
+    """
+
+    losses: Mapping[str, float]
+    suspicions: tuple[str, ...] = ()
+    enough_on: date | None = None
 
 
 @dataclass(frozen=True)

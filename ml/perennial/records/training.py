@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from perennial.records.recipes import Algorithm, Recipe
+from perennial.records.recipes import CHOSEN_WORDS, Algorithm, Recipe, RecipeChoice
 from perennial.records.tuning import Tuning
 from perennial.records.verdicts import Promotion
 
@@ -129,6 +129,7 @@ class Trained:
         learning_curve: number of training as_ofs -> AUC on the last fold.
         pictures: name -> PNG file; `alarms`: sentences of the leak checks that did not stop the training.
         baselines: `logistic` and `recency`, fitted on the same rows.
+        choice: why it is this recipe; None when a known one was fitted again.
     """
 
     folder: Path
@@ -148,6 +149,7 @@ class Trained:
     data_hash: str
     seconds: float
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    choice: RecipeChoice | None = None
 
     @property
     def algorithm(self) -> Algorithm:
@@ -184,11 +186,11 @@ class Version:
         recipe: number of what it is a fit of.
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
         holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them, and the mean and the
-            AUC of these scores are `holdout_mean_score` and `holdout_auc`.
+            AUC of these scores are `holdout_mean_score` and `holdout_auc`. Empty while history is too short for that.
         newest_mean_score: mean of its scores of the newest valid snapshot when it was fitted.
         distance: from the former fit of its recipe; None for the first.
         origin: `training`: the first fit of a recipe under test, `refresh`: a later one, `manual`: registered by hand.
-        tuning: how the booster of its training came by its parameters.
+        tuning: how the booster of its training came by its parameters; `choice`: why it is this recipe, and no other.
         rested: as_ofs among its days that had been set aside when it was trained.
     """
 
@@ -215,6 +217,12 @@ class Version:
     origin: Origin = "training"
     tuning: Tuning | None = None
     rested: tuple[date, ...] = ()
+    choice: RecipeChoice | None = None
+
+    @property
+    def reference_as_ofs(self) -> tuple[date, ...]:
+        """What its scores are held against later: the holdout, or its own training rows where nothing was held out."""
+        return self.holdout_as_ofs or self.training_as_ofs
 
     @property
     def knowledge_lag_days(self) -> int:
@@ -222,8 +230,8 @@ class Version:
 
     @property
     def rulings(self) -> Mapping[str, str]:
-        """What a person had ruled about the inputs: the words among the parameters."""
-        return {name: words for name, words in self.parameters.items() if isinstance(words, str)}
+        """What a person had ruled about the inputs: the words among the parameters that no recipe has."""
+        return {name: words for name, words in self.parameters.items() if isinstance(words, str) and name not in CHOSEN_WORDS}
 
 
 @dataclass(frozen=True)

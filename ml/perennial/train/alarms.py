@@ -63,8 +63,13 @@ def _round_up(auc: float) -> float:
 
 
 def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> tuple[str, ...]:
-    """Sentences about what looks wrong but may be right."""
-    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows), *_name_separating_columns(model, rows))
+    """Sentences about what looks wrong but may be right, beside those of `find_suspicions`."""
+    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows))
+
+
+def find_suspicions(model: Model, rows: TrainingRows) -> tuple[str, ...]:
+    """Those of the sentences that speak of a leak which nobody has looked at."""
+    return _name_separating_columns(model, rows)
 
 
 def _name_empty_columns(rows: TrainingRows) -> tuple[str, ...]:

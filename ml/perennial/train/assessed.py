@@ -10,9 +10,16 @@ import pandas as pd
 
 from perennial.metrics import mean_auc, paired_auc_difference
 from perennial.predictor import IDENTITY, Predictor
-from perennial.records import Baseline, Interval, Recipe
+from perennial.records import Baseline, Interval, Recipe, RecipeChoice
 from perennial.train.baselines import PLAIN_LOGISTIC
-from perennial.train.candidates import Candidate, assess_booster, assess_logistic, is_booster_ahead, write_candidate
+from perennial.train.boosters import SPACES
+from perennial.train.candidates import (
+    Candidate,
+    assess_booster,
+    assess_logistic,
+    assess_single_feature,
+    write_candidate,
+)
 from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.search import Searched, try_recipe
 
@@ -22,7 +29,8 @@ class Assessed:
     """The challenger with its recipe, and what stood beside it on the same out-of-fold rows.
 
     Attributes:
-        booster: None when a logistic regression is fitted again.
+        booster: None when a recipe without one is fitted again.
+        recency: the single-feature rule.
     """
 
     challenger: Candidate
@@ -39,27 +47,36 @@ class Assessed:
 
 
 def choose_challenger(
-    searched: Searched, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, confidence: float
+    searched: Searched, folds: Sequence[FoldRows], *, single: Recipe, recency: Candidate, seed: int
 ) -> Assessed:
-    """The booster, or logistic regression where the booster is not ahead of it."""
+    """The lowest log-loss out of fold among booster, logistic regression and single-feature rule, all calibrated alike."""
     booster, logistic = assess_booster(searched.best, folds, seed), assess_logistic(folds)
-    if is_booster_ahead(booster, logistic, confidence):
-        return Assessed(booster, searched.best.recipe, booster, logistic, recency)
-    return Assessed(logistic, PLAIN_LOGISTIC, booster, logistic, recency)
+    entered = ((recency, single), (logistic, PLAIN_LOGISTIC), (booster, searched.best.recipe))  # of equals the plainest
+    challenger, recipe = min(entered, key=lambda each: each[0].metrics["log_loss"])
+    return Assessed(challenger, recipe, booster, logistic, recency)
 
 
 def keep_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, threads: int) -> Assessed:
     """The challenger is this very recipe, whatever else is ahead."""
     candidate = assess_recipe(recipe, folds, seed=seed, threads=threads)
-    booster = None if recipe.algorithm == "logistic" else candidate
+    booster = candidate if recipe.algorithm in SPACES else None
     return Assessed(candidate, recipe, booster, assess_logistic(folds), recency)
 
 
 def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Candidate:
     """A known recipe on these folds: rounds and calibrator are found anew."""
+    if recipe.algorithm == "single_feature":
+        return assess_single_feature(recipe, folds)
     if recipe.algorithm == "logistic":
         return assess_logistic(folds, float(recipe.parameters["C"]))
     return assess_booster(try_recipe(recipe, folds, seed=seed, threads=threads), folds, seed)
+
+
+def state_choice(assessed: Assessed, suspicions: tuple[str, ...]) -> RecipeChoice:
+    """What the choice rests on: the log-loss of everybody, and what a person should look at."""
+    named = {"booster": assessed.booster, "logistic": assessed.logistic, "single_feature": assessed.recency}
+    losses = {name: candidate.metrics["log_loss"] for name, candidate in named.items() if candidate is not None}
+    return RecipeChoice(losses, suspicions)
 
 
 @dataclass(frozen=True, eq=False)

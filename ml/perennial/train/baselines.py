@@ -1,4 +1,4 @@
-"""The baselines that every challenger must beat: logistic regression, and a single-feature rule such as recency."""
+"""The plain recipes that stand beside every booster: logistic regression, and a single-feature rule such as recency."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from perennial.config import Model
+from perennial.config.training import Direction
+from perennial.errors import ConfigError
 from perennial.predictor import Contract, Feature, Linear, Predictor, expand_inputs
 from perennial.records import Recipe
 from perennial.train.logistic import solve_logistic
@@ -46,17 +48,39 @@ def _with_median(rows: TrainingRows, place: int) -> Feature:
     return feature.model_copy(update={"median": float(np.nanmedian(column))})
 
 
-def choose_recency(model: Model, alone: Mapping[str, float]) -> str:
-    """The feature of the single-feature rule: the one the model names, else the one that ranks best alone."""
-    return model.training.recency or max(alone, key=lambda name: (alone[name], name))
+def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> Recipe:
+    """The rule over the feature that the model names, where these rows have it, else over the one that ranks best alone.
 
-
-def fit_recency(feature: str, rows: TrainingRows) -> Predictor:
-    """A logistic curve over one feature: it ranks as the feature does, in the direction that the rows show.
-
-    A measuring stick that never serves: what a person ruled about the feature's direction does not bind it.
+    Its direction is what a person ruled, else what the rows show; a category has none.
     """
-    return fit_logistic(rows.only(feature).unbound())
+    named = model.training.recency
+    feature = named if named and named in alone else max(alone, key=lambda name: (alone[name], name))
+    only = rows.only(feature)
+    if only.features[0].kind == "category":
+        return Recipe("single_feature", {"feature": feature})
+    return Recipe("single_feature", {"feature": feature, "direction": only.features[0].monotone or _show_direction(only)})
+
+
+def _show_direction(only: TrainingRows) -> Direction:
+    linear = fit_logistic(only).contract.linear
+    assert linear is not None
+    return "increasing" if linear.coefficients[0] >= 0 else "decreasing"
+
+
+def fit_single_feature(recipe: Recipe, rows: TrainingRows) -> Predictor:
+    """A logistic curve over one feature: it ranks as the feature does, in the direction of the recipe.
+
+    Raises:
+        ConfigError: the recipe names no feature of these rows.
+    """
+    feature = recipe.parameters.get("feature")
+    if feature not in [known.name for known in rows.features]:
+        raise ConfigError(
+            f"{rows.model}: a single-feature rule over '{feature}' cannot be fitted, for no training row has that column: "
+            "let the next training choose anew."
+        )
+    fitted = fit_logistic(rows.only(str(feature)).bound_to(recipe.parameters.get("direction")))
+    return Predictor(fitted.contract.model_copy(update={"algorithm": "single_feature"}), None)
 
 
 def score_fold(predictor: Predictor, rows: TrainingRows) -> Floats:

@@ -88,25 +88,46 @@ REGULARISED_DEFAULTS: dict[Library, Recipe] = {
 }
 
 
-def write_recipe(algorithm: str, chosen: Mapping[str, float]) -> Recipe:
+def write_recipe(algorithm: str, chosen: Mapping[str, float | str]) -> Recipe:
     """A recipe that a person wrote: what is not named is as in the regularised default.
 
     Raises:
-        ConfigError: there is no such algorithm, or it has no such parameter.
+        ConfigError: there is no such algorithm, or it has no such parameter, or one has no such value.
     """
+    if algorithm == "single_feature":
+        return _write_rule(chosen)
     defaults = (*REGULARISED_DEFAULTS.values(), Recipe("logistic", {"C": 1.0}))
     default = next((recipe for recipe in defaults if recipe.algorithm == algorithm), None)
     if default is None:
-        known = ", ".join(recipe.algorithm for recipe in defaults)
+        known = ", ".join((*(recipe.algorithm for recipe in defaults), "single_feature"))
         raise ConfigError(f"There is no algorithm {algorithm}: write one of {known}.")
     unknown = sorted(set(chosen) - set(default.parameters))
     if unknown:
         raise ConfigError(f"{algorithm} has no parameter {', '.join(unknown)}: it has {', '.join(default.parameters)}.")
-    broken = sorted(name for name, value in chosen.items() if isinstance(default.parameters[name], int) and value != int(value))
+    words = sorted(name for name, value in chosen.items() if isinstance(value, str))
+    if words:
+        raise ConfigError(f"{algorithm} wants numbers for {', '.join(words)}: found {chosen[words[0]]}.")
+    broken = sorted(
+        name for name, value in chosen.items() if isinstance(default.parameters[name], int) and float(value) != int(value)
+    )
     if broken:
         raise ConfigError(f"{algorithm} wants whole numbers for {', '.join(broken)}: found {chosen[broken[0]]}.")
     numbers = {name: type(value)(chosen.get(name, value)) for name, value in default.parameters.items()}
     return Recipe(default.algorithm, numbers)
+
+
+def _write_rule(chosen: Mapping[str, float | str]) -> Recipe:
+    """A single-feature rule; without a direction every fit finds its own."""
+    directions = ("increasing", "decreasing")
+    if (
+        "feature" not in chosen
+        or set(chosen) - {"feature", "direction"}
+        or chosen.get("direction", directions[0]) not in directions
+    ):
+        raise ConfigError(
+            f"single_feature wants a feature, and may have a direction, {' or '.join(directions)}; found {dict(chosen)}."
+        )
+    return Recipe("single_feature", chosen)
 
 
 def read_recipe(parameters: Mapping[str, object], allowed: tuple[Library, ...]) -> Recipe | None:

@@ -1,4 +1,4 @@
-"""What may become the challenger, and what it must beat: each with its out-of-fold scores and a way to fit it again."""
+"""What may become the challenger: each with its out-of-fold scores and a way to fit it again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from perennial.metrics import average_precision, brier, log_loss, mean_auc, paired_auc_difference
+from perennial.metrics import average_precision, brier, log_loss, mean_auc
 from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_files
-from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_recency, score_fold
+from perennial.records import Recipe
+from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_single_feature, score_fold
 from perennial.train.boosters import fit_recipe
 from perennial.train.calibration import choose_calibrator
 from perennial.train.rows import Floats, FoldRows, TrainingRows
 from perennial.train.search import Tried
 
 Fit = Callable[[TrainingRows], Predictor]
-MOST_AUC_LOSS = 0.01  # against logistic regression; the comparison asks the same of the holdout
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +59,9 @@ def assess_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_
     return _assess(fit, _score_folds(fit, folds), folds)
 
 
-def assess_recency(feature: str, folds: Sequence[FoldRows]) -> Candidate:
+def assess_single_feature(recipe: Recipe, folds: Sequence[FoldRows]) -> Candidate:
     """The single-feature rule, fitted on each fold's training rows."""
-    fit = partial(fit_recency, feature)
+    fit = partial(fit_single_feature, recipe)
     return _assess(fit, _score_folds(fit, folds), folds)
 
 
@@ -75,16 +75,6 @@ def _assess(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
     sizes = [len(fold.validation.labels) for fold in folds]
     fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
     return Candidate(fit, raw, labels, choose_calibrator(raw.to_numpy(), labels.to_numpy(), fold_of_row))
-
-
-def is_booster_ahead(booster: Candidate, logistic: Candidate, confidence: float) -> bool:
-    """Does the tuned booster pass, out of fold, what the comparison will ask of it against logistic regression?
-
-    A lower log-loss, and an AUC that is not worse: the lower bound of the paired difference above -.01.
-    Otherwise logistic regression is itself the challenger. The holdout has no say.
-    """
-    gain = paired_auc_difference(booster.scores, logistic.scores, booster.labels, confidence=confidence)
-    return booster.metrics["log_loss"] < logistic.metrics["log_loss"] and gain.low > -MOST_AUC_LOSS
 
 
 def fit_candidate(candidate: Candidate, rows: TrainingRows) -> Predictor:

@@ -19,8 +19,8 @@ from perennial.errors import (
     SnapshotMissing,
 )
 from perennial.records import SplitPlan, TrainingSet
-from perennial.train.rows import FoldRows
-from perennial.train.splits import Fold
+from perennial.train.rows import FoldRows, cut_folds, gather_rows
+from perennial.train.splits import Fold, make_folds
 
 
 def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
@@ -50,6 +50,16 @@ def drop_one_class_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldR
             f"validates ({named}): wait for more of the rarer outcome, build older snapshots, or check labels.sql."
         )
     return kept
+
+
+def has_folds(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Sequence[str] = ()) -> bool:
+    """Are there as_ofs enough for a fold from which something can be learned?"""
+    days = plan.training
+    if len(days) < model.training.min_as_ofs or days[-1] - model.embargo < days[0]:
+        return False
+    rows = gather_rows(model.name, training.rows_of(days), model.training, only=only)
+    cut = cut_folds(rows, make_folds(days, model.training.folds, model.embargo))
+    return any(fold.holds_both_labels for fold in cut)
 
 
 def name_dropped_folds(folds: Sequence[FoldRows], kept: Sequence[FoldRows]) -> tuple[str, ...]:

@@ -59,9 +59,9 @@ class TrainingRows:
         place = [feature.name for feature in self.features].index(name)
         return replace(self, features=(self.features[place],), matrix=self.matrix[:, [place]])
 
-    def unbound(self) -> TrainingRows:
-        """The same rows, every feature free to move the score either way."""
-        return replace(self, features=tuple(feature.model_copy(update={"monotone": None}) for feature in self.features))
+    def bound_to(self, direction: object) -> TrainingRows:
+        """The same rows, every feature bound to move the score in this direction; None leaves them free."""
+        return replace(self, features=tuple(feature.model_copy(update={"monotone": direction}) for feature in self.features))
 
     def series(self, values: Floats) -> pd.Series:
         """One value per row, as the metrics want them."""

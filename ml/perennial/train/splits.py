@@ -46,7 +46,7 @@ def plan_split(model: Model, matured: Sequence[date], trained_for: date) -> Spli
             f"{model.name}, as_of {trained_for}: {len(training)} as_ofs can train (of {len(days)} matured; "
             f"{model.training.holdout_as_ofs} are held out, {model.embargo.days} days lie between), "
             f"min_as_ofs = {model.training.min_as_ofs}. There will be enough on {_enough_on(model, days, trained_for)}, "
-            "if every week is built; until then nothing is trained."
+            "if every week is built; until then no recipe is searched."
         )
     return SplitPlan(tuple(training), tuple(holdout), (trained_for - training[-1]).days)
 
@@ -65,6 +65,11 @@ def plan_fit(model: Model, matured: Sequence[date], trained_for: date) -> SplitP
             f"{model.matured_at(newest).astimezone(model.zone).date()}, if its snapshot is built."
         )
     return SplitPlan(tuple(days), (), (trained_for - days[-1]).days)
+
+
+def find_enough_on(model: Model, matured: Sequence[date], trained_for: date) -> date:
+    """The day on which `min_as_ofs` can train, with a holdout, if from now on a snapshot matures every week."""
+    return _enough_on(model, sorted(set(matured)), trained_for)
 
 
 def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:

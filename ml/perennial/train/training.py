@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import Predictor
 from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
-from perennial.train.alarms import find_alarms, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
 from perennial.train.assessed import (
     Assessed,
     assess_recipe,
@@ -24,16 +24,18 @@ from perennial.train.assessed import (
     measure_fold,
     measure_out_of_fold,
     measure_search,
+    state_choice,
     write_all,
 )
-from perennial.train.baselines import choose_recency
+from perennial.train.baselines import choose_single_feature, fit_single_feature
 from perennial.train.boosters import measure_gains
-from perennial.train.candidates import Candidate, assess_recency, draw_learning_curve, fit_candidate
-from perennial.train.guards import check_training_set, drop_one_class_folds, name_dropped_folds
+from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate
+from perennial.train.guards import check_training_set, drop_one_class_folds, has_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
 from perennial.train.rows import FoldRows, TrainingRows, cut_folds, gather_rows
 from perennial.train.search import Searched, search_recipe, try_known
+from perennial.train.short import train_short
 from perennial.train.splits import make_folds
 from perennial.train.study import Search, name_study
 
@@ -46,15 +48,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already assessed."""
+    """Rows that passed the guards and alarms, cut into folds, with the single-feature rule already assessed.
+
+    Attributes:
+        single: the recipe of that rule.
+        suspicions: sentences about possible leaks, which `alarms` holds as well.
+    """
 
     model: Model
     training: TrainingSet
     plan: SplitPlan
     rows: TrainingRows
     folds: Sequence[FoldRows]
+    single: Recipe
     recency: Candidate
     alarms: tuple[str, ...]
+    suspicions: tuple[str, ...]
     started: float
 
     @property
@@ -88,7 +97,8 @@ def train(
 ) -> Trained:
     """Choose a recipe on the training as_ofs alone, where the holdout never enters, and fit it on what may teach now.
 
-    Its parameters are searched, or those of the last search are fitted again: as the model's policy has it.
+    The parameters of the booster are searched, or those of the last search are fitted again: as the model's policy has it. The
+    lowest log-loss out of fold wins. The holdout never enters here.
 
     Args:
         model, plan: as declared and as planned.
@@ -118,11 +128,10 @@ def train(
         else:
             searched = _try_known(prepared, choice.recipe, threads)
         seed = _complete(prepared, searched.best.recipe).seed_on((newest[1] if newest else plan).trained_for)
-        assessed = choose_challenger(
-            searched, prepared.folds, recency=prepared.recency, seed=seed, confidence=model.promotion.confidence
-        )
+        assessed = choose_challenger(searched, prepared.folds, single=prepared.single, recency=prepared.recency, seed=seed)
         tuning = _report_tuning(prepared, searched, choice.because, basis)
-        return _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
+        trained = _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
+        return replace(trained, choice=state_choice(assessed, prepared.suspicions))
 
 
 def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:
@@ -134,7 +143,8 @@ def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> Sea
 def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
     """Fit a known recipe on other rows, without a search: it is fitted, whatever else would be ahead of it.
 
-    Rounds and calibrator are found anew, out of fold, and the baselines are fitted as in every training.
+    Rounds and calibrator are found anew, out of fold, and the baselines are fitted as in every training, on the inputs of the
+    recipe. A single-feature rule needs no folds: where history is too short for them it is fitted on all there is.
 
     Args:
         recipe: such as that of the champion.
@@ -144,6 +154,8 @@ def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, 
         ConfigError: the recipe lacks a parameter of its algorithm.
         All that `train` raises.
     """
+    if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
+        return train_short(model, training, plan, folder=folder, recipe=recipe)
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan, only=recipe.features)
         seed = recipe.seed_on(plan.trained_for)
@@ -155,12 +167,14 @@ def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: 
     """The same predictor as `refit` gives, and nothing beside it: no files, no baselines, no pictures.
 
     Raises:
-        HistoryTooShort: no fold fits, so that neither rounds nor a calibrator can be found.
+        HistoryTooShort: no fold fits, so that neither rounds nor a calibrator can be found; a single-feature rule needs none.
         ConfigError, and those of the guards: as in `refit`.
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         check_training_set(model, training, plan)
         rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=recipe.features)
+        if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
+            return fit_single_feature(recipe, rows)
         folds = drop_one_class_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
         candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), threads=threads)
         return fit_candidate(candidate, rows)
@@ -175,9 +189,10 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Sequ
     refuse_oracles(model, alone)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
     folds = drop_one_class_folds(model, cut)
-    recency = assess_recency(choose_recency(model, alone), folds)
-    alarms = (*find_alarms(model, rows, alone), *name_dropped_folds(cut, folds))
-    return Prepared(model, training, plan, rows, folds, recency, alarms, started)
+    single = choose_single_feature(model, rows, alone)
+    recency, suspicions = assess_single_feature(single, folds), find_suspicions(model, rows)
+    alarms = (*find_alarms(model, rows, alone), *suspicions, *name_dropped_folds(cut, folds))
+    return Prepared(model, training, plan, rows, folds, single, recency, alarms, suspicions, started)
 
 
 def _turn_to(prepared: Prepared, newest: tuple[TrainingSet, SplitPlan] | None) -> Prepared:
@@ -193,7 +208,7 @@ def _turn_to(prepared: Prepared, newest: tuple[TrainingSet, SplitPlan] | None) -
 def _complete(prepared: Prepared, recipe: Recipe) -> Recipe:
     """A recipe with the inputs that it reads here, and with what a person ruled about them."""
     names = tuple(feature.name for feature in prepared.rows.features)
-    return replace(recipe, features=names, rulings=prepared.model.training.rulings)
+    return recipe.complete(names, prepared.model.training.rulings)
 
 
 def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:

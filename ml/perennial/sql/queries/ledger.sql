@@ -62,7 +62,7 @@ limit 1;
 insert into ledger.versions (
     model, version, recipe, algorithm, mlflow_run_id, manifest, baselines, data_hash, training_as_ofs, holdout_as_ofs,
     trained_for, parameters, holdout_mean_score, holdout_auc, newest_mean_score, distance, config_hash, query_hash, code_version,
-    origin, tuning, rested, effective_at
+    origin, tuning, choice, rested, effective_at
 )
 values (
     :model, :version, :recipe, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
@@ -70,7 +70,8 @@ values (
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
     cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :holdout_auc, :newest_mean_score,
     nullif(cast(:evidence as jsonb) -> 'distance', 'null'), :config_hash, :query_hash, :code_version, :origin,
-    nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), cast(:rested as date[]), :effective_at
+    nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), nullif(cast(:evidence as jsonb) -> 'choice', 'null'),
+    cast(:rested as date[]), :effective_at
 )
 on conflict do nothing;
 
@@ -211,6 +212,16 @@ where outcomes.model = :model and publications.status = 'live'
     and outcomes.effective_at <= :known_by
 order by outcomes.as_of desc
 limit :limit;
+
+-- name: matured_rates
+-- What live publications said on average and what came true, known before an instant, oldest first.
+select outcomes.as_of, outcomes.rows, positives, outcomes.mean_score,
+    (outcomes.effective_at at time zone :zone)::date as known_on
+from ledger.outcomes
+join ledger.publications using (publication_id)
+where outcomes.model = :model and publications.status = 'live' and outcomes.effective_at <= :known_by
+    and outcomes.as_of >= :since
+order by outcomes.as_of;
 
 -- name: record_drift_check
 -- What the check of a day found; a rerun replaces it.

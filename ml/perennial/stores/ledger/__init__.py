@@ -66,6 +66,7 @@ from perennial.stores.ledger.promotions import (
 from perennial.stores.ledger.publications import (
     blocked_because,
     live_publication,
+    matured_rates,
     newest_publication,
     outcome_of,
     outcomes,
@@ -149,6 +150,7 @@ __all__ = [
     "mark_failed",
     "mark_sent",
     "mark_snapshot",
+    "matured_rates",
     "movement_at",
     "movements",
     "name_notice",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from perennial.records import Publication, Realised, Run
+from perennial.records import MaturedRate, Publication, Realised, Run
 from perennial.stores.ledger.statements import execute, fetch_all, fetch_one
 from perennial.stores.sessions import Session
 
@@ -59,3 +59,8 @@ def record_outcome(session: Session, run: Run, publication: Publication, realise
 def outcomes(session: Session, model: str, *, known_by: datetime, limit: int, recipe: int | None = None) -> tuple[Realised, ...]:
     """The newest outcomes that were known at an instant (of the fits of one recipe, if asked), newest as_of first."""
     return fetch_all(Realised, session, "outcomes", model=model, known_by=known_by, limit=limit, recipe=recipe)
+
+
+def matured_rates(session: Session, model: str, *, known_by: datetime, since: date, zone: str) -> tuple[MaturedRate, ...]:
+    """Mean scores of live publications and what came true of them, known at an instant, oldest first."""
+    return fetch_all(MaturedRate, session, "matured_rates", model=model, known_by=known_by, since=since, zone=zone)

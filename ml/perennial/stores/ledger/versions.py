@@ -47,11 +47,13 @@ def record_version(session: Session, version: Version) -> Version:
 
 def _gather_evidence(version: Version) -> dict[str, object]:
     tuning = None if version.tuning is None else to_json(version.tuning)
+    choice = None if version.choice is None else to_json(version.choice)
     return {
         "manifest": version.manifest,
         "parameters": version.parameters,
         "baselines": version.baselines,
         "tuning": tuning,
+        "choice": choice,
         "distance": None if version.distance is None else to_json(version.distance),
     }
 

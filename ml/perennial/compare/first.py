@@ -1,0 +1,49 @@
+"""The first champion: who had the lowest log-loss out of fold serves at once, for somebody must.
+
+No test is asked of it, for there is nobody to be better than: on strangers' data a test against the baselines left nobody
+serving. What it is, and what it was chosen from, is said. Where its sources or its rows may hold the answer, a person decides.
+"""
+
+from __future__ import annotations
+
+from perennial.compare.contest import ComparisonInput
+from perennial.records import ALGORITHM_NAMES, RecipeChoice
+
+
+def say_first(contest: ComparisonInput) -> str:
+    """Why this one, in one sentence."""
+    who, choice = contest.challenger, contest.choice
+    name = ALGORITHM_NAMES.get(who.algorithm, who.algorithm)
+    if choice is None:
+        return f"First champion: {name} (version {who.version}), for nobody serves yet."
+    if not choice.losses:
+        return (
+            f"First champion: {name} (version {who.version}), fitted on {who.learned_as_ofs} as_ofs, too few to choose on. "
+            f"It serves until a training finds a better one: there will be enough as_ofs on {choice.enough_on}."
+        )
+    return f"First champion: lowest out-of-fold log-loss, {_list_losses(who.algorithm, choice)}."
+
+
+def _list_losses(algorithm: str, choice: RecipeChoice) -> str:
+    """`.2873 (logistic regression) against .2901 (boosting) and .3050 (single-feature rule)`."""
+    chosen = algorithm if algorithm in choice.losses else "booster"
+    others = sorted((loss, name) for name, loss in choice.losses.items() if name != chosen)
+    against = " and ".join(f"{_show(loss)} ({ALGORITHM_NAMES[name]})" for loss, name in others)
+    return f"{_show(choice.losses[chosen])} ({ALGORITHM_NAMES[algorithm]}) against {against}"
+
+
+def _show(loss: float) -> str:
+    return f"{loss:.4f}".removeprefix("0")
+
+
+def doubt_first(contest: ComparisonInput) -> tuple[str, ...]:
+    """Why a person should look before it serves, a sentence each."""
+    in_place = sorted(name for name, source in contest.model.sources.items() if source.times == "current_state")
+    suspicions = () if contest.choice is None else contest.choice.suspicions
+    if not in_place:
+        return suspicions
+    sentence = (
+        f"It rests on {', '.join(in_place)}, updated in place: rows of the past may hold what became known later, and then it "
+        "promises more than it can keep."
+    )
+    return (sentence, *suspicions)

@@ -1,0 +1,52 @@
+"""Before there is a champion: what the first training may use, however little, and when it may begin."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from perennial.config import Declaration
+from perennial.errors import NothingToTrain
+from perennial.pipeline.fitting import Material, keep_fit, open_folder
+from perennial.records import Run, TrainingSet, Version
+from perennial.stores import ledger
+from perennial.stores.sessions import Session
+from perennial.train import train_short
+
+
+def begin(material: Material) -> Version:
+    """Choose a single-feature rule on all that has matured, fit it on that, and register it."""
+    run, plan = material.run, material.plan
+    with open_folder(material) as folder:
+        trained = train_short(material.declaration.model, material.training, plan, folder=folder)
+        assert trained.choice is not None
+        because = (
+            f"Only {len(plan.training)} as_ofs could teach: there will be enough to choose on by {trained.choice.enough_on}."
+        )
+        with material.stores.warehouse.transaction() as session:
+            entry = ledger.enter_recipe(
+                session, run, trained.recipe, origin="search", chosen_on=plan.training[-1], because=because
+            )
+        return keep_fit(material, entry, trained, origin="training")
+
+
+def check_classes(run: Run, training: TrainingSet) -> None:
+    """A first training needs both outcomes.
+
+    Raises:
+        NothingToTrain: only one has come true so far.
+    """
+    if training.labels.nunique() == 1:
+        raise NothingToTrain(
+            f"{run}: all {len(training.labels)} labels that have matured are {int(training.labels.iloc[0])}: the first training "
+            "waits for the other outcome, a week at a time."
+        )
+
+
+def find_first_maturity(session: Session, declaration: Declaration, run: Run) -> date:
+    """The day on which the first labels mature: those of the oldest snapshot, or of the next that is due."""
+    model = declaration.model
+    back = model.horizon + timedelta(days=model.label.grace_days + 7)
+    possible = set(model.training_as_ofs(run.as_of - back, run.as_of))
+    built = [day for day in ledger.valid_days(session, run.model, first=run.as_of - back, last=run.as_of) if day in possible]
+    first = min(built, default=model.training_as_ofs(run.as_of, run.as_of + timedelta(days=6))[0])
+    return model.matured_at(first).astimezone(model.zone).date()

@@ -1,0 +1,103 @@
+"""Too little history for folds: the single-feature rule is fitted on what there is, so that somebody serves meanwhile.
+
+Two numbers are all that it learns, so that it overfits little; nothing was measured out of fold, and everything says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from perennial.config import Model
+from perennial.predictor import IDENTITY, Predictor
+from perennial.records import Baseline, Recipe, RecipeChoice, SplitPlan, Trained, TrainingSet
+from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.baselines import choose_single_feature, fit_logistic, fit_single_feature
+from perennial.train.boosters import measure_gains
+from perennial.train.candidates import Candidate, Fit, write_candidate
+from perennial.train.guards import check_training_set
+from perennial.train.rows import TrainingRows, choose_inputs, gather_rows
+from perennial.train.splits import find_enough_on
+
+ALGEBRA_THREADS = 1  # as in `training`
+
+
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """Fits on the same rows and writes each predictor into a folder of its own."""
+
+    rows: TrainingRows
+    golden: pd.DataFrame
+    folder: Path
+
+    def write(self, name: str, fit: Fit) -> tuple[Predictor, Mapping[str, str]]:
+        nothing = pd.Series(dtype=float)  # was scored out of fold
+        return write_candidate(Candidate(fit, nothing, nothing, IDENTITY), self.rows, self.golden, self.folder / name)
+
+    def write_baseline(self, name: str, fit: Fit, feature: str | None = None) -> Baseline:
+        _, manifest = self.write(name, fit)
+        return Baseline(self.folder / name, manifest, feature, {})
+
+
+def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder: Path, recipe: Recipe | None = None) -> Trained:
+    """Fit the single-feature rule on every row of the plan; it states probabilities by itself and is not calibrated further.
+
+    Args:
+        plan: holds nothing out.
+        recipe: a known rule to fit again; without it the feature is chosen on these rows.
+
+    Raises:
+        LeakSuspected, OneClassLabels and others of `check_training_set`: as in `train`.
+    """
+    started = time.monotonic()
+    with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
+        check_training_set(model, training, plan)
+        only = recipe.features if recipe else ()
+        rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
+        alone = rank_alone(rows)
+        refuse_oracles(model, alone)
+        chosen = recipe or choose_single_feature(model, rows, alone)
+        rule = partial(fit_single_feature, chosen)
+        suspicions = find_suspicions(model, rows)
+        choice = RecipeChoice({}, suspicions, find_enough_on(model, plan.training, plan.trained_for))
+        written = Writer(rows, training.features, folder)
+        predictor, manifest = written.write("challenger", rule)
+        return Trained(
+            folder=folder / "challenger",
+            recipe=chosen.complete([feature.name for feature in rows.features], model.training.rulings),
+            parameters={**chosen.parameters, **model.training.rulings},
+            rounds=0,
+            trials=0,
+            metrics={},
+            fold_metrics=(),
+            tuning=None,
+            importances=measure_gains(predictor),
+            learning_curve={},
+            pictures={},
+            alarms=(*find_alarms(model, rows, alone), *suspicions),
+            manifest=manifest,
+            plan=plan,
+            data_hash=training.data_hash,
+            seconds=time.monotonic() - started,
+            baselines={
+                "logistic": written.write_baseline("logistic", fit_logistic),
+                "recency": written.write_baseline("recency", rule, str(chosen.parameters["feature"])),
+            },
+            choice=None if recipe else choice,
+        )
+
+
+def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
+    """A single-feature rule as it is, or chosen anew where its feature is gone, or a person has turned its direction since."""
+    feature, direction = str(recipe.parameters["feature"]), recipe.parameters.get("direction")
+    is_known = feature in choose_inputs(training, model.training)
+    if is_known and model.training.monotone.get(feature, direction) == direction:
+        return recipe
+    rows = gather_rows(model.name, training, model.training)
+    return choose_single_feature(model, rows, rank_alone(rows))
