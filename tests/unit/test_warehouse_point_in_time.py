@@ -7,12 +7,8 @@ import pytest
 
 from perennial.config import Declaration, load_model
 from perennial.errors import ConfigError
-from perennial.stores.warehouse.point_in_time import (
-    Bounds,
-    feature_bounds,
-    label_bounds,
-    open_views,
-)
+from perennial.stores.warehouse.conditions import Bounds, feature_bounds, label_bounds
+from perennial.stores.warehouse.point_in_time import open_views
 from tests.paths import ROOT
 from tests.statements import Statements
 
@@ -65,7 +61,7 @@ def test_a_view_holds_the_newest_version_of_each_key_that_was_known():
             'create temporary view "orders" as select distinct on ("order_id") '
             '"order_id", "household_id", "ordered_at", "known_at" as "known_at", "note" '
             'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
-            'order by "order_id", "ordered_at" desc, "known_at" desc, "household_id"'
+            'and "order_id" is not null order by "order_id", "ordered_at" desc, "known_at" desc, "household_id"'
         ),
         WITHIN,
     )

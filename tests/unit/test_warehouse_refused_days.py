@@ -20,7 +20,10 @@ def check(answers, **changes):
 def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
     assert check({"select exists": True}) == [
         (
-            'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until)',
+            (
+                'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+                'and "order_id" is not null)'
+            ),
             WITHIN,
         )
     ]
@@ -29,7 +32,10 @@ def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
 def test_a_window_begins_at_the_first_known_fact_or_later():
     sent = check({"select exists": True, "select min(": WINDOW_BEGINS}, lookback_days=84)
     assert sent[0] == (
-        'select min("ordered_at") from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until',
+        (
+            'select min("ordered_at") from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+            'and "order_id" is not null'
+        ),
         WITHIN,
     )
 

@@ -100,7 +100,10 @@ class Features(Section):
 class Quality(Section):
     """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
 
-    max_quarantined_share: Share = Field(default=0.01, description="A larger share of rejected rows stops the day")
+    max_quarantined_share: Share = Field(
+        default=0.01,
+        description="A larger share of rejected rows, or of facts of a source without a time or key, stops the day",
+    )
     row_count_band: float = Field(
         default=0.5, gt=0, le=1, description="The number of rows may differ from the median of the snapshots before by this share"
     )

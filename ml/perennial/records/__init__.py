@@ -13,7 +13,7 @@ from perennial.records.notices import Notice
 from perennial.records.recipes import Algorithm, Recipe, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
-from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
+from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation
 from perennial.records.training import (
     Assembly,
     Baseline,
@@ -64,6 +64,7 @@ __all__ = [
     "FeatureDrift",
     "FitDistance",
     "Guard",
+    "IncompleteFacts",
     "Interval",
     "Json",
     "Labelled",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from perennial.config.inputs import Quality
-from perennial.records import Rejects, RuleResult, Run, Validation
+from perennial.records import IncompleteFacts, Rejects, RuleResult, Run, Validation
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,25 @@ def check_bands(rows: int, former_rows: Sequence[int], quality: Quality) -> Rule
         sentence = f"{rows} rows against a median of {usual:g} over the last {len(recent)} snapshots ({rows / usual - 1:+.1%})"
         sentence += "." if passed else f": outside the band of {quality.row_count_band:.0%}."
     return RuleResult("bands", "row_count", None, passed=passed, failing=0, rows=rows, sentence=sentence)
+
+
+def check_facts(incomplete: Sequence[IncompleteFacts], quality: Quality) -> tuple[RuleResult, ...]:
+    """Weigh the facts that were set aside because a time or a part of the key is null: a few of a source, never many."""
+    lacking = {part.source: sum(other.facts for other in incomplete if other.source == part.source) for part in incomplete}
+    return tuple(
+        _weigh_facts(part, lacking[part.source] <= quality.max_quarantined_share * part.of, quality) for part in incomplete
+    )
+
+
+def _weigh_facts(part: IncompleteFacts, passed: bool, quality: Quality) -> RuleResult:  # noqa: FBT001 - private, and named at its only call
+    sentence = f"{part}: they count for nothing and are kept in ledger.quarantine"
+    sentence += (
+        "."
+        if passed
+        else f". More than {quality.max_quarantined_share:.2%} of the facts of source.{part.source} are such: fill it."
+    )
+    rule = f"facts_are_complete: {part.source}.{part.column}"
+    return RuleResult("source", rule, part.column, passed=passed, failing=part.facts, rows=part.of, sentence=sentence)
 
 
 def conclude(run: Run, findings: SuiteFindings, quality: Quality) -> Validation:

@@ -40,6 +40,12 @@ from pg_attribute
 where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
 order by attnum;
 
+-- name: read_nullable_columns
+-- Columns of one table or view, by its quoted name, in which null may stand.
+select attname
+from pg_attribute
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped and not attnotnull;
+
 -- name: read_query_columns
 -- Columns of the temporary view user_query, in their order.
 select attname as name, format_type(atttypid, null) as type
@@ -100,8 +106,8 @@ on conflict (name) do update set digest = excluded.digest, recorded_at = clock_t
 select exists (select from pg_temp.cohort);
 
 -- name: forget_quarantine
--- A day that is built anew has rejected nothing yet.
-delete from ledger.quarantine where model = :model and as_of = :as_of;
+-- A day that is built anew has rejected nothing yet; facts that were set aside stay, for other days leave them out too.
+delete from ledger.quarantine where model = :model and as_of = :as_of and source is null;
 
 -- name: record_snapshot
 -- The ledger's row of one built day; a rebuilt day begins again as `built`.

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, TextClause, text
 
 from perennial.config import Declaration, Model
 from perennial.stores.sessions import Session, lend_connection
-from perennial.stores.warehouse.point_in_time import feature_bounds, open_views
+from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.point_in_time import open_views
 
 TABLES = {"snapshot": "features", "scores": "scores"}
 BEFORE_ALL_HISTORY = date(1900, 1, 1)
@@ -38,7 +39,7 @@ def open_audit(
         which: `snapshot` and `scores` are a view of that name over the rows of the day, one per entity.
         windows: for `source`, each view to make: its source, and the number of local days before the as_of
             (None: all that features.sql sees). Such a view holds what was known at the as_of, with the columns of the
-            source and `age_days`, from the event to the start of the as_of.
+            source and `age_days`, from the event to the start of the as_of; facts without a time or a key are among them.
     """
     opened = (
         _open_windows(session, declaration, as_of, windows)
@@ -64,7 +65,7 @@ def _open_day(session: Session, declaration: Declaration, as_of: date, which: Li
 def _open_windows(
     session: Session, declaration: Declaration, as_of: date, windows: Mapping[str, tuple[str, int | None]]
 ) -> Iterator[None]:
-    with open_views(session, declaration, feature_bounds(declaration.model, as_of)):
+    with open_views(session, declaration, feature_bounds(declaration.model, as_of), with_incomplete=True):
         for view, (source, days) in windows.items():
             session.execute(*_define_window(declaration.model, as_of, view, source, days))
         yield
@@ -77,6 +78,6 @@ def _define_window(model: Model, as_of: date, view: str, source: str, days: int 
     statement = f"""
         create temporary view "{view}" as
         select *, extract(epoch from :as_of_start - "{event_at}")::double precision / 86400 as age_days
-        from "{source}" where "{event_at}" >= :begins"""  # noqa: S608 - checked identifiers
+        from "{source}" where coalesce("{event_at}", :begins) >= :begins"""  # noqa: S608 - checked identifiers
     begins = model.start(as_of - timedelta(days=days) if days else BEFORE_ALL_HISTORY)
     return text(statement), {"as_of_start": model.start(as_of), "begins": begins}

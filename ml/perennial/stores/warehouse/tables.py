@@ -10,7 +10,8 @@ from perennial.errors import ColumnContractBroken, ConfigError
 from perennial.records import Column
 from perennial.stores import queries
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.point_in_time import feature_bounds, open_views
+from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
 
 FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
