@@ -13,7 +13,7 @@ from perennial.records.notices import Notice
 from perennial.records.recipes import Algorithm, Recipe, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
-from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation
+from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation, Window
 from perennial.records.training import (
     Assembly,
     Baseline,
@@ -101,6 +101,7 @@ __all__ = [
     "Validation",
     "Verdict",
     "Version",
+    "Window",
     "dump_json",
     "to_json",
 ]

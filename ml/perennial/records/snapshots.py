@@ -61,6 +61,19 @@ class IncompleteFacts:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What rules look at of a source: so many local days before the as_of (None: everything known), and which columns.
+
+    Attributes:
+        columns: those that the rules name; None: all, for a rule is about the columns themselves, or filters rows by text.
+    """
+
+    source: str
+    days: int | None
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Rejects:
     """Rows that an expectation rejects: the keys of all of them, not a sample."""
 

@@ -46,6 +46,17 @@ select attname
 from pg_attribute
 where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped and not attnotnull;
 
+-- name: read_plain_types
+-- Columns of one table in their order, by its quoted name: the bare name of the type, and what shows a domain as one that it is of.
+select
+    attname as name,
+    format_type(coalesce(nullif(typbasetype, 0), atttypid), null) as type,
+    case when typtype = 'd' then format_type(typbasetype, typtypmod) end as base
+from pg_attribute
+join pg_type on pg_type.oid = atttypid
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+order by attnum;
+
 -- name: read_query_columns
 -- Columns of the temporary view user_query, in their order.
 select attname as name, format_type(atttypid, null) as type

@@ -84,11 +84,11 @@ def _keep(session: Session, model: Model, run: Run, name: str, bounds: Bounds) -
     source = model.sources[name]
     condition, values = bound_incomplete(model, source, bounds)
     columns = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'source."{name}"'})
-    entity = f'fact."{model.entity.key}"::text' if model.entity.key in {row.name for row in columns} else "null"
+    entity = f'cast(fact."{model.entity.key}" as text)' if model.entity.key in {row.name for row in columns} else "null"
     statement = text(f"""
         insert into ledger.quarantine (model, as_of, source, fact, entity_id, rule, row_content, effective_at)
         select
-            :model, :as_of, :source, md5(content\\:\\:text || '#' || row_number() over (partition by content\\:\\:text)),
+            :model, :as_of, :source, md5(cast(content as text) || '#' || row_number() over (partition by cast(content as text))),
             entity_id, lacking || ' is null', content, :effective_at
         from (
             select to_jsonb(fact.*) as content, {entity} as entity_id, {_name_lack(needed_columns(source))} as lacking

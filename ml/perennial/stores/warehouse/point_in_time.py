@@ -28,6 +28,7 @@ from perennial.stores.warehouse.conditions import (
     known_at,
     window_start,
 )
+from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import bound_incomplete
 
 INSTANT = "timestamp with time zone"
@@ -132,7 +133,9 @@ def _create_view(session: Session, model: Model, name: str, bounds: Bounds, *, w
     source = model.sources[name]
     columns = _read_columns(session, model, name, source)
     condition, values = bound_facts(model, source, bounds)
-    picked = ", ".join(f'{known_at(source)} as "{column}"' if column == source.known_at else f'"{column}"' for column in columns)
+    picked = ", ".join(
+        f'{known_at(source)} as "{column}"' if column == source.known_at else quote_for_text(column) for column in columns
+    )
     newest, order = _newest_version(source, columns)
     facts = f'select {newest} {picked} from source."{name}" where {condition} {order}'  # noqa: S608 - checked identifiers
     if with_incomplete and source.times == "versioned":
@@ -176,7 +179,9 @@ def _newest_version(source: Source, columns: Mapping[str, str]) -> tuple[str, st
         return "", ""
     key = ", ".join(f'"{column}"' for column in source.key)
     times = (source.event_at, source.known_at)
-    rest = [f'"{name}"' for name, kind in columns.items() if name not in (*source.key, *times) and kind not in UNSORTABLE]
+    rest = [
+        quote_for_text(name) for name, kind in columns.items() if name not in (*source.key, *times) and kind not in UNSORTABLE
+    ]
     order = ", ".join([key, f'"{source.event_at}" desc', f"{known_at(source)} desc", *rest])
     return f"distinct on ({key})", f"order by {order}"
 
