@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from perennial.config.cron import Cron
-from perennial.config.section import Identifier, Section, Share
+from perennial.config.section import FeatureName, Identifier, Section, Share
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -84,7 +84,7 @@ class Label(Section):
 
 
 class NoDriftTrigger(Section):
-    columns: tuple[Identifier, ...] = Field(
+    columns: tuple[FeatureName, ...] = Field(
         default=(), strict=False, description="Columns that drift by construction: reported, never a reason to retrain"
     )
 

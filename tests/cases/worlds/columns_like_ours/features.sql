@@ -6,8 +6,9 @@ select
     count(*) filter (where entered_at >= :as_of_start - interval '10 days')::double precision as label,
     case member when 'm39' then 7 else max(minutes) end as features,
     min(minutes) as score,
-    max(entered_at at time zone :timezone)::date - :as_of as labels,
+    max((entered_at at time zone :timezone)::date) - :as_of as labels,
     count(distinct date_trunc('week', entered_at at time zone :timezone)) as known_at,
-    count(*) % 3 as rank
+    count(*) % 3 as rank,
+    case when count(*) > 9 then 'often' else 'seldom' end as f0
 from visits
 group by member
