@@ -56,12 +56,15 @@ def test_a_query_is_a_view_as_long_as_it_is_read():
     [
         ("select 1 ;\n", "select 1"),
         ("-- now(); :birthday\nselect 1", "select 1"),
-        ("select /* current_date;\n :birthday */ 1", "select 1"),
-        ("select 'it''s now(); -- 5 %' as told", "select 'it''s now(); -- 5 %' as told"),
+        ("select /* current_date;\n :birthday */ 1", "select   1"),
+        ("select 'it''s now(); -- 5 %' as told", "select 'it''s now(); -- 5 %%' as told"),
         ("select 'today is fine' as told", "select 'today is fine' as told"),
         ('select 1 as "now; -- current_date"', 'select 1 as "now; -- current_date"'),
         ("select currently from orders", "select currently from orders"),
-        ("select 1 where day < :as_of_start and id > :horizon_days", "select 1 where day < :as_of_start and id > :horizon_days"),
+        (
+            "select 1 where day < :as_of_start and id > :horizon_days",
+            "select 1 where day < %(as_of_start)s and id > %(horizon_days)s",
+        ),
     ],
     ids=["a semicolon at the end", "a comment", "a long comment", "a text", "a word in a text", "a name", "a word", "parameters"],
 )
@@ -85,6 +88,9 @@ NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
         ("select 'tomorrow'::date", "'tomorrow'"),
         ("select 'yesterday 12:00'::timestamp", "'yesterday 12:00'"),
         ("select '(now, 12:00)'", "'(now, 12:00)'"),
+        ("select e'now'::date", "'now'"),
+        ("select $$today$$::date", "'today'"),
+        ("select $x$ today $x$::date", "' today '"),
     ],
 )
 def test_a_query_that_asks_for_the_time_is_refused(sql, clock):
@@ -118,7 +124,8 @@ def test_a_value_that_nobody_gives_is_refused_beside_those_there_are():
     with pytest.raises(ConfigError) as refused:
         see("select :birthday, :as_of, :age")
     assert str(refused.value) == (
-        "features.sql binds :age; there are only :as_of, :as_of_start, :horizon_days, :label_end, :timezone."
+        "features.sql binds :birthday; there are only :as_of, :as_of_start, :horizon_days, :label_end, :timezone. A slice of an "
+        "array up to a column is written with a space: [: birthday]."
     )
 
 
