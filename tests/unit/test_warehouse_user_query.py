@@ -99,9 +99,24 @@ def test_a_query_that_asks_for_the_time_is_refused(sql, clock):
     assert str(refused.value) == f"features.sql uses {clock}: {NOTHING_ELSE}"
 
 
+def call(relation, name):
+    return SimpleNamespace(relation=relation, call=name)
+
+
+def test_dice_in_a_view_behind_a_source_are_refused_by_its_name():
+    with pytest.raises(ConfigError) as refused:
+        see("select 1 from seen", read_unrepeatable_calls=[call("source.seen", "now()"), call("source.seen", "random()")])
+    assert str(refused.value) == (
+        "features.sql reads source.seen, a view that uses now(), random(): the same facts would give other rows tomorrow. "
+        "Take it out of the view, or load what it shows into a table."
+    )
+
+
 def test_dice_and_clocks_that_postgresql_finds_are_refused_by_name():
     with pytest.raises(ConfigError) as refused:
-        see("select random()", read_unrepeatable_calls=["now()", "random()"])
+        see(
+            "select random()", read_unrepeatable_calls=[call(None, "now()"), call(None, "random()"), call("source.seen", "age()")]
+        )
     assert str(refused.value) == f"features.sql uses now(), random(): {NOTHING_ELSE}"
 
 

@@ -30,9 +30,9 @@ from perennial.stores.warehouse.conditions import (
 )
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import bound_incomplete
+from perennial.stores.warehouse.ordering import order_facts
 
 INSTANT = "timestamp with time zone"
-UNSORTABLE = ("json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon")
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def _create_view(session: Session, model: Model, name: str, bounds: Bounds, *, w
     picked = ", ".join(
         f'{known_at(source)} as "{column}"' if column == source.known_at else quote_for_text(column) for column in columns
     )
-    newest, order = _newest_version(source, columns)
+    newest, order = order_facts(session, name, source, columns)
     facts = f'select {newest} {picked} from source."{name}" where {condition} {order}'  # noqa: S608 - checked identifiers
     if with_incomplete and source.times == "versioned":
         incomplete, bound = bound_incomplete(model, source, bounds)
@@ -171,19 +171,6 @@ def _explain_instant(model: Model, name: str, column: str, found: str) -> str:
         f'Run: alter table source."{name}" alter "{column}" type {INSTANT} '
         f"using (\"{column}\"{day_is_over})::timestamp at time zone '{model.timezone}'; (or the zone that its clock showed)."
     )
-
-
-def _newest_version(source: Source, columns: Mapping[str, str]) -> tuple[str, str]:
-    """`distinct on` and its order; versions with equal dates are told apart by their content, never by their place on disk."""
-    if not source.key:
-        return "", ""
-    key = ", ".join(f'"{column}"' for column in source.key)
-    times = (source.event_at, source.known_at)
-    rest = [
-        quote_for_text(name) for name, kind in columns.items() if name not in (*source.key, *times) and kind not in UNSORTABLE
-    ]
-    order = ", ".join([key, f'"{source.event_at}" desc', f"{known_at(source)} desc", *rest])
-    return f"distinct on ({key})", f"order by {order}"
 
 
 def _check_first_fact(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:

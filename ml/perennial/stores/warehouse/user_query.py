@@ -126,6 +126,14 @@ def _check_dependencies(session: Session, file: str) -> None:
 
 
 def _check_calls(session: Session, file: str) -> None:
-    calls = session.execute(queries.load("warehouse")["read_unrepeatable_calls"]).scalars().all()
-    if calls:
-        raise ConfigError(f"{file} uses {', '.join(calls)}: {NOTHING_ELSE}")
+    calls = [(row.relation, row.call) for row in session.execute(queries.load("warehouse")["read_unrepeatable_calls"])]
+    if not calls:
+        return
+    view = calls[0][0]
+    used = ", ".join(call for relation, call in calls if relation == view)
+    if view is None:
+        raise ConfigError(f"{file} uses {used}: {NOTHING_ELSE}")
+    raise ConfigError(
+        f"{file} reads {view}, a view that uses {used}: the same facts would give other rows tomorrow. Take it "
+        "out of the view, or load what it shows into a table."
+    )
