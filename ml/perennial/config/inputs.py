@@ -40,6 +40,10 @@ class Source(Section):
     lookback_days: int | None = Field(
         default=None, ge=1, description="Longest window of the SQL; a snapshot that reaches before history is refused"
     )
+    history_from: date | None = Field(
+        default=None,
+        description="From this day on the table holds all facts; empty: where they begin to be delivered without a long silence",
+    )
     known_from: date | None = Field(
         default=None,
         description="Rows learned before this day were loaded in bulk: they count as known at event_at + typical_delay_minutes",

@@ -61,6 +61,12 @@ def known_at(source: Source) -> str:
     return f'case when "{source.known_at}" < :known_from then {loaded_in_bulk} else "{source.known_at}" end'
 
 
+def clamp(instant: str) -> str:
+    """An instant as SQL that a datetime can hold: PostgreSQL knows years before Christ, and both infinities."""
+    inside = f"greatest(least({instant}, timestamptz '9999-12-30 UTC'), timestamptz '0001-01-02 UTC')"
+    return f"case when {instant} is not null then {inside} end"  # both functions pass over a null
+
+
 def window_start(model: Model, lookback_days: int, as_of: date) -> datetime:
     """The instant at which a window of so many local days before the as_of begins."""
     return model.start(date.fromordinal(as_of.toordinal() - lookback_days))

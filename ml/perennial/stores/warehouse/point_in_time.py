@@ -12,22 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model, Source
-from perennial.errors import ConfigError, EmptySource, HistoryTooShort
+from perennial.errors import ConfigError, EmptySource
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import (
     Bounds,
     bind_known_from,
     bound_facts,
-    bound_times,
+    clamp,
     known_at,
-    window_start,
 )
+from perennial.stores.warehouse.history import check_first_fact
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import bound_incomplete
 from perennial.stores.warehouse.ordering import order_facts
@@ -64,7 +64,7 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
     """
     model = declaration.model
     for name, source in model.sources.items():
-        _check_first_fact(session, model, name, source, bounds)
+        check_first_fact(session, model, name, source, bounds)
         condition, values = bound_facts(model, source, bounds)
         query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
@@ -79,7 +79,7 @@ def _propose_remedy(session: Session, model: Model, name: str, source: Source, b
     """Facts of before that day which were all learned after it look like history that was loaded in bulk."""
     if source.times != "versioned":
         return "load the table"
-    query = text(f'select min({known_at(source)}) from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
+    query = text(f'select {clamp(f"min({known_at(source)})")} from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
     values = {"happened_before": bounds.happened_before, **bind_known_from(model, source)}
     learned_at: datetime | None = session.execute(query, values).scalar_one()
     if learned_at is None or learned_at <= bounds.known_until:
@@ -89,30 +89,6 @@ def _propose_remedy(session: Session, model: Model, name: str, source: Source, b
         f"it has facts of before that day, and the first of them was learned at {learned_at}: if history was loaded then, write "
         f"`known_from = {known_from}` under [sources.{name}] of models/{model.name}.toml"
     )
-
-
-def first_covered_day(session: Session, declaration: Declaration) -> date:
-    """The first day whose windows all lie within the history that was known by then.
-
-    Raises:
-        EmptySource: a source with a window holds nothing.
-    """
-    model = declaration.model
-    bounded = {name: source for name, source in model.sources.items() if source.lookback_days and source.event_at}
-    firsts = [_read_first_covered_day(session, model, name, source) for name, source in bounded.items()]
-    return max(firsts, default=date.min)
-
-
-def _read_first_covered_day(session: Session, model: Model, name: str, source: Source) -> date:
-    """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest."""
-    window = f'("{source.event_at}" at time zone :zone) + make_interval(days => :lookback_days)'
-    known = f"({known_at(source)} - make_interval(hours => :settle_hours)) at time zone :zone"
-    query = text(f'select min(greatest({window}, {known})) from source."{name}"')  # noqa: S608 - checked identifiers
-    values = {"zone": model.timezone, "lookback_days": source.lookback_days, "settle_hours": model.schedule.settle_hours}
-    covered: datetime | None = session.execute(query, values | bind_known_from(model, source)).scalar_one()
-    if covered is None:
-        raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
-    return covered.date() if covered.time() == time() else covered.date() + timedelta(days=1)
 
 
 def describe_known_rules(model: Model) -> dict[str, dict[str, object]]:
@@ -171,19 +147,3 @@ def _explain_instant(model: Model, name: str, column: str, found: str) -> str:
         f'Run: alter table source."{name}" alter "{column}" type {INSTANT} '
         f"using (\"{column}\"{day_is_over})::timestamp at time zone '{model.timezone}'; (or the zone that its clock showed)."
     )
-
-
-def _check_first_fact(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
-    """Only of what was known: history that is loaded later must not turn a day that was refused into one that is accepted."""
-    if not source.lookback_days or source.times != "versioned":
-        return
-    condition, values = bound_times(model, source, bounds)
-    query = text(f'select min("{source.event_at}") from source."{name}" where {condition}')  # noqa: S608 - checked identifiers
-    first = session.execute(query, values).scalar_one()
-    begins = window_start(model, source.lookback_days, bounds.as_of)
-    if first is not None and begins < first:
-        raise HistoryTooShort(
-            f"{model.name}, as_of {bounds.as_of}: windows of {source.lookback_days} days begin at {begins}, but the first fact "
-            f"of source.{name} that was known by {bounds.known_until} is of {first}: they would count too little. Begin later; "
-            f"or load older history, with known_from under [sources.{name}] for what was known at its time."
-        )
