@@ -42,8 +42,8 @@ class Statements:
         names = {text: name for name, text in queries.load("warehouse").items()}
         return self._send(names.get(statement, " ".join(str(statement).split())), values or {})
 
-    def exec_driver_sql(self, statement: str) -> Rows:
-        return self._send(statement, {})
+    def exec_driver_sql(self, statement: str, values=None) -> Rows:
+        return self._send(statement, values or {})
 
     def _send(self, said: str, values: dict[str, object]) -> Rows:
         self.sent.append((said, dict(values)))

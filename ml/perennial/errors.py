@@ -100,6 +100,12 @@ class EmptySource(PermanentError):
     """
 
 
+class FactsIncomplete(PermanentError):
+    """Too many facts of a source lack a time or a part of their key, so that nobody can say to which day they belong.
+    To do: fill the column that the message names; `ledger.quarantine` holds the facts.
+    """
+
+
 class ColumnContractBroken(PermanentError):
     """A feature column was dropped or changed its type.
     To do: give the column again with its former type (null will do), or a new name, or begin a new model.

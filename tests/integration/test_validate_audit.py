@@ -9,13 +9,18 @@ from sqlalchemy import text
 from perennial.config import Declaration, load_model
 from perennial.config.inputs import Source
 from perennial.config.loading import model_names
+from perennial.records import Window
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import open_audit
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 AS_OF = date(2017, 5, 8)
-WINDOWS = {"orders_7_days": ("orders", 7), "orders_all": ("orders", None), "shops_all": ("shops", None)}
+WINDOWS = {
+    "orders_7_days": Window("orders", 7),
+    "orders_all": Window("orders", None, ("order_id",)),
+    "shops_all": Window("shops", None),
+}
 PLANT = """
     create table source.orders (order_id bigint, ordered_at timestamptz, known_at timestamptz);
     insert into source.orders values

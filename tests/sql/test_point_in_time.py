@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from perennial.errors import ConfigError, EmptySource, ForbiddenSource, HistoryTooShort
 from perennial.stores.warehouse import build_snapshot, first_covered_day
-from perennial.stores.warehouse.point_in_time import describe_known_rules, feature_bounds, open_views
+from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.point_in_time import describe_known_rules, open_views
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
 from tests.drawn import SOMEBODY, declare, run_of, with_source, with_sql
 

@@ -99,6 +99,21 @@ def test_infinity_is_refused_and_named():
         encode(draw_frame().assign(spend_28d=np.inf), FEATURES)
 
 
+def test_a_booster_whose_file_carries_the_names_of_its_features_gives_the_same_scores():
+    frame = draw_frame()
+    matrix, labels = encode(frame, FEATURES), draw_labels(frame)
+    contract = Contract(model="toy", algorithm="xgboost", features=FEATURES, rounds=10)
+    parameters = {"objective": "binary:logistic", "max_depth": 3, "nthread": 2}
+    older, newer = (
+        Predictor(
+            contract, xgboost.train(parameters, as_dmatrix(matrix, FEATURES, labels=labels, names=names), num_boost_round=10)
+        )
+        for names in ([feature.name for feature in FEATURES], None)
+    )
+    assert (older.score(frame) == newer.score(frame)).all()
+    assert older.explain(frame, 3) == newer.explain(frame, 3)
+
+
 def test_scores_do_not_depend_on_the_order_of_the_columns(predictor):
     frame = draw_frame()
     np.testing.assert_array_equal(predictor.score(frame), predictor.score(frame[["channel", "spend_28d", "recency_days"]]))

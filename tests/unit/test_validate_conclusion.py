@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from perennial.config.inputs import Quality
-from perennial.records import Acceptance, Rejects, RuleResult, Run
-from perennial.validate import SuiteFindings, check_bands, conclude
+from perennial.records import Acceptance, IncompleteFacts, Rejects, RuleResult, Run
+from perennial.validate import SuiteFindings, check_bands, check_facts, conclude
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 13), clock=datetime(2017, 11, 13, 11, tzinfo=UTC), purpose="simulation")
 QUALITY = Quality(max_quarantined_share=0.01, row_count_band=0.5, history_snapshots=3)
@@ -101,3 +101,14 @@ def test_the_finding_that_stopped_the_day_stands_first():
     rejects = (Rejects("rows", "spend_28d", (1,)),)
     validation = weigh((result("rows", passed=False, failing=1), result("mean", passed=False)), rejects)
     assert [failure.rule for failure in validation.failures] == ["mean", "rows"]
+
+
+@pytest.mark.parametrize(("facts", "passed"), [(10, True), (11, False)], ids=["few", "too many"])
+def test_facts_without_a_time_stop_the_day_when_they_are_many(facts, passed):
+    (result,) = check_facts((IncompleteFacts("orders", "known_at", facts, 1000),), QUALITY)
+    assert (result.passed, result.failing, result.rows, result.column) == (passed, facts, 1000, "known_at")
+
+
+def test_what_the_facts_of_a_source_lack_is_added_up():
+    lacking = (IncompleteFacts("orders", "known_at", 9, 1000), IncompleteFacts("orders", "order_id", 2, 1000))
+    assert [result.passed for result in check_facts(lacking, QUALITY)] == [False, False]

@@ -7,6 +7,7 @@ import pytest
 from perennial.config import Declaration, load_model
 from perennial.config.loading import model_names
 from perennial.errors import ConfigError
+from perennial.records import Window
 from perennial.validate import load_suite
 from tests.paths import ROOT
 
@@ -33,7 +34,7 @@ def test_a_rule_of_a_source_is_named_after_its_window_too(tmp_path):
     rule = NOT_NULL | {"kwargs": {"column": "amount_cents"}, "meta": {"note": "n", "table": "orders", "days": 7}}
     suite = load_suite(declare(tmp_path, "source", rule), "source")
     assert [rule.name for rule in suite.rules] == ["expect_column_values_to_not_be_null: orders.amount_cents, 7 days"]
-    assert suite.windows == {"orders_7_days": ("orders", 7)}
+    assert suite.windows == {"orders_7_days": Window("orders", 7, ("amount_cents",))}
 
 
 def test_rows_stop_the_day_unless_the_rule_sets_them_aside(tmp_path):

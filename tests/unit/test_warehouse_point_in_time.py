@@ -7,12 +7,8 @@ import pytest
 
 from perennial.config import Declaration, load_model
 from perennial.errors import ConfigError
-from perennial.stores.warehouse.point_in_time import (
-    Bounds,
-    feature_bounds,
-    label_bounds,
-    open_views,
-)
+from perennial.stores.warehouse.conditions import Bounds, feature_bounds, label_bounds
+from perennial.stores.warehouse.point_in_time import open_views
 from tests.paths import ROOT
 from tests.statements import Statements
 
@@ -42,11 +38,12 @@ def found(columns):
     return [SimpleNamespace(name=name, type=kind) for name, kind in columns.items()]
 
 
-def build_view(columns=None, **changes):
+def build_view(columns=None, sortable=(), **changes):
     """The statement that makes the view, and what it binds."""
-    session = Statements({"read_source_columns": found(columns or ORDERS)})
+    orderly = [SimpleNamespace(name=name) for name in sortable]
+    session = Statements({"read_source_columns": found(columns or ORDERS), "read_sortable_columns": orderly})
     with open_views(session, declare(**changes), BOUNDS):
-        return session.sent[1]
+        return next(sent for sent in session.sent if sent[0].startswith("create temporary view"))
 
 
 # Bounds
@@ -65,34 +62,43 @@ def test_a_view_holds_the_newest_version_of_each_key_that_was_known():
             'create temporary view "orders" as select distinct on ("order_id") '
             '"order_id", "household_id", "ordered_at", "known_at" as "known_at", "note" '
             'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
-            'order by "order_id", "ordered_at" desc, "known_at" desc, "household_id"'
+            'and "order_id" is not null '
+            'order by "order_id", "ordered_at" desc, "known_at" desc, "household_id", cast("note" as text)'
         ),
         WITHIN,
     )
 
 
-@pytest.mark.parametrize("kind", ["json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon"])
-def test_a_column_that_cannot_be_sorted_orders_no_versions(kind):
+@pytest.mark.parametrize("kind", ["json", "xml", "point", "integer[]", "geometry(Point,4326)"])
+def test_a_column_that_cannot_be_sorted_tells_versions_apart_by_its_text(kind):
     statement, _ = build_view(ORDERS | {"note": kind})
-    assert statement.endswith('order by "order_id", "ordered_at" desc, "known_at" desc, "household_id"')
+    assert statement.endswith('"ordered_at" desc, "known_at" desc, "household_id", cast("note" as text)')
 
 
-def test_a_column_that_can_be_sorted_tells_versions_of_the_same_instant_apart():
-    statement, _ = build_view(ORDERS | {"note": "jsonb"})
+@pytest.mark.parametrize("kind", ["jsonb", "numeric(10,2)", "citext"])
+def test_values_that_are_equal_and_not_the_same_are_told_apart_by_their_text_too(kind):
+    statement, _ = build_view(ORDERS | {"note": kind}, sortable=["note"])
+    assert statement.endswith('"known_at" desc, "household_id", "note", cast("note" as text)')
+
+
+@pytest.mark.parametrize("kind", ["text", "bigint", "character varying(20)", "uuid"])
+def test_values_of_which_equal_ones_are_the_same_need_no_text(kind):
+    statement, _ = build_view(ORDERS | {"note": kind})
     assert statement.endswith('"known_at" desc, "household_id", "note"')
 
 
 def test_a_key_of_two_columns_is_one_key():
     statement, _ = build_view(key=("order_id", "household_id"))
     assert 'distinct on ("order_id", "household_id") "order_id"' in statement
-    assert statement.endswith('order by "order_id", "household_id", "ordered_at" desc, "known_at" desc')
+    assert statement.endswith('order by "order_id", "household_id", "ordered_at" desc, "known_at" desc, cast("note" as text)')
 
 
-def test_without_a_key_every_row_is_a_fact():
+def test_without_a_key_every_row_is_a_fact_and_stands_in_an_order():
     statement, _ = build_view(key=())
     assert statement == (
         'create temporary view "orders" as select "order_id", "household_id", "ordered_at", "known_at" as "known_at", "note" '
-        'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until'
+        'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+        'order by "ordered_at" desc, "known_at" desc, "order_id", "household_id", cast("note" as text)'
     )
 
 
@@ -112,7 +118,7 @@ def test_history_loaded_in_bulk_counts_as_known_when_it_typically_would_have_bee
 
 def test_a_table_without_dates_is_seen_as_it_stands():
     statement, values = build_view({"product_id": "bigint"}, **STATIC)
-    assert statement.split(" from ")[1].strip() == 'source."orders" where true'
+    assert statement.split(" from ")[1].strip() == 'source."orders" where true order by "product_id"'
     assert values == {}
 
 
@@ -121,7 +127,7 @@ def test_between_opening_and_closing_only_the_views_are_seen():
     with open_views(session, declare(), BOUNDS):
         opened = session.texts
         assert opened[-1] == "see_temporary_schema_only"
-    assert session.texts[3:] == ["see_default_schemas", 'drop view if exists pg_temp."orders" cascade']
+    assert session.texts[4:] == ["see_default_schemas", 'drop view if exists pg_temp."orders" cascade']
     assert session.sent[0] == ("read_source_columns", {"table": 'source."orders"'})
 
 

@@ -1,13 +1,19 @@
 """Days that a source cannot cover, and what is said and asked about them; what it means to PostgreSQL is tested in tests/sql."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from perennial.errors import EmptySource, HistoryTooShort
-from perennial.stores.warehouse.point_in_time import check_sources, describe_known_rules, first_covered_day
+from perennial.stores.warehouse.conditions import clamp
+from perennial.stores.warehouse.history import first_covered_day
+from perennial.stores.warehouse.point_in_time import check_sources, describe_known_rules
 from tests.statements import Statements
 from tests.unit.test_warehouse_point_in_time import BOUNDS, BULK, KNOWN, LOADED, MODEL, STATIC, WINDOW_BEGINS, WITHIN, declare
+
+MIN_EVENT, MIN_KNOWN = 'min("ordered_at")', 'min("known_at")'
+OLDEST = "select case when min("
 
 
 # Refused days
@@ -20,16 +26,22 @@ def check(answers, **changes):
 def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
     assert check({"select exists": True}) == [
         (
-            'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until)',
+            (
+                'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+                'and "order_id" is not null)'
+            ),
             WITHIN,
         )
     ]
 
 
 def test_a_window_begins_at_the_first_known_fact_or_later():
-    sent = check({"select exists": True, "select min(": WINDOW_BEGINS}, lookback_days=84)
+    sent = check({"select exists": True, OLDEST: WINDOW_BEGINS}, lookback_days=84)
     assert sent[0] == (
-        'select min("ordered_at") from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until',
+        (
+            f'select {clamp(MIN_EVENT)} from source."orders" '
+            'where "ordered_at" < :happened_before and "known_at" <= :known_until and "order_id" is not null'
+        ),
         WITHIN,
     )
 
@@ -37,7 +49,7 @@ def test_a_window_begins_at_the_first_known_fact_or_later():
 def test_a_window_that_begins_before_the_first_known_fact_is_refused():
     first = WINDOW_BEGINS + timedelta(seconds=1)
     with pytest.raises(HistoryTooShort) as refused:
-        check({"select exists": True, "select min(": first}, lookback_days=84)
+        check({"select exists": True, OLDEST: first}, lookback_days=84)
     assert str(refused.value) == (
         f"lapse, as_of 2017-05-08: windows of 84 days begin at {WINDOW_BEGINS}, but the first fact of source.orders that was "
         f"known by {BOUNDS.known_until} is of {first}: they would count too little. Begin later; or load older history, with "
@@ -47,7 +59,7 @@ def test_a_window_that_begins_before_the_first_known_fact_is_refused():
 
 def test_a_source_without_any_fact_is_empty_and_not_too_short():
     with pytest.raises(EmptySource):
-        check({"select exists": False, "select min(": None}, lookback_days=84)
+        check({"select exists": False, OLDEST: None}, lookback_days=84)
 
 
 @pytest.mark.parametrize("changes", [{"lookback_days": None}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])
@@ -56,7 +68,7 @@ def test_a_source_without_a_window_or_dates_has_no_first_day(changes):
 
 
 def refuse_as_empty(learned_at, **changes):
-    session = Statements({"select exists": False, "select min(": learned_at})
+    session = Statements({"select exists": False, OLDEST: learned_at})
     with pytest.raises(EmptySource) as refused:
         check_sources(session, declare(**changes), BOUNDS)
     return str(refused.value), session.sent
@@ -70,7 +82,7 @@ def test_an_empty_source_is_to_be_loaded(learned_at):
         "former scores stay; load the table, then run refresh again."
     )
     assert sent[-1] == (
-        'select min("known_at") from source."orders" where "ordered_at" < :happened_before',
+        f'select {clamp(MIN_KNOWN)} from source."orders" where "ordered_at" < :happened_before',
         {"happened_before": BOUNDS.happened_before},
     )
 
@@ -88,7 +100,7 @@ def test_history_that_was_loaded_in_bulk_is_to_be_declared_as_known_before_the_d
 def test_what_was_declared_as_loaded_in_bulk_counts_when_a_remedy_is_looked_for():
     _, sent = refuse_as_empty(None, **BULK)
     assert sent[-1] == (
-        f'select min({KNOWN}) from source."orders" where "ordered_at" < :happened_before',
+        f'select {clamp(f"min({KNOWN})")} from source."orders" where "ordered_at" < :happened_before',
         {"happened_before": BOUNDS.happened_before, **LOADED},
     )
 
@@ -100,8 +112,16 @@ def test_an_empty_table_without_dates_is_to_be_loaded():
 
 
 # The first day
+OLDEST_INSTANTS = "select cast(instant as text) as written"
+COVERED = "select min(greatest("
+
+
+def instants(*days):
+    return [SimpleNamespace(written=day, instant=datetime.fromisoformat(day).replace(tzinfo=UTC)) for day in days]
+
+
 def ask_first_day(covered, declaration):
-    session = Statements({"select min(greatest(": covered})
+    session = Statements({COVERED: covered, OLDEST_INSTANTS: instants("2016-06-01")})
     return first_covered_day(session, declaration), session.sent
 
 
@@ -113,21 +133,47 @@ def ask_first_day(covered, declaration):
 def test_the_first_day_begins_when_its_window_is_covered(covered, day):
     found_day, sent = ask_first_day(covered, declare(lookback_days=84))
     assert found_day == day
-    assert sent == [
+    event_at, known = clamp('"ordered_at"'), clamp('"known_at"')
+    assert sent[1] == (
         (
-            (
-                'select min(greatest(("ordered_at" at time zone :zone) + make_interval(days => :lookback_days), '
-                '("known_at" - make_interval(hours => :settle_hours)) at time zone :zone)) from source."orders"'
-            ),
-            {"zone": "America/New_York", "lookback_days": 84, "settle_hours": 6},
-        )
-    ]
+            f"select min(greatest(({event_at} at time zone :zone) + make_interval(days => :lookback_days), "
+            f"({known} - make_interval(hours => :settle_hours)) at time zone :zone)) "
+            'from source."orders" where "ordered_at" >= :history_begins and "known_at" is not null'
+        ),
+        {"zone": "America/New_York", "lookback_days": 84, "settle_hours": 6, "history_begins": datetime(2016, 6, 1, tzinfo=UTC)},
+    )
 
 
 def test_what_was_loaded_in_bulk_covers_days_before_it_was_loaded():
     _, sent = ask_first_day(datetime(2016, 8, 25), declare(lookback_days=84, **BULK))  # noqa: DTZ001 - a local clock
-    assert f"({KNOWN} - make_interval(hours" in sent[0][0]
-    assert sent[0][1].items() >= LOADED.items()
+    assert f"({clamp(KNOWN)} - make_interval(hours" in sent[1][0]
+    assert sent[1][1].items() >= LOADED.items()
+
+
+@pytest.mark.parametrize(
+    ("days", "begins", "outliers"),
+    [
+        (("1970-01-01", "2025-01-06", "2025-01-07"), "2025-01-06", ["1970-01-01"]),
+        (("2024-07-10", "2025-01-06", "2025-01-07"), "2024-07-10", []),
+        (("2024-07-09", "2025-01-06", "2025-01-07"), "2025-01-06", ["2024-07-09"]),
+        (("1969-12-31", "1970-01-01", "2025-01-06", "2025-01-07"), "1969-12-31", []),
+        (("2025-01-06",), "2025-01-06", []),
+    ],
+    ids=["decades", "half a year", "a day more", "two of four are history", "alone"],
+)
+def test_history_begins_after_the_long_silence_that_follows_an_outlier(caplog, days, begins, outliers):
+    session = Statements({COVERED: datetime(2025, 3, 1), OLDEST_INSTANTS: instants(*days)})  # noqa: DTZ001 - a local clock
+    first_covered_day(session, declare(lookback_days=84))
+    assert session.sent[1][1]["history_begins"] == datetime.fromisoformat(begins).replace(tzinfo=UTC)
+    assert [
+        f"source.orders: facts whose ordered_at is {day} begin no history: correct them" for day in outliers
+    ] == caplog.messages
+
+
+def test_a_declared_beginning_asks_for_no_instants():
+    session = Statements({COVERED: datetime(2025, 3, 1)})  # noqa: DTZ001 - a local clock
+    first_covered_day(session, declare(lookback_days=84, history_from=date(2025, 1, 6)))
+    assert [values["history_begins"] for _, values in session.sent] == [datetime(2025, 1, 6, 5, tzinfo=UTC)]
 
 
 def test_the_first_day_is_the_latest_of_all_sources():
@@ -135,9 +181,10 @@ def test_the_first_day_is_the_latest_of_all_sources():
     later = MODEL.sources["coupon_redemptions"]
     sources = {**declaration.model.sources, "coupon_redemptions": later, "products": MODEL.sources["products"]}
     both = declaration.model_copy(update={"model": declaration.model.model_copy(update={"sources": sources})})
-    session = Statements({'select min(greatest(("ordered_at"': datetime(2016, 8, 25), "select": datetime(2016, 9, 1)})  # noqa: DTZ001 - local
+    own = COVERED + "(" + clamp('"ordered_at"')
+    session = Statements({OLDEST_INSTANTS: instants("2016-06-01"), own: datetime(2016, 8, 25), COVERED: datetime(2016, 9, 1)})  # noqa: DTZ001 - local
     assert first_covered_day(session, both) == date(2016, 9, 1)
-    assert len(session.sent) == 2
+    assert len(session.sent) == 4
 
 
 @pytest.mark.parametrize("changes", [{}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])

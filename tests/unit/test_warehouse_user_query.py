@@ -56,12 +56,15 @@ def test_a_query_is_a_view_as_long_as_it_is_read():
     [
         ("select 1 ;\n", "select 1"),
         ("-- now(); :birthday\nselect 1", "select 1"),
-        ("select /* current_date;\n :birthday */ 1", "select 1"),
-        ("select 'it''s now(); -- 5 %' as told", "select 'it''s now(); -- 5 %' as told"),
+        ("select /* current_date;\n :birthday */ 1", "select   1"),
+        ("select 'it''s now(); -- 5 %' as told", "select 'it''s now(); -- 5 %%' as told"),
         ("select 'today is fine' as told", "select 'today is fine' as told"),
         ('select 1 as "now; -- current_date"', 'select 1 as "now; -- current_date"'),
         ("select currently from orders", "select currently from orders"),
-        ("select 1 where day < :as_of_start and id > :horizon_days", "select 1 where day < :as_of_start and id > :horizon_days"),
+        (
+            "select 1 where day < :as_of_start and id > :horizon_days",
+            "select 1 where day < %(as_of_start)s and id > %(horizon_days)s",
+        ),
     ],
     ids=["a semicolon at the end", "a comment", "a long comment", "a text", "a word in a text", "a name", "a word", "parameters"],
 )
@@ -85,6 +88,9 @@ NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
         ("select 'tomorrow'::date", "'tomorrow'"),
         ("select 'yesterday 12:00'::timestamp", "'yesterday 12:00'"),
         ("select '(now, 12:00)'", "'(now, 12:00)'"),
+        ("select e'now'::date", "'now'"),
+        ("select $$today$$::date", "'today'"),
+        ("select $x$ today $x$::date", "' today '"),
     ],
 )
 def test_a_query_that_asks_for_the_time_is_refused(sql, clock):
@@ -93,9 +99,24 @@ def test_a_query_that_asks_for_the_time_is_refused(sql, clock):
     assert str(refused.value) == f"features.sql uses {clock}: {NOTHING_ELSE}"
 
 
+def call(relation, name):
+    return SimpleNamespace(relation=relation, call=name)
+
+
+def test_dice_in_a_view_behind_a_source_are_refused_by_its_name():
+    with pytest.raises(ConfigError) as refused:
+        see("select 1 from seen", read_unrepeatable_calls=[call("source.seen", "now()"), call("source.seen", "random()")])
+    assert str(refused.value) == (
+        "features.sql reads source.seen, a view that uses now(), random(): the same facts would give other rows tomorrow. "
+        "Take it out of the view, or load what it shows into a table."
+    )
+
+
 def test_dice_and_clocks_that_postgresql_finds_are_refused_by_name():
     with pytest.raises(ConfigError) as refused:
-        see("select random()", read_unrepeatable_calls=["now()", "random()"])
+        see(
+            "select random()", read_unrepeatable_calls=[call(None, "now()"), call(None, "random()"), call("source.seen", "age()")]
+        )
     assert str(refused.value) == f"features.sql uses now(), random(): {NOTHING_ELSE}"
 
 
@@ -118,7 +139,8 @@ def test_a_value_that_nobody_gives_is_refused_beside_those_there_are():
     with pytest.raises(ConfigError) as refused:
         see("select :birthday, :as_of, :age")
     assert str(refused.value) == (
-        "features.sql binds :age; there are only :as_of, :as_of_start, :horizon_days, :label_end, :timezone."
+        "features.sql binds :birthday; there are only :as_of, :as_of_start, :horizon_days, :label_end, :timezone. A slice of an "
+        "array up to a column is written with a space: [: birthday]."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from perennial.config.cron import Cron
-from perennial.config.section import Band, Identifier, Section, Share
+from perennial.config.section import Band, FeatureName, Identifier, Section, Share
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -39,6 +39,10 @@ class Source(Section):
     )
     lookback_days: int | None = Field(
         default=None, ge=1, description="Longest window of the SQL; a snapshot that reaches before history is refused"
+    )
+    history_from: date | None = Field(
+        default=None,
+        description="From this day on the table holds all facts; empty: where they begin to be delivered without a long silence",
     )
     known_from: date | None = Field(
         default=None,
@@ -84,7 +88,7 @@ class Label(Section):
 
 
 class NoDriftTrigger(Section):
-    columns: tuple[Identifier, ...] = Field(
+    columns: tuple[FeatureName, ...] = Field(
         default=(), strict=False, description="Columns that drift by construction: reported, never a reason to retrain"
     )
 
@@ -100,7 +104,10 @@ class Features(Section):
 class Quality(Section):
     """Limits of the data checks that are not a suite's: quarantine share and the band of row counts."""
 
-    max_quarantined_share: Share = Field(default=0.01, description="A larger share of rejected rows stops the day")
+    max_quarantined_share: Share = Field(
+        default=0.01,
+        description="A larger share of rejected rows, or of facts of a source without a time or key, stops the day",
+    )
     row_count_band: Band = Field(
         default=0.5, description="Share by which the number of rows may differ from the median of the snapshots before"
     )

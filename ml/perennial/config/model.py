@@ -217,5 +217,7 @@ class Declaration(BaseModel):
         reads_label = kind == "labels" or any(re.search(r":(?:horizon_days|label_end)\b", line) for line in code)
         keys = {"timezone", "entity", "sources", *(["label"] if reads_label else [])}
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
+        for source in stated["sources"].values():
+            source.pop("history_from")  # says which days are refused, and changes no row
         stated["entity"].pop("cluster")  # says what counts as one piece of evidence, and changes no row
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

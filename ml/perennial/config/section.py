@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$"), Field(json_schema_extra={"format": "name"})]
+FeatureName = Annotated[str, StringConstraints(pattern=r"^.{1,63}$"), Field(json_schema_extra={"format": "column name"})]
 Share = Annotated[float, Field(ge=0, le=1)]
 AboveZero = Annotated[float, Field(gt=0)]
 Band = Annotated[

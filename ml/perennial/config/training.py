@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from perennial.config.section import Identifier, Section
+from perennial.config.section import FeatureName, Section
 
 Direction = Literal["increasing", "decreasing"]
 FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
@@ -53,19 +53,19 @@ class Training(Section):
         lt=0.5,
         description="A newly matured as_of rests when the AUC of a single feature lies so far above that feature's own history",
     )
-    acknowledged_auc: dict[Identifier, FeatureAuc] = Field(
+    acknowledged_auc: dict[FeatureName, FeatureAuc] = Field(
         default_factory=dict,
         description="AUC up to which a person has found a feature honest; it is still named at every training",
     )
-    recency: Identifier | None = Field(
+    recency: FeatureName | None = Field(
         default=None, description="Feature of the single-feature rule; without it, the one that ranks best alone"
     )
-    exclude: tuple[Identifier, ...] = Field(
+    exclude: tuple[FeatureName, ...] = Field(
         default=(),
         strict=False,
         description="Features that the snapshot keeps and nothing learns from; their drift is reported and asks for nothing",
     )
-    monotone: dict[Identifier, Direction] = Field(
+    monotone: dict[FeatureName, Direction] = Field(
         default_factory=dict, description="How the score must move as the feature grows, all else equal"
     )
 

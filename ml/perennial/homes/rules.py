@@ -76,14 +76,14 @@ def the_columns_of_its_source_suite_exist(subject: Subject) -> str:
     rules = load_suite(subject.declaration, "source").rules
     tables = {rule.meta.table for rule in rules if rule.meta.table}
     known = {f"{table}.{column}" for table in tables for column in (AGE, *list_source_columns(subject.session, table))}
-    named = {f"{rule.meta.table}.{part}" for rule in rules if rule.column for part in rule.column.split(", ")}
+    named = {f"{rule.meta.table}.{name}" for rule in rules for name in rule.columns}
     return _name_missing(f"expectations/{subject.model.name}/source.json", named - known)
 
 
 def the_columns_of_its_snapshot_suite_exist(subject: Subject) -> str:
     """Likewise."""
     rules = load_suite(subject.declaration, "snapshot").rules
-    named = {part for rule in rules if rule.column for part in rule.column.split(", ")}
+    named = {name for rule in rules for name in rule.columns}
     return _name_missing(f"expectations/{subject.model.name}/snapshot.json", named - subject.columns)
 
 

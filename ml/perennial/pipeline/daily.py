@@ -38,7 +38,7 @@ from perennial.refresh import check_clock
 from perennial.score import check_champion, check_freshness, scoring_rules
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
-from perennial.validate import SuiteFindings, SuiteName, check_bands, conclude, load_suite, run_suite
+from perennial.validate import SuiteFindings, SuiteName, check_bands, check_facts, conclude, load_suite, run_suite
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +91,14 @@ def _find_passed(session: Session, run: Run) -> Validation | None:
 def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Validation, tuple[Rejects, ...]]:
     quality = declaration.model.quality
     rows = ledger.find_snapshot(session, run.model, run.as_of).rows
+    incomplete = warehouse.set_facts_aside(session, declaration, run, warehouse.feature_bounds(declaration.model, run.as_of))
     source, _ = _run_suite(session, declaration, run, "source")
     snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
     accepted = ledger.newest_acceptance(session, run.model, run.as_of, "rows")
     since = accepted.as_of if accepted else None
     former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots, since=since)
-    results = (*source, *snapshot, check_bands(run, rows, former, quality, accepted))
+    banded = check_bands(run, rows, former, quality, accepted)
+    results = (*check_facts(incomplete, quality), *source, *snapshot, banded)
     return conclude(run, SuiteFindings(rows, results, rejects), quality), rejects
 
 

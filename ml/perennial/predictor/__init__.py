@@ -5,7 +5,7 @@ from perennial.predictor.contract import IDENTITY, Calibrator, Contract, Feature
 from perennial.predictor.encoding import encode
 from perennial.predictor.files import hash_manifest, load_predictor, write_files
 from perennial.predictor.logistic import expand_inputs
-from perennial.predictor.native import NativeBooster, as_dmatrix, predict_raw
+from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, predict_raw
 from perennial.predictor.scoring import Predictor
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "expand_inputs",
     "hash_manifest",
     "load_predictor",
+    "name_inputs",
+    "number_inputs",
     "predict_raw",
     "write_files",
 ]

@@ -20,13 +20,35 @@ NativeBooster: TypeAlias = xgboost.Booster | lightgbm.Booster
 NATIVE_ERRORS = (xgboost.core.XGBoostError, lightgbm.basic.LightGBMError, ValueError, TypeError)
 
 
-def as_dmatrix(matrix: Matrix, features: Sequence[Feature], *, labels: Matrix | None = None, threads: int = 2) -> xgboost.DMatrix:
-    """An encoded matrix as XGBoost reads it: with names, so that another order is refused, and categories marked as such."""
+def number_inputs(features: Sequence[Feature]) -> list[str]:
+    """What a library calls the inputs: it refuses names such as `x[0]` and `amount, net`, which are the contract's to keep."""
+    return [f"f{place}" for place in range(len(features))]
+
+
+def as_dmatrix(
+    matrix: Matrix,
+    features: Sequence[Feature],
+    *,
+    labels: Matrix | None = None,
+    threads: int = 2,
+    names: Sequence[str] | None = None,
+) -> xgboost.DMatrix:
+    """An encoded matrix as XGBoost reads it, with categories marked as such.
+
+    Args:
+        names: what the booster calls its inputs; None: their numbers.
+    """
     kinds = ["c" if feature.kind == "category" else "q" for feature in features]
-    names = [feature.name for feature in features]
+    names = list(names) if names is not None else number_inputs(features)
     return xgboost.DMatrix(
         matrix, label=labels, feature_names=names, feature_types=kinds, enable_categorical="c" in kinds, nthread=threads
     )
+
+
+def name_inputs(booster: xgboost.Booster, features: Sequence[Feature]) -> list[str]:
+    """As the file of the booster names its inputs: by number, or by the features' own names in one that is older."""
+    numbered = number_inputs(features)
+    return numbered if booster.feature_names == numbered else [feature.name for feature in features]
 
 
 def predict_raw(booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2) -> Matrix:
@@ -36,7 +58,8 @@ def predict_raw(booster: NativeBooster, matrix: Matrix, features: Sequence[Featu
     """
     if isinstance(booster, xgboost.Booster):
         booster.set_param({"nthread": threads})
-        margin = booster.predict(as_dmatrix(matrix, features, threads=threads), output_margin=True)
+        names = name_inputs(booster, features)
+        margin = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), output_margin=True)
     else:
         margin = booster.predict(matrix, raw_score=True, num_threads=threads)
     return np.asarray(expit(np.asarray(margin, dtype=np.float64)), dtype=np.float64)
@@ -50,7 +73,8 @@ def contribute_native(booster: NativeBooster, matrix: Matrix, features: Sequence
     """
     if isinstance(booster, xgboost.Booster):
         booster.set_param({"nthread": threads})
-        shares = booster.predict(as_dmatrix(matrix, features, threads=threads), pred_contribs=True)
+        names = name_inputs(booster, features)
+        shares = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), pred_contribs=True)
     else:
         shares = booster.predict(matrix, pred_contrib=True, num_threads=threads)
     return np.asarray(shares, dtype=np.float64)[:, :-1]

@@ -23,7 +23,7 @@ from perennial.records.notices import Notice
 from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
-from perennial.records.snapshots import Column, Rejects, RuleResult, Snapshot, Validation
+from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation, Window
 from perennial.records.training import (
     Assembly,
     Baseline,
@@ -77,6 +77,7 @@ __all__ = [
     "FeatureDrift",
     "FitDistance",
     "Guard",
+    "IncompleteFacts",
     "Interval",
     "Json",
     "Labelled",
@@ -116,6 +117,7 @@ __all__ = [
     "Validation",
     "Verdict",
     "Version",
+    "Window",
     "dump_json",
     "say_how_to_accept",
     "to_json",

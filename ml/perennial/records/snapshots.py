@@ -48,6 +48,32 @@ class RuleResult:
 
 
 @dataclass(frozen=True)
+class IncompleteFacts:
+    """Facts of a source in which a column is null that they need: so many of all facts of the window."""
+
+    source: str
+    column: str
+    facts: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.column} is null in {self.facts} of the {self.of} facts of source.{self.source} within the window"
+
+
+@dataclass(frozen=True)
+class Window:
+    """What rules look at of a source: so many local days before the as_of (None: everything known), and which columns.
+
+    Attributes:
+        columns: those that the rules name; None: all, for a rule is about the columns themselves, or filters rows by text.
+    """
+
+    source: str
+    days: int | None
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Rejects:
     """Rows that an expectation rejects: the keys of all of them, not a sample."""
 

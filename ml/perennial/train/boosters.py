@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from perennial.errors import ConfigError
-from perennial.predictor import Contract, Feature, NativeBooster, Predictor, predict_raw
+from perennial.predictor import Contract, Feature, NativeBooster, Predictor, name_inputs, predict_raw
 from perennial.records import Recipe
 from perennial.train.rows import (
     LIGHTGBM_BINNING,
@@ -229,7 +229,7 @@ def _gains(predictor: Predictor) -> Floats:
     booster, contract = predictor.booster, predictor.contract
     if isinstance(booster, xgboost.Booster):
         found = booster.get_score(importance_type="total_gain")
-        return np.array([float(found.get(name, 0.0)) for name in contract.names])
+        return np.array([float(found.get(name, 0.0)) for name in name_inputs(booster, contract.features)])
     if booster is not None:
         return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
     assert contract.linear is not None

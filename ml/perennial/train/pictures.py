@@ -74,7 +74,8 @@ def _draw_calibration(challenger: Candidate) -> Figure:
 def _draw_importances(importances: Mapping[str, float]) -> Figure:
     figure, axes = _open("What the model looks at", "share of the gain", "")
     shown = list(importances.items())[:MOST_BARS][::-1]
-    axes.barh([name for name, _ in shown], [share for _, share in shown])
+    named = [name.replace("$", r"\$") for name, _ in shown]  # between two of them the library reads a formula
+    axes.barh(named, [share for _, share in shown])
     axes.tick_params(axis="y", labelsize=7)
     return figure
 

@@ -17,7 +17,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from perennial.config.training import Direction, Training
-from perennial.predictor import Feature, encode
+from perennial.predictor import Feature, encode, number_inputs
 from perennial.records import TrainingSet
 from perennial.train.splits import Fold
 
@@ -135,13 +135,12 @@ def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]
 
 
 def bin_for_xgboost(rows: TrainingRows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
-    """Rows in quantile bins, with the names and kinds that the predictor will check."""
+    """Rows in quantile bins, with the numbers and kinds that the predictor will check."""
     kinds = ["c" if feature.kind == "category" else "q" for feature in rows.features]
-    names = [feature.name for feature in rows.features]
     return xgboost.QuantileDMatrix(
         rows.matrix,
         label=rows.labels,
-        feature_names=names,
+        feature_names=number_inputs(rows.features),
         feature_types=kinds,
         enable_categorical="c" in kinds,
         max_bin=BINS,
@@ -155,7 +154,7 @@ def bin_for_lightgbm(rows: TrainingRows) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         rows.matrix,
         label=rows.labels,
-        feature_name=[feature.name for feature in rows.features],
+        feature_name=number_inputs(rows.features),
         categorical_feature=rows.category_places,
         params=LIGHTGBM_BINNING,
         free_raw_data=False,

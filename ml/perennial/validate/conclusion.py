@@ -9,7 +9,7 @@ from statistics import median
 
 from perennial.config import read_band, say_band
 from perennial.config.inputs import Quality
-from perennial.records import Acceptance, Rejects, RuleResult, Run, Validation, say_how_to_accept
+from perennial.records import Acceptance, IncompleteFacts, Rejects, RuleResult, Run, Validation, say_how_to_accept
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,25 @@ def check_bands(
         sentence += "." if passed else f": outside the band of {say_band(quality.row_count_band)} (quality.row_count_band). "
         sentence += "" if passed else say_how_to_accept(run, "rows")
     return RuleResult("bands", "row_count", None, passed=passed, failing=0, rows=rows, sentence=sentence)
+
+
+def check_facts(incomplete: Sequence[IncompleteFacts], quality: Quality) -> tuple[RuleResult, ...]:
+    """Weigh the facts that were set aside because a time or a part of the key is null: a few of a source, never many."""
+    lacking = {part.source: sum(other.facts for other in incomplete if other.source == part.source) for part in incomplete}
+    return tuple(
+        _weigh_facts(part, lacking[part.source] <= quality.max_quarantined_share * part.of, quality) for part in incomplete
+    )
+
+
+def _weigh_facts(part: IncompleteFacts, passed: bool, quality: Quality) -> RuleResult:  # noqa: FBT001 - private, and named at its only call
+    sentence = f"{part}: they count for nothing and are kept in ledger.quarantine"
+    sentence += (
+        "."
+        if passed
+        else f". More than {quality.max_quarantined_share:.2%} of the facts of source.{part.source} are such: fill it."
+    )
+    rule = f"facts_are_complete: {part.source}.{part.column}"
+    return RuleResult("source", rule, part.column, passed=passed, failing=part.facts, rows=part.of, sentence=sentence)
 
 
 def conclude(run: Run, findings: SuiteFindings, quality: Quality) -> Validation:

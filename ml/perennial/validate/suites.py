@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from perennial.config.model import Declaration
 from perennial.config.section import Identifier
 from perennial.errors import ConfigError
+from perennial.records import Window
 
 SuiteName = Literal["source", "snapshot", "scores"]
 ROW_RULE_PREFIXES = ("expect_column_values_to_", "expect_column_pair_values_")
@@ -55,11 +56,21 @@ class Rule(BaseModel):
         return self
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about; of a pair, both; none for a rule about the whole table."""
+        named = [self.kwargs[key] for key in ("column", "column_A", "column_B") if self.kwargs.get(key)]
+        listed = self.kwargs.get("column_list")
+        return tuple(str(name) for name in named or (listed if isinstance(listed, list) else []))
+
+    @property
     def column(self) -> str | None:
-        """The column it is about; of a pair, both; None for a rule about the whole table."""
-        named = self.kwargs.get("column") or [self.kwargs[key] for key in ("column_A", "column_B") if key in self.kwargs]
-        listed = named or self.kwargs.get("column_list") or []
-        return ", ".join(str(name) for name in listed) if isinstance(listed, list) and listed else str(listed or "") or None
+        """The same as one text; None for a rule about the whole table."""
+        return ", ".join(self.columns) or None
+
+    @property
+    def needs_all_columns(self) -> bool:
+        """It is about what columns there are, or its condition names some that nobody else reads."""
+        return self.type.startswith("expect_table_column") or "row_condition" in self.kwargs
 
     @property
     def name(self) -> str:
@@ -108,9 +119,19 @@ class Suite(BaseModel):
         return {name: tuple(rule for rule in self.rules if self.view_of(rule) == name) for name in names}
 
     @property
-    def windows(self) -> dict[str, tuple[str, int | None]]:
-        """Of source.json: for each view the table and the days before the as_of that it shows (None: all)."""
-        return {self.view_of(rule): (rule.meta.table, rule.meta.days) for rule in self.rules if rule.meta.table is not None}
+    def windows(self) -> dict[str, Window]:
+        """Of source.json: what each view shows."""
+        return {
+            name: Window(rules[0].meta.table, rules[0].meta.days, _join_columns(rules))
+            for name, rules in self.views.items()
+            if rules[0].meta.table is not None
+        }
+
+
+def _join_columns(rules: tuple[Rule, ...]) -> tuple[str, ...] | None:
+    if any(rule.needs_all_columns for rule in rules):
+        return None
+    return tuple(dict.fromkeys(name for rule in rules for name in rule.columns))
 
 
 def load_suite(declaration: Declaration, which: SuiteName) -> Suite:

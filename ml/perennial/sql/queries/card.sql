@@ -69,7 +69,7 @@ select
     (
         select count(distinct quarantine.entity_id)
         from ledger.quarantine
-        where quarantine.model = snapshots.model and quarantine.as_of = snapshots.as_of
+        where quarantine.model = snapshots.model and quarantine.as_of = snapshots.as_of and quarantine.source is null
     ) as quarantined
 from ledger.snapshots
 where snapshots.model = :model and snapshots.kind = 'features' and snapshots.as_of = any(cast(:as_ofs as date[]))

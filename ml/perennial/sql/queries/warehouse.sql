@@ -40,6 +40,42 @@ from pg_attribute
 where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
 order by attnum;
 
+-- name: read_nullable_columns
+-- Columns of one table or view, by its quoted name, in which null may stand.
+select attname
+from pg_attribute
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped and not attnotnull;
+
+-- name: read_plain_types
+-- Columns of one table in their order, by its quoted name: the bare name of the type, and what shows a domain as one that it is of.
+select
+    attname as name,
+    format_type(coalesce(nullif(typbasetype, 0), atttypid), null) as type,
+    case when typtype = 'd' then format_type(typbasetype, typtypmod) end as base
+from pg_attribute
+join pg_type on pg_type.oid = atttypid
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+order by attnum;
+
+-- name: read_sortable_columns
+-- Columns of one table, by its quoted name, whose type has an ordering operator of its own.
+select attname as name
+from pg_attribute
+join pg_type on pg_type.oid = atttypid
+where
+    attrelid = to_regclass(:table)
+    and attnum > 0
+    and not attisdropped
+    and (
+        typtype in ('e', 'r', 'm')
+        or exists (
+            select
+            from pg_opclass
+            join pg_am on pg_am.oid = opcmethod
+            where amname = 'btree' and opcdefault and opcintype = coalesce(nullif(typbasetype, 0), pg_type.oid)
+        )
+    );
+
 -- name: read_query_columns
 -- Columns of the temporary view user_query, in their order.
 select attname as name, format_type(atttypid, null) as type
@@ -68,19 +104,38 @@ join pg_proc on pg_depend.refclassid = 'pg_proc'::regclass and pg_depend.refobji
 where pg_rewrite.ev_class = 'pg_temp.user_query'::regclass and pronamespace <> 'pg_catalog'::regnamespace;
 
 -- name: read_unrepeatable_calls
--- Functions in user_query that tell the time, throw dice, or run SQL from a text: the same as_of would not give the same bytes
--- twice. They stand in what PostgreSQL understood of the query, however it was spelled. `age` of one argument counts from today.
-select distinct pg_proc.oid::regprocedure::text
-from pg_rewrite
-cross join regexp_matches(ev_action::text, '\mfuncid (\d+)', 'g') as calls (called)
-join pg_proc on pg_proc.oid = called[1]::oid
+-- What in user_query, or in a view behind a source that it reads, tells the time, throws dice, or runs SQL from a text: the same
+-- as_of would not give the same bytes twice. It stands in what PostgreSQL understood of the query, however it was spelled. `age`
+-- of one argument counts from today. Columns: the view, null for user_query itself; the function or clause.
+with recursive reached (relation) as (
+    select 'pg_temp.user_query'::regclass::oid
+    union
+    select refobjid
+    from reached
+    join pg_rewrite on ev_class = relation
+    join pg_depend on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
+    join pg_class on refclassid = 'pg_class'::regclass and pg_class.oid = refobjid and relkind = 'v'
+),
+
+understood as (
+    select nullif(relation, 'pg_temp.user_query'::regclass)::regclass::text as relation, ev_action::text as tree
+    from reached
+    join pg_rewrite on ev_class = relation
+)
+
+select distinct relation, pg_proc.oid::regprocedure::text as call
+from understood
+cross join regexp_matches(tree, '\m(func|opfunc)id (\d+)', 'g') as calls (called)
+join pg_proc on pg_proc.oid = called[2]::oid
 where
-    pg_rewrite.ev_class = 'pg_temp.user_query'::regclass
-    and (
-        provolatile = 'v'
-        or proname ~ '^(now|statement_timestamp|transaction_timestamp)$|_to_xml'
-        or (proname = 'age' and pronargs = 1)
-    );
+    provolatile = 'v'
+    or proname ~ '^(now|statement_timestamp|transaction_timestamp)$|_to_xml'
+    or (proname = 'age' and pronargs = 1)
+union
+select relation, 'the time of day' from understood where tree ~ '\{SQLVALUEFUNCTION .op [0-8] '
+union
+select relation, 'tablesample' from understood where tree ~ '\{TABLESAMPLECLAUSE '
+order by relation nulls first, call;
 
 -- name: relation_exists
 -- Is there a table or view of that quoted name?
@@ -100,8 +155,8 @@ on conflict (name) do update set digest = excluded.digest, recorded_at = clock_t
 select exists (select from pg_temp.cohort);
 
 -- name: forget_quarantine
--- A day that is built anew has rejected nothing yet.
-delete from ledger.quarantine where model = :model and as_of = :as_of;
+-- A day that is built anew has rejected nothing yet; facts that were set aside stay, for other days leave them out too.
+delete from ledger.quarantine where model = :model and as_of = :as_of and source is null;
 
 -- name: record_snapshot
 -- The ledger's row of one built day; a rebuilt day begins again as `built`.

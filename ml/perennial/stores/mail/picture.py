@@ -50,7 +50,7 @@ def draw_chart(notice: Notice) -> bytes:
 
 def _draw_bars(axes: Axes, notice: Notice) -> None:
     ranked = _rank(notice.chart)
-    names, values = list(ranked), list(ranked.values())
+    names, values = [name.replace("$", r"\$") for name in ranked], list(ranked.values())  # two would begin a formula
     colours = [ALARM if _stands_out(value, notice.chart_limit) else CALM for value in values]
     axes.barh(names, values, height=0.62, color=colours)
     _write_figures(axes, values)

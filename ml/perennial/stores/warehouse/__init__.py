@@ -5,10 +5,12 @@ In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_reje
 """
 
 from perennial.stores.warehouse.audit import open_audit
+from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
+from perennial.stores.warehouse.history import first_covered_day
+from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations
-from perennial.stores.warehouse.point_in_time import first_covered_day
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
@@ -26,6 +28,7 @@ __all__ = [
     "check_ledger",
     "copy_frame",
     "describe_features",
+    "feature_bounds",
     "first_covered_day",
     "forget_scores",
     "is_restated",
@@ -46,5 +49,6 @@ __all__ = [
     "remove_rejects",
     "render_install",
     "render_migrations",
+    "set_facts_aside",
     "sync",
 ]

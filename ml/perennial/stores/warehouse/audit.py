@@ -12,12 +12,19 @@ from datetime import date, timedelta
 from typing import Literal
 
 from sqlalchemy import Engine, TextClause, text
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from perennial.config import Declaration, Model
+from perennial.errors import ConfigError
+from perennial.records import Window
+from perennial.stores import queries
 from perennial.stores.sessions import Session, lend_connection
-from perennial.stores.warehouse.point_in_time import feature_bounds, open_views
+from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.point_in_time import open_views
 
 TABLES = {"snapshot": "features", "scores": "scores"}
+AGE = "age_days"
 BEFORE_ALL_HISTORY = date(1900, 1, 1)
 
 
@@ -27,7 +34,7 @@ def open_audit(
     declaration: Declaration,
     as_of: date,
     which: Literal["source", "snapshot", "scores"],
-    windows: Mapping[str, tuple[str, int | None]],
+    windows: Mapping[str, Window],
 ) -> Iterator[Engine]:
     """While the block lasts, an engine shows what a suite looks at, inside this transaction and nowhere else.
 
@@ -36,9 +43,8 @@ def open_audit(
         declaration: names the sources.
         as_of: the day to look at.
         which: `snapshot` and `scores` are a view of that name over the rows of the day, one per entity.
-        windows: for `source`, each view to make: its source, and the number of local days before the as_of
-            (None: all that features.sql sees). Such a view holds what was known at the as_of, with the columns of the
-            source and `age_days`, from the event to the start of the as_of.
+        windows: for `source`, each view to make. It holds what was known at the as_of, facts without a time or a key among it,
+            with the columns that are named and `age_days`, from the event to the start of the as_of.
     """
     opened = (
         _open_windows(session, declaration, as_of, windows)
@@ -61,22 +67,44 @@ def _open_day(session: Session, declaration: Declaration, as_of: date, which: Li
 
 
 @contextmanager
-def _open_windows(
-    session: Session, declaration: Declaration, as_of: date, windows: Mapping[str, tuple[str, int | None]]
-) -> Iterator[None]:
-    with open_views(session, declaration, feature_bounds(declaration.model, as_of)):
-        for view, (source, days) in windows.items():
-            session.execute(*_define_window(declaration.model, as_of, view, source, days))
+def _open_windows(session: Session, declaration: Declaration, as_of: date, windows: Mapping[str, Window]) -> Iterator[None]:
+    with open_views(session, declaration, feature_bounds(declaration.model, as_of), with_incomplete=True):
+        for view, window in windows.items():
+            listed = _list_columns(session, declaration.model, window)
+            session.execute(*_define_window(declaration.model, as_of, view, window, listed))
         yield
 
 
-def _define_window(model: Model, as_of: date, view: str, source: str, days: int | None) -> tuple[TextClause, dict[str, object]]:
-    event_at = model.sources[source].event_at
+def _define_window(model: Model, as_of: date, view: str, window: Window, listed: str) -> tuple[TextClause, dict[str, object]]:
+    event_at = model.sources[window.source].event_at
     if event_at is None:
-        return text(f'create temporary view "{view}" as select * from "{source}"'), {}  # noqa: S608 - checked identifiers
+        return text(f'create temporary view "{view}" as select {listed} from "{window.source}"'), {}  # noqa: S608 - checked identifiers
     statement = f"""
         create temporary view "{view}" as
-        select *, extract(epoch from :as_of_start - "{event_at}")::double precision / 86400 as age_days
-        from "{source}" where "{event_at}" >= :begins"""  # noqa: S608 - checked identifiers
-    begins = model.start(as_of - timedelta(days=days) if days else BEFORE_ALL_HISTORY)
+        select {listed}, cast(extract(epoch from :as_of_start - "{event_at}") as double precision) / 86400 as {AGE}
+        from "{window.source}" where coalesce("{event_at}", :begins) >= :begins"""  # noqa: S608 - checked identifiers
+    begins = model.start(as_of - timedelta(days=window.days) if window.days else BEFORE_ALL_HISTORY)
     return text(statement), {"as_of_start": model.start(as_of), "begins": begins}
+
+
+def _list_columns(session: Session, model: Model, window: Window) -> str:
+    """The columns of a window as SQL; what Great Expectations has no name for, such as a point, it is shown as text.
+
+    One column of such a type would fail every rule about its table. A column that a rule names in vain is left to the rule.
+    """
+    rows = session.execute(queries.load("warehouse")["read_plain_types"], {"table": f'source."{window.source}"'})
+    shown = {row.name: _show_column(row.name, row.type, row.base) for row in rows}
+    if AGE in shown and AGE in (window.columns or ()):
+        raise ConfigError(
+            f"expectations/{model.name}/source.json: a rule names {AGE}, the days from a fact to the as_of, and "
+            f"source.{window.source} has a column of that name: give the table's another, or leave the rule out."
+        )
+    named = [name for name in shown if window.columns is None or name in window.columns]
+    return ", ".join(shown[name] for name in named or shown if name != AGE)
+
+
+def _show_column(name: str, kind: str, base: str | None) -> str:
+    quoted = quote_for_text(name)
+    if kind.removesuffix("[]") not in PGDialect.ischema_names:
+        return f"cast({quoted} as text) as {quoted}"
+    return quoted if base is None else f"cast({quoted} as {base}) as {quoted}"

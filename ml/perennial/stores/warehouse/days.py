@@ -20,6 +20,7 @@ from perennial.errors import ConfigError, GrainViolated, PermanentError
 from perennial.records import Column, Run, Snapshot, dump_json
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import describe_known_rules
 
 
@@ -42,8 +43,8 @@ class Day:
 
     @property
     def listed(self) -> str:
-        """The columns as SQL, each after a comma."""
-        return "".join(f', "{column.name}"' for column in self.columns)
+        """The columns as SQL for `text()`, each after a comma."""
+        return "".join(f", {quote_for_text(column.name)}" for column in self.columns)
 
     def __str__(self) -> str:
         return f"{self.model}, as_of {self.as_of}: {self.kind}.sql"
@@ -77,7 +78,7 @@ def replace_rows(session: Session, day: Day, known_at: datetime | None = None) -
 
 def measure_rows(session: Session, table: str, as_of: date, columns: Sequence[str]) -> tuple[int, str]:
     """Rows and checksum of what stands in the table for one day."""
-    listed = "".join(f', "{column}"' for column in columns)
+    listed = "".join(f", {quote_for_text(column)}" for column in columns)
     statement = f"""
         select count(*) as rows,
             md5(coalesce(string_agg(md5(row(entity_id{listed})::text), '' order by entity_id), '')) as checksum

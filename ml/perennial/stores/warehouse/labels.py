@@ -14,8 +14,10 @@ from perennial.errors import ConfigError, GrainViolated, SnapshotMissing
 from perennial.records import Column, Run, Snapshot
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
+from perennial.stores.warehouse.conditions import Bounds, label_bounds
 from perennial.stores.warehouse.days import Day, record_rows, replace_rows
-from perennial.stores.warehouse.point_in_time import Bounds, label_bounds, open_views
+from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
+from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.tables import check_entity
 from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
 
@@ -33,11 +35,13 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
     Raises:
         SnapshotMissing: there is no snapshot, so no cohort.
         GrainViolated: an entity stands twice, is null, is missing, lies outside the cohort, or its label is not 0 or 1.
+        FactsIncomplete: too many facts of the horizon lack a time or a part of their key.
         ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
     """
     model = declaration.model
     file = f"sql/{model.name}/labels.sql"
     take_lock(session, model.name, as_of)
+    _check_facts(session, declaration, run, as_of)
     day = Day(declaration, as_of, "labels", (LABEL,))
     with (
         open_views(session, declaration, label_bounds(model, as_of)),
@@ -49,6 +53,14 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
         replace_rows(session, day, known_at=model.matured_at(as_of))
         _check_cohort(session, day)
     return record_rows(session, day, run)
+
+
+def _check_facts(session: Session, declaration: Declaration, run: Run, as_of: date) -> None:
+    """Only facts of the horizon: those before it were weighed with the snapshot, and would outnumber what is missing."""
+    model, bounds = declaration.model, label_bounds(declaration.model, as_of)
+    sources = {name: source.model_copy(update={"lookback_days": 0}) for name, source in model.sources.items()}
+    horizon = declaration.model_copy(update={"model": model.model_copy(update={"sources": sources})})
+    refuse_incomplete(declaration, bounds, set_facts_aside(session, horizon, run, bounds))
 
 
 def label_delivery(session: Session, declaration: Declaration, as_of: date, clock: datetime) -> str | None:

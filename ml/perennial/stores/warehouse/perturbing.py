@@ -10,6 +10,7 @@ from sqlalchemy import text
 from perennial.config import Declaration, Source
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.identifiers import quote_for_text
 
 # How a value of a type is changed; a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
@@ -57,7 +58,7 @@ def delete_facts(
 def shuffle_facts(session: Session, declaration: Declaration, *, since: datetime) -> None:
     """Change every column of what happened at `since` or later but its key and known_at, and move it three days on."""
     for name, source, event_at, _ in _versioned(declaration):
-        changes = {f'"{column}"': change for column, change in _changes(session, name, source).items()}
+        changes = {quote_for_text(column): change for column, change in _changes(session, name, source).items()}
         changes[f'"{event_at}"'] = f"\"{event_at}\" + interval '3 days'"
         listed = ", ".join(f"{column} = {change}" for column, change in changes.items())
         session.execute(
@@ -77,7 +78,7 @@ def copy_facts(
     """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later."""
     for name, source, event_column, known_column in _versioned(declaration):
         kept = {f'"{column}"': f'"{column}"' for column in (*source.key, event_column, known_column)}
-        changed = {f'"{column}"': change for column, change in _changes(session, name, source).items()}
+        changed = {quote_for_text(column): change for column, change in _changes(session, name, source).items()}
         moved = f"cast(:instant as timestamptz) + interval '{seconds_later} seconds'"
         values = {**kept, **changed, f'"{event_column if event_at else known_column}"': moved}
         session.execute(
@@ -97,4 +98,4 @@ def _changes(session: Session, name: str, source: Source) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
     fixed = (*source.key, source.event_at, source.known_at)
     columns = list_source_columns(session, name).items()
-    return {column: CHANGES.get(kind, "{}").format(f'"{column}"') for column, kind in columns if column not in fixed}
+    return {column: CHANGES.get(kind, "{}").format(quote_for_text(column)) for column, kind in columns if column not in fixed}

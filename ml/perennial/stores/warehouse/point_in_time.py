@@ -12,49 +12,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model, Source
-from perennial.errors import ConfigError, EmptySource, HistoryTooShort
+from perennial.errors import ConfigError, EmptySource
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.conditions import (
+    Bounds,
+    bind_known_from,
+    bound_facts,
+    clamp,
+    known_at,
+)
+from perennial.stores.warehouse.history import check_first_fact
+from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.incomplete import bound_incomplete
+from perennial.stores.warehouse.ordering import order_facts
 
 INSTANT = "timestamp with time zone"
-UNSORTABLE = ("json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon")
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Facts count when event_at < happened_before and known_at <= known_until; windows look back from `as_of`."""
-
-    as_of: date
-    happened_before: datetime
-    known_until: datetime
-
-
-def feature_bounds(model: Model, as_of: date) -> Bounds:
-    """What a snapshot may see."""
-    return Bounds(as_of, model.start(as_of), model.known_until(as_of))
-
-
-def label_bounds(model: Model, as_of: date) -> Bounds:
-    """What labels may see: facts up to the end of the horizon, learned within the grace."""
-    return Bounds(as_of, model.label_end(as_of), model.matured_at(as_of))
 
 
 @contextmanager
-def open_views(session: Session, declaration: Declaration, bounds: Bounds) -> Iterator[None]:
+def open_views(session: Session, declaration: Declaration, bounds: Bounds, *, with_incomplete: bool = False) -> Iterator[None]:
     """While the block lasts, every declared source is a temporary view of its name, and nothing else is on the search path.
+
+    Args:
+        with_incomplete: show also the facts that lack a time or a part of their key; no query of a user sees those.
 
     Raises:
         ConfigError: a declared source does not exist, lacks a column that the model file names, or has a time that is no instant.
     """
     model = declaration.model
-    for name, source in model.sources.items():
-        _create_view(session, model, name, source, bounds)
+    for name in model.sources:
+        _create_view(session, model, name, bounds, with_incomplete=with_incomplete)
     session.execute(queries.load("warehouse")["see_temporary_schema_only"])
     yield
     session.execute(queries.load("warehouse")["see_default_schemas"])
@@ -71,8 +64,8 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
     """
     model = declaration.model
     for name, source in model.sources.items():
-        _check_first_fact(session, model, name, source, bounds)
-        condition, values = _bound_facts(model, source, bounds)
+        check_first_fact(session, model, name, source, bounds)
+        condition, values = bound_facts(model, source, bounds)
         query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
             remedy = _propose_remedy(session, model, name, source, bounds)
@@ -86,8 +79,8 @@ def _propose_remedy(session: Session, model: Model, name: str, source: Source, b
     """Facts of before that day which were all learned after it look like history that was loaded in bulk."""
     if source.times != "versioned":
         return "load the table"
-    query = text(f'select min({_known_at(source)}) from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
-    values = {"happened_before": bounds.happened_before, **_bind_known_from(model, source)}
+    query = text(f'select {clamp(f"min({known_at(source)})")} from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
+    values = {"happened_before": bounds.happened_before, **bind_known_from(model, source)}
     learned_at: datetime | None = session.execute(query, values).scalar_one()
     if learned_at is None or learned_at <= bounds.known_until:
         return "load the table"
@@ -96,30 +89,6 @@ def _propose_remedy(session: Session, model: Model, name: str, source: Source, b
         f"it has facts of before that day, and the first of them was learned at {learned_at}: if history was loaded then, write "
         f"`known_from = {known_from}` under [sources.{name}] of models/{model.name}.toml"
     )
-
-
-def first_covered_day(session: Session, declaration: Declaration) -> date:
-    """The first day whose windows all lie within the history that was known by then.
-
-    Raises:
-        EmptySource: a source with a window holds nothing.
-    """
-    model = declaration.model
-    bounded = {name: source for name, source in model.sources.items() if source.lookback_days and source.event_at}
-    firsts = [_read_first_covered_day(session, model, name, source) for name, source in bounded.items()]
-    return max(firsts, default=date.min)
-
-
-def _read_first_covered_day(session: Session, model: Model, name: str, source: Source) -> date:
-    """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest."""
-    window = f'("{source.event_at}" at time zone :zone) + make_interval(days => :lookback_days)'
-    known = f"({_known_at(source)} - make_interval(hours => :settle_hours)) at time zone :zone"
-    query = text(f'select min(greatest({window}, {known})) from source."{name}"')  # noqa: S608 - checked identifiers
-    values = {"zone": model.timezone, "lookback_days": source.lookback_days, "settle_hours": model.schedule.settle_hours}
-    covered: datetime | None = session.execute(query, values | _bind_known_from(model, source)).scalar_one()
-    if covered is None:
-        raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
-    return covered.date() if covered.time() == time() else covered.date() + timedelta(days=1)
 
 
 def describe_known_rules(model: Model) -> dict[str, dict[str, object]]:
@@ -136,18 +105,20 @@ def _describe_known_rule(source: Source) -> dict[str, object]:
     return rule
 
 
-def _create_view(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
+def _create_view(session: Session, model: Model, name: str, bounds: Bounds, *, with_incomplete: bool) -> None:
+    source = model.sources[name]
     columns = _read_columns(session, model, name, source)
-    condition, values = _bound_facts(model, source, bounds)
-    picked = ", ".join(f'{_known_at(source)} as "{column}"' if column == source.known_at else f'"{column}"' for column in columns)
-    newest, order = _newest_version(source, columns)
-    session.execute(
-        text(
-            f'create temporary view "{name}" as select {newest} {picked} '  # noqa: S608 - checked identifiers
-            f'from source."{name}" where {condition} {order}'
-        ),
-        values,
+    condition, values = bound_facts(model, source, bounds)
+    picked = ", ".join(
+        f'{known_at(source)} as "{column}"' if column == source.known_at else quote_for_text(column) for column in columns
     )
+    newest, order = order_facts(session, name, source, columns)
+    facts = f'select {newest} {picked} from source."{name}" where {condition} {order}'  # noqa: S608 - checked identifiers
+    if with_incomplete and source.times == "versioned":
+        incomplete, bound = bound_incomplete(model, source, bounds)
+        facts = f'({facts}) union all select {picked} from source."{name}" where {incomplete}'  # noqa: S608 - checked identifiers
+        values |= bound
+    session.execute(text(f'create temporary view "{name}" as {facts}'), values)
 
 
 def _read_columns(session: Session, model: Model, name: str, source: Source) -> Mapping[str, str]:
@@ -176,65 +147,3 @@ def _explain_instant(model: Model, name: str, column: str, found: str) -> str:
         f'Run: alter table source."{name}" alter "{column}" type {INSTANT} '
         f"using (\"{column}\"{day_is_over})::timestamp at time zone '{model.timezone}'; (or the zone that its clock showed)."
     )
-
-
-def _bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
-    """The condition on rows of the source table, with the values that it binds."""
-    if source.times != "versioned":
-        return "true", {}
-    condition, values = _bound_times(model, source, bounds)
-    if source.lookback_days:
-        condition += f' and "{source.event_at}" >= :looks_back_to'
-        values["looks_back_to"] = _window_start(model, source.lookback_days, bounds.as_of)
-    return condition, values
-
-
-def _bound_times(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
-    condition = f'"{source.event_at}" < :happened_before and {_known_at(source)} <= :known_until'
-    values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
-    return condition, values | _bind_known_from(model, source)
-
-
-def _bind_known_from(model: Model, source: Source) -> dict[str, object]:
-    if not source.known_from:
-        return {}
-    return {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
-
-
-def _known_at(source: Source) -> str:
-    """When a fact was learned; for history loaded in bulk, when it would have been."""
-    if not source.known_from:
-        return f'"{source.known_at}"'
-    loaded_in_bulk = f'"{source.event_at}" + make_interval(mins => :delay_minutes)'
-    return f'case when "{source.known_at}" < :known_from then {loaded_in_bulk} else "{source.known_at}" end'
-
-
-def _newest_version(source: Source, columns: Mapping[str, str]) -> tuple[str, str]:
-    """`distinct on` and its order; versions with equal dates are told apart by their content, never by their place on disk."""
-    if not source.key:
-        return "", ""
-    key = ", ".join(f'"{column}"' for column in source.key)
-    times = (source.event_at, source.known_at)
-    rest = [f'"{name}"' for name, kind in columns.items() if name not in (*source.key, *times) and kind not in UNSORTABLE]
-    order = ", ".join([key, f'"{source.event_at}" desc', f"{_known_at(source)} desc", *rest])
-    return f"distinct on ({key})", f"order by {order}"
-
-
-def _check_first_fact(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
-    """Only of what was known: history that is loaded later must not turn a day that was refused into one that is accepted."""
-    if not source.lookback_days or source.times != "versioned":
-        return
-    condition, values = _bound_times(model, source, bounds)
-    query = text(f'select min("{source.event_at}") from source."{name}" where {condition}')  # noqa: S608 - checked identifiers
-    first = session.execute(query, values).scalar_one()
-    begins = _window_start(model, source.lookback_days, bounds.as_of)
-    if first is not None and begins < first:
-        raise HistoryTooShort(
-            f"{model.name}, as_of {bounds.as_of}: windows of {source.lookback_days} days begin at {begins}, but the first fact "
-            f"of source.{name} that was known by {bounds.known_until} is of {first}: they would count too little. Begin later; "
-            f"or load older history, with known_from under [sources.{name}] for what was known at its time."
-        )
-
-
-def _window_start(model: Model, lookback_days: int, as_of: date) -> datetime:
-    return model.start(date.fromordinal(as_of.toordinal() - lookback_days))

@@ -14,6 +14,7 @@ from perennial.errors import SnapshotMissing
 from perennial.records import Column, TrainingSet, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.tables import read_columns
 from perennial.stores.warehouse.user_query import ENTITY
 
@@ -29,7 +30,7 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     model = declaration.model
     _find_checksums(session, model.name, "features", [as_of])
     columns = read_columns(session, model.name)
-    listed = "".join(f', "{column.name}"' for column in columns)
+    listed = "".join(f", {quote_for_driver(column.name)}" for column in columns)
     query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
     types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.asides)
     return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
@@ -49,21 +50,25 @@ def read_training_set(
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
     columns = read_columns(session, model.name)
-    listed = "".join(f', features."{column.name}"' for column in columns)
+    # Numbered inside, so that a feature may be called label.
+    numbered = {f"f{number}": column for number, column in enumerate(columns)}
+    listed = "".join(f", features.{quote_for_driver(column.name)} as {short}" for short, column in numbered.items())
     query = f"""
         select as_of, entity_id, labels.label{listed}
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
     types = {"as_of": "str", ENTITY: _entity_type(declaration), "label": "int64"}
-    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types | _pandas_types(columns, model.asides))
+    types |= {short: _pandas_type(column, model.asides) for short, column in numbered.items()}
+    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types)
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     rows = rows.set_index(["as_of", ENTITY])
+    inputs = rows.drop(columns="label").rename(columns={short: column.name for short, column in numbered.items()})
     cluster = model.entity.cluster
     return TrainingSet(
-        features=rows.drop(columns=["label", *model.asides]),
+        features=inputs.drop(columns=list(model.asides)),
         labels=rows["label"],
-        segments=rows[list(model.features.segments)],
-        clusters=None if cluster is None else rows[cluster],
+        segments=inputs[list(model.features.segments)],
+        clusters=None if cluster is None else inputs[cluster],
         data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums, rested),
     )
 

@@ -11,8 +11,9 @@ from perennial.errors import ConfigError, EmptySource
 from perennial.records import Rejects, Run, Snapshot
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
+from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.days import Day, measure_rows, record_rows, replace_rows
-from perennial.stores.warehouse.point_in_time import check_sources, feature_bounds, open_views
+from perennial.stores.warehouse.point_in_time import check_sources, open_views
 from perennial.stores.warehouse.tables import check_columns, check_entity, read_columns
 from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
 
@@ -54,8 +55,8 @@ def quarantine_rows(session: Session, declaration: Declaration, run: Run, reject
     session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model, "as_of": run.as_of})
     statement = text(f"""
         insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
-        select :model, as_of, entity_id::text, :rule, to_jsonb(features), :effective_at
-        from features."{model}" features
+        select :model, as_of, entity_id::text, :rule, to_jsonb(rejected.*), :effective_at
+        from features."{model}" rejected
         where as_of = :as_of and entity_id = any(:entities)
         on conflict do nothing""")  # noqa: S608 - checked identifiers
     for reject in rejects:

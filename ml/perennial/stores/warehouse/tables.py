@@ -9,8 +9,10 @@ from perennial.config import Declaration, Model
 from perennial.errors import ColumnContractBroken, ConfigError
 from perennial.records import Column
 from perennial.stores import queries
-from perennial.stores.sessions import Session
-from perennial.stores.warehouse.point_in_time import feature_bounds, open_views
+from perennial.stores.sessions import Session, run_script
+from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.identifiers import quote
+from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
 
 FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
@@ -93,11 +95,11 @@ def check_entity(file: str, columns: Sequence[Column], entity_type: str) -> None
 def _sync_features(session: Session, model: str, entity_type: str, columns: Sequence[Column]) -> list[str]:
     before = read_columns(session, model)
     if not before:
-        definition = ", ".join(f'"{column.name}" {column.type}' for column in columns)
+        definition = ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
         return _create_table(session, f"features.{model}", f"as_of date, entity_id {entity_type}, {definition}", "snapshots")
     added = check_columns(model, before, columns)
     for column in added:
-        session.exec_driver_sql(f'alter table features."{model}" add column "{column.name}" {column.type}')
+        run_script(session, f'alter table features."{model}" add column {quote(column.name)} {column.type}')
     return [
         f"features.{model}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added
     ]
@@ -125,7 +127,7 @@ def _create_table(session: Session, table: str, definition: str, holds: str) -> 
     schema, name = table.split(".")
     if session.execute(queries.load("warehouse")["relation_exists"], {"name": f'{schema}."{name}"'}).scalar_one():
         return []
-    session.exec_driver_sql(f'create table {schema}."{name}" ({definition}, primary key (as_of, entity_id))')
+    run_script(session, f'create table {schema}."{name}" ({definition}, primary key (as_of, entity_id))')
     session.exec_driver_sql(f"comment on table {schema}.\"{name}\" is 'One row per (as_of, entity_id): {holds}'")
     return [f"{table}: created"]
 

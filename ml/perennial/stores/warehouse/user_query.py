@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from itertools import dropwhile
 
 from psycopg2 import errors
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from perennial.config import Model
@@ -16,13 +16,13 @@ from perennial.errors import ConfigError, ForbiddenSource
 from perennial.records import Column
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.lexing import Token, cut
 
-COMMENTS_AND_STRINGS = re.compile(r"--[^\n]*|/\*.*?\*/|('(?:[^']|'')*')|(\"[^\"]+\")", re.DOTALL)
 # Words and texts that PostgreSQL reads as the time on the wall; calls are found in what it understood of the query.
-WALL_CLOCK = re.compile(
-    r"\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
-    r"|'[\d:\s(),]*(?:now|today|tomorrow|yesterday)[\d:\s(),]*'"
-)
+CLOCK_WORD = r"(?:current_date|current_time|current_timestamp|localtime|localtimestamp)"
+CLOCK_TEXT = r"'[\d:\s(),]*(?:now|today|tomorrow|yesterday)[\d:\s(),]*'"
+WALL_CLOCK = re.compile(rf"\b{CLOCK_WORD}\b|{CLOCK_TEXT}")
+QUOTED = re.compile(r"(?:e|u&|n)?'(?P<inside>.*)'|\$(?P<tag>\w*)\$(?P<dollars>.*)\$(?P=tag)\$", re.DOTALL)
 MISSING_RELATION = re.compile(r'"([^"]+)"')
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
 ENTITY = "entity_id"
@@ -49,7 +49,7 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
     """
     statement = _prepare(file, sql, parameters)
     try:
-        session.execute(text(f"create temporary view user_query as {statement}"), dict(parameters))
+        session.exec_driver_sql(f"create temporary view user_query as {statement}", dict(parameters))
     except DBAPIError as error:
         raise _explain(file, error) from error
     _check_dependencies(session, file)
@@ -60,17 +60,48 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
 
 
 def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> str:
-    bare = COMMENTS_AND_STRINGS.sub(lambda match: match[1] or match[2] or " ", sql).strip().removesuffix(";").rstrip()
-    code = COMMENTS_AND_STRINGS.sub(lambda match: match[0] if WALL_CLOCK.fullmatch(match[0].lower()) else "''", bare).lower()
-    if ";" in code:
+    """The one query of a file, without its comments, as the driver takes it: `%(as_of)s` for `:as_of`, and `%%` for `%`."""
+    tokens = [Token("code", " ") if token.kind == "comment" else token for token in cut(sql)]
+    tokens = _strip(tokens)
+    if any(token == Token("code", ";") for token in tokens):
         raise ConfigError(f"{file} holds more than one statement: write one query.")
-    clock = WALL_CLOCK.search(code)
-    if clock:
-        raise ConfigError(f"{file} uses {clock[0]}: {NOTHING_ELSE}")
-    unknown = sorted(set(text(bare).compile().params) - set(parameters))
-    if unknown:
-        raise ConfigError(f"{file} binds :{unknown[0]}; there are only {', '.join(f':{name}' for name in parameters)}.")
-    return bare
+    for token in tokens:
+        _check_token(file, token, parameters)
+    return "".join(_write(token) for token in tokens)
+
+
+def _strip(tokens: list[Token]) -> list[Token]:
+    """Without white space around the query, and without the semicolon that ends it."""
+
+    def is_space(token: Token) -> bool:
+        return token.kind == "code" and token.written.isspace()
+
+    bare = list(dropwhile(is_space, tokens))
+    bare = list(dropwhile(is_space, reversed(bare)))
+    if bare and bare[0] == Token("code", ";"):
+        bare = list(dropwhile(is_space, bare[1:]))
+    return bare[::-1]
+
+
+def _check_token(file: str, token: Token, parameters: Mapping[str, object]) -> None:
+    if token.kind == "parameter" and token.written not in parameters:
+        raise ConfigError(
+            f"{file} binds :{token.written}; there are only {', '.join(f':{name}' for name in parameters)}. A slice of an array "
+            f"up to a column is written with a space: [: {token.written}]."
+        )
+    written = token.written.lower()
+    if token.kind in ("word", "text") and re.fullmatch(CLOCK_WORD if token.kind == "word" else CLOCK_TEXT, _plain(written)):
+        raise ConfigError(f"{file} uses {_plain(written)}: {NOTHING_ELSE}")
+
+
+def _plain(written: str) -> str:
+    """A text in plain quotes, however it was quoted: `e'now'` and `$$now$$` are read as the time as well."""
+    quoted = QUOTED.fullmatch(written)
+    return f"'{quoted['inside'] or quoted['dollars'] or ''}'" if quoted else written
+
+
+def _write(token: Token) -> str:
+    return f"%({token.written})s" if token.kind == "parameter" else token.written.replace("%", "%%")
 
 
 def _explain(file: str, error: DBAPIError) -> ConfigError | ForbiddenSource:
@@ -95,6 +126,14 @@ def _check_dependencies(session: Session, file: str) -> None:
 
 
 def _check_calls(session: Session, file: str) -> None:
-    calls = session.execute(queries.load("warehouse")["read_unrepeatable_calls"]).scalars().all()
-    if calls:
-        raise ConfigError(f"{file} uses {', '.join(calls)}: {NOTHING_ELSE}")
+    calls = [(row.relation, row.call) for row in session.execute(queries.load("warehouse")["read_unrepeatable_calls"])]
+    if not calls:
+        return
+    view = calls[0][0]
+    used = ", ".join(call for relation, call in calls if relation == view)
+    if view is None:
+        raise ConfigError(f"{file} uses {used}: {NOTHING_ELSE}")
+    raise ConfigError(
+        f"{file} reads {view}, a view that uses {used}: the same facts would give other rows tomorrow. Take it "
+        "out of the view, or load what it shows into a table."
+    )

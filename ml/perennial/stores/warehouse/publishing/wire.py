@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from perennial.errors import SchemaMismatch
 from perennial.predictor import Feature
+from perennial.stores.warehouse.identifiers import quote_for_driver
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 HEADER = SIGNATURE + bytes(8)  # no flags, no extension
@@ -44,9 +45,10 @@ def encode_in_sql(feature: Feature, column_type: str) -> tuple[str, list[object]
     is_text = column_type == "text"
     if is_text != (feature.kind == "category"):
         raise SchemaMismatch(f"the column {feature.name} was {feature.kind} in the training and is {column_type} now")
+    name = quote_for_driver(feature.name)
     if is_text:
-        return f"coalesce((array_position(%s::text[], \"{feature.name}\") - 1)::float8, 'NaN')", [list(feature.categories)]
-    number = f'"{feature.name}"::integer' if column_type == "boolean" else f'"{feature.name}"'
+        return f"coalesce((array_position(%s::text[], {name}) - 1)::float8, 'NaN')", [list(feature.categories)]
+    number = f"{name}::integer" if column_type == "boolean" else name
     return f"coalesce({number}::float8, 'NaN')", []
 
 

@@ -1,0 +1,72 @@
+"""Which rows of a source are facts of a day: bounds as SQL conditions, with the values that they bind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from perennial.config import Model, Source
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Facts count when event_at < happened_before and known_at <= known_until; windows look back from `as_of`."""
+
+    as_of: date
+    happened_before: datetime
+    known_until: datetime
+
+
+def feature_bounds(model: Model, as_of: date) -> Bounds:
+    """What a snapshot may see."""
+    return Bounds(as_of, model.start(as_of), model.known_until(as_of))
+
+
+def label_bounds(model: Model, as_of: date) -> Bounds:
+    """What labels may see: facts up to the end of the horizon, learned within the grace."""
+    return Bounds(as_of, model.label_end(as_of), model.matured_at(as_of))
+
+
+def bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+    """The condition on rows of the source table, with the values that it binds."""
+    if source.times != "versioned":
+        return "true", {}
+    condition, values = bound_times(model, source, bounds)
+    if source.lookback_days:
+        condition += f' and "{source.event_at}" >= :looks_back_to'
+        values["looks_back_to"] = window_start(model, source.lookback_days, bounds.as_of)
+    return condition, values
+
+
+def bound_times(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+    """The same without the window: whatever had happened and was known, however old."""
+    placed = "".join(f' and "{column}" is not null' for column in source.key)
+    condition = f'"{source.event_at}" < :happened_before and {known_at(source)} <= :known_until{placed}'
+    values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
+    return condition, values | bind_known_from(model, source)
+
+
+def bind_known_from(model: Model, source: Source) -> dict[str, object]:
+    """What `known_at` binds."""
+    if not source.known_from:
+        return {}
+    return {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
+
+
+def known_at(source: Source) -> str:
+    """When a fact was learned; for history loaded in bulk, when it would have been."""
+    if not source.known_from:
+        return f'"{source.known_at}"'
+    loaded_in_bulk = f'"{source.event_at}" + make_interval(mins => :delay_minutes)'
+    return f'case when "{source.known_at}" < :known_from then {loaded_in_bulk} else "{source.known_at}" end'
+
+
+def clamp(instant: str) -> str:
+    """An instant as SQL that a datetime can hold: PostgreSQL knows years before Christ, and both infinities."""
+    inside = f"greatest(least({instant}, timestamptz '9999-12-30 UTC'), timestamptz '0001-01-02 UTC')"
+    return f"case when {instant} is not null then {inside} end"  # both functions pass over a null
+
+
+def window_start(model: Model, lookback_days: int, as_of: date) -> datetime:
+    """The instant at which a window of so many local days before the as_of begins."""
+    return model.start(date.fromordinal(as_of.toordinal() - lookback_days))

@@ -1,0 +1,55 @@
+"""A total order of the facts of a source: the same facts give the same bytes, wherever they stand on disk.
+
+Which version of a fact is the newest, a sum of doubles, an array without an order of its own: all of them follow the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from perennial.config import Source
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.conditions import known_at
+from perennial.stores.warehouse.identifiers import quote_for_text
+
+# Values of these types that are equal are the same; a numeric is equal to one with more zeros, a citext to its capitals.
+PLAIN = {
+    "bigint",
+    "boolean",
+    "character varying",
+    "date",
+    "double precision",
+    "integer",
+    "real",
+    "smallint",
+    "text",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
+}
+
+
+def order_facts(session: Session, name: str, source: Source, columns: Mapping[str, str]) -> tuple[str, str]:
+    """`distinct on` the key, if there is one, and the order of the rows.
+
+    Versions with equal dates are told apart by their content, and so are rows that are facts by themselves.
+    """
+    key = [f'"{column}"' for column in source.key]
+    times = [f'"{source.event_at}" desc', f"{known_at(source)} desc"] if source.event_at else []
+    fixed = (*source.key, source.event_at, source.known_at)
+    rest = {column: kind.partition("(")[0] for column, kind in columns.items() if column not in fixed}
+    asked = set(rest.values()) - PLAIN
+    rows = session.execute(queries.load("warehouse")["read_sortable_columns"], {"table": f'source."{name}"'}) if asked else ()
+    sortable = {row.name for row in rows}
+    order = [*key, *times, *(part for column, kind in rest.items() for part in _order(column, kind, sortable))]
+    return f"distinct on ({', '.join(key)})" if key else "", f"order by {', '.join(order)}" if order else ""
+
+
+def _order(column: str, kind: str, sortable: set[str]) -> Iterator[str]:
+    """By its value where PostgreSQL can tell which of two is smaller, and by its text where equal values may differ."""
+    quoted = quote_for_text(column)
+    if kind in PLAIN or column in sortable:
+        yield quoted
+    if kind not in PLAIN:
+        yield f"cast({quoted} as text)"
