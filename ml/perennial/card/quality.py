@@ -28,6 +28,8 @@ def say_bias(evidence: CardEvidence, standing: Standing) -> str:
 
 
 def _say_source(evidence: CardEvidence) -> str:
+    if not evidence.version.holdout_as_ofs:
+        return "Nothing was held out, for history was too short: it scored its own training rows."
     if evidence.is_judged:
         return "It scored these rows itself, and learned from none of them. What came true later stands under Recipe."
     return (
