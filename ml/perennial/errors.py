@@ -1,8 +1,4 @@
 """Every error that Perennial raises. The class names the situation; the message says what was found and what to do.
-
-`PermanentError` fails a task without a retry: the same input gives the same failure.
-Anything else (a lost connection, a registry that restarts) may be retried.
-
 A docstring is the situation in one sentence, then what people do about it: docs/reference/errors.md is made from both.
 """
 
@@ -14,7 +10,7 @@ class PerennialError(Exception):
 
 
 class PermanentError(PerennialError):
-    """Trying again without a change gives the same result.
+    """Trying again without a change gives the same result; a task that ends with it is not retried.
     To do: correct what the message names, then run the stage again or clear the task in Airflow.
     """
 
