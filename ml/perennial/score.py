@@ -28,16 +28,25 @@ def check_champion(run: Run, champion: Version | None, first_maturity: date) -> 
         ChampionTooNew: a past day would be scored with a champion that was trained later, which knows that day's future.
     """
     if champion is None:
-        raise NoChampionYet(
-            f"{run}: no version has been promoted yet, so nothing was scored. The first labels mature on {first_maturity}; the "
-            f"next training after that makes the first champion, and `perennial bootstrap {run.model}` does it from history."
-        )
+        raise NoChampionYet(f"{run}: no version has been promoted yet, so nothing was scored. {_say_when(run, first_maturity)}")
     if run.purpose != "live" and champion.effective_at > run.clock:
         raise ChampionTooNew(
             f"{run}: version {champion.version} was trained at {champion.effective_at:%Y-%m-%d %H:%M} UTC, after the run's clock "
             f"({run.clock:%Y-%m-%d %H:%M} UTC). The scores of that day stay as they are."
         )
     return champion
+
+
+def _say_when(run: Run, first_maturity: date) -> str:
+    if first_maturity <= run.as_of:
+        return (
+            f"Labels have matured since {first_maturity}: the next training makes the first champion, unless one waits for a "
+            f"person or its mail says what stops it. `perennial bootstrap {run.model}` trains now."
+        )
+    return (
+        f"The first labels mature on {first_maturity}; the next training after that makes the first champion, and "
+        f"`perennial bootstrap {run.model}` does it from history."
+    )
 
 
 def check_freshness(model: Model, run: Run) -> None:

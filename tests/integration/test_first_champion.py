@@ -45,6 +45,21 @@ def test_the_rule_serves_on_what_there_is(beginning):
     assert first.holdout_as_ofs == ()
 
 
+def test_where_the_rarer_outcome_is_too_new_for_folds_a_rule_serves(postgres, open_world, backfilled, beginning):
+    """History is long enough for a search, and every household came back until the newest days that may teach."""
+    postgres.make("world_rare", template=backfilled)
+    with open_world("world_rare") as rare:
+        file = rare.settings.home / "sql" / MODEL / "labels.sql"
+        counted = "(returned.household_id is null)::integer"
+        known = file.read_text(encoding="utf-8")
+        assert counted in known
+        file.write_text(known.replace(counted, f"({counted} * (:as_of >= date '2017-05-22')::integer)"), encoding="utf-8")
+        run = rare.run("2017-06-12")
+        first = pipeline.train(rare.stores, run)
+        assert ("single_feature", True) == (first.algorithm, first.choice.enough_on > run.as_of)
+    postgres.drop("world_rare")
+
+
 def test_the_next_week_fits_the_same_rule_on_what_has_matured_since(beginning):
     (_, first), (kind, second) = read_champions(beginning)
     assert (kind, second.recipe, second.algorithm, second.choice) == ("refresh", first.recipe, "single_feature", None)

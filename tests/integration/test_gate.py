@@ -14,7 +14,7 @@ import pytest
 from perennial import pipeline
 from perennial.errors import NotAsked, NothingToDo, NothingToTrain, NotPromoted
 from perennial.pipeline import approving
-from perennial.records import Outcome
+from perennial.records import Outcome, Recipe
 from perennial.stores import ledger
 from tests.world import MODEL, challenge, edit_model
 
@@ -236,6 +236,21 @@ def test_the_former_champions_recipe_is_kept_warm_and_a_rollback_to_it_finds_a_f
     (warm,) = world.ask("select version from ledger.versions where recipe = 1 and trained_for = :day", day=SECOND_WEEK)
     back = pipeline.rollback(world.stores, world.run(SECOND_WEEK), recipe=True)
     assert ("rollback", warm["version"], CHAMPION) == (back.kind, back.version, serving(world)["recipe"])
+
+
+def test_a_former_recipe_that_cannot_be_fitted_any_more_stops_no_refresh(world):
+    """The rule over a column that was excluded since."""
+    make_snapshot(world, FIRST_WEEK)
+    run = world.run(FIRST_WEEK)
+    rule = Recipe("single_feature", {"feature": "orders_7d", "direction": "decreasing"})
+    for version in (pipeline.challenge(world.stores, run, recipe=rule, reason="A test."), challenge(world, FIRST_WEEK, C=0.01)):
+        approving.force(world.stores, run, version.version, reason="A test wants it.")
+    edit_model(world.settings.home, {"exclude = []": 'exclude = ["orders_7d"]'})
+    make_snapshot(world, SECOND_WEEK)
+    refreshed = pipeline.refit(world.stores, world.run(SECOND_WEEK))
+    assert ("refresh", refreshed.version.version) == (refreshed.promotion.kind, serving(world)["version"])
+    make_snapshot(world, THIRD_WEEK)
+    assert "refresh" == pipeline.refit(world.stores, world.run(THIRD_WEEK)).promotion.kind
 
 
 def test_a_test_that_runs_is_neither_replanned_nor_stopped_by_a_shadow_whose_files_are_lost(world):

@@ -20,7 +20,8 @@ def begin(material: Material) -> Version:
         trained = train_short(material.declaration.model, material.training, plan, folder=folder)
         assert trained.choice is not None
         because = (
-            f"Only {len(plan.training)} as_ofs could teach: there will be enough to choose on by {trained.choice.enough_on}."
+            f"Only {len(plan.training)} as_ofs, or too few of one outcome in them, could teach: there will be enough to choose "
+            f"on by {trained.choice.enough_on} at the earliest."
         )
         with material.stores.warehouse.transaction() as session:
             entry = ledger.enter_recipe(
@@ -45,8 +46,8 @@ def check_classes(run: Run, training: TrainingSet) -> None:
 def find_first_maturity(session: Session, declaration: Declaration, run: Run) -> date:
     """The day on which the first labels mature: those of the oldest snapshot, or of the next that is due."""
     model = declaration.model
-    back = model.horizon + timedelta(days=model.label.grace_days + 7)
-    possible = set(model.training_as_ofs(run.as_of - back, run.as_of))
-    built = [day for day in ledger.valid_days(session, run.model, first=run.as_of - back, last=run.as_of) if day in possible]
-    first = min(built, default=model.training_as_ofs(run.as_of, run.as_of + timedelta(days=6))[0])
+    built = ledger.valid_days(session, run.model, first=date.min, last=run.as_of)
+    teaching = model.training_as_ofs(min(built, default=run.as_of), run.as_of)
+    known = [day for day in teaching if day in set(built)]
+    first = min(known, default=model.training_as_ofs(run.as_of, run.as_of + timedelta(days=6))[0])
     return model.matured_at(first).astimezone(model.zone).date()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 
 from perennial.config import Declaration
-from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, SnapshotMissing
+from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, OneClassLabels, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.beginning import begin, check_classes
 from perennial.pipeline.carding import write_cards
@@ -166,7 +166,7 @@ def train(stores: Stores, run: Run) -> Version:
 
 
 def _choose(material: Material, labelled: Labelled, champion: Version | None) -> Version:
-    """Search, or where nobody serves and history is too short for it, begin with a single-feature rule."""
+    """Search, or where nobody serves and history, or one outcome, is too short for it, begin with a single-feature rule."""
     stores, declaration, run = material.stores, material.declaration, material.run
     try:
         plan = plan_training(declaration, labelled, run)
@@ -178,7 +178,12 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
         rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         past = look_back(session, run, declaration, champion)
     _check_search(declaration, run, rows, past, champion)
-    return _search(material, rows, plan, past)
+    try:
+        return _search(material, rows, plan, past)
+    except OneClassLabels:  # the rarer outcome is too new for folds; a rule can be fitted on all that has matured
+        if champion is None:
+            return begin(material)
+        raise
 
 
 def _find_done(session: Session, run: Run, data_hash: str) -> Version | None:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from perennial import notices
 from perennial import promote as protocol
 from perennial.config import Declaration, Model, read_band, say_band
-from perennial.errors import HistoryTooShort, NotAsked, NothingToDo, NothingToTrain
+from perennial.errors import HistoryTooShort, NotAsked, NothingToDo, NothingToTrain, PermanentError
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import open_promotion, settle
@@ -96,13 +96,21 @@ def _refresh(material: Material, champion: Version) -> Refreshed:
         )
     version = make_fit(material, entry)
     for other in warm:
-        make_fit(material, other)
+        _keep_warm(material, other)
     held = _find_reason_to_hold(material, champion, version)
     promotion = None if held else _serve(stores, run, champion, version)
     _tell(material, champion, version, held)
     write_cards(stores, run, (version.version, champion.version))
     log.info("refit %s: version %d %s", run, version.version, "is held back" if held else "serves")
     return Refreshed(version, promotion, held or "")
+
+
+def _keep_warm(material: Material, entry: RecipeEntry) -> None:
+    """Fit a recipe that may be wanted back; one that cannot be fitted any more, its inputs gone or excluded, stops nobody."""
+    try:
+        make_fit(material, entry)
+    except PermanentError as failure:
+        log.warning("refit %s: recipe %d is not kept warm. %s", material.run, entry.number, failure)
 
 
 def _follow_rulings(session: Session, material: Material, entry: RecipeEntry) -> RecipeEntry:
@@ -127,16 +135,22 @@ def _rule(material: Material, entry: RecipeEntry) -> tuple[Recipe, date | None]:
 
 
 def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) -> tuple[RecipeEntry, ...]:
-    """The recipe of the champion before this one, while it may be wanted back."""
+    """The recipe of the champion before this one, while it may be wanted back; one that a ruling replaced is none."""
     run = material.run
     history = ledger.champion_history(session, run.model)
     since = run.clock - timedelta(days=KEPT_WARM_DAYS)
     left = [
         former.recipe
         for former, following in pairwise(history)
-        if following.effective_at >= since and former.recipe not in (None, following.recipe, *but)
+        if following.effective_at >= since
+        and former.recipe not in (None, following.recipe, *but)
+        and not _is_ruling(session, run, following)
     ]
     return (ledger.get_recipe(session, run.model, left[-1]),) if left and left[-1] is not None else ()
+
+
+def _is_ruling(session: Session, run: Run, move: Promotion) -> bool:
+    return move.recipe is not None and ledger.get_recipe(session, run.model, move.recipe).origin == "ruling"
 
 
 def _find_reason_to_hold(material: Material, champion: Version, version: Version) -> str | None:

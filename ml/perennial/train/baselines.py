@@ -54,6 +54,8 @@ def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, 
     Its direction is what a person ruled, else what the rows show; a category has none.
     """
     named = model.training.recency
+    if not alone:
+        raise ConfigError(f"{model.name}: no feature is left that a rule could be made of: training.exclude names them all.")
     feature = named if named and named in alone else max(alone, key=lambda name: (alone[name], name))
     only = rows.only(feature)
     if only.features[0].kind == "category":

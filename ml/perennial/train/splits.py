@@ -68,8 +68,11 @@ def plan_fit(model: Model, matured: Sequence[date], trained_for: date) -> SplitP
 
 
 def find_enough_on(model: Model, matured: Sequence[date], trained_for: date) -> date:
-    """The day on which `min_as_ofs` can train, with a holdout, if from now on a snapshot matures every week."""
-    return _enough_on(model, sorted(set(matured)), trained_for)
+    """The day on which `min_as_ofs` can train, with a holdout, if from now on a snapshot matures every week.
+
+    Where there are as many already, and one outcome is still too rare for folds, it is the next week at the earliest.
+    """
+    return max(_enough_on(model, sorted(set(matured)), trained_for), trained_for + WEEK)
 
 
 def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:
