@@ -53,5 +53,10 @@ class Statements:
         return Rows(found)
 
     @property
+    def asked(self) -> list[tuple[str, dict[str, object]]]:
+        """What was sent, but for looking up the columns of tables."""
+        return [sent for sent in self.sent if sent[0] != "read_source_columns"]
+
+    @property
     def texts(self) -> list[str]:
         return [said for said, _ in self.sent]

@@ -1,6 +1,5 @@
 """What a query sees: bounded sources under their bare names, and nothing else."""
 
-import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -177,33 +176,6 @@ def test_a_source_that_does_not_exist_is_named(warehouse):
 def test_a_column_that_a_source_lacks_is_named(see):
     with pytest.raises(ConfigError, match=r"\[sources.orders\] names the column seen_at, which source.orders lacks"):
         see("select 1", with_source(LAPSE, "orders", known_at="seen_at"))
-
-
-@pytest.mark.parametrize("column", ["ordered_at", "known_at"])
-@pytest.mark.parametrize("found", ["date", "timestamp without time zone"])
-def test_a_time_that_is_no_instant_is_refused_by_name_and_type(warehouse, see, column, found):
-    warehouse.session.execute(text(f"alter table source.order_items alter {column} type {found}"))
-    with pytest.raises(ConfigError, match=rf"lapse.toml: \[sources.order_items\].* {column}, which is of type {found}: it must"):
-        see("select household_id from order_items")
-
-
-@pytest.mark.parametrize(
-    ("column", "found", "instant"),
-    [
-        ("ordered_at", "date", datetime(2017, 5, 7, 4, tzinfo=UTC)),
-        ("ordered_at", "timestamp without time zone", datetime(2017, 5, 7, 4, tzinfo=UTC)),
-        ("known_at", "date", datetime(2017, 5, 8, 4, tzinfo=UTC)),
-    ],
-    ids=["a day begins at local midnight", "a clock is the model's", "a day's facts are known when it is over"],
-)
-def test_the_statement_that_an_error_proposes_makes_instants(warehouse, see, column, found, instant):
-    warehouse.session.execute(text(f"alter table source.order_items alter {column} type {found}"))
-    warehouse.load("source.order_items", "household_id | ordered_at | known_at\n1 | 2017-05-07 | 2017-05-07")
-    query = f"select {column} from order_items where household_id <> {SOMEBODY}"
-    with pytest.raises(ConfigError) as refused, warehouse.session.begin_nested():
-        see(query)
-    warehouse.session.exec_driver_sql(re.search(r"alter table .*;", str(refused.value))[0])
-    assert see(query) == [(instant,)]
 
 
 def test_an_empty_source_is_refused_by_name(warehouse):

@@ -10,17 +10,31 @@ from perennial.stores.warehouse.conditions import clamp
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.point_in_time import check_sources, describe_known_rules
 from tests.statements import Statements
-from tests.unit.test_warehouse_point_in_time import BOUNDS, BULK, KNOWN, LOADED, MODEL, STATIC, WINDOW_BEGINS, WITHIN, declare
+from tests.unit.test_warehouse_point_in_time import (
+    BOUNDS,
+    BULK,
+    INSTANT,
+    KNOWN,
+    LOADED,
+    MODEL,
+    ORDERS,
+    STATIC,
+    WINDOW_BEGINS,
+    WITHIN,
+    declare,
+    found,
+)
 
 MIN_EVENT, MIN_KNOWN = 'min("ordered_at")', 'min("known_at")'
 OLDEST = "select case when min("
+TABLES = {"read_source_columns": found({**ORDERS, "redeemed_at": INSTANT, "coupon_id": "bigint"})}
 
 
 # Refused days
 def check(answers, **changes):
-    session = Statements(answers)
+    session = Statements(TABLES | answers)
     check_sources(session, declare(**changes), BOUNDS)
-    return session.sent
+    return session.asked
 
 
 def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
@@ -68,10 +82,10 @@ def test_a_source_without_a_window_or_dates_has_no_first_day(changes):
 
 
 def refuse_as_empty(learned_at, **changes):
-    session = Statements({"select exists": False, OLDEST: learned_at})
+    session = Statements({**TABLES, "select exists": False, OLDEST: learned_at})
     with pytest.raises(EmptySource) as refused:
         check_sources(session, declare(**changes), BOUNDS)
-    return str(refused.value), session.sent
+    return str(refused.value), session.asked
 
 
 @pytest.mark.parametrize("learned_at", [None, BOUNDS.known_until], ids=["nothing", "nothing that was loaded late"])
@@ -121,8 +135,8 @@ def instants(*days):
 
 
 def ask_first_day(covered, declaration):
-    session = Statements({COVERED: covered, OLDEST_INSTANTS: instants("2016-06-01")})
-    return first_covered_day(session, declaration), session.sent
+    session = Statements({**TABLES, COVERED: covered, OLDEST_INSTANTS: instants("2016-06-01")})
+    return first_covered_day(session, declaration), session.asked
 
 
 @pytest.mark.parametrize(
@@ -162,18 +176,18 @@ def test_what_was_loaded_in_bulk_covers_days_before_it_was_loaded():
     ids=["decades", "half a year", "a day more", "two of four are history", "alone"],
 )
 def test_history_begins_after_the_long_silence_that_follows_an_outlier(caplog, days, begins, outliers):
-    session = Statements({COVERED: datetime(2025, 3, 1), OLDEST_INSTANTS: instants(*days)})  # noqa: DTZ001 - a local clock
+    session = Statements({**TABLES, COVERED: datetime(2025, 3, 1), OLDEST_INSTANTS: instants(*days)})  # noqa: DTZ001 - a local clock
     first_covered_day(session, declare(lookback_days=84))
-    assert session.sent[1][1]["history_begins"] == datetime.fromisoformat(begins).replace(tzinfo=UTC)
+    assert session.asked[1][1]["history_begins"] == datetime.fromisoformat(begins).replace(tzinfo=UTC)
     assert [
         f"source.orders: facts whose ordered_at is {day} begin no history: correct them" for day in outliers
     ] == caplog.messages
 
 
 def test_a_declared_beginning_asks_for_no_instants():
-    session = Statements({COVERED: datetime(2025, 3, 1)})  # noqa: DTZ001 - a local clock
+    session = Statements({**TABLES, COVERED: datetime(2025, 3, 1)})  # noqa: DTZ001 - a local clock
     first_covered_day(session, declare(lookback_days=84, history_from=date(2025, 1, 6)))
-    assert [values["history_begins"] for _, values in session.sent] == [datetime(2025, 1, 6, 5, tzinfo=UTC)]
+    assert [values["history_begins"] for _, values in session.asked] == [datetime(2025, 1, 6, 5, tzinfo=UTC)]
 
 
 def test_the_first_day_is_the_latest_of_all_sources():
@@ -182,9 +196,10 @@ def test_the_first_day_is_the_latest_of_all_sources():
     sources = {**declaration.model.sources, "coupon_redemptions": later, "products": MODEL.sources["products"]}
     both = declaration.model_copy(update={"model": declaration.model.model_copy(update={"sources": sources})})
     own = COVERED + "(" + clamp('"ordered_at"')
-    session = Statements({OLDEST_INSTANTS: instants("2016-06-01"), own: datetime(2016, 8, 25), COVERED: datetime(2016, 9, 1)})  # noqa: DTZ001 - local
+    days = {own: datetime(2016, 8, 25), COVERED: datetime(2016, 9, 1)}  # noqa: DTZ001 - local clocks
+    session = Statements({**TABLES, OLDEST_INSTANTS: instants("2016-06-01"), **days})
     assert first_covered_day(session, both) == date(2016, 9, 1)
-    assert len(session.sent) == 4
+    assert len(session.asked) == 4
 
 
 @pytest.mark.parametrize("changes", [{}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])

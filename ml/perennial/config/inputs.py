@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from perennial.config.cron import Cron
-from perennial.config.section import Band, FeatureName, Identifier, Section, Share
+from perennial.config.section import Band, ColumnName, Identifier, Section, Share, TimezoneName
 
+PART = r'(?:"(?:[^"]|"")+"|[^."]+)'
+TableName = Annotated[
+    str, StringConstraints(pattern=rf"^(?:{PART}\.)?{PART}$"), Field(json_schema_extra={"format": "table, or schema.table"})
+]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -26,13 +31,22 @@ class Entity(Section):
 class Source(Section):
     """One source table. `times = "static"` acknowledges a table without dates; then the other keys stay empty."""
 
-    event_at: Identifier | None = Field(
+    table: TableName | None = Field(
+        default=None,
+        description="Table, view or materialized view, as schema.table; capitals count, a dot in a name needs double quotes; "
+        "empty: the table of the schema source that bears the source's name",
+    )
+    event_at: ColumnName | None = Field(
         default=None, description="Column: when a fact happened; needed unless times acknowledges a table without"
     )
-    known_at: Identifier | None = Field(
+    known_at: ColumnName | None = Field(
         default=None, description="Column: when the warehouse learned of this version of the fact; needed as event_at is"
     )
-    key: tuple[Identifier, ...] = Field(
+    zone: TimezoneName | None = Field(
+        default=None,
+        description="What the clock showed that wrote a time without a zone; a date is a day here, else in the model's timezone",
+    )
+    key: tuple[ColumnName, ...] = Field(
         default=(),
         strict=False,
         description="Columns that identify a fact: of its versions the newest known one counts; empty: every row is a fact",
@@ -64,6 +78,13 @@ class Source(Section):
             raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
         return self
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Schema and name of the table, without quotes; of a name alone, the schema source."""
+        parts = re.findall(PART, self.table or "")
+        bare = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
+        return tuple(bare) if len(bare) > 1 else ("source", *bare)
+
 
 class Schedule(Section):
     refresh: Cron = Field(description="Daily, in the model's timezone; not before settle, on the day the clocks go forward too")
@@ -88,7 +109,7 @@ class Label(Section):
 
 
 class NoDriftTrigger(Section):
-    columns: tuple[FeatureName, ...] = Field(
+    columns: tuple[ColumnName, ...] = Field(
         default=(), strict=False, description="Columns that drift by construction: reported, never a reason to retrain"
     )
 

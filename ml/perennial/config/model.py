@@ -17,29 +17,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from perennial.config.cron import find_first_firing, fires_on
 from perennial.config.inputs import WEEKDAYS, Entity, Features, Label, Quality, Schedule, Source
 from perennial.config.promotion import Promotion
-from perennial.config.section import Identifier, Section
+from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
 from perennial.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
 WEEK_DAYS, MONTH_DAYS = 7, 31
 YEAR_OF_RULES = 2037  # the last for which every copy of the timezone database writes out all changes
-
-
-def _check_timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"'{value}' is not an IANA timezone, such as 'Europe/Berlin'") from error
-    return value
-
-
-TimezoneName = Annotated[str, AfterValidator(_check_timezone), Field(json_schema_extra={"format": "IANA timezone"})]
 
 
 class Model(Section):
@@ -219,5 +208,8 @@ class Declaration(BaseModel):
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
         for source in stated["sources"].values():
             source.pop("history_from")  # says which days are refused, and changes no row
+            for key in ("table", "zone"):  # keys that came later: what was built without them stays valid
+                if source[key] is None:
+                    source.pop(key)
         stated["entity"].pop("cluster")  # says what counts as one piece of evidence, and changes no row
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from math import inf
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$"), Field(json_schema_extra={"format": "name"})]
-FeatureName = Annotated[str, StringConstraints(pattern=r"^.{1,63}$"), Field(json_schema_extra={"format": "column name"})]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^.{1,63}$"), Field(json_schema_extra={"format": "column name"})]
+
 Share = Annotated[float, Field(ge=0, le=1)]
 AboveZero = Annotated[float, Field(gt=0)]
 Band = Annotated[
@@ -20,6 +22,17 @@ Band = Annotated[
     Field(json_schema_extra={"format": 'share, [share below, share above] or "off"'}),
 ]
 """By how much a value may differ from what it is compared with."""
+
+
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"'{value}' is not an IANA timezone, such as 'Europe/Berlin'") from error
+    return value
+
+
+TimezoneName = Annotated[str, AfterValidator(_check_timezone), Field(json_schema_extra={"format": "IANA timezone"})]
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from perennial.config.section import FeatureName, Section
+from perennial.config.section import ColumnName, Section
 
 Direction = Literal["increasing", "decreasing"]
 FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
@@ -53,19 +53,19 @@ class Training(Section):
         lt=0.5,
         description="A newly matured as_of rests when the AUC of a single feature lies so far above that feature's own history",
     )
-    acknowledged_auc: dict[FeatureName, FeatureAuc] = Field(
+    acknowledged_auc: dict[ColumnName, FeatureAuc] = Field(
         default_factory=dict,
         description="AUC up to which a person has found a feature honest; it is still named at every training",
     )
-    recency: FeatureName | None = Field(
+    recency: ColumnName | None = Field(
         default=None, description="Feature of the single-feature rule; without it, the one that ranks best alone"
     )
-    exclude: tuple[FeatureName, ...] = Field(
+    exclude: tuple[ColumnName, ...] = Field(
         default=(),
         strict=False,
         description="Features that the snapshot keeps and nothing learns from; their drift is reported and asks for nothing",
     )
-    monotone: dict[FeatureName, Direction] = Field(
+    monotone: dict[ColumnName, Direction] = Field(
         default_factory=dict, description="How the score must move as the feature grows, all else equal"
     )
 

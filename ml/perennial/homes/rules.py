@@ -16,7 +16,8 @@ from perennial.errors import EmptySource
 from perennial.records import Run, Snapshot
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse import build_labels, build_snapshot, read_columns
-from perennial.stores.warehouse.perturbing import copy_facts, delete_facts, list_source_columns, loosen_tables, shuffle_facts
+from perennial.stores.warehouse.perturbing import copy_facts, delete_facts, loosen_tables, shuffle_facts
+from perennial.stores.warehouse.relations import list_columns
 from perennial.validate import load_suite
 
 FEWEST_ENTITIES = 10  # fewer rows show little
@@ -75,7 +76,8 @@ def the_columns_of_its_source_suite_exist(subject: Subject) -> str:
     """Great Expectations would say so, too, but on the first day that is lived."""
     rules = load_suite(subject.declaration, "source").rules
     tables = {rule.meta.table for rule in rules if rule.meta.table}
-    known = {f"{table}.{column}" for table in tables for column in (AGE, *list_source_columns(subject.session, table))}
+    sources = subject.model.sources
+    known = {f"{table}.{name}" for table in tables for name in (AGE, *list_columns(subject.session, table, sources[table]))}
     named = {f"{rule.meta.table}.{name}" for rule in rules for name in rule.columns}
     return _name_missing(f"expectations/{subject.model.name}/source.json", named - known)
 

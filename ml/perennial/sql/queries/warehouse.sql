@@ -40,6 +40,18 @@ from pg_attribute
 where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
 order by attnum;
 
+-- name: find_tables_like
+-- Tables and views of a name, whatever its schema and capitals, as table of a source would name them.
+select nspname || '.' || relname
+from pg_class
+join pg_namespace on pg_namespace.oid = relnamespace
+where
+    lower(relname) = lower(:name)
+    and relkind in ('r', 'p', 'v', 'm', 'f')
+    and nspname not in ('pg_catalog', 'information_schema', 'features', 'labels', 'scores', 'ledger', 'analytics')
+    and nspname !~ '^pg_t'
+order by nspname, relname;
+
 -- name: read_nullable_columns
 -- Columns of one table or view, by its quoted name, in which null may stand.
 select attname

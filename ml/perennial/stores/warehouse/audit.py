@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from perennial.config import Declaration, Model
+from perennial.config import Declaration
 from perennial.errors import ConfigError
 from perennial.records import Window
 from perennial.stores import queries
@@ -22,6 +22,7 @@ from perennial.stores.sessions import Session, lend_connection
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import open_views
+from perennial.stores.warehouse.relations import Relation, name_table, resolve
 
 TABLES = {"snapshot": "features", "scores": "scores"}
 AGE = "age_days"
@@ -70,34 +71,37 @@ def _open_day(session: Session, declaration: Declaration, as_of: date, which: Li
 def _open_windows(session: Session, declaration: Declaration, as_of: date, windows: Mapping[str, Window]) -> Iterator[None]:
     with open_views(session, declaration, feature_bounds(declaration.model, as_of), with_incomplete=True):
         for view, window in windows.items():
-            listed = _list_columns(session, declaration.model, window)
-            session.execute(*_define_window(declaration.model, as_of, view, window, listed))
+            relation = resolve(session, declaration.model, window.source)
+            listed = _list_columns(session, relation, window)
+            session.execute(*_define_window(relation, as_of, view, window, listed))
         yield
 
 
-def _define_window(model: Model, as_of: date, view: str, window: Window, listed: str) -> tuple[TextClause, dict[str, object]]:
-    event_at = model.sources[window.source].event_at
-    if event_at is None:
+def _define_window(
+    relation: Relation, as_of: date, view: str, window: Window, listed: str
+) -> tuple[TextClause, dict[str, object]]:
+    if relation.source.event_at is None:
         return text(f'create temporary view "{view}" as select {listed} from "{window.source}"'), {}  # noqa: S608 - checked identifiers
     statement = f"""
         create temporary view "{view}" as
-        select {listed}, cast(extract(epoch from :as_of_start - "{event_at}") as double precision) / 86400 as {AGE}
-        from "{window.source}" where coalesce("{event_at}", :begins) >= :begins"""  # noqa: S608 - checked identifiers
+        select {listed}, cast(extract(epoch from :as_of_start - {relation.event_at}) as double precision) / 86400 as {AGE}
+        from "{window.source}" where coalesce({relation.event_at}, :begins) >= :begins"""  # noqa: S608 - checked identifiers
+    model = relation.model
     begins = model.start(as_of - timedelta(days=window.days) if window.days else BEFORE_ALL_HISTORY)
-    return text(statement), {"as_of_start": model.start(as_of), "begins": begins}
+    return text(statement), {"as_of_start": model.start(as_of), "begins": begins} | relation.values
 
 
-def _list_columns(session: Session, model: Model, window: Window) -> str:
+def _list_columns(session: Session, relation: Relation, window: Window) -> str:
     """The columns of a window as SQL; what Great Expectations has no name for, such as a point, it is shown as text.
 
     One column of such a type would fail every rule about its table. A column that a rule names in vain is left to the rule.
     """
-    rows = session.execute(queries.load("warehouse")["read_plain_types"], {"table": f'source."{window.source}"'})
+    rows = session.execute(queries.load("warehouse")["read_plain_types"], {"table": name_table(relation.name, relation.source)})
     shown = {row.name: _show_column(row.name, row.type, row.base) for row in rows}
     if AGE in shown and AGE in (window.columns or ()):
         raise ConfigError(
-            f"expectations/{model.name}/source.json: a rule names {AGE}, the days from a fact to the as_of, and "
-            f"source.{window.source} has a column of that name: give the table's another, or leave the rule out."
+            f"expectations/{relation.model.name}/source.json: a rule names {AGE}, the days from a fact to the as_of, and "
+            f"{relation} has a column of that name: give the table's another, or leave the rule out."
         )
     named = [name for name in shown if window.columns is None or name in window.columns]
     return ", ".join(shown[name] for name in named or shown if name != AGE)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from perennial.config import Model, Source
+from perennial.config import Model
+from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.relations import Relation
 
 
 @dataclass(frozen=True)
@@ -27,38 +29,24 @@ def label_bounds(model: Model, as_of: date) -> Bounds:
     return Bounds(as_of, model.label_end(as_of), model.matured_at(as_of))
 
 
-def bound_facts(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+def bound_facts(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
     """The condition on rows of the source table, with the values that it binds."""
+    source = relation.source
     if source.times != "versioned":
         return "true", {}
-    condition, values = bound_times(model, source, bounds)
+    condition, values = bound_times(relation, bounds)
     if source.lookback_days:
-        condition += f' and "{source.event_at}" >= :looks_back_to'
-        values["looks_back_to"] = window_start(model, source.lookback_days, bounds.as_of)
+        condition += f" and {relation.event_at} >= :looks_back_to"
+        values["looks_back_to"] = window_start(relation.model, source.lookback_days, bounds.as_of)
     return condition, values
 
 
-def bound_times(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+def bound_times(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
     """The same without the window: whatever had happened and was known, however old."""
-    placed = "".join(f' and "{column}" is not null' for column in source.key)
-    condition = f'"{source.event_at}" < :happened_before and {known_at(source)} <= :known_until{placed}'
+    placed = "".join(f" and {quote_for_text(column)} is not null" for column in relation.source.key)
+    condition = f"{relation.event_at} < :happened_before and {relation.known_at} <= :known_until{placed}"
     values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until}
-    return condition, values | bind_known_from(model, source)
-
-
-def bind_known_from(model: Model, source: Source) -> dict[str, object]:
-    """What `known_at` binds."""
-    if not source.known_from:
-        return {}
-    return {"known_from": model.start(source.known_from), "delay_minutes": source.typical_delay_minutes}
-
-
-def known_at(source: Source) -> str:
-    """When a fact was learned; for history loaded in bulk, when it would have been."""
-    if not source.known_from:
-        return f'"{source.known_at}"'
-    loaded_in_bulk = f'"{source.event_at}" + make_interval(mins => :delay_minutes)'
-    return f'case when "{source.known_at}" < :known_from then {loaded_in_bulk} else "{source.known_at}" end'
+    return condition, values | relation.values
 
 
 def clamp(instant: str) -> str:

@@ -15,10 +15,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import text
 
-from perennial.config import Declaration, Model, Source
+from perennial.config import Declaration
 from perennial.errors import EmptySource, HistoryTooShort
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.conditions import Bounds, bind_known_from, bound_times, clamp, known_at, window_start
+from perennial.stores.warehouse.conditions import Bounds, bound_times, clamp, window_start
+from perennial.stores.warehouse.relations import Relation, resolve
 
 SILENCE = timedelta(days=180)
 """Longer than a season without customers; a gap this long and longer than the window is where history may begin."""
@@ -33,23 +34,25 @@ log = logging.getLogger(__name__)
 class Facts:
     """The facts of a source that count, by a condition and the values that it binds."""
 
-    name: str
-    source: Source
+    relation: Relation
     condition: str
     values: Mapping[str, object]
 
     @property
     def event_at(self) -> str:
-        return f'"{self.source.event_at}"'
+        return self.relation.event_at
 
     @property
     def counted(self) -> str:
         """What follows `from`."""
-        return f'source."{self.name}" where {self.condition}'
+        return f"{self.relation.table} where {self.condition}"
 
     @property
     def silence(self) -> timedelta:
-        return max(SILENCE, timedelta(days=self.source.lookback_days or 0))
+        return max(SILENCE, timedelta(days=self.relation.source.lookback_days or 0))
+
+    def __str__(self) -> str:
+        return str(self.relation)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Beginning:
         return f"{self.first}" + (f" (but for outliers: {', '.join(self.outliers)})" if self.outliers else "")
 
 
-def check_first_fact(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> None:
+def check_first_fact(session: Session, relation: Relation, bounds: Bounds) -> None:
     """Refuse a day whose windows begin before history does.
 
     Only of what was known: history that is loaded later must not turn a day that was refused into one that is accepted.
@@ -71,6 +74,7 @@ def check_first_fact(session: Session, model: Model, name: str, source: Source, 
     Raises:
         HistoryTooShort: names the source, where its history begins, and the outliers before it.
     """
+    model, name, source = relation.model, relation.name, relation.source
     if not source.lookback_days or source.times != "versioned":
         return
     begins = window_start(model, source.lookback_days, bounds.as_of)
@@ -78,14 +82,14 @@ def check_first_fact(session: Session, model: Model, name: str, source: Source, 
     if source.history_from is not None:
         if begins < model.start(source.history_from):
             raise HistoryTooShort(
-                f"{which}, and the history of source.{name} on {source.history_from}, as history_from under [sources.{name}] "
+                f"{which}, and the history of {relation} on {source.history_from}, as history_from under [sources.{name}] "
                 "says. Begin later."
             )
         return
-    found = _find_beginning(session, Facts(name, source, *bound_times(model, source, bounds)), begins)
+    found = _find_beginning(session, Facts(relation, *bound_times(relation, bounds)), begins)
     if found is not None and begins < found.first:
         raise HistoryTooShort(
-            f"{which}, but the first fact of source.{name} that was known by {bounds.known_until} is of {found}: they would "
+            f"{which}, but the first fact of {relation} that was known by {bounds.known_until} is of {found}: they would "
             f"count too little. Begin later; or load older history, with known_from under [sources.{name}] for what was known at "
             "its time."
         )
@@ -108,7 +112,7 @@ def _warn(facts: Facts, found: Beginning | None) -> Beginning | None:
     """Name what cannot be true, though the day may be built without it."""
     if found is not None and (found.outliers or found.first < BEFORE_ALL_HISTORY):
         written = ", ".join(found.outliers) or f"before {BEFORE_ALL_HISTORY.year}"
-        log.warning("source.%s: facts whose %s is %s begin no history: correct them", facts.name, facts.source.event_at, written)
+        log.warning("%s: facts whose %s is %s begin no history: correct them", facts, facts.relation.source.event_at, written)
     return found
 
 
@@ -134,37 +138,39 @@ def first_covered_day(session: Session, declaration: Declaration) -> date:
         EmptySource: a source with a window holds nothing.
     """
     model = declaration.model
-    bounded = {name: source for name, source in model.sources.items() if source.lookback_days and source.event_at}
-    firsts = [_read_first_covered_day(session, model, name, source) for name, source in bounded.items()]
+    bounded = [name for name, source in model.sources.items() if source.lookback_days and source.event_at]
+    firsts = [_read_first_covered_day(session, resolve(session, model, name)) for name in bounded]
     return max(firsts, default=date.min)
 
 
-def _read_first_covered_day(session: Session, model: Model, name: str, source: Source) -> date:
+def _read_first_covered_day(session: Session, relation: Relation) -> date:
     """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest."""
-    event_at = clamp(f'"{source.event_at}"')
+    model, source = relation.model, relation.source
+    event_at = clamp(relation.event_at)
     window = f"({event_at} at time zone :zone) + make_interval(days => :lookback_days)"
-    known = f"({clamp(known_at(source))} - make_interval(hours => :settle_hours)) at time zone :zone"
-    begins = _read_beginning(session, model, name, source)
-    condition = f'"{source.event_at}" >= :history_begins and {known_at(source)} is not null'
-    query = text(f'select min(greatest({window}, {known})) from source."{name}" where {condition}')  # noqa: S608 - checked identifiers
+    known = f"({clamp(relation.known_at)} - make_interval(hours => :settle_hours)) at time zone :zone"
+    begins = _read_beginning(session, relation)
+    condition = f"{relation.event_at} >= :history_begins and {relation.known_at} is not null"
+    query = text(f"select min(greatest({window}, {known})) from {relation.table} where {condition}")  # noqa: S608 - checked identifiers
     values = {
         "zone": model.timezone,
         "lookback_days": source.lookback_days,
         "settle_hours": model.schedule.settle_hours,
         "history_begins": begins,
     }
-    covered: datetime | None = session.execute(query, values | bind_known_from(model, source)).scalar_one()
+    covered: datetime | None = session.execute(query, values | relation.values).scalar_one()
     if covered is None:
-        raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
+        raise EmptySource(f"{model.name}: {relation} holds no fact: load the table first.")
     return covered.date() if covered.time() == time() else covered.date() + timedelta(days=1)
 
 
-def _read_beginning(session: Session, model: Model, name: str, source: Source) -> datetime:
+def _read_beginning(session: Session, relation: Relation) -> datetime:
     """Where history begins by all that is known today."""
+    model, source = relation.model, relation.source
     if source.history_from is not None:
         return model.start(source.history_from)
-    facts = Facts(name, source, f'"{source.event_at}" is not null', {})
+    facts = Facts(relation, f"{relation.event_at} is not null", relation.values)
     found = _warn(facts, _pass_outliers(session, facts))
     if found is None:
-        raise EmptySource(f"{model.name}: source.{name} holds no fact: load the table first.")
+        raise EmptySource(f"{model.name}: {facts} holds no fact: load the table first.")
     return found.first

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from perennial.config import Declaration, Model, Source
+from perennial.config import Declaration, Source
 from perennial.errors import FactsIncomplete
 from perennial.records import IncompleteFacts, Run
 from perennial.stores import queries
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.conditions import Bounds, bind_known_from, known_at, window_start
+from perennial.stores.warehouse.conditions import Bounds, window_start
+from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.relations import Relation, name_table, resolve, show_table
 
 
-def bound_incomplete(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+def bound_incomplete(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
     """The condition on rows that lack something and would lie within the bounds by what they have, with its values."""
-    within, values = _bound_roughly(model, source, bounds)
-    lacks = " or ".join(f'"{column}" is null' for column in needed_columns(source))
+    within, values = _bound_roughly(relation, bounds)
+    lacks = " or ".join(f"{quote_for_text(column)} is null" for column in needed_columns(relation.source))
     return f"({lacks}) and {within}", values
 
 
@@ -38,9 +40,10 @@ def set_facts_aside(session: Session, declaration: Declaration, run: Run, bounds
     for name, source in declaration.model.sources.items():
         nullable = _find_nullable(session, name, source)
         if nullable:
-            counted = _count(session, declaration.model, name, bounds, nullable)
+            relation = resolve(session, declaration.model, name)
+            counted = _count(session, relation, bounds, nullable)
             if counted:
-                _keep(session, declaration.model, run, name, bounds)
+                _keep(session, relation, run, bounds)
             found += counted
     return tuple(found)
 
@@ -57,61 +60,64 @@ def refuse_incomplete(declaration: Declaration, bounds: Bounds, found: Sequence[
         if sum(part.facts for part in parts) > limit * parts[0].of:
             raise FactsIncomplete(
                 f"{model.name}, as_of {bounds.as_of}: {'; '.join(map(str, parts))}. More than {limit:.2%} would make wrong "
-                f"labels: fill the column in source.{name}, or raise quality.max_quarantined_share."
+                f"labels: fill the column in {show_table(name, model.sources[name])}, or raise quality.max_quarantined_share."
             )
 
 
 def _find_nullable(session: Session, name: str, source: Source) -> tuple[str, ...]:
     if source.times != "versioned":
         return ()
-    rows = session.execute(queries.load("warehouse")["read_nullable_columns"], {"table": f'source."{name}"'})
+    rows = session.execute(queries.load("warehouse")["read_nullable_columns"], {"table": name_table(name, source)})
     nullable = set(rows.scalars().all())
     return tuple(column for column in needed_columns(source) if column in nullable)
 
 
-def _count(session: Session, model: Model, name: str, bounds: Bounds, nullable: Sequence[str]) -> tuple[IncompleteFacts, ...]:
-    within, values = _bound_roughly(model, model.sources[name], bounds)
+def _count(session: Session, relation: Relation, bounds: Bounds, nullable: Sequence[str]) -> tuple[IncompleteFacts, ...]:
+    within, values = _bound_roughly(relation, bounds)
     query = text(f"""
         select {_name_lack(nullable)} as lacking, count(*) as facts
-        from source."{name}" where {within} group by 1 order by 2 desc, 1""")  # noqa: S608 - checked identifiers
+        from {relation.table} where {within} group by 1 order by 2 desc, 1""")  # noqa: S608 - checked identifiers
     counts = {row.lacking: row.facts for row in session.execute(query, values)}
     total = sum(counts.values())
-    return tuple(IncompleteFacts(name, column, facts, total) for column, facts in counts.items() if column is not None)
+    return tuple(IncompleteFacts(relation.name, column, facts, total) for column, facts in counts.items() if column is not None)
 
 
-def _keep(session: Session, model: Model, run: Run, name: str, bounds: Bounds) -> None:
+def _keep(session: Session, relation: Relation, run: Run, bounds: Bounds) -> None:
     """Facts have no key to be known by, so their content names them, and equal ones their number."""
-    source = model.sources[name]
-    condition, values = bound_incomplete(model, source, bounds)
-    columns = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'source."{name}"'})
-    entity = f'cast(fact."{model.entity.key}" as text)' if model.entity.key in {row.name for row in columns} else "null"
+    model = relation.model
+    condition, values = bound_incomplete(relation, bounds)
+    entity = f'cast(fact."{model.entity.key}" as text)' if model.entity.key in relation.columns else "null"
     statement = text(f"""
         insert into ledger.quarantine (model, as_of, source, fact, entity_id, rule, row_content, effective_at)
         select
             :model, :as_of, :source, md5(cast(content as text) || '#' || row_number() over (partition by cast(content as text))),
             entity_id, lacking || ' is null', content, :effective_at
         from (
-            select to_jsonb(fact.*) as content, {entity} as entity_id, {_name_lack(needed_columns(source))} as lacking
-            from source."{name}" fact where {condition}
+            select to_jsonb(fact.*) as content, {entity} as entity_id, {_name_lack(needed_columns(relation.source))} as lacking
+            from {relation.table} fact where {condition}
         ) as aside
         on conflict do nothing""")  # noqa: S608 - checked identifiers
-    kept = {"model": model.name, "as_of": bounds.as_of, "source": name, "effective_at": run.clock}
+    kept = {"model": model.name, "as_of": bounds.as_of, "source": relation.name, "effective_at": run.clock}
     session.execute(statement, values | kept)
 
 
 def _name_lack(columns: Sequence[str]) -> str:
     """The first of these columns that is null in a row."""
-    named = " ".join(f"when \"{column}\" is null then '{column}'" for column in columns)
+    named = " ".join(f"when {quote_for_text(column)} is null then {_write(column)}" for column in columns)
     return f"case {named} end"
 
 
-def _bound_roughly(model: Model, source: Source, bounds: Bounds) -> tuple[str, dict[str, object]]:
+def _write(column: str) -> str:
+    """A name as a text of SQL."""
+    return "'" + column.replace("'", "''").replace(":", "\\:") + "'"
+
+
+def _bound_roughly(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
     """As the facts of a day are bounded, but what is null excludes nothing: without event_at the other time must do."""
-    event_at = f'"{source.event_at}"'
-    learned = known_at(source)
+    event_at, learned, source = relation.event_at, relation.known_at, relation.source
     condition = f"({event_at} is null or {event_at} < :happened_before) and ({learned} is null or {learned} <= :known_until)"
-    values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until} | bind_known_from(model, source)
+    values = {"happened_before": bounds.happened_before, "known_until": bounds.known_until} | relation.values
     if source.lookback_days is not None:
-        condition += f' and coalesce({event_at}, "{source.known_at}", :looks_back_to) >= :looks_back_to'
-        values["looks_back_to"] = window_start(model, source.lookback_days, bounds.as_of)
+        condition += f" and coalesce({event_at}, {learned}, :looks_back_to) >= :looks_back_to"
+        values["looks_back_to"] = window_start(relation.model, source.lookback_days, bounds.as_of)
     return condition, values

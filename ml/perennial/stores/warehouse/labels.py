@@ -18,6 +18,7 @@ from perennial.stores.warehouse.conditions import Bounds, label_bounds
 from perennial.stores.warehouse.days import Day, record_rows, replace_rows
 from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
 from perennial.stores.warehouse.point_in_time import open_views
+from perennial.stores.warehouse.relations import resolve
 from perennial.stores.warehouse.tables import check_entity
 from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
 
@@ -130,11 +131,12 @@ def _sum_days(days: Mapping[date, int], begins: date, length: int) -> int:
 
 
 def _count_days(session: Session, model: Model, source: str) -> dict[date, int]:
-    event_at = f'"{model.sources[source].event_at}"'
+    relation = resolve(session, model, source)
     statement = f"""
-        select ({event_at} at time zone :timezone)::date as day, count(*) as facts
+        select ({relation.event_at} at time zone :timezone)::date as day, count(*) as facts
         from pg_temp."{source}" group by 1"""  # noqa: S608 - checked identifiers
-    return {row.day: row.facts for row in session.execute(text(statement), {"timezone": model.timezone})}
+    values = {"timezone": model.timezone} | relation.values
+    return {row.day: row.facts for row in session.execute(text(statement), values)}
 
 
 @contextmanager

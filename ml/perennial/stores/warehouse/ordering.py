@@ -5,13 +5,12 @@ Which version of a fact is the newest, a sum of doubles, an array without an ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from perennial.config import Source
 from perennial.stores import queries
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.conditions import known_at
 from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.relations import Relation, name_table
 
 # Values of these types that are equal are the same; a numeric is equal to one with more zeros, a citext to its capitals.
 PLAIN = {
@@ -30,17 +29,19 @@ PLAIN = {
 }
 
 
-def order_facts(session: Session, name: str, source: Source, columns: Mapping[str, str]) -> tuple[str, str]:
+def order_facts(session: Session, relation: Relation) -> tuple[str, str]:
     """`distinct on` the key, if there is one, and the order of the rows.
 
     Versions with equal dates are told apart by their content, and so are rows that are facts by themselves.
     """
-    key = [f'"{column}"' for column in source.key]
-    times = [f'"{source.event_at}" desc', f"{known_at(source)} desc"] if source.event_at else []
+    source = relation.source
+    key = [quote_for_text(column) for column in source.key]
+    times = [f"{relation.event_at} desc", f"{relation.known_at} desc"] if source.event_at else []
     fixed = (*source.key, source.event_at, source.known_at)
-    rest = {column: kind.partition("(")[0] for column, kind in columns.items() if column not in fixed}
+    rest = {column: kind.partition("(")[0] for column, kind in relation.columns.items() if column not in fixed}
     asked = set(rest.values()) - PLAIN
-    rows = session.execute(queries.load("warehouse")["read_sortable_columns"], {"table": f'source."{name}"'}) if asked else ()
+    table = {"table": name_table(relation.name, source)}
+    rows = session.execute(queries.load("warehouse")["read_sortable_columns"], table) if asked else ()
     sortable = {row.name for row in rows}
     order = [*key, *times, *(part for column, kind in rest.items() for part in _order(column, kind, sortable))]
     return f"distinct on ({', '.join(key)})" if key else "", f"order by {', '.join(order)}" if order else ""

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from perennial.config import Declaration, Source
+from perennial.config import Declaration
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.relations import CLOCK, DAY, Relation, resolve
 
 # How a value of a type is changed; a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
@@ -30,12 +31,6 @@ CHANGES: Mapping[str, str] = {
 }
 
 
-def list_source_columns(session: Session, name: str) -> dict[str, str]:
-    """The columns of a source table with their types, in their order; none where there is no such table."""
-    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'source."{name}"'})
-    return {row.name: row.type for row in rows}
-
-
 def loosen_tables(session: Session) -> None:
     """Let versions and changed copies stand beside each other: the source tables lose constraints and lengths."""
     for name in ("list_loosenings", "list_indexes"):
@@ -47,23 +42,24 @@ def delete_facts(
     session: Session, declaration: Declaration, *, since: datetime | None = None, learned_after: datetime | None = None
 ) -> None:
     """Delete from every versioned source what happened at `since` or later, or what was learned after an instant."""
-    for name, _, event_at, known_at in _versioned(declaration):
-        where = f'"{event_at}" >= :since' if since else f'"{known_at}" > :learned_after'
+    for relation in _versioned(session, declaration):
+        where = f"{relation.event_at} >= :since" if since else f"{relation.known_at} > :learned_after"
         session.execute(
-            text(f'delete from source."{name}" where {where}'),  # noqa: S608 - checked identifiers
-            {"since": since} if since else {"learned_after": learned_after},
+            text(f"delete from {relation.table} where {where}"),  # noqa: S608 - checked identifiers
+            relation.values | ({"since": since} if since else {"learned_after": learned_after}),
         )
 
 
 def shuffle_facts(session: Session, declaration: Declaration, *, since: datetime) -> None:
     """Change every column of what happened at `since` or later but its key and known_at, and move it three days on."""
-    for name, source, event_at, _ in _versioned(declaration):
-        changes = {quote_for_text(column): change for column, change in _changes(session, name, source).items()}
-        changes[f'"{event_at}"'] = f"\"{event_at}\" + interval '3 days'"
+    for relation in _versioned(session, declaration):
+        changes = {quote_for_text(column): change for column, change in _changes(relation).items()}
+        event_at = quote_for_text(relation.source.event_at or "")
+        changes[event_at] = f"{event_at} + interval '3 days'"
         listed = ", ".join(f"{column} = {change}" for column, change in changes.items())
         session.execute(
-            text(f'update source."{name}" set {listed} where "{event_at}" >= :since'),  # noqa: S608 - checked identifiers
-            {"since": since},
+            text(f"update {relation.table} set {listed} where {relation.event_at} >= :since"),  # noqa: S608 - checked identifiers
+            relation.values | {"since": since},
         )
 
 
@@ -76,26 +72,40 @@ def copy_facts(
     seconds_later: int = 0,
 ) -> None:
     """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later."""
-    for name, source, event_column, known_column in _versioned(declaration):
-        kept = {f'"{column}"': f'"{column}"' for column in (*source.key, event_column, known_column)}
-        changed = {quote_for_text(column): change for column, change in _changes(session, name, source).items()}
-        moved = f"cast(:instant as timestamptz) + interval '{seconds_later} seconds'"
-        values = {**kept, **changed, f'"{event_column if event_at else known_column}"': moved}
+    for relation in _versioned(session, declaration):
+        source = relation.source
+        kept = {
+            quote_for_text(column): quote_for_text(column) for column in (*source.key, source.event_at, source.known_at) if column
+        }
+        changed = {quote_for_text(column): change for column, change in _changes(relation).items()}
+        values = {**kept, **changed}
+        moved = source.event_at if event_at else source.known_at
+        if event_at or seconds_later or source.event_at != source.known_at:
+            values[quote_for_text(moved or "")] = _move(relation, moved, learned_in_time=not (event_at or seconds_later))
         session.execute(
-            text(f'insert into source."{name}" ({", ".join(values)}) select {", ".join(values.values())} from source."{name}"'),  # noqa: S608 - checked identifiers
-            {"instant": event_at or known_at},
+            text(f"insert into {relation.table} ({', '.join(values)}) select {', '.join(values.values())} from {relation.table}"),  # noqa: S608 - checked identifiers
+            {"fact_zone": source.zone or declaration.model.timezone, "instant": event_at or known_at, "seconds": seconds_later},
         )
 
 
-def _versioned(declaration: Declaration) -> Iterator[tuple[str, Source, str, str]]:
-    """Each source with two times: its name, itself, and the columns of both."""
+def _move(relation: Relation, column: str | None, *, learned_in_time: bool) -> str:
+    """The instant to move a time to, in the type of its column; a day that is to be known by then must have ended by then."""
+    instant = "cast(:instant as timestamptz) + make_interval(secs => :seconds)"
+    kind = relation.columns[column or ""]
+    if kind == DAY:
+        return f"cast(({instant}) at time zone :fact_zone as date)" + (" - 1" if learned_in_time else "")
+    return f"({instant}) at time zone :fact_zone" if kind == CLOCK else instant
+
+
+def _versioned(session: Session, declaration: Declaration) -> Iterator[Relation]:
+    """Each source with two times."""
     for name, source in declaration.model.sources.items():
         if source.event_at and source.known_at:
-            yield name, source, source.event_at, source.known_at
+            yield resolve(session, declaration.model, name)
 
 
-def _changes(session: Session, name: str, source: Source) -> dict[str, str]:
+def _changes(relation: Relation) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
-    fixed = (*source.key, source.event_at, source.known_at)
-    columns = list_source_columns(session, name).items()
+    fixed = (*relation.source.key, relation.source.event_at, relation.source.known_at)
+    columns = relation.columns.items()
     return {column: CHANGES.get(kind, "{}").format(quote_for_text(column)) for column, kind in columns if column not in fixed}

@@ -10,29 +10,26 @@ known_at <= 10:00 UTC; labels (28 days, grace 2) see event_at < 2017-06-05 04:00
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model, Source
-from perennial.errors import ConfigError, EmptySource
+from perennial.errors import EmptySource
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import (
     Bounds,
-    bind_known_from,
     bound_facts,
     clamp,
-    known_at,
 )
 from perennial.stores.warehouse.history import check_first_fact
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import bound_incomplete
 from perennial.stores.warehouse.ordering import order_facts
-
-INSTANT = "timestamp with time zone"
+from perennial.stores.warehouse.relations import Relation, resolve
 
 
 @contextmanager
@@ -43,11 +40,11 @@ def open_views(session: Session, declaration: Declaration, bounds: Bounds, *, wi
         with_incomplete: show also the facts that lack a time or a part of their key; no query of a user sees those.
 
     Raises:
-        ConfigError: a declared source does not exist, lacks a column that the model file names, or has a time that is no instant.
+        ConfigError: a declared source does not exist, lacks a column that the model file names, or has a time that is none.
     """
     model = declaration.model
     for name in model.sources:
-        _create_view(session, model, name, bounds, with_incomplete=with_incomplete)
+        _create_view(session, resolve(session, model, name), bounds, with_incomplete=with_incomplete)
     session.execute(queries.load("warehouse")["see_temporary_schema_only"])
     yield
     session.execute(queries.load("warehouse")["see_default_schemas"])
@@ -63,24 +60,27 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
         HistoryTooShort: the longest window of a source begins before its first fact within the bounds.
     """
     model = declaration.model
-    for name, source in model.sources.items():
-        check_first_fact(session, model, name, source, bounds)
-        condition, values = bound_facts(model, source, bounds)
-        query = text(f'select exists (select from source."{name}" where {condition})')  # noqa: S608 - checked identifiers
+    for name in model.sources:
+        relation = resolve(session, model, name)
+        check_first_fact(session, relation, bounds)
+        condition, values = bound_facts(relation, bounds)
+        query = text(f"select exists (select from {relation.table} where {condition})")  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
-            remedy = _propose_remedy(session, model, name, source, bounds)
+            remedy = _propose_remedy(session, relation, bounds)
             raise EmptySource(
-                f"{model.name}, as_of {bounds.as_of}: source.{name} holds no fact that was known by {bounds.known_until}. "
+                f"{model.name}, as_of {bounds.as_of}: {relation} holds no fact that was known by {bounds.known_until}. "
                 f"Nothing was built and the former scores stay; {remedy}, then run refresh again."
             )
 
 
-def _propose_remedy(session: Session, model: Model, name: str, source: Source, bounds: Bounds) -> str:
+def _propose_remedy(session: Session, relation: Relation, bounds: Bounds) -> str:
     """Facts of before that day which were all learned after it look like history that was loaded in bulk."""
-    if source.times != "versioned":
+    model, name = relation.model, relation.name
+    if relation.source.times != "versioned":
         return "load the table"
-    query = text(f'select {clamp(f"min({known_at(source)})")} from source."{name}" where "{source.event_at}" < :happened_before')  # noqa: S608 - checked identifiers
-    values = {"happened_before": bounds.happened_before, **bind_known_from(model, source)}
+    learned = clamp(f"min({relation.known_at})")
+    query = text(f"select {learned} from {relation.table} where {relation.event_at} < :happened_before")  # noqa: S608 - checked identifiers
+    values = {"happened_before": bounds.happened_before, **relation.values}
     learned_at: datetime | None = session.execute(query, values).scalar_one()
     if learned_at is None or learned_at <= bounds.known_until:
         return "load the table"
@@ -105,45 +105,20 @@ def _describe_known_rule(source: Source) -> dict[str, object]:
     return rule
 
 
-def _create_view(session: Session, model: Model, name: str, bounds: Bounds, *, with_incomplete: bool) -> None:
-    source = model.sources[name]
-    columns = _read_columns(session, model, name, source)
-    condition, values = bound_facts(model, source, bounds)
-    picked = ", ".join(
-        f'{known_at(source)} as "{column}"' if column == source.known_at else quote_for_text(column) for column in columns
-    )
-    newest, order = order_facts(session, name, source, columns)
-    facts = f'select {newest} {picked} from source."{name}" where {condition} {order}'  # noqa: S608 - checked identifiers
-    if with_incomplete and source.times == "versioned":
-        incomplete, bound = bound_incomplete(model, source, bounds)
-        facts = f'({facts}) union all select {picked} from source."{name}" where {incomplete}'  # noqa: S608 - checked identifiers
+def _create_view(session: Session, relation: Relation, bounds: Bounds, *, with_incomplete: bool) -> None:
+    condition, values = bound_facts(relation, bounds)
+    picked = ", ".join(_pick(relation, column) for column in relation.columns)
+    newest, order = order_facts(session, relation)
+    facts = f"select {newest} {picked} from {relation.table} where {condition} {order}"  # noqa: S608 - checked identifiers
+    if with_incomplete and relation.source.times == "versioned":
+        incomplete, bound = bound_incomplete(relation, bounds)
+        facts = f"({facts}) union all select {picked} from {relation.table} where {incomplete}"  # noqa: S608 - checked identifiers
         values |= bound
-    session.execute(text(f'create temporary view "{name}" as {facts}'), values)
+    session.execute(text(f'create temporary view "{relation.name}" as {facts}'), values)
 
 
-def _read_columns(session: Session, model: Model, name: str, source: Source) -> Mapping[str, str]:
-    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'source."{name}"'})
-    columns = {row.name: row.type for row in rows}
-    if not columns:
-        raise ConfigError(f"models/{model.name}.toml: [sources.{name}] names a table source.{name}, which does not exist.")
-    wanted = (*source.key, *(column for column in (source.event_at, source.known_at) if column))
-    missing = [column for column in wanted if column not in columns]
-    if missing:
-        raise ConfigError(
-            f"models/{model.name}.toml: [sources.{name}] names the column {missing[0]}, which source.{name} lacks; "
-            f"found: {', '.join(columns)}."
-        )
-    for column in (source.event_at, source.known_at):
-        if column and columns[column] != INSTANT:
-            raise ConfigError(_explain_instant(model, name, column, columns[column]))
-    return columns
-
-
-def _explain_instant(model: Model, name: str, column: str, found: str) -> str:
-    """A day, or a clock without its zone, would be read in the server's zone, and count on the wrong side of midnight."""
-    day_is_over = " + 1" if found == "date" and column == model.sources[name].known_at else ""  # only then is it surely known
-    return (
-        f"models/{model.name}.toml: [sources.{name}] names the column {column}, which is of type {found}: it must be {INSTANT}. "
-        f'Run: alter table source."{name}" alter "{column}" type {INSTANT} '
-        f"using (\"{column}\"{day_is_over})::timestamp at time zone '{model.timezone}'; (or the zone that its clock showed)."
-    )
+def _pick(relation: Relation, column: str) -> str:
+    """A column as queries see it: as it stands, but when a fact loaded in bulk was learned as it would have been."""
+    source, quoted = relation.source, quote_for_text(column)
+    told = column == source.known_at and column != source.event_at and source.known_from
+    return f"{relation.known_at} as {quoted}" if told else quoted

@@ -1,0 +1,136 @@
+"""A source as the warehouse holds it: its table, wherever it stands, its columns, and its two times as instants.
+
+Every statement about facts reads the table and its times from here, so that a date, a clock without a zone, or history that was
+loaded in bulk means the same everywhere.
+
+Worked example (New York): of `paid_on date`, 2017-05-07 happened at 2017-05-07 04:00 UTC, its first instant; as known_at it means
+2017-05-08 04:00 UTC, its end, when the day is surely known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perennial.config import Model, Source
+from perennial.errors import ConfigError
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.identifiers import quote, quote_for_text
+
+INSTANT, CLOCK, DAY = "timestamp with time zone", "timestamp without time zone", "date"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One source of one model, with the columns of its table and their types, in their order."""
+
+    model: Model
+    name: str
+    columns: Mapping[str, str]
+
+    @property
+    def source(self) -> Source:
+        return self.model.sources[self.name]
+
+    def __str__(self) -> str:
+        """As people name its table."""
+        return show_table(self.name, self.source)
+
+    @property
+    def table(self) -> str:
+        """The table as statements with SQLAlchemy's parameters write it."""
+        return name_table(self.name, self.source).replace(":", "\\:")
+
+    @property
+    def event_at(self) -> str:
+        """When a fact happened, as SQL: an instant, of a day its first one."""
+        return self._place(self.source.event_at, "")
+
+    @property
+    def known_at(self) -> str:
+        """When a fact was learned, as SQL: an instant, of a day its end; for history loaded in bulk, when it would have been."""
+        learned = self._place(self.source.known_at, " + 1")
+        if not self.source.known_from:
+            return learned
+        loaded_in_bulk = f"{self.event_at} + make_interval(mins => :delay_minutes)"
+        return f"case when {learned} < :known_from then {loaded_in_bulk} else {learned} end"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What both times bind."""
+        values: dict[str, object] = {}
+        if {self.columns.get(name or "") for name in (self.source.event_at, self.source.known_at)} & {DAY, CLOCK}:
+            values["fact_zone"] = self.source.zone or self.model.timezone
+        if self.source.known_from:
+            values |= {
+                "known_from": self.model.start(self.source.known_from),
+                "delay_minutes": self.source.typical_delay_minutes,
+            }
+        return values
+
+    def _place(self, column: str | None, of_a_day: str) -> str:
+        """A column as an instant."""
+        quoted = quote_for_text(column or "")
+        kind = self.columns.get(column or "")
+        if kind == DAY:
+            return f"(cast({quoted}{of_a_day} as timestamp) at time zone :fact_zone)"
+        return f"({quoted} at time zone :fact_zone)" if kind == CLOCK else quoted
+
+
+def name_table(name: str, source: Source) -> str:
+    """The quoted name of the table of a source, as PostgreSQL reads it: `source."orders"`, `"sales"."Invoices"`."""
+    if source.table is None:
+        return f'source."{name}"'
+    return ".".join(quote(part) for part in source.place)
+
+
+def show_table(name: str, source: Source) -> str:
+    """The table as people name it: `source.orders`, `sales.Invoices`."""
+    return source.table or f"source.{name}"
+
+
+def resolve(session: Session, model: Model, name: str) -> Relation:
+    """Look a source up in the warehouse.
+
+    Raises:
+        ConfigError: the table does not exist or may not be read, lacks a column that the model file names, or has a time of
+            another type than a timestamp or a date.
+    """
+    source = model.sources[name]
+    columns = list_columns(session, name, source)
+    where = f"models/{model.name}.toml: [sources.{name}] names"
+    shown = show_table(name, source)
+    if not columns:
+        raise ConfigError(f"{where} a table {shown}, which does not exist.{_propose(session, name, source)}")
+    wanted = (*source.key, *(column for column in (source.event_at, source.known_at) if column))
+    missing = [column for column in wanted if column not in columns]
+    if missing:
+        raise ConfigError(f"{where} the column {missing[0]}, which {shown} lacks; found: {', '.join(columns)}.")
+    for column in (source.event_at, source.known_at):
+        if column:
+            _check_time(where, source, column, columns[column])
+    return Relation(model, name, columns)
+
+
+def list_columns(session: Session, name: str, source: Source) -> dict[str, str]:
+    """The columns of a table with their types, in their order; none where there is no such table, or no way into its schema."""
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": name_table(name, source)})
+    return {row.name: row.type for row in rows}
+
+
+def _propose(session: Session, name: str, source: Source) -> str:
+    """Tables whose name differs by its schema or its capitals alone."""
+    last = source.place[-1] if source.table else name
+    found = session.execute(queries.load("warehouse")["find_tables_like"], {"name": last}).scalars().all()
+    return f' Is it {found[0]}? Then write `table = "{found[0]}"`.' if found else ""
+
+
+def _check_time(where: str, source: Source, column: str, found: str) -> None:
+    if found == CLOCK and source.zone is None:
+        raise ConfigError(f'{where} the column {column}, a {CLOCK}: say which clock it shows, such as `zone = "UTC"`, beside it.')
+    if found not in (INSTANT, CLOCK, DAY):
+        raise ConfigError(
+            f"{where} the column {column}, which is of type {found}: a time is a timestamp or a date. Name another column, or a "
+            "view that casts it."
+        )
