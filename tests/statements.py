@@ -20,6 +20,9 @@ class Rows:
     def scalar_one(self) -> object:
         return self.found
 
+    def one_or_none(self) -> object:
+        return self.found or None
+
     def scalars(self) -> Rows:
         return self
 
@@ -54,8 +57,8 @@ class Statements:
 
     @property
     def asked(self) -> list[tuple[str, dict[str, object]]]:
-        """What was sent, but for looking up the columns of tables."""
-        return [sent for sent in self.sent if sent[0] != "read_source_columns"]
+        """What was sent, but for looking up tables."""
+        return [sent for sent in self.sent if sent[0] not in ("read_table_columns", "read_access")]
 
     @property
     def texts(self) -> list[str]:

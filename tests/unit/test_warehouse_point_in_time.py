@@ -41,7 +41,7 @@ def found(columns):
 def build_view(columns=None, sortable=(), **changes):
     """The statement that makes the view, and what it binds."""
     orderly = [SimpleNamespace(name=name) for name in sortable]
-    session = Statements({"read_source_columns": found(columns or ORDERS), "read_sortable_columns": orderly})
+    session = Statements({"read_table_columns": found(columns or ORDERS), "read_sortable_columns": orderly})
     with open_views(session, declare(**changes), BOUNDS):
         return next(sent for sent in session.sent if sent[0].startswith("create temporary view"))
 
@@ -61,7 +61,7 @@ def test_a_view_holds_the_newest_version_of_each_key_that_was_known():
         (
             'create temporary view "orders" as select distinct on ("order_id") '
             '"order_id", "household_id", "ordered_at", "known_at", "note" '
-            'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+            'from "source"."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
             'and "order_id" is not null '
             'order by "order_id", "ordered_at" desc, "known_at" desc, "household_id", cast("note" as text)'
         ),
@@ -97,7 +97,7 @@ def test_without_a_key_every_row_is_a_fact_and_stands_in_an_order():
     statement, _ = build_view(key=())
     assert statement == (
         'create temporary view "orders" as select "order_id", "household_id", "ordered_at", "known_at", "note" '
-        'from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
+        'from "source"."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
         'order by "ordered_at" desc, "known_at" desc, "order_id", "household_id", cast("note" as text)'
     )
 
@@ -118,17 +118,20 @@ def test_history_loaded_in_bulk_counts_as_known_when_it_typically_would_have_bee
 
 def test_a_table_without_dates_is_seen_as_it_stands():
     statement, values = build_view({"product_id": "bigint"}, **STATIC)
-    assert statement.split(" from ")[1].strip() == 'source."orders" where true order by "product_id"'
+    assert statement.split(" from ")[1].strip() == '"source"."orders" where true order by "product_id"'
     assert values == {}
 
 
 def test_between_opening_and_closing_only_the_views_are_seen():
-    session = Statements({"read_source_columns": found(ORDERS)})
+    session = Statements({"read_table_columns": found(ORDERS)})
     with open_views(session, declare(), BOUNDS):
         opened = session.texts
         assert opened[-1] == "see_temporary_schema_only"
-    assert session.texts[4:] == ["see_default_schemas", 'drop view if exists pg_temp."orders" cascade']
-    assert session.sent[0] == ("read_source_columns", {"table": 'source."orders"'})
+    assert session.texts[session.texts.index("see_default_schemas") :] == [
+        "see_default_schemas",
+        'drop view if exists pg_temp."orders" cascade',
+    ]
+    assert session.sent[0] == ("read_table_columns", {"table": '"source"."orders"'})
 
 
 def test_a_source_whose_table_is_missing_is_named():
@@ -181,7 +184,7 @@ def test_a_time_that_says_no_instant_is_refused(kind, said):
 @pytest.mark.parametrize(
     ("table", "read"),
     [
-        (None, 'source."orders"'),
+        (None, '"source"."orders"'),
         ("Orders", '"source"."Orders"'),
         ("sales.Invoices", '"sales"."Invoices"'),
         ('"my.schema".orders', '"my.schema"."orders"'),

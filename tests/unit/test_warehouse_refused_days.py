@@ -27,7 +27,7 @@ from tests.unit.test_warehouse_point_in_time import (
 
 MIN_EVENT, MIN_KNOWN = 'min("ordered_at")', 'min("known_at")'
 OLDEST = "select case when min("
-TABLES = {"read_source_columns": found({**ORDERS, "redeemed_at": INSTANT, "coupon_id": "bigint"})}
+TABLES = {"read_table_columns": found({**ORDERS, "redeemed_at": INSTANT, "coupon_id": "bigint"})}
 
 
 # Refused days
@@ -41,8 +41,8 @@ def test_a_source_holds_a_fact_within_the_bounds_or_the_day_is_refused():
     assert check({"select exists": True}) == [
         (
             (
-                'select exists (select from source."orders" where "ordered_at" < :happened_before and "known_at" <= :known_until '
-                'and "order_id" is not null)'
+                'select exists (select from "source"."orders" where "ordered_at" < :happened_before '
+                'and "known_at" <= :known_until and "order_id" is not null)'
             ),
             WITHIN,
         )
@@ -53,7 +53,7 @@ def test_a_window_begins_at_the_first_known_fact_or_later():
     sent = check({"select exists": True, OLDEST: WINDOW_BEGINS}, lookback_days=84)
     assert sent[0] == (
         (
-            f'select {clamp(MIN_EVENT)} from source."orders" '
+            f'select {clamp(MIN_EVENT)} from "source"."orders" '
             'where "ordered_at" < :happened_before and "known_at" <= :known_until and "order_id" is not null'
         ),
         WITHIN,
@@ -96,7 +96,7 @@ def test_an_empty_source_is_to_be_loaded(learned_at):
         "former scores stay; load the table, then run refresh again."
     )
     assert sent[-1] == (
-        f'select {clamp(MIN_KNOWN)} from source."orders" where "ordered_at" < :happened_before',
+        f'select {clamp(MIN_KNOWN)} from "source"."orders" where "ordered_at" < :happened_before',
         {"happened_before": BOUNDS.happened_before},
     )
 
@@ -114,7 +114,7 @@ def test_history_that_was_loaded_in_bulk_is_to_be_declared_as_known_before_the_d
 def test_what_was_declared_as_loaded_in_bulk_counts_when_a_remedy_is_looked_for():
     _, sent = refuse_as_empty(None, **BULK)
     assert sent[-1] == (
-        f'select {clamp(f"min({KNOWN})")} from source."orders" where "ordered_at" < :happened_before',
+        f'select {clamp(f"min({KNOWN})")} from "source"."orders" where "ordered_at" < :happened_before',
         {"happened_before": BOUNDS.happened_before, **LOADED},
     )
 
@@ -122,7 +122,7 @@ def test_what_was_declared_as_loaded_in_bulk_counts_when_a_remedy_is_looked_for(
 def test_an_empty_table_without_dates_is_to_be_loaded():
     said, sent = refuse_as_empty(None, **STATIC)
     assert said.endswith("load the table, then run refresh again.")
-    assert sent == [('select exists (select from source."orders" where true)', {})]
+    assert sent == [('select exists (select from "source"."orders" where true)', {})]
 
 
 # The first day
@@ -152,7 +152,7 @@ def test_the_first_day_begins_when_its_window_is_covered(covered, day):
         (
             f"select min(greatest(({event_at} at time zone :zone) + make_interval(days => :lookback_days), "
             f"({known} - make_interval(hours => :settle_hours)) at time zone :zone)) "
-            'from source."orders" where "ordered_at" >= :history_begins and "known_at" is not null'
+            'from "source"."orders" where "ordered_at" >= :history_begins and "known_at" is not null'
         ),
         {"zone": "America/New_York", "lookback_days": 84, "settle_hours": 6, "history_begins": datetime(2016, 6, 1, tzinfo=UTC)},
     )

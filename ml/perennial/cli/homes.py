@@ -53,6 +53,21 @@ def upgrade(
 
 
 @app.command(rich_help_panel=PANEL)
+def grants(model: ModelName) -> None:
+    """Print what the owner of the source tables must run, as SQL, so that this program may read them; it changes nothing."""
+    from perennial.stores import warehouse  # noqa: PLC0415 - as above
+
+    declared = load_declaration(find_home(), model).model
+    with open_stores() as stores, stores.warehouse.transaction() as session:
+        for name, source in declared.sources.items():
+            found = warehouse.list_grants(session, name, source)
+            for grant in found:
+                typer.echo(grant.statement + ("  -- is given already" if grant.is_given else ""))
+            if not found:
+                typer.echo(f"-- [sources.{name}]: there is no table {source.table or f'source.{name}'} in this database")
+
+
+@app.command(rich_help_panel=PANEL)
 def check(
     models: Annotated[list[str] | None, typer.Argument(help="Names of files in models/; else all of them.")] = None,
     as_json: AsJson = False,

@@ -78,12 +78,11 @@ class Source(Section):
             raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
         return self
 
-    @property
-    def place(self) -> tuple[str, ...]:
-        """Schema and name of the table, without quotes; of a name alone, the schema source."""
-        parts = re.findall(PART, self.table or "")
+    def locate(self, name: str) -> tuple[str, str]:
+        """Schema and name of the table, without quotes, of a source that bears a name."""
+        parts = re.findall(PART, self.table or name)
         bare = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
-        return tuple(bare) if len(bare) > 1 else ("source", *bare)
+        return ("source" if len(bare) == 1 else bare[0], bare[-1])
 
 
 class Schedule(Section):

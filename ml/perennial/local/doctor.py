@@ -55,6 +55,7 @@ def diagnose(
         *(() if "airflow" in unwanted else (lambda: check_airflow(airflow), lambda: check_import_errors(airflow))),
         *(() if "mail" in unwanted else (lambda: check_smtp(settings),)),
         lambda: check_models(settings),
+        lambda: check_grants(settings),
         *more,
     )
     left_out = (Finding(name, is_well=True, found="not asked of this stack: `perennial up --only`") for name in unwanted)
@@ -165,6 +166,34 @@ def check_models(settings: Settings) -> tuple[Finding, ...]:
             Finding("models", is_well=False, found=one, fix="Correct it (documentation, 'Your own data').") for one in found
         )
     return (Finding("models", is_well=True, found=", ".join(names)),)
+
+
+def check_grants(settings: Settings) -> tuple[Finding, ...]:
+    """May the pipeline read every source? Nothing is said of models that cannot be read, nor without PostgreSQL: others do."""
+    from perennial.stores.warehouse import list_grants  # noqa: PLC0415 - imports LightGBM, as below
+
+    names = [name for name in model_names(settings.home) if _find_fault(settings, name) is None]
+    database = Database(settings.warehouse_url, "perennial doctor")
+    try:
+        with database.transaction() as session:
+            missing = {
+                name: [
+                    grant.statement
+                    for source, declared in load_declaration(settings.home, name).model.sources.items()
+                    for grant in list_grants(session, source, declared)
+                    if not grant.is_given
+                ]
+                for name in names
+            }
+    except PerennialError:
+        return ()
+    finally:
+        database.dispose()
+    return tuple(
+        Finding("sources", is_well=False, found=f"{name}: may not be read", fix=f"Let the owner run: {' '.join(statements)}")
+        for name, statements in missing.items()
+        if statements
+    ) or (Finding("sources", is_well=True, found="may be read"),)
 
 
 def _find_fault(settings: Settings, name: str) -> ConfigError | None:

@@ -40,6 +40,25 @@ from pg_attribute
 where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
 order by attnum;
 
+-- name: read_table_columns
+-- Columns of one table, view or materialized view in their order, by the bare names of schema and table; none if there is none.
+select attname as name, format_type(atttypid, null) as type
+from pg_attribute
+join pg_class on pg_class.oid = attrelid
+join pg_namespace on pg_namespace.oid = relnamespace
+where nspname = :schema and relname = :table and attnum > 0 and not attisdropped
+order by attnum;
+
+-- name: read_access
+-- One row: may the role of this session enter the schema of a table, and read the table? No row if there is no such table.
+select
+    current_user::text as role,
+    has_schema_privilege(pg_namespace.oid, 'usage') as may_enter,
+    has_table_privilege(pg_class.oid, 'select') as may_read
+from pg_class
+join pg_namespace on pg_namespace.oid = relnamespace
+where nspname = :schema and relname = :table and relkind in ('r', 'p', 'v', 'm', 'f');
+
 -- name: find_tables_like
 -- Tables and views of a name, whatever its schema and capitals, as table of a source would name them.
 select nspname || '.' || relname

@@ -14,12 +14,14 @@ from perennial.stores.warehouse.migrations import check_ledger, migrate, render_
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
+from perennial.stores.warehouse.relations import Grant, list_grants
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
+    "Grant",
     "ScoringJob",
     "assess_delivery",
     "build_labels",
@@ -34,6 +36,7 @@ __all__ = [
     "is_restated",
     "keep_scores",
     "label_delivery",
+    "list_grants",
     "migrate",
     "open_audit",
     "publish",

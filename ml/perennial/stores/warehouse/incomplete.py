@@ -38,9 +38,11 @@ def set_facts_aside(session: Session, declaration: Declaration, run: Run, bounds
     """
     found: list[IncompleteFacts] = []
     for name, source in declaration.model.sources.items():
-        nullable = _find_nullable(session, name, source)
+        if source.times != "versioned":
+            continue
+        relation = resolve(session, declaration.model, name)
+        nullable = _find_nullable(session, relation)
         if nullable:
-            relation = resolve(session, declaration.model, name)
             counted = _count(session, relation, bounds, nullable)
             if counted:
                 _keep(session, relation, run, bounds)
@@ -64,12 +66,10 @@ def refuse_incomplete(declaration: Declaration, bounds: Bounds, found: Sequence[
             )
 
 
-def _find_nullable(session: Session, name: str, source: Source) -> tuple[str, ...]:
-    if source.times != "versioned":
-        return ()
-    rows = session.execute(queries.load("warehouse")["read_nullable_columns"], {"table": name_table(name, source)})
-    nullable = set(rows.scalars().all())
-    return tuple(column for column in needed_columns(source) if column in nullable)
+def _find_nullable(session: Session, relation: Relation) -> tuple[str, ...]:
+    table = {"table": name_table(relation.name, relation.source)}
+    nullable = set(session.execute(queries.load("warehouse")["read_nullable_columns"], table).scalars().all())
+    return tuple(column for column in needed_columns(relation.source) if column in nullable)
 
 
 def _count(session: Session, relation: Relation, bounds: Bounds, nullable: Sequence[str]) -> tuple[IncompleteFacts, ...]:

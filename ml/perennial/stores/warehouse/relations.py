@@ -78,11 +78,17 @@ class Relation:
         return f"({quoted} at time zone :fact_zone)" if kind == CLOCK else quoted
 
 
+@dataclass(frozen=True)
+class Grant:
+    """What somebody must be allowed, as the statement that allows it."""
+
+    statement: str
+    is_given: bool
+
+
 def name_table(name: str, source: Source) -> str:
-    """The quoted name of the table of a source, as PostgreSQL reads it: `source."orders"`, `"sales"."Invoices"`."""
-    if source.table is None:
-        return f'source."{name}"'
-    return ".".join(quote(part) for part in source.place)
+    """The quoted name of the table of a source, as PostgreSQL reads it: `"source"."orders"`."""
+    return ".".join(quote(part) for part in source.locate(name))
 
 
 def show_table(name: str, source: Source) -> str:
@@ -107,6 +113,12 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
     missing = [column for column in wanted if column not in columns]
     if missing:
         raise ConfigError(f"{where} the column {missing[0]}, which {shown} lacks; found: {', '.join(columns)}.")
+    missing_grants = [grant.statement for grant in list_grants(session, name, source) if not grant.is_given]
+    if missing_grants:
+        raise ConfigError(
+            f"{where} {shown}, which this program may not read. `perennial grants {model.name}` prints what the "
+            f"owner of the table must run: {' '.join(missing_grants)}"
+        )
     for column in (source.event_at, source.known_at):
         if column:
             _check_time(where, source, column, columns[column])
@@ -114,15 +126,33 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
 
 
 def list_columns(session: Session, name: str, source: Source) -> dict[str, str]:
-    """The columns of a table with their types, in their order; none where there is no such table, or no way into its schema."""
-    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": name_table(name, source)})
+    """The columns of a table with their types, in their order, may it be read or not; none where there is no such table."""
+    rows = session.execute(queries.load("warehouse")["read_table_columns"], _bind_place(name, source))
     return {row.name: row.type for row in rows}
+
+
+def list_grants(session: Session, name: str, source: Source) -> tuple[Grant, ...]:
+    """What the role of this session needs to read a table: a way into its schema, and to select. None where there is no table."""
+    access = session.execute(queries.load("warehouse")["read_access"], _bind_place(name, source)).one_or_none()
+    if access is None:
+        return ()
+    schema, _ = source.locate(name)
+    role = quote(access.role)
+    return (
+        Grant(f"grant usage on schema {quote(schema)} to {role};", is_given=access.may_enter),
+        Grant(f"grant select on {name_table(name, source)} to {role};", is_given=access.may_read),
+    )
+
+
+def _bind_place(name: str, source: Source) -> dict[str, str]:
+    schema, table = source.locate(name)
+    return {"schema": schema, "table": table}
 
 
 def _propose(session: Session, name: str, source: Source) -> str:
     """Tables whose name differs by its schema or its capitals alone."""
-    last = source.place[-1] if source.table else name
-    found = session.execute(queries.load("warehouse")["find_tables_like"], {"name": last}).scalars().all()
+    _, table = source.locate(name)
+    found = session.execute(queries.load("warehouse")["find_tables_like"], {"name": table}).scalars().all()
     return f' Is it {found[0]}? Then write `table = "{found[0]}"`.' if found else ""
 
 
