@@ -16,6 +16,8 @@ TIMES = {
     "versioned": "versioned",
     "static": "static: acknowledged, its rows carry no dates",
     "current_state": "current state: acknowledged, updated in place",
+    "validity": "validity: the rows that held at the as_of",
+    "captured": "captured: updated in place, its history kept by Perennial",
 }
 
 
@@ -95,28 +97,37 @@ def _describe_snapshots(days: Iterable[BuiltDay]) -> str:
 
 def _list_sources(evidence: CardEvidence) -> Table:
     loaded = find_bulk_loads((*evidence.training, *evidence.holdout))
+    captured = find_captures((*evidence.training, *evidence.holdout))
     rows = tuple(
         (
             Cell(name),
             Cell(TIMES[source.times]),
-            Cell(", ".join(part for part in (source.event_at, source.known_at) if part)),
+            Cell(", ".join(part for part in (source.event_at, source.valid_from, source.valid_to, source.known_at) if part)),
             Cell(_describe_facts(source)),
             Cell("" if source.lookback_days is None else f"{source.lookback_days} days"),
-            Cell(loaded.get(name, "")),
+            Cell(loaded.get(name, captured.get(name, ""))),
         )
         for name, source in evidence.model.sources.items()
     )
     return Table(
-        ("Source", "Times", "Happened, learned", "Facts", "Looks back", "Loaded in bulk"),
+        ("Source", "Times", "Happened, learned", "Facts", "Looks back", "Loaded or captured"),
         rows,
         title="Sources, and how their times are read",
     )
 
 
 def _describe_facts(source: Source) -> str:
-    if source.times != "versioned":
+    if source.is_state:
+        return f"the row of each {join(source.key)} that held then"
+    if not source.is_dated:
         return ""
     return f"the newest version of each {join(source.key)}" if source.key else "every row is a fact"
+
+
+def find_captures(days: Iterable[BuiltDay]) -> dict[str, str]:
+    """Sources whose history Perennial keeps itself, with the first day that it knows."""
+    rules = ((source, rule) for day in days for source, rule in day.known_rule.items())
+    return {source: f"captured since {str(rule['since'])[:10]}" for source, rule in rules if rule.get("since")}
 
 
 def find_bulk_loads(days: Iterable[BuiltDay]) -> dict[str, str]:

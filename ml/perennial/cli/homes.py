@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perennial import local
-from perennial.cli.edge import FAULT, AsJson, ModelName, app, open_stores, show_table
+from perennial.cli.edge import FAULT, AsJson, ModelName, app, build_run, open_stores, read_today, show_table
 from perennial.config import find_home, load_declaration
 from perennial.errors import ConfigError
 
@@ -65,6 +66,17 @@ def grants(model: ModelName) -> None:
                 typer.echo(grant.statement + ("  -- is given already" if grant.is_given else ""))
             if not found:
                 typer.echo(f"-- [sources.{name}]: there is no table {source.table or f'source.{name}'} in this database")
+
+
+@app.command(rich_help_panel=PANEL)
+def capture(model: ModelName, as_json: AsJson = False) -> None:
+    """Photograph the sources with times = "captured" as they stand now; every live refresh does so, too."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, read_today(stores.settings, model), simulate=False)
+        captured = [asdict(one) for one in pipeline.capture(stores, run)]
+        show_table(captured, as_json=as_json, empty=f'{model} has no source with times = "captured".')
 
 
 @app.command(rich_help_panel=PANEL)

@@ -15,6 +15,16 @@ PART = r'(?:"(?:[^"]|"")+"|[^."]+)'
 TableName = Annotated[
     str, StringConstraints(pattern=rf"^(?:{PART}\.)?{PART}$"), Field(json_schema_extra={"format": "table, or schema.table"})
 ]
+TIMES_OF: dict[str, tuple[set[str], set[str]]] = {
+    "versioned": ({"event_at", "known_at"}, set()),
+    "validity": ({"valid_from", "valid_to"}, {"known_at"}),
+    "captured": (set(), set()),
+    "static": (set(), set()),
+    "current_state": (set(), set()),
+}
+"""Of each way to tell the time, the columns that it needs and those that it allows beside them."""
+CAPTURED_AT = "perennial_captured_at"
+"""The column of a captured source that says when a version of a row was first seen."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -29,7 +39,7 @@ class Entity(Section):
 
 
 class Source(Section):
-    """One source table. `times = "static"` acknowledges a table without dates; then the other keys stay empty."""
+    """One source table. `times` says how its rows tell the time; which other keys it needs follows from that."""
 
     table: TableName | None = Field(
         default=None,
@@ -41,6 +51,13 @@ class Source(Section):
     )
     known_at: ColumnName | None = Field(
         default=None, description="Column: when the warehouse learned of this version of the fact; needed as event_at is"
+    )
+    valid_from: ColumnName | None = Field(
+        default=None, description='Column, with times = "validity": since when a version of the row holds'
+    )
+    valid_to: ColumnName | None = Field(
+        default=None,
+        description='Column, with times = "validity": until when; a date is its last day; null, or in the future: it holds',
     )
     zone: TimezoneName | None = Field(
         default=None,
@@ -65,18 +82,58 @@ class Source(Section):
     typical_delay_minutes: int = Field(
         default=0, ge=0, description="How long after event_at the rows from before known_from count as known"
     )
-    times: Literal["versioned", "static", "current_state"] = Field(
+    times: Literal["versioned", "validity", "captured", "static", "current_state"] = Field(
         default="versioned",
-        description="static acknowledges a table without dates, current_state one that is updated in place",
+        description="versioned: facts with two times; validity: rows with valid_from and valid_to; captured: updated in "
+        "place, its history kept by perennial capture; static acknowledges a table without dates, current_state one that is "
+        "updated in place",
     )
 
     @model_validator(mode="after")
-    def _has_both_times_or_says_why_not(self) -> Source:
-        if self.times == "versioned" and not (self.event_at and self.known_at):
-            raise ValueError('give event_at and known_at, or acknowledge a table without dates with times = "static"')
-        if self.times != "versioned" and (self.event_at or self.known_at):
-            raise ValueError(f'times = "{self.times}" excludes event_at and known_at')
+    def _has_the_times_that_it_says(self) -> Source:
+        given = {name for name in ("event_at", "known_at", "valid_from", "valid_to") if getattr(self, name)}
+        needed, allowed = TIMES_OF[self.times]
+        if self.times == "versioned" and needed - given:
+            raise ValueError(
+                'give event_at and known_at; or say otherwise how its rows tell the time: times = "validity" (valid_from, '
+                'valid_to), "captured" (updated in place: its history is kept from now on) or "static" (it carries no dates)'
+            )
+        if needed - given:
+            raise ValueError(f'times = "{self.times}" needs {" and ".join(sorted(needed - given))}')
+        if given - needed - allowed:
+            raise ValueError(f'times = "{self.times}" excludes {" and ".join(sorted(given - needed - allowed))}')
         return self
+
+    @model_validator(mode="after")
+    def _a_state_has_a_key_and_no_window(self) -> Source:
+        if not self.is_state:
+            return self
+        if not self.key:
+            raise ValueError(f'times = "{self.times}" needs key: the columns of which each value has one row at a time')
+        beside = [name for name in ("lookback_days", "history_from", "known_from") if getattr(self, name)]
+        if beside:
+            raise ValueError(f'times = "{self.times}" excludes {beside[0]}: at each as_of exactly the rows count that held then')
+        return self
+
+    @property
+    def is_dated(self) -> bool:
+        """Do its rows say when they happened?"""
+        return self.happened is not None
+
+    @property
+    def is_state(self) -> bool:
+        """Does it say what held at an instant, instead of what happened before?"""
+        return self.times in ("validity", "captured")
+
+    @property
+    def happened(self) -> str | None:
+        """The column that says when a row happened."""
+        return {"versioned": self.event_at, "validity": self.valid_from, "captured": CAPTURED_AT}.get(self.times)
+
+    @property
+    def learned(self) -> str | None:
+        """The column that says when it was learned; of a state, since when it holds, unless there is another."""
+        return self.known_at or self.happened
 
     def locate(self, name: str) -> tuple[str, str]:
         """Schema and name of the table, without quotes, of a source that bears a name."""

@@ -56,7 +56,7 @@ class Model(Section):
         absent = self.label.absence_of
         if absent is not None and absent not in self.sources:
             raise ValueError(f"label.absence_of = '{absent}' is none of the sources {sorted(self.sources)}")
-        if absent is not None and self.sources[absent].times != "versioned":
+        if absent is not None and (self.sources[absent].is_state or not self.sources[absent].is_dated):
             raise ValueError(
                 f"label.absence_of = '{absent}' names a table with times = \"{self.sources[absent].times}\", of which nobody can "
                 "tell whether it was delivered: name a source with event_at and known_at, or leave absence_of out"
@@ -208,7 +208,12 @@ class Declaration(BaseModel):
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
         for source in stated["sources"].values():
             source.pop("history_from")  # says which days are refused, and changes no row
-            for key in ("table", "zone"):  # keys that came later: what was built without them stays valid
+            for key in (
+                "table",
+                "zone",
+                "valid_from",
+                "valid_to",
+            ):  # came later: what was built before stays valid
                 if source[key] is None:
                     source.pop(key)
         stated["entity"].pop("cluster")  # says what counts as one piece of evidence, and changes no row

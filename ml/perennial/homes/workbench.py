@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -14,9 +15,10 @@ from perennial.config import Declaration, require_extra
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, Postgres
 from perennial.stores.sessions import Database, Session, explain_refusal
-from perennial.stores.warehouse import migrate, sync
+from perennial.stores.warehouse import capture_sources, migrate, sync
 
 GUESTS = ("loader", "pipeline", "analyst")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # tables updated in place held then what the script drew
 TEMPLATE = "checked_template"
 Fill: TypeAlias = Callable[[str], object]
 """Makes the source tables of a model, given the address of its warehouse under role loader."""
@@ -47,6 +49,7 @@ class Workbench:
         pipeline = Database(self._server.url(database, "pipeline"), "perennial check")
         with pipeline.transaction() as session, explain_refusal(f"Tables and views of model {declaration.model.name}"):
             sync(session, declaration)
+            capture_sources(session, declaration, LONG_AGO)
         pipeline.dispose()
 
     @contextmanager

@@ -20,7 +20,7 @@ from typing import Any
 
 from perennial.pipeline.champion import settle
 from perennial.pipeline.comparing import compare
-from perennial.pipeline.daily import monitor, refresh, score, validate
+from perennial.pipeline.daily import capture, monitor, refresh, score, validate
 from perennial.pipeline.deciding import decide
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
@@ -52,6 +52,7 @@ __all__ = [
     "Stores",
     "ask_for_retraining",
     "assemble",
+    "capture",
     "challenge",
     "compare",
     "decide",

@@ -52,12 +52,23 @@ def refresh(stores: Stores, run: Run) -> Snapshot:
     """
     declaration = stores.declaration(run.model)
     check_clock(declaration.model, run)
+    if run.purpose == "live":
+        capture(stores, run)
     with stores.warehouse.transaction() as session:
         take_lock(session, run.model, run.as_of)
         if ledger.is_overtaken(session, run, "refresh", stores.attempt):
             return ledger.find_snapshot(session, run.model, run.as_of)
         warehouse.sync(session, declaration)
         return warehouse.build_snapshot(session, declaration, run)
+
+
+def capture(stores: Stores, run: Run) -> tuple[warehouse.Capture, ...]:
+    """Photograph the sources that are updated in place, as they stand now: what they hold is known from now on.
+
+    Only a live run can: what stood there on a day of the past, nobody can tell.
+    """
+    with stores.warehouse.transaction() as session:
+        return warehouse.capture_sources(session, stores.declaration(run.model), run.clock)
 
 
 @recorded

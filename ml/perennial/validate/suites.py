@@ -177,8 +177,8 @@ def _misplaced(rule: Rule, which: SuiteName, declaration: Declaration) -> list[s
         return [f"'{rule.name}': meta.table must name one of the sources {sorted(declaration.model.sources)}"]
     if rule.meta.action == "quarantine":
         return [f"'{rule.name}': rows of a source cannot be set aside; use `mostly`, or a rule in snapshot.json"]
-    if days is not None and source.event_at is None:
-        return [f"'{rule.name}': {table} has no event_at, so `days` means nothing; remove it"]
+    if days is not None and not source.is_dated:
+        return [f"'{rule.name}': {table} tells no time, so `days` means nothing; remove it"]
     return []
 
 

@@ -59,6 +59,13 @@ from pg_class
 join pg_namespace on pg_namespace.oid = relnamespace
 where nspname = :schema and relname = :table and relkind in ('r', 'p', 'v', 'm', 'f');
 
+-- name: read_primary_key
+-- Columns of the primary key of one table, by its quoted name.
+select attname
+from pg_index
+join pg_attribute on attrelid = indrelid and attnum = any(indkey)
+where indrelid = to_regclass(:table) and indisprimary;
+
 -- name: find_tables_like
 -- Tables and views of a name, whatever its schema and capitals, as table of a source would name them.
 select nspname || '.' || relname

@@ -5,6 +5,7 @@ In the order of a day: `sync`, `build_snapshot`, `quarantine_rows`, `remove_reje
 """
 
 from perennial.stores.warehouse.audit import open_audit
+from perennial.stores.warehouse.capturing import Capture, capture_sources
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.history import first_covered_day
@@ -21,11 +22,13 @@ from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
+    "Capture",
     "Grant",
     "ScoringJob",
     "assess_delivery",
     "build_labels",
     "build_snapshot",
+    "capture_sources",
     "check_columns",
     "check_ledger",
     "copy_frame",

@@ -22,7 +22,7 @@ from perennial.stores.sessions import Session, lend_connection
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import open_views
-from perennial.stores.warehouse.relations import Relation, name_table, resolve
+from perennial.stores.warehouse.relations import Relation, resolve
 
 TABLES = {"snapshot": "features", "scores": "scores"}
 AGE = "age_days"
@@ -80,7 +80,7 @@ def _open_windows(session: Session, declaration: Declaration, as_of: date, windo
 def _define_window(
     relation: Relation, as_of: date, view: str, window: Window, listed: str
 ) -> tuple[TextClause, dict[str, object]]:
-    if relation.source.event_at is None:
+    if not relation.source.is_dated:
         return text(f'create temporary view "{view}" as select {listed} from "{window.source}"'), {}  # noqa: S608 - checked identifiers
     statement = f"""
         create temporary view "{view}" as
@@ -96,7 +96,7 @@ def _list_columns(session: Session, relation: Relation, window: Window) -> str:
 
     One column of such a type would fail every rule about its table. A column that a rule names in vain is left to the rule.
     """
-    rows = session.execute(queries.load("warehouse")["read_plain_types"], {"table": name_table(relation.name, relation.source)})
+    rows = session.execute(queries.load("warehouse")["read_plain_types"], {"table": relation.quoted})
     shown = {row.name: _show_column(row.name, row.type, row.base) for row in rows}
     if AGE in shown and AGE in (window.columns or ()):
         raise ConfigError(

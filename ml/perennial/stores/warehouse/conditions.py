@@ -32,7 +32,7 @@ def label_bounds(model: Model, as_of: date) -> Bounds:
 def bound_facts(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
     """The condition on rows of the source table, with the values that it binds."""
     source = relation.source
-    if source.times != "versioned":
+    if not source.is_dated:
         return "true", {}
     condition, values = bound_times(relation, bounds)
     if source.lookback_days:

@@ -20,6 +20,7 @@ from perennial.errors import ConfigError, GrainViolated, PermanentError
 from perennial.records import Column, Run, Snapshot, dump_json
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.capturing import describe_captures
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import describe_known_rules
 
@@ -103,7 +104,7 @@ def record_rows(session: Session, day: Day, run: Run) -> Snapshot:
     values = {
         **{name: getattr(snapshot, name) for name in ("model", "as_of", "kind", "rows", "checksum", "query_hash", "config_hash")},
         "columns": dump_json({"columns": [{"name": column.name, "type": column.type} for column in day.columns]}),
-        "known_rule": dump_json(describe_known_rules(day.declaration.model)),
+        "known_rule": dump_json(describe_known_rules(day.declaration.model) | describe_captures(session, day.declaration.model)),
         "purpose": run.purpose,
         "effective_at": run.clock,
     }

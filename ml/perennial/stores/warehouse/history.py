@@ -75,7 +75,7 @@ def check_first_fact(session: Session, relation: Relation, bounds: Bounds) -> No
         HistoryTooShort: names the source, where its history begins, and the outliers before it.
     """
     model, name, source = relation.model, relation.name, relation.source
-    if not source.lookback_days or source.times != "versioned":
+    if not source.lookback_days or not source.is_dated:
         return
     begins = window_start(model, source.lookback_days, bounds.as_of)
     which = f"{model.name}, as_of {bounds.as_of}: windows of {source.lookback_days} days begin at {begins}"
@@ -112,7 +112,7 @@ def _warn(facts: Facts, found: Beginning | None) -> Beginning | None:
     """Name what cannot be true, though the day may be built without it."""
     if found is not None and (found.outliers or found.first < BEFORE_ALL_HISTORY):
         written = ", ".join(found.outliers) or f"before {BEFORE_ALL_HISTORY.year}"
-        log.warning("%s: facts whose %s is %s begin no history: correct them", facts, facts.relation.source.event_at, written)
+        log.warning("%s: facts whose %s is %s begin no history: correct them", facts, facts.relation.source.happened, written)
     return found
 
 
@@ -138,7 +138,7 @@ def first_covered_day(session: Session, declaration: Declaration) -> date:
         EmptySource: a source with a window holds nothing.
     """
     model = declaration.model
-    bounded = [name for name, source in model.sources.items() if source.lookback_days and source.event_at]
+    bounded = [name for name, source in model.sources.items() if source.lookback_days and source.is_dated]
     firsts = [_read_first_covered_day(session, resolve(session, model, name)) for name in bounded]
     return max(firsts, default=date.min)
 

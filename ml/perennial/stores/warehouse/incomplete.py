@@ -13,7 +13,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import Bounds, window_start
 from perennial.stores.warehouse.identifiers import quote_for_text
-from perennial.stores.warehouse.relations import Relation, name_table, resolve, show_table
+from perennial.stores.warehouse.relations import Relation, resolve, show_table
 
 
 def bound_incomplete(relation: Relation, bounds: Bounds) -> tuple[str, dict[str, object]]:
@@ -25,7 +25,7 @@ def bound_incomplete(relation: Relation, bounds: Bounds) -> tuple[str, dict[str,
 
 def needed_columns(source: Source) -> tuple[str, ...]:
     """What a fact must have, in the order in which its lack is named."""
-    return tuple(column for column in (source.event_at, source.known_at, *source.key) if column)
+    return tuple(dict.fromkeys(column for column in (source.happened, source.learned, *source.key) if column))
 
 
 def set_facts_aside(session: Session, declaration: Declaration, run: Run, bounds: Bounds) -> tuple[IncompleteFacts, ...]:
@@ -38,7 +38,7 @@ def set_facts_aside(session: Session, declaration: Declaration, run: Run, bounds
     """
     found: list[IncompleteFacts] = []
     for name, source in declaration.model.sources.items():
-        if source.times != "versioned":
+        if not source.is_dated:
             continue
         relation = resolve(session, declaration.model, name)
         nullable = _find_nullable(session, relation)
@@ -67,7 +67,7 @@ def refuse_incomplete(declaration: Declaration, bounds: Bounds, found: Sequence[
 
 
 def _find_nullable(session: Session, relation: Relation) -> tuple[str, ...]:
-    table = {"table": name_table(relation.name, relation.source)}
+    table = {"table": relation.quoted}
     nullable = set(session.execute(queries.load("warehouse")["read_nullable_columns"], table).scalars().all())
     return tuple(column for column in needed_columns(relation.source) if column in nullable)
 

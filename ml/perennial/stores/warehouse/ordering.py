@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
-from perennial.stores.warehouse.relations import Relation, name_table
+from perennial.stores.warehouse.relations import GONE, Relation
 
 # Values of these types that are equal are the same; a numeric is equal to one with more zeros, a citext to its capitals.
 PLAIN = {
@@ -36,11 +36,11 @@ def order_facts(session: Session, relation: Relation) -> tuple[str, str]:
     """
     source = relation.source
     key = [quote_for_text(column) for column in source.key]
-    times = [f"{relation.event_at} desc", f"{relation.known_at} desc"] if source.event_at else []
-    fixed = (*source.key, source.event_at, source.known_at)
+    times = [f"{relation.event_at} desc", f"{relation.known_at} desc"] if source.is_dated else []
+    fixed = (*source.key, source.happened, source.learned, source.valid_to, GONE)
     rest = {column: kind.partition("(")[0] for column, kind in relation.columns.items() if column not in fixed}
     asked = set(rest.values()) - PLAIN
-    table = {"table": name_table(relation.name, source)}
+    table = {"table": relation.quoted}
     rows = session.execute(queries.load("warehouse")["read_sortable_columns"], table) if asked else ()
     sortable = {row.name for row in rows}
     order = [*key, *times, *(part for column, kind in rest.items() for part in _order(column, kind, sortable))]

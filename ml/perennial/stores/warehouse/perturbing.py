@@ -44,17 +44,26 @@ def delete_facts(
     """Delete from every versioned source what happened at `since` or later, or what was learned after an instant."""
     for relation in _versioned(session, declaration):
         where = f"{relation.event_at} >= :since" if since else f"{relation.known_at} > :learned_after"
+        _reopen(session, relation, since)
         session.execute(
             text(f"delete from {relation.table} where {where}"),  # noqa: S608 - checked identifiers
             relation.values | ({"since": since} if since else {"learned_after": learned_after}),
         )
 
 
+def _reopen(session: Session, relation: Relation, since: datetime | None) -> None:
+    """As nobody knew yet that a state would end."""
+    if since is not None and relation.source.valid_to:
+        ends = quote_for_text(relation.source.valid_to)
+        reopened = f"update {relation.table} set {ends} = null where {ends} >= :since"  # noqa: S608 - checked identifiers
+        session.execute(text(reopened), {"since": since})
+
+
 def shuffle_facts(session: Session, declaration: Declaration, *, since: datetime) -> None:
     """Change every column of what happened at `since` or later but its key and known_at, and move it three days on."""
     for relation in _versioned(session, declaration):
         changes = {quote_for_text(column): change for column, change in _changes(relation).items()}
-        event_at = quote_for_text(relation.source.event_at or "")
+        event_at = quote_for_text(relation.source.happened or "")
         changes[event_at] = f"{event_at} + interval '3 days'"
         listed = ", ".join(f"{column} = {change}" for column, change in changes.items())
         session.execute(
@@ -75,12 +84,12 @@ def copy_facts(
     for relation in _versioned(session, declaration):
         source = relation.source
         kept = {
-            quote_for_text(column): quote_for_text(column) for column in (*source.key, source.event_at, source.known_at) if column
+            quote_for_text(column): quote_for_text(column) for column in (*source.key, source.happened, source.learned) if column
         }
         changed = {quote_for_text(column): change for column, change in _changes(relation).items()}
         values = {**kept, **changed}
-        moved = source.event_at if event_at else source.known_at
-        if event_at or seconds_later or source.event_at != source.known_at:
+        moved = source.happened if event_at else source.learned
+        if event_at or seconds_later or source.happened != source.learned:
             values[quote_for_text(moved or "")] = _move(relation, moved, learned_in_time=not (event_at or seconds_later))
         session.execute(
             text(f"insert into {relation.table} ({', '.join(values)}) select {', '.join(values.values())} from {relation.table}"),  # noqa: S608 - checked identifiers
@@ -100,12 +109,12 @@ def _move(relation: Relation, column: str | None, *, learned_in_time: bool) -> s
 def _versioned(session: Session, declaration: Declaration) -> Iterator[Relation]:
     """Each source with two times."""
     for name, source in declaration.model.sources.items():
-        if source.event_at and source.known_at:
+        if source.is_dated and source.times != "captured":
             yield resolve(session, declaration.model, name)
 
 
 def _changes(relation: Relation) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
-    fixed = (*relation.source.key, relation.source.event_at, relation.source.known_at)
+    fixed = (*relation.source.key, relation.source.happened, relation.source.learned)
     columns = relation.columns.items()
     return {column: CHANGES.get(kind, "{}").format(quote_for_text(column)) for column, kind in columns if column not in fixed}

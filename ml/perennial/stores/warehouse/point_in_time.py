@@ -26,7 +26,6 @@ from perennial.stores.warehouse.conditions import (
     clamp,
 )
 from perennial.stores.warehouse.history import check_first_fact
-from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import bound_incomplete
 from perennial.stores.warehouse.ordering import order_facts
 from perennial.stores.warehouse.relations import Relation, resolve
@@ -76,7 +75,7 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
 def _propose_remedy(session: Session, relation: Relation, bounds: Bounds) -> str:
     """Facts of before that day which were all learned after it look like history that was loaded in bulk."""
     model, name = relation.model, relation.name
-    if relation.source.times != "versioned":
+    if not relation.source.is_dated:
         return "load the table"
     learned = clamp(f"min({relation.known_at})")
     query = text(f"select {learned} from {relation.table} where {relation.event_at} < :happened_before")  # noqa: S608 - checked identifiers
@@ -97,7 +96,9 @@ def describe_known_rules(model: Model) -> dict[str, dict[str, object]]:
 
 
 def _describe_known_rule(source: Source) -> dict[str, object]:
-    if source.times != "versioned":
+    if source.is_state:
+        return {"rule": source.times, "key": list(source.key)}
+    if not source.is_dated:
         return {"rule": source.times}
     rule: dict[str, object] = {"rule": "newest version of a key" if source.key else "every row is a fact"}
     if source.known_from:
@@ -107,18 +108,15 @@ def _describe_known_rule(source: Source) -> dict[str, object]:
 
 def _create_view(session: Session, relation: Relation, bounds: Bounds, *, with_incomplete: bool) -> None:
     condition, values = bound_facts(relation, bounds)
-    picked = ", ".join(_pick(relation, column) for column in relation.columns)
+    picked = ", ".join(relation.pick(column) for column in relation.shown)
     newest, order = order_facts(session, relation)
-    facts = f"select {newest} {picked} from {relation.table} where {condition} {order}"  # noqa: S608 - checked identifiers
-    if with_incomplete and relation.source.times == "versioned":
+    facts = f"select {newest} * from {relation.table} where {condition} {order}"  # noqa: S608 - checked identifiers
+    if relation.source.is_state:
+        facts = f"select {picked} from ({facts}) as newest where not {relation.has_ended}"  # noqa: S608 - checked identifiers
+    else:
+        facts = facts.replace(" * ", f" {picked} ", 1)
+    if with_incomplete and relation.source.is_dated:
         incomplete, bound = bound_incomplete(relation, bounds)
         facts = f"({facts}) union all select {picked} from {relation.table} where {incomplete}"  # noqa: S608 - checked identifiers
         values |= bound
     session.execute(text(f'create temporary view "{relation.name}" as {facts}'), values)
-
-
-def _pick(relation: Relation, column: str) -> str:
-    """A column as queries see it: as it stands, but when a fact loaded in bulk was learned as it would have been."""
-    source, quoted = relation.source, quote_for_text(column)
-    told = column == source.known_at and column != source.event_at and source.known_from
-    return f"{relation.known_at} as {quoted}" if told else quoted

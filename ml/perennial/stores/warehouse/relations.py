@@ -9,15 +9,19 @@ Worked example (New York): of `paid_on date`, 2017-05-07 happened at 2017-05-07 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perennial.config import Model, Source
+from perennial.config.inputs import CAPTURED_AT
 from perennial.errors import ConfigError
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
 
+HISTORY, GONE = "history", "perennial_deleted"
+LONGEST_NAME = 63
 INSTANT, CLOCK, DAY = "timestamp with time zone", "timestamp without time zone", "date"
 
 
@@ -39,18 +43,28 @@ class Relation:
 
     @property
     def table(self) -> str:
-        """The table as statements with SQLAlchemy's parameters write it."""
-        return name_table(self.name, self.source).replace(":", "\\:")
+        """What holds its facts, as statements with SQLAlchemy's parameters write it: of a captured table, its history."""
+        return self.quoted.replace(":", "\\:")
+
+    @property
+    def quoted(self) -> str:
+        """The same as PostgreSQL reads it."""
+        return name_history(self.name, self.source) if self.source.times == "captured" else name_table(self.name, self.source)
+
+    @property
+    def shown(self) -> list[str]:
+        """The columns that a query sees."""
+        return [column for column in self.columns if not (column == GONE and self.source.times == "captured")]
 
     @property
     def event_at(self) -> str:
         """When a fact happened, as SQL: an instant, of a day its first one."""
-        return self._place(self.source.event_at, "")
+        return self._place(self.source.happened, "")
 
     @property
     def known_at(self) -> str:
         """When a fact was learned, as SQL: an instant, of a day its end; for history loaded in bulk, when it would have been."""
-        learned = self._place(self.source.known_at, " + 1")
+        learned = self._place(self.source.learned, " + 1" if self.source.known_at else "")
         if not self.source.known_from:
             return learned
         loaded_in_bulk = f"{self.event_at} + make_interval(mins => :delay_minutes)"
@@ -60,7 +74,7 @@ class Relation:
     def values(self) -> dict[str, object]:
         """What both times bind."""
         values: dict[str, object] = {}
-        if {self.columns.get(name or "") for name in (self.source.event_at, self.source.known_at)} & {DAY, CLOCK}:
+        if {self.columns.get(name or "") for name in name_times(self.source)} & {DAY, CLOCK}:
             values["fact_zone"] = self.source.zone or self.model.timezone
         if self.source.known_from:
             values |= {
@@ -68,6 +82,21 @@ class Relation:
                 "delay_minutes": self.source.typical_delay_minutes,
             }
         return values
+
+    @property
+    def has_ended(self) -> str:
+        """Of a row that is the newest of its key: did it hold no longer just before `:happened_before`? A day is its last."""
+        if self.source.times == "captured":
+            return f'"{GONE}"'
+        return f"coalesce({self._place(self.source.valid_to, ' + 1')} < :happened_before, false)"
+
+    def pick(self, column: str) -> str:
+        """A column as queries see it: without an end that lies in the future, and learned when it would have been."""
+        source, quoted = self.source, quote_for_text(column)
+        if column == source.valid_to:
+            return f"case when {self._place(column, ' + 1')} < :happened_before then {quoted} end as {quoted}"
+        told = column == source.known_at and column != source.event_at and source.known_from
+        return f"{self.known_at} as {quoted}" if told else quoted
 
     def _place(self, column: str | None, of_a_day: str) -> str:
         """A column as an instant."""
@@ -105,11 +134,26 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
     """
     source = model.sources[name]
     columns = list_columns(session, name, source)
+    times = name_times(source)
+    check_access(session, model, name, columns, (*source.key, *(column for column in times if column != CAPTURED_AT)))
+    if source.times == "captured":
+        columns = list_history(session, model, name)
+    for column in times:
+        _check_time(f"models/{model.name}.toml: [sources.{name}] names", source, column, columns[column])
+    return Relation(model, name, columns)
+
+
+def check_access(session: Session, model: Model, name: str, columns: Mapping[str, str], wanted: Sequence[str]) -> None:
+    """The table of a source exists, has these columns, and may be read.
+
+    Raises:
+        ConfigError: one of them is not so; the message says how to go on.
+    """
+    source = model.sources[name]
     where = f"models/{model.name}.toml: [sources.{name}] names"
     shown = show_table(name, source)
     if not columns:
         raise ConfigError(f"{where} a table {shown}, which does not exist.{_propose(session, name, source)}")
-    wanted = (*source.key, *(column for column in (source.event_at, source.known_at) if column))
     missing = [column for column in wanted if column not in columns]
     if missing:
         raise ConfigError(f"{where} the column {missing[0]}, which {shown} lacks; found: {', '.join(columns)}.")
@@ -119,10 +163,37 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
             f"{where} {shown}, which this program may not read. `perennial grants {model.name}` prints what the "
             f"owner of the table must run: {' '.join(missing_grants)}"
         )
-    for column in (source.event_at, source.known_at):
-        if column:
-            _check_time(where, source, column, columns[column])
-    return Relation(model, name, columns)
+
+
+def name_times(source: Source) -> tuple[str, ...]:
+    """The columns that tell the time, each once."""
+    return tuple(dict.fromkeys(column for column in (source.happened, source.learned, source.valid_to) if column))
+
+
+def name_history(name: str, source: Source) -> str:
+    """The quoted name of the table that keeps what was captured of a table, whichever models read it."""
+    place = ".".join(source.locate(name))
+    if len(place.encode()) > LONGEST_NAME:
+        place = f"{place.encode()[:50].decode(errors='ignore')}_{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+    return f"{HISTORY}.{quote(place)}"
+
+
+def list_history(session: Session, model: Model, name: str) -> dict[str, str]:
+    """The columns of the history of a captured table, with their types.
+
+    Raises:
+        ConfigError: nothing was captured yet.
+    """
+    source = model.sources[name]
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": name_history(name, source)})
+    columns = {row.name: row.type for row in rows}
+    if not columns:
+        raise ConfigError(
+            f"models/{model.name}.toml: nothing was captured of {show_table(name, source)} yet: run "
+            f"`perennial capture {model.name}`; "
+            "its history begins then."
+        )
+    return columns
 
 
 def list_columns(session: Session, name: str, source: Source) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from perennial.config import Declaration
 from perennial.stores.sessions import Session, take_lock
+from perennial.stores.warehouse.capturing import sync_histories
 from perennial.stores.warehouse.migrations import check_ledger
 from perennial.stores.warehouse.tables import sync_tables
 from perennial.stores.warehouse.views import sync_views
@@ -21,4 +22,5 @@ def sync(session: Session, declaration: Declaration) -> tuple[str, ...]:
     """
     take_lock(session, "sync", declaration.model.name)
     check_ledger(session)
-    return (*sync_tables(session, declaration), *sync_views(session, declaration.model.name))
+    histories = sync_histories(session, declaration)
+    return (*histories, *sync_tables(session, declaration), *sync_views(session, declaration.model.name))
