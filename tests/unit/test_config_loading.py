@@ -71,7 +71,7 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
         (r"^name = .*$", 'name = "other"', "name = 'other', but the file is called lapse.toml"),
         (r"^key = .*household.*$|^key = \"household_id\".*$", 'key = "Household Id"', "key 'entity.key'"),
         (r'^event_at = "ordered_at"$', "", "give event_at and known_at"),
-        (r'^times = "static".*$', 'times = "static"\nevent_at = "a"', "excludes event_at and known_at"),
+        (r'^times = "static".*$', 'times = "static"\nevent_at = "a"', 'times = "static" excludes event_at'),
         (r"^name = .*$", "name =", "is not valid TOML"),
         (r"^exclude = .*$", 'exclude = ["b", "recency_days"]', "training.exclude and training.recency both name recency_days"),
         (r"^recency = .*$", '[training.monotone]\na = "up"', "key 'training.monotone.a'.*'increasing' or 'decreasing'"),

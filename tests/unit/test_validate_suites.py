@@ -55,7 +55,7 @@ def changed(**changes):
         ("snapshot", [changed(meta={"note": "n", "acton": "stop"})], "meta.acton: Extra inputs are not permitted"),
         ("snapshot", [changed(meta={"note": "n", "table": "orders"})], "belong in source.json only"),
         ("source", [NOT_NULL], r"meta.table must name one of the sources \['campaign_members'"),
-        ("source", [changed(meta={"note": "n", "table": "products", "days": 1})], "products has no event_at"),
+        ("source", [changed(meta={"note": "n", "table": "products", "days": 1})], "products tells no time"),
         ("source", [changed(meta={"note": "n", "table": "orders", "action": "quarantine"})], "cannot be set aside"),
         ("scores", [changed(meta={"note": "n", "action": "quarantine"})], "published whole or not at all"),
         (

@@ -131,7 +131,7 @@ def test_between_opening_and_closing_only_the_views_are_seen():
         "see_default_schemas",
         'drop view if exists pg_temp."orders" cascade',
     ]
-    assert session.sent[0] == ("read_table_columns", {"table": '"source"."orders"'})
+    assert session.sent[0] == ("read_table_columns", {"schema": "source", "table": "orders"})
 
 
 def test_a_source_whose_table_is_missing_is_named():

@@ -84,9 +84,9 @@ class Source(Section):
     )
     times: Literal["versioned", "validity", "captured", "static", "current_state"] = Field(
         default="versioned",
-        description="versioned: facts with two times; validity: rows with valid_from and valid_to; captured: updated in "
-        "place, its history kept by perennial capture; static acknowledges a table without dates, current_state one that is "
-        "updated in place",
+        description="How its rows tell the time. versioned: facts with two times; validity: rows with valid_from and valid_to; "
+        "captured: updated in place, its history kept by perennial capture; static acknowledges a table without dates, "
+        "current_state one that is updated in place",
     )
 
     @model_validator(mode="after")

@@ -78,11 +78,14 @@ def _propose_remedy(session: Session, relation: Relation, bounds: Bounds) -> str
     if not relation.source.is_dated:
         return "load the table"
     learned = clamp(f"min({relation.known_at})")
-    query = text(f"select {learned} from {relation.table} where {relation.event_at} < :happened_before")  # noqa: S608 - checked identifiers
+    before = "true" if relation.source.is_state else f"{relation.event_at} < :happened_before"
+    query = text(f"select {learned} from {relation.table} where {before}")  # noqa: S608 - checked identifiers
     values = {"happened_before": bounds.happened_before, **relation.values}
     learned_at: datetime | None = session.execute(query, values).scalar_one()
     if learned_at is None or learned_at <= bounds.known_until:
         return "load the table"
+    if relation.source.times == "captured":
+        return f"its history is captured since {learned_at}, and nobody knows what it held before: begin later"
     known_from = learned_at.astimezone(model.zone).date() + timedelta(days=1)
     return (
         f"it has facts of before that day, and the first of them was learned at {learned_at}: if history was loaded then, write "
