@@ -226,8 +226,13 @@ def test_older_history_that_was_known_at_its_time_lengthens_what_a_day_knew(ware
 
 @pytest.mark.parametrize(
     ("changes", "first"),
-    [({}, date(2016, 8, 25)), ({"known_from": date(2018, 6, 1)}, date(2016, 7, 25)), ({"lookback_days": 1}, date(2016, 6, 3))],
-    ids=["older history was not known", "it was known at its time", "a day's window"],
+    [
+        ({}, date(2016, 8, 25)),
+        ({"known_from": date(2018, 6, 1)}, date(2016, 7, 25)),
+        ({"lookback_days": 1}, date(2016, 6, 3)),
+        ({"lookback_days": None}, date(2016, 6, 2)),
+    ],
+    ids=["older history was not known", "it was known at its time", "a day's window", "no window"],
 )
 def test_the_first_covered_day_is_the_first_that_is_not_refused(warehouse, changes, first):
     warehouse.load("source.order_items", OLD_FACT_LOADED_LATER)

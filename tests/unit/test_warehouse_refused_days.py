@@ -202,9 +202,13 @@ def test_the_first_day_is_the_latest_of_all_sources():
     assert len(session.asked) == 4
 
 
-@pytest.mark.parametrize("changes", [{}, STATIC | {"lookback_days": 84}], ids=["no window", "no dates"])
-def test_without_a_window_every_day_is_covered(changes):
-    assert first_covered_day(Statements(), declare(**changes)) == date.min
+def test_without_a_window_history_begins_the_day_after_the_first_fact():
+    found_day, sent = ask_first_day(datetime(2016, 6, 1), declare())  # noqa: DTZ001 - a local clock
+    assert (found_day, sent[1][1]["lookback_days"]) == (date(2016, 6, 2), 0)
+
+
+def test_without_dates_every_day_is_covered():
+    assert first_covered_day(Statements(), declare(**STATIC, lookback_days=84)) == date.min
 
 
 def test_a_table_without_facts_covers_no_day():

@@ -132,19 +132,22 @@ def _pass_outliers(session: Session, facts: Facts) -> Beginning | None:
 
 
 def first_covered_day(session: Session, declaration: Declaration) -> date:
-    """The first day whose windows all lie within the history that was known by then.
+    """The first day whose windows all lie within the history that was known by then; no source without a window is empty there.
 
     Raises:
-        EmptySource: a source with a window holds nothing.
+        EmptySource: a source holds nothing.
     """
     model = declaration.model
-    bounded = [name for name, source in model.sources.items() if source.lookback_days and source.is_dated]
-    firsts = [_read_first_covered_day(session, resolve(session, model, name)) for name in bounded]
+    dated = [name for name, source in model.sources.items() if source.is_dated]
+    firsts = [_read_first_covered_day(session, resolve(session, model, name)) for name in dated]
     return max(firsts, default=date.min)
 
 
 def _read_first_covered_day(session: Session, relation: Relation) -> date:
-    """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest."""
+    """Of each fact, the first day whose window begins at it or later, and which knew it; of these the earliest.
+
+    Without a window, the day after the first fact: it counts from then on.
+    """
     model, source = relation.model, relation.source
     event_at = clamp(relation.event_at)
     window = f"({event_at} at time zone :zone) + make_interval(days => :lookback_days)"
@@ -154,14 +157,15 @@ def _read_first_covered_day(session: Session, relation: Relation) -> date:
     query = text(f"select min(greatest({window}, {known})) from {relation.table} where {condition}")  # noqa: S608 - checked identifiers
     values = {
         "zone": model.timezone,
-        "lookback_days": source.lookback_days,
+        "lookback_days": source.lookback_days or 0,
         "settle_hours": model.schedule.settle_hours,
         "history_begins": begins,
     }
     covered: datetime | None = session.execute(query, values | relation.values).scalar_one()
     if covered is None:
         raise EmptySource(f"{model.name}: {relation} holds no fact: load the table first.")
-    return covered.date() if covered.time() == time() else covered.date() + timedelta(days=1)
+    is_covered = covered.time() == time() and source.lookback_days
+    return covered.date() if is_covered else covered.date() + timedelta(days=1)
 
 
 def _read_beginning(session: Session, relation: Relation) -> datetime:
