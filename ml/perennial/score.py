@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import partial
+from math import hypot
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from perennial.config import Band, Model, read_band, say_band
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
 from perennial.records import Acceptance, Run, ScoringRules, Tally, Version, say_how_to_accept
 
 DECILES = 10
+FALSE_STOP = 1 / 3650
+"""Share of days of a stable world that chance alone may stop: one in ten years of daily scoring."""
+FEW_ERRORS = float(norm.isf(FALSE_STOP / 2))
+"""So many standard errors of a difference, at most, lie between two means of one population on all other days. Of 60 skewed
+scores, others every day, it is once in six years."""
 
 
 def check_champion(run: Run, champion: Version | None, first_maturity: date) -> Version:
@@ -90,7 +97,7 @@ def check_publication(
     Args:
         tally: what was counted while scoring.
         max_shift: largest relative change of the mean score against the former publication; a limit for a broken
-            pipeline, far above what drift does.
+            pipeline, far above what drift does. Of few rows the mean moves further by chance alone: the larger of both counts.
         levels: further mean scores, by name, one of which is near enough: a day that comes back from a former level to that of
             the reference is none that broke.
         remedy: what to do where the new level is right.
@@ -127,13 +134,25 @@ def _check_scores(tally: Tally) -> tuple[str, ...]:
 
 
 def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> tuple[str, ...]:
+    """Near enough is what the limit allows, or chance.
+
+    The entities of two days are mostly the same, so that their means differ by less than two samples of such sizes would, and
+    what chance is given is on the safe side. A level that is only a number counts as the mean of as many rows as today's.
+    """
     if tally.former_mean is None:
         return ()
-    below, above = read_band(max_shift)
-    near = (tally.former_mean, *levels.values())
-    # Written so that NaN does not pass.
-    if any(-below * abs(level) <= tally.mean - level <= above * abs(level) for level in near):
+    by_chance = FEW_ERRORS * hypot(tally.error, tally.former_error)
+    near = {tally.former_mean: by_chance, **dict.fromkeys(levels.values(), FEW_ERRORS * hypot(tally.error, tally.error))}
+    if any(_is_near(tally.mean, level, max_shift, chance) for level, chance in near.items()):
         return ()
     others = "".join(f", {name} is {level:.4f}" for name, level in levels.items())
     found = f"the mean score is {tally.mean:.4f} after {tally.former_mean:.4f}{others}"
-    return (f"{found}: more than {say_band(max_shift)} away (scoring.publish_max_shift)",)
+    limit = f"more than {say_band(max_shift)} away (scoring.publish_max_shift)"
+    chance = f", and more than chance gives {tally.rows} rows ({by_chance:.4f})" if by_chance > 0 else ""
+    return (f"{found}: {limit}{chance}",)
+
+
+def _is_near(mean: float, level: float, max_shift: Band, by_chance: float) -> bool:
+    """Written so that NaN does not pass."""
+    below, above = (max(share * abs(level), by_chance) for share in read_band(max_shift))
+    return -below <= mean - level <= above

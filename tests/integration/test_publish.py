@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from sqlalchemy import text
 
 from perennial.errors import PublicationBlocked, SchemaMismatch, SnapshotMissing, Superseded, WarehouseUnavailable
 from perennial.predictor import Feature, encode, hash_manifest
+from perennial.score import check_publication
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import read_scores
 from perennial.stores.warehouse.publishing import pipes
@@ -117,6 +119,21 @@ def test_sql_encodes_as_the_predictor_does(toy):
     assert np.isnan(matrix).sum(axis=0).tolist() == [0, 100, 142, 500]
 
 
+def test_sql_pools_rare_values_as_the_predictor_does(toy):
+    """Here `kiosk` is no value of its own, and belongs to the rare ones; null stays missing."""
+    features = (*FEATURES[:3], FEATURES[3].model_copy(update={"categories": ("app",), "pooled": 2}))
+    job = make_job()
+    contract = job.predictor.contract
+    linear = contract.linear.model_copy(
+        update={"coefficients": (1.5, -0.5, 0.25, 0, 0.5), "means": (30, 50, 0.5, 0, 0), "scales": (15, 20, 0.5, 1, 1)}
+    )
+    pooling = replace(job.predictor, contract=contract.model_copy(update={"features": features, "linear": linear}))
+    toy.publish(replace(job, predictor=pooling))
+    published, snapshot = read_day(toy)
+    assert {0.0: 250, 1.0: 500} == pd.Series(encode(snapshot, features)[:, 3]).value_counts().to_dict()
+    np.testing.assert_allclose(published["score"], pooling.score(snapshot), rtol=1e-12)
+
+
 # What is refused
 def test_a_snapshot_that_is_not_valid_is_not_scored(toy):
     with toy.pipeline.transaction() as session:
@@ -138,6 +155,19 @@ def test_a_shifted_mean_blocks_and_the_former_scores_stay(toy):
     assert toy.query(COUNT) == [(1000, 1, 1)]
     found = toy.query("select status, message like '%mean score%' from ledger.publications order by as_of")
     assert found == [("live", None), ("blocked", True)]
+
+
+def test_of_sixty_rows_the_mean_may_shift_as_far_as_chance_takes_it(warehouse_urls):
+    toy = make_toy(warehouse_urls, rows=60)
+    toy.publish()
+    toy.add_snapshot(date(2017, 11, 13))
+    job = make_job(intercept=-1.6)
+    narrow = replace(job, rules=replace(job.rules, check=partial(check_publication, max_shift=0.01)))
+    assert toy.publish(narrow, date(2017, 11, 13)).status == "live"
+    toy.add_snapshot(date(2017, 11, 20))
+    far = replace(narrow, predictor=make_predictor(intercept=1.5))
+    with pytest.raises(PublicationBlocked, match=r"more than 1% away .*, and more than chance gives 60 rows \(0\.\d+\)"):
+        toy.publish(far, date(2017, 11, 20))
 
 
 def test_rows_that_the_ledger_does_not_know_block(toy):

@@ -20,6 +20,7 @@ from perennial.stores.warehouse import (
     remove_rejects,
     sync,
 )
+from perennial.stores.warehouse.reading import read_rows
 from tests.drawn import declare, run_of, with_sql
 
 DAY = date(2017, 5, 8)
@@ -161,6 +162,14 @@ def test_null_is_read_as_missing(session):
     build_snapshot(session, LAPSE, RUN)
     mark_valid(session)
     assert read_snapshot(session, LAPSE, DAY)["gap_mean_days"].isna().to_dict() == {-1: False, 1: True, 2: True}
+
+
+def test_a_text_is_read_as_it_is_whatever_it_spells(session):
+    odd = {-1: r"\N", 1: "", 2: "NA"}
+    values = ", ".join(f"({household}, $${text}$$)" for household, text in odd.items())
+    query = f"select household_id as entity_id, value from (values {values}, (3, null)) as odd (household_id, value)"
+    rows = read_rows(session, query, {}, {"entity_id": "int64", "value": "category"}).set_index("entity_id")["value"]
+    assert odd == rows.dropna().to_dict()
 
 
 def test_a_flag_is_read_as_one_or_zero_and_null_as_missing(session):

@@ -73,6 +73,26 @@ def test_nullable_and_all_null_columns_are_numbers():
     np.testing.assert_array_equal([[1, np.nan], [np.nan, np.nan]], encode(frame, features))
 
 
+def test_what_the_training_never_saw_is_missing_or_belongs_to_the_rare():
+    frame = pd.DataFrame({"c": ["a", "new", None]})
+    lists = {"kind": "category", "categories": ("a", "b")}
+    codes = [encode(frame, (Feature(name="c", pooled=pooled, **lists),))[:, 0] for pooled in (0, 3)]
+    np.testing.assert_array_equal([[0, np.nan, np.nan], [0, 2, np.nan]], codes)
+
+
+def test_a_contract_from_before_rare_values_were_pooled_says_that_none_are():
+    assert 0 == Feature.model_validate_json('{"name": "c", "kind": "category", "categories": ["a", "b"]}').pooled
+
+
+def test_a_reason_shows_a_long_text_shortened_and_a_rare_one_by_that_name():
+    feature = Feature(name="note", kind="category", categories=("a\nb", "long " * 400), pooled=7)
+    linear = Linear(intercept=0, coefficients=(1, -1, 1), means=(0, 0, 0), scales=(1, 1, 1))
+    toy = Predictor(Contract(model="toy", algorithm="logistic", features=(feature,), linear=linear), None)
+    (lines, long, rare) = (reasons[0] for reasons in toy.explain(pd.DataFrame({"note": ["a\nb", "long " * 400, "x"]}), 1))
+    assert ("+ note = a b", "+ note = a rare value") == (lines, rare)
+    assert (f"- note = {'long ' * 15}long…", 89) == (long, len(long))
+
+
 def test_a_category_is_coded_by_the_contract_and_not_by_the_frame():
     features = (Feature(name="c", kind="category", categories=("a", "b", "z")),)
     frame = pd.DataFrame({"c": pd.Categorical(["z", "a"], categories=["z", "a"])})

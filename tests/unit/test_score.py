@@ -101,6 +101,44 @@ def test_a_day_may_be_near_the_reference_or_an_accepted_level_instead():
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        ({"mean": 0.19, "error": 0.02, "former_error": 0.02}, True),
+        ({"mean": 0.05, "error": 0.02, "former_error": 0.02}, True),
+        ({"mean": 0.19, "error": 0.015}, False),
+        ({"mean": 0.23, "error": 0.02, "former_error": 0.02}, False),
+        ({"mean": float("nan"), "error": float("nan"), "former_error": 0.02}, False),
+    ],
+    ids=["up", "down", "the former is sure", "beyond both", "unknown"],
+)
+def test_of_few_rows_the_mean_may_move_as_far_as_chance_takes_it(change, passes):
+    found = check_publication(replace(GOOD, **change), max_shift=0.5)
+    assert (found == ()) is passes
+
+
+def test_a_level_rests_on_as_many_rows_as_today():
+    found = [check_publication(replace(GOOD, mean=0.26, error=e), max_shift=0.1, levels={"x": 0.3}) for e in (0.007, 0.008)]
+    assert [found[0][0].partition(": ")[2], found[1]] == [
+        "more than 10% away (scoring.publish_max_shift), and more than chance gives 100 rows (0.0255)",
+        (),
+    ]
+
+
+def test_sixty_customers_of_a_stable_world_are_hardly_ever_stopped_and_a_broken_day_is():
+    """Scores of 60 rows around .2: a thousand pairs of days by chance, others every day, and days whose features went missing."""
+    rng = np.random.default_rng(7)
+    days = rng.beta(1, 4, size=(1000, 2, 60))
+
+    def check(before, after):
+        errors = [float(each.std()) / 60**0.5 for each in (after, before)]
+        tally = Tally(60, 60, 0, 0, 0, float(after.mean()), float(before.mean()), *errors)
+        return check_publication(tally, max_shift=0.1) == ()
+
+    assert sum(check(before, after) for before, after in days) >= 995
+    assert not any(check(before, np.full(60, 0.02)) for before, _ in days)
+
+
 def test_the_first_publication_has_no_mean_to_shift_from():
     assert check_publication(replace(GOOD, mean=0.9, former_mean=None), max_shift=0.5) == ()
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from perennial.errors import LeakSuspected
-from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
@@ -97,3 +97,17 @@ def test_a_column_that_may_drift_raises_no_alarm():
 
 def test_a_column_that_is_null_everywhere_is_named():
     assert find_alarms(MODEL, rows_with(lost=np.nan), {}) == ("Null in every training row: lost.",)
+
+
+def test_a_value_for_every_entity_is_named_with_what_to_do():
+    entities = HONEST.features.index.get_level_values("entity_id")
+    rows = rows_with(street=[f"Street {number}" for number in entities], town=[f"Town {number % 20}" for number in entities])
+    assert find_alarms(MODEL, rows, {}) == find_remarks(rows)
+    (sentence,) = find_remarks(rows)
+    assert sentence.startswith("Nearly every entity has a value of its own in street: 200 values, and 100% of the rows")
+    assert sentence.endswith("or leave street out under training.exclude.")
+
+
+def test_a_few_rare_values_are_no_alarm():
+    entities = HONEST.features.index.get_level_values("entity_id")
+    assert () == find_remarks(rows_with(town=[f"Town {min(90, number)}" for number in entities]))

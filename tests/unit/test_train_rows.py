@@ -1,8 +1,12 @@
 """Encoded rows, cut by as_of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from perennial.predictor import expand_inputs
+from perennial.train.pooling import FEWEST_ENTITIES, MOST_VALUES
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays
 
@@ -28,3 +32,41 @@ def test_as_ofs_that_lie_apart_keep_their_order():
 
 def test_an_as_of_without_rows_gives_none():
     assert 0 == len(ROWS.on((mondays(9)[8],)).labels)
+
+
+# Rare values
+WIDE = make_training_set(DAYS[:2], entities=6 * MOST_VALUES)
+ENTITIES = WIDE.features.index.get_level_values("entity_id")
+
+
+def gather_text(values):
+    training = replace(WIDE, features=pd.DataFrame({"text": pd.Categorical(values)}, index=WIDE.features.index))
+    rows = gather_rows("lapse", training)
+    return rows.features[0], rows
+
+
+def test_a_value_of_few_entities_shares_a_place_with_the_others_however_often_it_stands_there():
+    values = np.where(ENTITIES < FEWEST_ENTITIES - 1, "few", np.where(ENTITIES < 10, "enough", "many"))
+    feature, rows = gather_text(values)
+    assert (("enough", "many"), 1) == (feature.categories, feature.pooled)
+    assert {"few": 2.0, "enough": 0.0, "many": 1.0} == dict(zip(values, rows.matrix[:, 0], strict=True))
+
+
+def test_one_value_per_entity_is_one_column():
+    feature, rows = gather_text([f"Street {number}" for number in ENTITIES])
+    assert ((), 6 * MOST_VALUES, (2 * 6 * MOST_VALUES, 1)) == (
+        feature.categories,
+        feature.pooled,
+        expand_inputs(rows.matrix, rows.features).shape,
+    )
+
+
+def test_of_many_values_the_most_held_are_known():
+    feature, _ = gather_text([f"town {number // 5:03}" for number in ENTITIES])
+    assert (MOST_VALUES, 20, "town 000") == (len(feature.categories), feature.pooled, feature.categories[0])
+
+
+def test_without_a_rare_value_nothing_is_pooled_and_a_missing_one_is_none():
+    values = pd.Series(np.where(ENTITIES % 2, "odd", "even")).where(ENTITIES > 0).to_numpy()
+    feature, rows = gather_text(values)
+    assert (("even", "odd"), 0, True) == (feature.categories, feature.pooled, np.isnan(rows.matrix[0, 0]))

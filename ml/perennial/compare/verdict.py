@@ -33,7 +33,8 @@ def compare(contest: ComparisonInput) -> Verdict:
     contest = sum_by_cluster(contest)
     unseen = check_rows(contest)
     if contest.champion is None and not _can_be_ranked(contest.labels):
-        return replace(_open_verdict(contest, _assess_first(contest), unseen), doubts=doubt_first(contest))
+        opened = _open_verdict(contest, _assess_first(contest), unseen)
+        return replace(opened, doubts=doubt_first(contest), warnings=_list_remarks(contest))
     if contest.champion is not None and len(unseen) < needed_as_ofs(contest):
         return _postpone(contest, unseen)
     metrics, segments = compare_metrics(contest), compare_segments(contest)
@@ -48,8 +49,13 @@ def compare(contest: ComparisonInput) -> Verdict:
         guards=harm.guards,
         blast_radius=harm.blast_radius,
         doubts=doubt_first(contest) if contest.champion is None else harm.doubts,
-        warnings=harm.warnings,
+        warnings=(*harm.warnings, *_list_remarks(contest)),
     )
+
+
+def _list_remarks(contest: ComparisonInput) -> tuple[str, ...]:
+    """What the training of the challenger had to say beside its suspicions."""
+    return () if contest.choice is None else contest.choice.remarks
 
 
 def _assess(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:

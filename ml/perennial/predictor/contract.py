@@ -26,7 +26,9 @@ class Feature(Part):
 
     Attributes:
         kind: `numeric` also covers booleans, as 0 and 1.
-        categories: of a category: all known values, sorted; a value's code is its position.
+        categories: of a category: the values that it knows, sorted; a value's code is its position.
+        pooled: of a category: how many rarer values of the training share one more code, the last, with whatever it never saw.
+            0: none were rare, and what it never saw is missing.
         median: of a numeric input over the training rows; logistic regression puts it where a value is missing.
         monotone: how the score was bound to move as known values of a number grow, all else equal.
     """
@@ -34,6 +36,7 @@ class Feature(Part):
     name: str
     kind: Literal["numeric", "category"] = "numeric"
     categories: tuple[str, ...] = ()
+    pooled: int = Field(default=0, ge=0)
     median: float | None = None
     monotone: Literal["increasing", "decreasing"] | None = None
 
@@ -41,6 +44,11 @@ class Feature(Part):
     def sign(self) -> int:
         """1 or -1 for a monotone input, 0 for a free one: how both libraries write it."""
         return 0 if self.monotone is None else {"increasing": 1, "decreasing": -1}[self.monotone]
+
+    @property
+    def width(self) -> int:
+        """Number of columns that `expand_inputs` makes of it: one of a number, one for each code of a category."""
+        return len(self.categories) + (self.pooled > 0) if self.kind == "category" else 1
 
     @model_validator(mode="after")
     def _only_numbers_are_monotone(self) -> Feature:
@@ -50,7 +58,7 @@ class Feature(Part):
 
     @model_validator(mode="after")
     def _categories_are_sorted_and_distinct(self) -> Feature:
-        if self.kind == "numeric" and self.categories:
+        if self.kind == "numeric" and (self.categories or self.pooled):
             raise ValueError(f"feature '{self.name}' is numeric and cannot list categories")
         if list(self.categories) != sorted(set(self.categories)):
             raise ValueError(f"feature '{self.name}': categories must be sorted and distinct, for their position is their code")
@@ -128,7 +136,7 @@ class Contract(Part):
     @property
     def expanded_width(self) -> int:
         """Number of columns that `expand_inputs` makes of the features."""
-        return sum(len(feature.categories) if feature.kind == "category" else 1 for feature in self.features)
+        return sum(feature.width for feature in self.features)
 
     @property
     def model_file(self) -> str | None:

@@ -19,7 +19,8 @@ def encode(frame: pd.DataFrame, features: Sequence[Feature]) -> Matrix:
     """One row per row of `frame`, one float64 column per feature, in the order of `features`.
 
     Numbers stay as they are, booleans become 0 and 1, a category becomes its position in the sorted list.
-    A missing value, and a category that the training never saw, becomes NaN.
+    A missing value, and a category that the training never saw, becomes NaN; where rare values were pooled, what it never saw
+    belongs to them.
 
     Raises:
         SchemaMismatch: columns are missing, retyped or infinite; the message names all of them.
@@ -71,4 +72,5 @@ def _encode_column(column: pd.Series, feature: Feature) -> Matrix:
         plain = isinstance(column.dtype, np.dtype) and not types.is_object_dtype(column.dtype)
         return column.to_numpy(dtype=np.float64) if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
     codes = pd.Index(feature.categories, dtype="object").get_indexer(pd.Index(column.astype("object")))
-    return np.where(codes < 0, np.nan, codes.astype(np.float64))
+    others = np.where(column.isna(), np.nan, len(feature.categories)) if feature.pooled else np.nan
+    return np.where(codes < 0, others, codes.astype(np.float64))

@@ -16,14 +16,14 @@ def expand_inputs(matrix: Matrix, features: Sequence[Feature]) -> Matrix:
     """The columns that logistic regression reads, from an encoded matrix.
 
     A number keeps its column, with the training median (0 without one) where it is missing; a category becomes one
-    0/1 column per known value, all 0 when it is missing or unknown.
+    0/1 column per code, all 0 when it is missing or unknown.
     """
     return np.column_stack([_expand(matrix[:, position], feature) for position, feature in enumerate(features)])
 
 
 def _expand(column: Matrix, feature: Feature) -> Matrix:
     if feature.kind == "category":
-        return np.equal(column[:, None], np.arange(len(feature.categories))).astype(np.float64)
+        return np.equal(column[:, None], np.arange(feature.width)).astype(np.float64)
     return np.where(np.isnan(column), feature.median or 0.0, column)[:, None]
 
 
@@ -36,8 +36,7 @@ def predict_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) 
 def contribute_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
     """Contribution of every feature in log-odds: coefficient times standardised value, summed over a category's columns."""
     weighted = _weigh(linear, matrix, features)
-    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in features]
-    edges = np.concatenate([[0], np.cumsum(widths)])
+    edges = np.concatenate([[0], np.cumsum([feature.width for feature in features])])
     return np.column_stack([weighted[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)])
 
 

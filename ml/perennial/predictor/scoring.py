@@ -15,6 +15,7 @@ from perennial.predictor.logistic import contribute_linear, predict_linear
 from perennial.predictor.native import NativeBooster, contribute_native, predict_raw
 
 Reasons = NDArray[np.object_]
+LONGEST_VALUE = 80  # characters of a text in a reason: a street has 40, a comment 2,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,13 @@ def _show_value(feature: Feature, value: float) -> str:
     if np.isnan(value):
         return "unknown"
     if feature.kind == "category":
-        return feature.categories[int(value)]
+        return _shorten(feature.categories[int(value)]) if value < len(feature.categories) else "a rare value"
     if value == int(value):
         return str(int(value))
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _shorten(value: str) -> str:
+    """On one line, and no longer than people read."""
+    line = " ".join(value.split()) if "\n" in value or "\r" in value else value
+    return line if len(line) <= LONGEST_VALUE else f"{line[: LONGEST_VALUE - 1]}…"

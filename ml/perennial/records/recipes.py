@@ -64,11 +64,13 @@ class RecipeChoice:
         losses: log-loss out of fold of `booster`, `logistic` and `single_feature`; empty where history was too short for folds.
         suspicions: sentences of the leak checks that did not stop the training, and that a person should read.
         enough_on: where history was too short: the day on which there will be enough to choose on.
+        remarks: further sentences that people should read; they stop nothing.
     """
 
     losses: Mapping[str, float]
     suspicions: tuple[str, ...] = ()
     enough_on: date | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

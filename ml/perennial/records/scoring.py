@@ -35,6 +35,7 @@ class Tally:
         doubles: entities that came more than once; `missing`: scores that are NaN; `outside`: scores not in [0, 1].
         former_mean: what the mean is measured against: that of the newest live publication of an earlier as_of, or, where
             another version gave it, of this version's scores when it was fitted; None when this is the first.
+        error, former_error: standard errors of the two means, as far as the rows of one day are a sample.
     """
 
     rows: int
@@ -44,6 +45,8 @@ class Tally:
     outside: int
     mean: float
     former_mean: float | None
+    error: float = 0.0
+    former_error: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Verdict:
         alpha, looks: of the contest, this look last; empty without a champion.
         guards: what must not be harmed, each with its finding; those not assessed stand here too.
         doubts: sentences, each of which turns an automatic promotion into a question to a person.
-        warnings: sentences about how much a promotion would change; they stop nothing by themselves.
+        warnings: sentences about how much a promotion would change, and what the training remarked; they stop nothing.
     """
 
     model: str

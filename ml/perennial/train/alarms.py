@@ -12,6 +12,8 @@ import pandas as pd
 from perennial.config import Model
 from perennial.errors import LeakSuspected
 from perennial.metrics import auc_alone, halve_entities, mean_auc
+from perennial.predictor import Feature
+from perennial.train.pooling import IDENTIFYING
 from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
@@ -64,7 +66,24 @@ def _round_up(auc: float) -> float:
 
 def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> tuple[str, ...]:
     """Sentences about what looks wrong but may be right, beside those of `find_suspicions`."""
-    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows))
+    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows), *find_remarks(rows))
+
+
+def find_remarks(rows: TrainingRows) -> tuple[str, ...]:
+    """Those that people should read who decide nothing by them: features of which next to nothing can be learned."""
+    shares = {feature.name: _share_pooled(rows.matrix[:, place], feature) for place, feature in enumerate(rows.features)}
+    return tuple(
+        f"Nearly every entity has a value of its own in {feature.name}: {len(feature.categories) + feature.pooled:,} values, and "
+        f"{shares[feature.name]:.0%} of the rows hold one that hardly anybody shares. Such values are one to the model. Give a "
+        f"coarser one (the town of a street), or leave {feature.name} out under training.exclude."
+        for feature in rows.features
+        if shares[feature.name] > IDENTIFYING
+    )
+
+
+def _share_pooled(column: Floats, feature: Feature) -> float:
+    known = column[~np.isnan(column)]
+    return float((known == len(feature.categories)).mean()) if feature.pooled and len(known) else 0.0
 
 
 def find_suspicions(model: Model, rows: TrainingRows) -> tuple[str, ...]:

@@ -72,11 +72,11 @@ def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threa
     return assess_booster(try_recipe(recipe, folds, seed=seed, threads=threads), folds, seed)
 
 
-def state_choice(assessed: Assessed, suspicions: tuple[str, ...]) -> RecipeChoice:
+def state_choice(assessed: Assessed, suspicions: tuple[str, ...], remarks: tuple[str, ...]) -> RecipeChoice:
     """What the choice rests on: the log-loss of everybody, and what a person should look at."""
     named = {"booster": assessed.booster, "logistic": assessed.logistic, "single_feature": assessed.recency}
     losses = {name: candidate.metrics["log_loss"] for name, candidate in named.items() if candidate is not None}
-    return RecipeChoice(losses, suspicions)
+    return RecipeChoice(losses, suspicions, remarks=remarks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,7 @@ def fit_logistic(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -
 
 def _signs_of(features: Sequence[Feature]) -> Floats:
     """The direction of each column of `expand_inputs`; 0 for the free ones."""
-    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in features]
-    return np.repeat([float(feature.sign) for feature in features], widths)
+    return np.repeat([float(feature.sign) for feature in features], [feature.width for feature in features])
 
 
 def _with_median(rows: TrainingRows, place: int) -> Feature:

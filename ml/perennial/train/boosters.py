@@ -233,7 +233,7 @@ def _gains(predictor: Predictor) -> Floats:
     if booster is not None:
         return np.asarray(booster.feature_importance("gain"), dtype=np.float64)
     assert contract.linear is not None
-    widths = [len(feature.categories) if feature.kind == "category" else 1 for feature in contract.features]
+    widths = [feature.width for feature in contract.features]
     owners = np.repeat(np.arange(len(widths)), widths)
     sums = np.bincount(owners, weights=np.abs(contract.linear.coefficients), minlength=len(widths))
     return np.asarray(sums, dtype=np.float64)

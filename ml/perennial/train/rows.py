@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from perennial.config.training import Direction, Training
 from perennial.predictor import Feature, encode, number_inputs
 from perennial.records import TrainingSet
+from perennial.train.pooling import pool_rare
 from perennial.train.splits import Fold
 
 Floats = NDArray[np.float64]
@@ -110,10 +111,11 @@ def gather_rows(model: str, training: TrainingSet, rules: Training | None = None
     """
     names = [name for name in choose_inputs(training, rules) if not only or name in only]
     monotone = {} if rules is None else rules.monotone
-    features = tuple(_describe(training.features[name], monotone.get(name)) for name in names)
-    matrix = encode(training.features, features)
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
+    entities, _ = pd.factorize(index.get_level_values(-1))
+    features = tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
+    matrix = encode(training.features, features)
     return TrainingRows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
 
 
@@ -122,11 +124,12 @@ def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[
     return [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
 
 
-def _describe(column: pd.Series, monotone: Direction | None) -> Feature:
-    """Numbers and booleans are numeric; what remains is a category of the values seen in training."""
+def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[np.intp]) -> Feature:
+    """Numbers and booleans are numeric; what remains is a category of the values seen in training, the rare ones together."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return Feature(name=str(column.name), monotone=monotone)
-    return Feature(name=str(column.name), kind="category", categories=tuple(sorted(column.dropna().astype(str).unique())))
+    categories, pooled = pool_rare(column, entities)
+    return Feature(name=str(column.name), kind="category", categories=categories, pooled=pooled)
 
 
 def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:

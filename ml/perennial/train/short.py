@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import IDENTITY, Predictor
 from perennial.records import Baseline, Recipe, RecipeChoice, SplitPlan, Trained, TrainingSet
-from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
 from perennial.train.baselines import choose_single_feature, fit_logistic, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, Fit, write_candidate
@@ -65,7 +65,8 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         chosen = recipe or choose_single_feature(model, rows, alone)
         rule = partial(fit_single_feature, chosen)
         suspicions = find_suspicions(model, rows)
-        choice = RecipeChoice({}, suspicions, find_enough_on(model, plan.training, plan.trained_for))
+        enough_on = find_enough_on(model, plan.training, plan.trained_for)
+        choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows))
         written = Writer(rows, training.features, folder)
         predictor, manifest = written.write("challenger", rule)
         return Trained(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import Predictor
 from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
-from perennial.train.alarms import find_alarms, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
 from perennial.train.assessed import (
     Assessed,
     assess_recipe,
@@ -131,7 +131,7 @@ def train(
         assessed = choose_challenger(searched, prepared.folds, single=prepared.single, recency=prepared.recency, seed=seed)
         tuning = _report_tuning(prepared, searched, choice.because, basis)
         trained = _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
-        return replace(trained, choice=state_choice(assessed, prepared.suspicions))
+        return replace(trained, choice=state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows)))
 
 
 def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:

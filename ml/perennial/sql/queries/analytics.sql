@@ -37,7 +37,8 @@ limit :limit;
 
 -- name: verdicts
 -- Comparisons, newest first.
-select as_of, challenger_version, champion_version, verdict, evidence -> 'reasons' as reasons
+select as_of, challenger_version, champion_version, verdict,
+    (evidence -> 'reasons') || coalesce(evidence -> 'warnings', '[]') as reasons
 from ledger.evaluations
 where model = :model
 order by evaluation_id desc
@@ -116,7 +117,8 @@ limit 1;
 
 -- name: verdict_of_day
 -- The newest comparison for a day.
-select as_of, challenger_version, champion_version, verdict, evidence -> 'reasons' as reasons
+select as_of, challenger_version, champion_version, verdict,
+    (evidence -> 'reasons') || coalesce(evidence -> 'warnings', '[]') as reasons
 from ledger.evaluations
 where model = :model and as_of = :as_of
 order by evaluation_id desc

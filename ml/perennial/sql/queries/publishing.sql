@@ -11,8 +11,8 @@ from ledger.snapshots
 where model = :model and as_of = :as_of and kind = 'features';
 
 -- name: former_mean
--- The newest live scores of an earlier day: their mean, and who gave them.
-select mean_score, version
+-- The newest live scores of an earlier day: when, their mean, and who gave them.
+select as_of, mean_score, version
 from ledger.publications
 where model = :model and as_of < :as_of and status = 'live'
 order by as_of desc

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from sqlalchemy import text
+
 from perennial.config import Declaration
 from perennial.errors import SnapshotMissing, Superseded
 from perennial.predictor import Predictor, hash_manifest
@@ -94,7 +96,15 @@ def find_snapshot(session: Session, run: Run) -> tuple[int, str]:
     return row.rows, row.checksum
 
 
-def find_former_mean(session: Session, run: Run, version: Version) -> float | None:
+@dataclass(frozen=True)
+class FormerMean:
+    """A mean score, and its standard error where the scores it is of can be read."""
+
+    mean: float
+    error: float | None
+
+
+def find_former_mean(session: Session, run: Run, version: Version) -> FormerMean | None:
     """What the mean score is measured against; the same on a rerun.
 
     It is that of the newest live publication of an earlier as_of. Where another version published that one, it is what this
@@ -104,9 +114,10 @@ def find_former_mean(session: Session, run: Run, version: Version) -> float | No
     former = session.execute(queries.load("publishing")["former_mean"], _key(run)).one_or_none()
     if former is None:
         return None
-    own = None if former.version == version.version else version.newest_mean_score
-    mean: float = former.mean_score if own is None else own
-    return mean
+    if former.version != version.version and version.newest_mean_score is not None:
+        return FormerMean(version.newest_mean_score, None)
+    spread = text(f'select stddev_pop(score) / sqrt(count(*)) from scores."{run.model}" where as_of = :as_of')  # noqa: S608 - checked
+    return FormerMean(former.mean_score, session.execute(spread, {"as_of": former.as_of}).scalar_one())
 
 
 def pass_fence(session: Session, attempt: Attempt, checksum: str) -> None:

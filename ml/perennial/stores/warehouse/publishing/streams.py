@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from math import sqrt
 from threading import Event
 from typing import cast
 
@@ -22,6 +23,7 @@ from perennial.errors import SchemaMismatch
 from perennial.predictor import Feature, Predictor
 from perennial.records import Run, ScoringRules, Tally
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.publishing.attempts import FormerMean
 from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
 from perennial.stores.warehouse.publishing.wire import (
     HEADER,
@@ -105,9 +107,10 @@ def score_streamed(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
     return np.concatenate([np.empty(0), *scores]), doubles
 
 
-def count_scores(scores: Matrix, doubles: int, *, expected_rows: int, former_mean: float | None) -> Tally:
+def count_scores(scores: Matrix, doubles: int, *, expected_rows: int, former: FormerMean | None) -> Tally:
     """What the first pass found, for the checks."""
     missing = int(np.isnan(scores).sum())
+    error = float(scores.std()) / sqrt(len(scores)) if len(scores) else float("nan")
     return Tally(
         rows=len(scores),
         expected_rows=expected_rows,
@@ -115,7 +118,9 @@ def count_scores(scores: Matrix, doubles: int, *, expected_rows: int, former_mea
         missing=missing,
         outside=int((~((scores >= 0) & (scores <= 1))).sum()) - missing,
         mean=float(scores.mean()) if len(scores) else float("nan"),
-        former_mean=former_mean,
+        former_mean=None if former is None else former.mean,
+        error=error,
+        former_error=error if former is None or former.error is None else former.error,
     )
 
 

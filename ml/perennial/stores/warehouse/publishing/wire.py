@@ -47,7 +47,9 @@ def encode_in_sql(feature: Feature, column_type: str) -> tuple[str, list[object]
         raise SchemaMismatch(f"the column {feature.name} was {feature.kind} in the training and is {column_type} now")
     name = quote_for_driver(feature.name)
     if is_text:
-        return f"coalesce((array_position(%s::text[], {name}) - 1)::float8, 'NaN')", [list(feature.categories)]
+        known = f"(array_position(%s::text[], {name}) - 1)::float8"
+        pool = f"case when {name} is not null then {len(feature.categories)}::float8 end, " if feature.pooled else ""
+        return f"coalesce({known}, {pool}'NaN')", [list(feature.categories)]
     number = f"{name}::integer" if column_type == "boolean" else name
     return f"coalesce({number}::float8, 'NaN')", []
 
