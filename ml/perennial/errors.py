@@ -213,8 +213,8 @@ class SchemaMismatch(PermanentError):
 
 
 class VersionMissing(PermanentError):
-    """The registry has no such version, or the ledger does not know it.
-    To do: restore it in MLflow, or put a former champion back with `perennial rollback`.
+    """MLflow lacks a version, its files or its experiment, or has another run under its number; or the ledger does not know it.
+    To do: as the message says, restore in MLflow what was deleted, or put a former champion back with `perennial rollback`.
     """
 
 

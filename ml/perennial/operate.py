@@ -57,9 +57,11 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
 
     Raises:
         HistoryTooShort: no as_of whose labels have matured lies within history.
+        RegistryUnavailable, VersionMissing: MLflow could not keep the training.
     """
     model = stores.declaration(run.model).model
     newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()
+    pipeline.check_registry(stores, run.model)
     sync(stores, run.model)
     yield from backfill(stores, run.model, first_usable_day(stores, run), newest)
     yield from backfill(stores, run.model, newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1))

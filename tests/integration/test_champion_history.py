@@ -62,7 +62,7 @@ def train(world: World) -> Version:
 def copy_champion(world: World, *, chosen_on: date | None = None, **changes: object) -> Version:
     """A version of its own with the champion's files, in an MLflow run and under a recipe of its own."""
     registry, champion = world.stores.registry, read_version(world, find_champion(world))
-    files = registry.fetch(MODEL, champion.version, world.settings.artifacts / "copied")
+    files = registry.fetch(champion, world.settings.artifacts / "copied")
     client = registry._client
     tags = {"trained_for": NEXT_DAY.isoformat()}
     run = client.create_run(client.get_experiment_by_name(MODEL).experiment_id, tags=tags)

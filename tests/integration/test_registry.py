@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from perennial.config import Declaration, load_model
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
-from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict
-from perennial.stores.registry import Registry, read_report
+from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict, Version
+from perennial.stores.registry import ChampionAlias, Registry, read_report
+from perennial.stores.registry.numbers import list_versions
 from tests.paths import ROOT
 
 DAY = date(2017, 10, 30)
@@ -79,7 +80,13 @@ def trained(tmp_path):
 
 @pytest.fixture
 def version(registry, trained, declaration, run):
-    return registry.register(run.model, registry.log_training(trained, declaration, run))
+    return registry.register(run.model, registry.log_training(trained, declaration, run), {})
+
+
+def kept(registry, run: Run, version: int) -> Version:
+    """As the ledger would know a version that is registered."""
+    run_id = list_versions(registry._client, run.model)[version]
+    return Version(run.model, version, "xgboost", run_id, {}, "feed", (), (), DAY, run.clock)
 
 
 def assess(model: str, version: int) -> Verdict:
@@ -121,14 +128,14 @@ def test_the_same_training_is_logged_and_registered_once(registry, client, train
     first = registry.log_training(trained, declaration, run)
     again = registry.log_training(trained, declaration, run)
     assert again == first
-    assert registry.register(run.model, first) == registry.register(run.model, again) == 1
+    assert registry.register(run.model, first, {}) == registry.register(run.model, again, {}) == 1
     (version,) = client.search_model_versions(f"name = '{run.model}'")
     assert version.tags == {"data_hash": "feed", "algorithm": "xgboost", "trained_for": "2017-10-30"}
 
 
 def test_a_training_with_other_files_is_another_version(registry, trained, declaration, run, version):
     other = replace(trained, manifest={**trained.manifest, "model.ubj": "cc"})
-    assert registry.register(run.model, registry.log_training(other, declaration, run)) == version + 1
+    assert registry.register(run.model, registry.log_training(other, declaration, run), {}) == version + 1
 
 
 def test_a_training_with_other_baselines_is_another_run(registry, trained, declaration, run):
@@ -146,15 +153,15 @@ def test_a_logging_that_died_halfway_is_not_taken_for_a_training(registry, clien
 
 
 def test_a_fetched_version_has_the_bytes_that_were_logged(registry, run, version, tmp_path):
-    folder = registry.fetch(run.model, version, tmp_path / "cache")
+    folder = registry.fetch(kept(registry, run, version), tmp_path / "cache")
     assert sorted(file.name for file in folder.iterdir()) == ["contract.json", "model.ubj"]
     assert (folder / "model.ubj").read_bytes() == bytes(range(256))
 
 
 def test_a_fetched_version_is_kept_and_nothing_else_stays_behind(registry, run, version, tmp_path):
-    folder = registry.fetch(run.model, version, tmp_path)
+    folder = registry.fetch(kept(registry, run, version), tmp_path)
     (folder / "mark").touch()
-    assert (registry.fetch(run.model, version, tmp_path) / "mark").is_file()
+    assert (registry.fetch(kept(registry, run, version), tmp_path) / "mark").is_file()
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -169,13 +176,13 @@ def test_a_baseline_that_is_not_there_is_missing(registry, trained, declaration,
 
 
 def test_a_drift_report_is_kept_with_the_run_and_read_again(registry, run, version):
-    run_id = registry._find_version(run.model, version).run_id
+    run_id = kept(registry, run, version).mlflow_run_id
     registry.keep_report(run_id, run, "<p>quiet</p>")
     assert read_report(registry.uri, run_id, run.as_of) == b"<p>quiet</p>"
 
 
 def test_a_report_that_was_never_kept_is_missing(registry, run, version):
-    run_id = registry._find_version(run.model, version).run_id
+    run_id = kept(registry, run, version).mlflow_run_id
     with pytest.raises(VersionMissing, match=r"has no reports/1999-01-04\.html"):
         read_report(registry.uri, run_id, date(1999, 1, 4))
 
@@ -187,22 +194,22 @@ def test_a_report_of_a_registry_that_does_not_answer_is_said_so():
 
 def test_a_version_that_is_not_there_is_missing(registry, run, version, tmp_path):
     with pytest.raises(VersionMissing, match=f"has no version 9 of {run.model}"):
-        registry.fetch(run.model, 9, tmp_path)
+        registry.fetch(replace(kept(registry, run, version), version=9), tmp_path)
     with pytest.raises(VersionMissing, match="has no version 9"):
         registry.set_champion(run.model, 9)
 
 
 def test_a_version_whose_files_are_gone_is_missing(registry, run, version, tmp_path, server_folder):
-    run_id = registry._find_version(run.model, version).run_id
-    (kept,) = server_folder.glob(f"mlflow/**/{run_id}/artifacts/model")
-    kept.rename(kept.with_name("elsewhere"))
+    run_id = kept(registry, run, version).mlflow_run_id
+    (files,) = server_folder.glob(f"mlflow/**/{run_id}/artifacts/model")
+    files.rename(files.with_name("elsewhere"))
     with pytest.raises(VersionMissing, match=f"lost the files of version {version}"):
-        registry.fetch(run.model, version, tmp_path)
+        registry.fetch(kept(registry, run, version), tmp_path)
 
 
 def test_the_alias_is_absent_then_set_then_moved_then_taken_away(registry, run, version, trained, declaration):
     other = replace(trained, data_hash="beef")
-    second = registry.register(run.model, registry.log_training(other, declaration, run))
+    second = registry.register(run.model, registry.log_training(other, declaration, run), {})
     seen = [registry.get_champion(run.model)]
     for target in (version, second, None):
         registry.set_champion(run.model, target)
@@ -246,3 +253,90 @@ assert "mlflow" not in sys.modules
 assert before == dict(os.environ)
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+# Numbers
+@pytest.fixture
+def three(registry, trained, declaration, run):
+    """The runs of three versions, as the ledger knows them."""
+    known: dict[int, str] = {}
+    for data_hash in ("one", "two", "three"):
+        run_id = registry.log_training(replace(trained, data_hash=data_hash), declaration, run)
+        known[registry.register(run.model, run_id, known)] = run_id
+    assert [1, 2, 3] == list(known)
+    return known
+
+
+@pytest.fixture
+def fourth(registry, trained, declaration, run):
+    """A run that is no version yet."""
+    return registry.log_training(replace(trained, data_hash="another"), declaration, run)
+
+
+def test_after_a_registered_model_was_deleted_every_version_comes_back_before_the_next(registry, client, run, three, fourth):
+    client.delete_registered_model(run.model)
+    registry.check(run.model, three)
+    assert 4 == registry.register(run.model, fourth, three)
+    assert {**three, 4: fourth} == list_versions(client, run.model)
+
+
+def test_the_alias_of_a_deleted_registered_model_can_be_set_again(registry, client, run, three, tmp_path):
+    client.delete_registered_model(run.model)
+    alias = ChampionAlias(registry, run.model, lambda: three)
+    assert alias.get() is None
+    alias.set(2)
+    assert (2, three) == (alias.get(), list_versions(client, run.model))
+    assert (registry.fetch(kept(registry, run, 2), tmp_path) / "contract.json").is_file()
+
+
+def test_a_version_that_a_person_deleted_stays_away_and_its_number_is_not_given_again(registry, client, run, three, fourth):
+    client.delete_model_version(run.model, "3")
+    assert registry.register(run.model, fourth, three) > 3
+    assert {1, 2} == set(list_versions(client, run.model)) & set(three)
+
+
+def test_a_number_whose_run_is_lost_is_left_empty(registry, client, run, three, fourth):
+    """As after a restore of MLflow from a time when there was one version."""
+    client.delete_registered_model(run.model)
+    lost = {1: three[1], 2: "0" * 32, 3: "f" * 32}
+    assert 4 == registry.register(run.model, fourth, lost)
+    assert {1: three[1], 4: fourth} == list_versions(client, run.model)
+
+
+def test_another_run_under_a_number_of_the_ledger_stops_everything_until_the_name_is_cleared(
+    registry, run, three, fourth, tmp_path
+):
+    registry._client.delete_registered_model(run.model)
+    registry.register(run.model, fourth, {})
+    registry.set_champion(run.model, 1)
+    alias = ChampionAlias(registry, run.model, lambda: three)
+    first = Version(run.model, 1, "xgboost", three[1], {}, "feed", (), (), DAY, run.clock)
+    asked = (
+        lambda: registry.check(run.model, three),
+        lambda: registry.register(run.model, fourth, three),
+        lambda: registry.fetch(first, tmp_path),
+        alias.get,
+        lambda: alias.set(1),
+    )
+    for ask in asked:
+        with pytest.raises(VersionMissing, match=rf"there it is run {fourth}, in the ledger run {three[1]}.*Rename or delete"):
+            ask()
+    assert {1: fourth} == list_versions(registry._client, run.model)
+    registry._client.rename_registered_model(run.model, f"{run.model}_aside")
+    assert 4 == registry.register(run.model, fourth, three)
+    assert (None, {**three, 4: fourth}) == (alias.get(), list_versions(registry._client, run.model))
+
+
+def test_a_deleted_experiment_is_found_before_a_training_and_a_restored_one_is_good(registry, client, run, three):
+    experiment = client.get_experiment_by_name(run.model)
+    client.delete_experiment(experiment.experiment_id)
+    with pytest.raises(VersionMissing, match=rf"nothing was trained.*restore --experiment-id {experiment.experiment_id}\."):
+        registry.check(run.model, three)
+    client.restore_experiment(experiment.experiment_id)
+    registry.check(run.model, three)
+
+
+def test_a_server_that_is_down_is_found_before_a_training(run):
+    uri = f"http://127.0.0.1:{find_free_port()}"
+    with pytest.raises(RegistryUnavailable, match=f"MLflow at {uri} did not say whether it can keep a training of {run.model}"):
+        Registry(uri).check(run.model, {})

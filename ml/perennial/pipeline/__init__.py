@@ -18,7 +18,7 @@ them that may teach, `beginning` what a first training does while these are few,
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from perennial.pipeline.champion import settle
+from perennial.pipeline.champion import check_registry, settle
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import capture, monitor, refresh, score, validate
 from perennial.pipeline.deciding import decide
@@ -54,6 +54,7 @@ __all__ = [
     "assemble",
     "capture",
     "challenge",
+    "check_registry",
     "compare",
     "decide",
     "describe",

@@ -28,9 +28,7 @@ def load_version(stores: Stores, version: Version) -> Predictor:
     Raises:
         ArtifactCorrupt: a file differs from what the training wrote.
     """
-    return load_predictor(
-        stores.registry.fetch(version.model, version.version, stores.settings.artifacts / CACHE), version.manifest
-    )
+    return load_predictor(stores.registry.fetch(version, stores.settings.artifacts / CACHE), version.manifest)
 
 
 def score_set(predictor: Predictor, rows: TrainingSet) -> pd.Series:
@@ -48,11 +46,27 @@ def open_promotion(stores: Stores, run: Run) -> protocol.PromotionContext:
 
     return protocol.PromotionContext(
         book=ledger.PromotionBook(stores.warehouse, run, announce),
-        alias=ChampionAlias(stores.registry, run.model),
+        alias=ChampionAlias(stores.registry, run.model, lambda: read_runs(stores, run.model)),
         check=lambda number: _check_files(stores, run.model, number),
         run=run,
         cooldown_days=model.promotion.rollback_cooldown_days,
     )
+
+
+def read_runs(stores: Stores, model: str) -> Mapping[int, str]:
+    """Which run of MLflow each version of the ledger is."""
+    with stores.warehouse.transaction() as session:
+        return ledger.runs_of_versions(session, model)
+
+
+def check_registry(stores: Stores, model: str) -> None:
+    """Find out before a training whether it could be kept.
+
+    Raises:
+        RegistryUnavailable: MLflow does not answer.
+        VersionMissing: the experiment was deleted, or another run has taken the number of a version.
+    """
+    stores.registry.check(model, read_runs(stores, model))
 
 
 def _check_files(stores: Stores, model: str, number: int) -> None:
@@ -65,7 +79,7 @@ def _check_files(stores: Stores, model: str, number: int) -> None:
     with stores.warehouse.transaction() as session:
         version = ledger.get_version(session, model, number)
     with tempfile.TemporaryDirectory(prefix="checking-") as folder:
-        load_predictor(stores.registry.fetch(model, number, Path(folder)), version.manifest)
+        load_predictor(stores.registry.fetch(version, Path(folder)), version.manifest)
 
 
 def settle(stores: Stores, run: Run) -> Promotion | None:

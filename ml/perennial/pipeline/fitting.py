@@ -14,7 +14,7 @@ import pandas as pd
 from perennial.config import Declaration, read_code_version
 from perennial.errors import HistoryTooShort, OneClassLabels, SnapshotMissing
 from perennial.metrics import mean_auc, mean_shift, rank_correlation, top_tenth_overlap
-from perennial.pipeline.champion import load_version
+from perennial.pipeline.champion import check_registry, load_version
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
 from perennial.predictor import Predictor, load_predictor
@@ -48,9 +48,10 @@ class Material:
 
 
 def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> Material:
-    """Plan the fit of the day and read its rows.
+    """Plan the fit of the day, make sure that it could be kept, and read its rows.
 
     Raises:
+        RegistryUnavailable, VersionMissing: MLflow could not keep it.
         HistoryTooShort: nothing may teach.
         SnapshotMissing: nothing may, because the definition of the features has changed.
     """
@@ -59,6 +60,7 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
     except HistoryTooShort as short:
         error = SnapshotMissing if labelled.outdated else HistoryTooShort
         raise error(" ".join((str(short), *labelled.left_out))) from short
+    check_registry(stores, run.model)
     plan = name_rested(plan, labelled.rested)
     with stores.warehouse.transaction() as session:
         training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
@@ -113,7 +115,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
         take_lock(session, "training", run.model, run.as_of)  # fails when this process stood still and lost the lock meanwhile
         version = Version(
             model=run.model,
-            version=stores.registry.register(run.model, mlflow_run_id),
+            version=stores.registry.register(run.model, mlflow_run_id, ledger.runs_of_versions(session, run.model)),
             recipe=entry.number,
             algorithm=trained.algorithm,
             mlflow_run_id=mlflow_run_id,

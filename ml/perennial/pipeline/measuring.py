@@ -22,7 +22,7 @@ TIMED_ROWS = 1000
 
 def weigh(stores: Stores, version: Version) -> int:
     """Bytes of all files of a version."""
-    folder = stores.registry.fetch(version.model, version.version, stores.settings.artifacts / CACHE)
+    folder = stores.registry.fetch(version, stores.settings.artifacts / CACHE)
     return sum((folder / name).stat().st_size for name in version.manifest)
 
 

@@ -75,6 +75,10 @@ values (
 )
 on conflict do nothing;
 
+-- name: runs_of_versions
+-- Which run of MLflow each version is.
+select version, mlflow_run_id from ledger.versions where model = :model;
+
 -- name: find_version
 -- One version.
 select * from ledger.versions where model = :model and version = :version;

@@ -97,6 +97,7 @@ from perennial.stores.ledger.versions import (
     latest_evaluation_of_recipe,
     record_evaluation,
     record_version,
+    runs_of_versions,
     trained_on_day,
 )
 
@@ -179,6 +180,7 @@ __all__ = [
     "record_unpin",
     "record_validation",
     "record_version",
+    "runs_of_versions",
     "set_aside",
     "start_run",
     "stopped_mean",

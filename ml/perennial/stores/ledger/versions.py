@@ -31,7 +31,11 @@ VERSION_COLUMNS = (
 
 
 def record_version(session: Session, version: Version) -> Version:
-    """Keep a version; of two records of the same fit the first stands, and is returned."""
+    """Keep a version; of two records of the same fit the first stands, and is returned.
+
+    Raises:
+        VersionMissing: the ledger knows its number as another run's.
+    """
     execute(
         session,
         "record_version",
@@ -42,7 +46,19 @@ def record_version(session: Session, version: Version) -> Version:
         evidence=dump_json(_gather_evidence(version)),
     )
     kept = find_fit(session, version.model, version.trained_for, version.data_hash, recipe=version.recipe)
-    return kept or get_version(session, version.model, version.version)
+    kept = kept or get_version(session, version.model, version.version)
+    if kept.version == version.version and kept.mlflow_run_id != version.mlflow_run_id:
+        raise VersionMissing(
+            f"{version.model}: version {version.version} is run {kept.mlflow_run_id} in the ledger, and run "
+            f"{version.mlflow_run_id} cannot have its number too: nothing was recorded."
+        )
+    return kept
+
+
+def runs_of_versions(session: Session, model: str) -> dict[int, str]:
+    """The mlflow_run_id of every version of a model, by its number."""
+    found = execute(session, "runs_of_versions", model=model)
+    return {row.version: row.mlflow_run_id for row in found}
 
 
 def _gather_evidence(version: Version) -> dict[str, object]:

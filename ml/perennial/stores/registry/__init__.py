@@ -4,8 +4,9 @@ The alias is a projection of the ledger (`perennial.promote`); nothing here deci
 the libraries' own formats beside our JSON: no pickle, no pyfunc, and no flavour that would load them for us.
 """
 
+from perennial.stores.registry.alias import ChampionAlias
 from perennial.stores.registry.artifacts import read_card, read_report
 from perennial.stores.registry.environment import prepare_mlflow
-from perennial.stores.registry.server import ChampionAlias, Registry
+from perennial.stores.registry.server import Registry
 
 __all__ = ["ChampionAlias", "Registry", "prepare_mlflow", "read_card", "read_report"]

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,18 @@ from perennial.records.cards import LoggedTraining
 from perennial.stores.registry.artifacts import name_report, read_artifact
 from perennial.stores.registry.cards import fetch_training, upload_card
 from perennial.stores.registry.environment import prepare_mlflow
+from perennial.stores.registry.experiments import ensure_experiment, refuse_deleted
+from perennial.stores.registry.numbers import (
+    FOLDER,
+    GONE,
+    NOTHING_KNOWN,
+    Runs,
+    is_registered,
+    list_versions,
+    refuse_others,
+    register_run,
+    restore_lost,
+)
 from perennial.stores.registry.trainings import describe_run, identify_training, list_metrics, list_parameters, list_texts
 
 if TYPE_CHECKING:
@@ -25,11 +36,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "champion"
-FOLDER = "model"
 BASELINES = "baselines"
 TRAINING = "perennial.training"
 """Tag that says which training a run holds; see `identify_training`."""
-VERSION_TAGS = ("data_hash", "algorithm", "trained_for")
 
 
 class Registry:
@@ -57,7 +66,7 @@ class Registry:
         """
         training = identify_training(trained, run)
         with self._asking(f"keep the training of {run}"):
-            experiment_id = self._ensure_experiment(run.model)
+            experiment_id = ensure_experiment(self._client, run.model)
             known = self._client.search_runs([experiment_id], f"tags.`{TRAINING}` = '{training}'")
             if finished := [run for run in known if run.info.status == "FINISHED"]:
                 return str(finished[-1].info.run_id)  # the first: newest come first
@@ -128,44 +137,50 @@ class Registry:
         return f"{self.public_url}/#/experiments/{experiment_id}/runs/{mlflow_run_id}"
 
     # Versions
-    def register(self, model: str, mlflow_run_id: str) -> int:
-        """Make a logged training a version; the same training becomes one version only."""
+    def register(self, model: str, mlflow_run_id: str, known: Runs) -> int:
+        """Make a logged training a version; the same training becomes one version only.
+
+        Args:
+            known: the versions of the ledger, whose numbers no other run gets.
+
+        Raises:
+            VersionMissing: another run has the number of one of them.
+        """
         with self._asking(f"register a version of {model}"):
-            self._ensure_registered_model(model)
-            if not (known := self._find_versions_of(model, mlflow_run_id)):
-                self._create_version(model, mlflow_run_id)
-                known = self._find_versions_of(model, mlflow_run_id)
-            first, *doubles = known
+            refuse_others(self.uri, model, list_versions(self._client, model), known)
+            if not self._find_versions_of(model, mlflow_run_id):
+                register_run(self._client, model, self._client.get_run(mlflow_run_id), known)
+            first, *doubles = self._find_versions_of(model, mlflow_run_id)
             for double in doubles:  # of a request that was sent twice because nobody heard the first answer
                 self._client.delete_model_version(model, str(double))
         return first
 
     def _find_versions_of(self, model: str, mlflow_run_id: str) -> list[int]:
-        found = self._client.search_model_versions(f"name = '{model}' and run_id = '{mlflow_run_id}'")
-        return sorted(int(version.version) for version in found)
+        return sorted(number for number, run_id in list_versions(self._client, model).items() if run_id == mlflow_run_id)
 
-    def _create_version(self, model: str, mlflow_run_id: str) -> None:
-        run = self._client.get_run(mlflow_run_id)
-        self._client.create_model_version(
-            model,
-            source=f"{run.info.artifact_uri}/{FOLDER}",
-            run_id=mlflow_run_id,
-            tags={name: run.data.tags[name] for name in VERSION_TAGS},
-            await_creation_for=0,  # a version of plain artifacts is ready at once
-        )
+    def check(self, model: str, known: Runs) -> None:
+        """Make sure that a training could be kept, before it is made.
 
-    def fetch(self, model: str, version: int, into: Path) -> Path:
+        Raises:
+            VersionMissing: its experiment was deleted, or another run has the number of a version that the ledger knows.
+        """
+        with self._asking(f"say whether it can keep a training of {model}"):
+            refuse_deleted(self.uri, model, self._client.get_experiment_by_name(model))
+            refuse_others(self.uri, model, list_versions(self._client, model), known)
+
+    def fetch(self, version: Version, into: Path) -> Path:
         """A local folder with the files of a version; fetched once, whole or not at all.
 
         The files are not to be trusted before their hashes are checked (`perennial.predictor.load_predictor`).
 
         Raises:
-            VersionMissing: the registry has no such version, or has lost its files.
+            VersionMissing: the registry has no such version, another run under its number, or has lost its files.
         """
-        found = self._find_version(model, version)
+        model, number = version.model, version.version
+        found = self._find_version(model, number, {number: version.mlflow_run_id})
         assert found.source is not None
-        folder = into / model / f"{version}-{found.run_id or 'by-hand'}"
-        return self._fetch_folder(found.source, folder, f"version {version} of {model}")
+        folder = into / model / f"{number}-{version.mlflow_run_id}"
+        return self._fetch_folder(found.source, folder, f"version {number} of {model}")
 
     def fetch_baseline(self, mlflow_run_id: str, name: str, into: Path) -> Path:
         """A local folder with the files of a baseline, as little to be trusted as those of a version.
@@ -183,9 +198,11 @@ class Registry:
                 _settle(self._download(source, staging, what), folder)
         return folder
 
-    def _find_version(self, model: str, version: int) -> ModelVersion:
+    def _find_version(self, model: str, version: int, known: Runs) -> ModelVersion:
         with self._asking(f"find version {version} of {model}", missing=f"no version {version} of {model}"):
-            return self._client.get_model_version(model, str(version))
+            found = self._client.get_model_version(model, str(version))
+        refuse_others(self.uri, model, {version: str(found.run_id)}, known)
+        return found
 
     def _download(self, source: str, staging: str, what: str) -> Path:
         prepare_mlflow()
@@ -197,23 +214,43 @@ class Registry:
             return Path(artifacts.download_artifacts(source, dst_path=staging, tracking_uri=self.uri))
 
     # The alias
-    def get_champion(self, model: str) -> int | None:
-        """The version that the alias names; None when there is no alias, or no such model."""
+    def get_champion(self, model: str, known: Runs = NOTHING_KNOWN) -> int | None:
+        """The version that the alias names; None when there is no alias, or no such model.
+
+        A registered model that was deleted is registered again first, as far as its runs are there.
+
+        Raises:
+            VersionMissing: it names a number of the ledger that is another run's here.
+        """
+        with self._asking(f"read the alias {ALIAS} of {model}"):
+            found = self._find_alias(model)
+            if found is None and known and not is_registered(self._client, model):
+                restore_lost(self._client, model, known)
+        if found is None:
+            return None
+        refuse_others(self.uri, model, {int(found.version): str(found.run_id)}, known)
+        return int(found.version)
+
+    def _find_alias(self, model: str) -> ModelVersion | None:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
 
-        with self._asking(f"read the alias {ALIAS} of {model}"):
-            try:
-                return int(self._client.get_model_version_by_alias(model, ALIAS).version)
-            except MlflowException as error:
-                if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in str(error):
-                    return None
-                raise
+        try:
+            return self._client.get_model_version_by_alias(model, ALIAS)
+        except MlflowException as error:
+            if error.error_code == GONE or "not found" in str(error):
+                return None
+            raise
 
-    def set_champion(self, model: str, version: int | None) -> None:
+    def set_champion(self, model: str, version: int | None, known: Runs = NOTHING_KNOWN) -> None:
         """Let the alias name a version; None takes it away.
 
         The first set of a new alias can fail when two race for it: it is tried again if the alias reads differently.
+
+        Raises:
+            VersionMissing: there is no such version, or it is another run than the ledger's.
         """
+        if version is not None and version in known:
+            self._find_version(model, version, known)
         try:
             self._point_alias(model, version)
         except RegistryUnavailable:
@@ -228,29 +265,6 @@ class Registry:
                 self._client.set_registered_model_alias(model, ALIAS, str(version))
 
     # What every request needs
-    def _ensure_experiment(self, model: str) -> str:
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
-
-        found = self._client.get_experiment_by_name(model)
-        if found is None:
-            try:
-                return str(self._client.create_experiment(model))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = self._client.get_experiment_by_name(model)
-        assert found is not None
-        return str(found.experiment_id)
-
-    def _ensure_registered_model(self, model: str) -> None:
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
-
-        try:
-            self._client.create_registered_model(model)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-
     @contextmanager
     def _asking(self, request: str, missing: str | None = None) -> Iterator[None]:
         """Say in our words what went wrong; `missing` is what a "does not exist" of the server means."""
@@ -260,26 +274,12 @@ class Registry:
         try:
             yield
         except (MlflowException, OSError) as error:
-            if missing and getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            if missing and getattr(error, "error_code", "") == GONE:
                 raise VersionMissing(f"MLflow at {self.uri} has {missing}: was it deleted there?") from error
             raise RegistryUnavailable(
                 f"MLflow at {self.uri} did not {request}: {error}. Is it running (`perennial status`), and is "
                 "PERENNIAL_MLFLOW_URI right? Nothing was changed in the ledger; run the same command again."
             ) from error
-
-
-@dataclass(frozen=True)
-class ChampionAlias:
-    """The alias of one model, for the protocol in `perennial.promote`."""
-
-    registry: Registry
-    model: str
-
-    def get(self) -> int | None:
-        return self.registry.get_champion(self.model)
-
-    def set(self, version: int | None) -> None:
-        self.registry.set_champion(self.model, version)
 
 
 def _settle(fetched: Path, folder: Path) -> None:
