@@ -23,16 +23,22 @@ def page():
                 "spend_7d": rng.normal(size=12_000) + shift,
                 "favourite": pd.Categorical(rng.choice(["milk", "bread"], 12_000)),
                 "always_null": np.nan,
+                "left_out": rng.normal(size=12_000),
             }
         )
         for shift in (0, 1)
     )
-    return render_report(reference, current.assign(income="low"), MODEL)
+    training = MODEL.training.model_copy(update={"exclude": ("left_out",)})
+    return render_report(reference, current.assign(income="low"), MODEL.model_copy(update={"training": training}))
 
 
 def test_the_page_shows_every_column_that_has_values(page):
     assert all(column in page for column in ("recency_days", "spend_7d", "favourite"))
     assert "always_null" not in page
+
+
+def test_excluded_features_are_not_drawn(page):
+    assert "left_out" not in page
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):

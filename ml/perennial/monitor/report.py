@@ -18,15 +18,19 @@ POLICY = (
 
 
 def render_report(reference: pd.DataFrame, current: pd.DataFrame, model: Model) -> str:
-    """The drift of every column of the reference as one HTML page that loads nothing from elsewhere.
+    """The drift of every column of the reference that the model may read, as one HTML page that loads nothing from elsewhere.
 
+    Excluded features are left out: a picture takes a hundred times as long as the check, which measures them too.
     The sample is drawn with the model's seed, and the limits are the model's, so that the page and the check agree.
     A column without a single value on one side has no distribution to draw and is left out; the check counts it.
     """
     columns = [
         name
         for name in reference.columns
-        if name in current.columns and reference[name].notna().any() and current[name].notna().any()
+        if name in current.columns
+        and name not in model.training.exclude
+        and reference[name].notna().any()
+        and current[name].notna().any()
     ]
     sides = (_sample(side[columns], seed=model.training.seed) for side in (reference, current))
     page = _run_evidently(*sides, model=model)
