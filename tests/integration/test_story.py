@@ -25,7 +25,7 @@ from perennial.errors import (
 from perennial.local.ports import find_free_port
 from perennial.records import Choice
 from perennial.stores.registry import Registry
-from tests.world import FIRST_DAY, MODEL, challenge, edit_model, end_state
+from tests.world import FIRST_DAY, MODEL, challenge, edit_model, end_state, lower_level
 
 NEXT_DAY, DAY_AFTER, THIRD_DAY = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
 SCORES = "select entity_id, score, rank, decile, reason_1, reason_2, reason_3 from scores.lapse where as_of = :as_of order by 1"
@@ -115,6 +115,7 @@ def fill_disk(world):
 
 def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_report(world):
     edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    lower_level(world)
     make_snapshot(world, NEXT_DAY)
     run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
     with pytest.raises(PublicationBlocked, match="the mean score is"):
@@ -128,6 +129,7 @@ def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_
 def test_a_stopped_day_keeps_its_block_until_it_is_repaired(world):
     """Its drift was measured all the same: asked again, nothing of that takes the BLOCK back."""
     edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    lower_level(world)
     make_snapshot(world, NEXT_DAY)
     with pytest.raises(PublicationBlocked):
         pipeline.score(world.stores, world.run(NEXT_DAY))

@@ -106,6 +106,12 @@ def test_where_history_is_too_short_the_sentence_says_until_when():
     assert found.reasons[0].endswith("there will be enough as_ofs on 2017-12-06.")
 
 
+def test_a_remark_of_the_training_is_a_warning_and_asks_nobody():
+    remark = "Nearly every entity has a value of its own in street."
+    verdict = compare(replace(first(), choice=RecipeChoice(LOSSES, remarks=(remark,))))
+    assert ((remark,), (), Outcome.PROMOTE) == (verdict.warnings, verdict.doubts, verdict.outcome)
+
+
 def test_a_suspicion_of_a_leak_asks_a_person():
     assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES, ("A column counts time?",)))) == ("A column counts time?",)
     assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES))) == ()
