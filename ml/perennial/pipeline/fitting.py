@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from perennial.config import Declaration, read_code_version
-from perennial.errors import HistoryTooShort, OneClassLabels, SnapshotMissing
+from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
 from perennial.metrics import mean_auc, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version
 from perennial.pipeline.opening import Stores
@@ -23,6 +24,7 @@ from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 from perennial.train import plan_fit, refit
 
+log = logging.getLogger(__name__)
 RECENT_DAYS = 14  # an older snapshot says little of what a new fit will score
 
 
@@ -181,8 +183,13 @@ def _measure_newest(material: Material, entry: RecipeEntry, fitted: Predictor) -
     return float(ours.mean()), distance
 
 
-def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, ours: pd.Series, day: date) -> FitDistance:
-    theirs = pd.Series(load_version(stores, former).score(snapshot), index=snapshot.index)
+def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, ours: pd.Series, day: date) -> FitDistance | None:
+    """None where the former fit was lost: the next one must not wait for it."""
+    try:
+        theirs = pd.Series(load_version(stores, former).score(snapshot), index=snapshot.index)
+    except (VersionMissing, ArtifactCorrupt) as lost:
+        log.warning("fit of %s: no distance to the former one. %s", former.model, lost)
+        return None
     return FitDistance(
         version=former.version,
         as_of=day,

@@ -56,17 +56,18 @@ def list_versions(client: MlflowClient, model: str) -> dict[int, str]:
             return found
 
 
-def is_registered(client: MlflowClient, model: str) -> bool:
-    """Is there a registered model of this name?"""
+def restore_deleted(client: MlflowClient, model: str, known: Runs) -> None:
+    """Register the versions of the ledger again where the registered model as a whole is gone."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
 
+    if not known:
+        return
     try:
         client.get_registered_model(model)
     except MlflowException as error:
         if error.error_code != GONE:
             raise
-        return False
-    return True
+        restore_lost(client, model, known)
 
 
 def register_run(client: MlflowClient, model: str, run: Run, known: Runs) -> int:

@@ -23,11 +23,10 @@ from perennial.stores.registry.numbers import (
     GONE,
     NOTHING_KNOWN,
     Runs,
-    is_registered,
     list_versions,
     refuse_others,
     register_run,
-    restore_lost,
+    restore_deleted,
 )
 from perennial.stores.registry.trainings import describe_run, identify_training, list_metrics, list_parameters, list_texts
 
@@ -159,13 +158,14 @@ class Registry:
         return sorted(number for number, run_id in list_versions(self._client, model).items() if run_id == mlflow_run_id)
 
     def check(self, model: str, known: Runs) -> None:
-        """Make sure that a training could be kept, before it is made.
+        """Make sure that a training could be kept, before it is made; a registered model that was deleted is registered again.
 
         Raises:
             VersionMissing: its experiment was deleted, or another run has the number of a version that the ledger knows.
         """
         with self._asking(f"say whether it can keep a training of {model}"):
             refuse_deleted(self.uri, model, self._client.get_experiment_by_name(model))
+            restore_deleted(self._client, model, known)
             refuse_others(self.uri, model, list_versions(self._client, model), known)
 
     def fetch(self, version: Version, into: Path) -> Path:
@@ -224,8 +224,8 @@ class Registry:
         """
         with self._asking(f"read the alias {ALIAS} of {model}"):
             found = self._find_alias(model)
-            if found is None and known and not is_registered(self._client, model):
-                restore_lost(self._client, model, known)
+            if found is None:
+                restore_deleted(self._client, model, known)
         if found is None:
             return None
         refuse_others(self.uri, model, {int(found.version): str(found.run_id)}, known)
