@@ -32,7 +32,7 @@ def live(case, day):
 def test_untidy_texts_of_few_members_end_in_scores_with_an_alarm(case):
     live(case, FIRST)
     live(case, LATER[0])
-    ((summary,),) = case.ask("select letter::text from ledger.outbox where event = 'verdict'")
+    ((summary,),) = case.ask("select notice::text from ledger.outbox where event = 'verdict'")
     card = case.shell.perennial("card", MODEL, "1")[1]
     assert (NAMED in summary, NAMED in card) == (True, True)
     forced = ("--simulate", "--reason", "A test wants it.")

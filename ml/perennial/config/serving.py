@@ -11,7 +11,8 @@ class Scoring(Section):
     threshold: Share = Field(default=0.5, description="A score of at least this is a positive prediction")
     reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
     publish_max_shift: Band = Field(
-        default=0.50, description="A larger relative move of the mean score is a broken pipeline: nothing is published"
+        default=0.50,
+        description="A larger relative move of the mean score, and beyond chance, is a broken pipeline: nothing is published",
     )
 
 

@@ -26,8 +26,9 @@ def pool_rare(column: pd.Series, entities: NDArray[np.intp]) -> tuple[tuple[str,
     """
     codes, values = pd.factorize(column.astype("object"))
     known = codes >= 0
-    pairs = np.unique(np.column_stack([codes[known], entities[known]]), axis=0)
-    holders = np.bincount(pairs[:, 0], minlength=len(values))
+    most = int(entities.max(initial=0)) + 1
+    pairs = np.unique(codes[known] * most + entities[known])
+    holders = np.bincount(pairs // most, minlength=len(values))
     named = [(-count, str(value)) for count, value in zip(holders.tolist(), values, strict=True) if count >= FEWEST_ENTITIES]
     kept = sorted(value for _, value in sorted(named)[:MOST_VALUES])
     return tuple(kept), len(values) - len(kept)

@@ -18,7 +18,7 @@ from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.tables import read_columns
 from perennial.stores.warehouse.user_query import ENTITY
 
-NULL = "\ufdd0"  # a character that Unicode keeps out of all texts; an empty text stays a text, and so does COPY's own mark
+NULL = "\x1f"  # a control character that no text consists of, where COPY's own \N is one; an empty text stays a text
 
 
 def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd.DataFrame:
