@@ -35,7 +35,8 @@ def test_a_deleted_registered_model_is_back_when_the_day_is_scored_and_the_next_
 
 def test_another_run_under_the_champions_number_scores_nothing_until_the_name_is_cleared(world):
     client = world.stores.registry._client
-    foreign = client.create_run(client.get_experiment_by_name(MODEL).experiment_id)
+    experiment_id = client.get_experiment_by_name(MODEL).experiment_id
+    foreign = client.create_run(experiment_id, tags={"trained_for": NEXT_DAY.isoformat()})
     client.delete_registered_model(MODEL)
     client.create_registered_model(MODEL)
     client.create_model_version(MODEL, f"{foreign.info.artifact_uri}/model", foreign.info.run_id, await_creation_for=0)
