@@ -36,7 +36,7 @@ def test_untidy_texts_of_few_members_end_in_scores_with_an_alarm(case):
     card = case.shell.perennial("card", MODEL, "1")[1]
     assert (NAMED in summary, NAMED in card) == (True, True)
     forced = ("--simulate", "--reason", "A test wants it.")
-    (made,) = case.shell.ask("challenge", MODEL, "--as-of", LATER[1], "--algorithm", "logistic", *forced)
+    made = case.shell.ask("challenge", MODEL, "--as-of", LATER[1], "--algorithm", "logistic", *forced)[0]
     assert 0 == case.shell.perennial("promote", MODEL, str(made["version"]), "--force", "--as-of", LATER[1], *forced)[0]
     case.edit("model.toml", "publish_max_shift = 0.001", "publish_max_shift = 1.0")  # another champion
     live(case, LATER[1])

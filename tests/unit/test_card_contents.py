@@ -10,6 +10,7 @@ import pytest
 
 from perennial.card import render_markdown, write_model_card
 from perennial.card.about import read_grain, read_head
+from perennial.card.measured import Input
 from perennial.config.inputs import Source
 from perennial.records import AdmissionEntry, Interval
 from tests.cards import (
@@ -127,6 +128,12 @@ def test_before_the_first_check_no_column_tells_of_drift():
     said = text_of(CHALLENGER)
     assert "no drift was measured" in said
     assert "| Feature | Importance | Kind | Ruled |\n" in said
+
+
+def test_rare_values_of_a_text_are_counted_with_the_others():
+    inputs = (Input("street", "category", 3, None, 2500), Input("colour", "category", 3, None))
+    said = section_of(replace(CHAMPION, measured=replace(MEASURED, inputs=inputs)), "Features")
+    assert ("text of 2,503 values, 2,500 of them rare" in said, "| text of 3 values |" in said) == (True, True)
 
 
 def test_the_head_of_a_query_ends_where_the_query_begins():

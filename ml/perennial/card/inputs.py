@@ -30,6 +30,13 @@ def rank_inputs(evidence: CardEvidence) -> list[Input]:
     return sorted(evidence.measured.inputs, key=lambda each: (-evidence.logged.importances.get(each.name, 0.0), each.name))
 
 
+def _describe_kind(each: Input) -> str:
+    if each.kind != "category":
+        return "number"
+    values = f"text of {count(each.categories + each.pooled, 'value')}"
+    return f"{values}, {each.pooled:,} of them rare" if each.pooled else values
+
+
 def _describe(evidence: CardEvidence, each: Input) -> tuple[Cell, ...]:
     importances = evidence.logged.importances
     share, largest = importances.get(each.name), max(importances.values(), default=1.0) or 1.0
@@ -38,7 +45,7 @@ def _describe(evidence: CardEvidence, each: Input) -> tuple[Cell, ...]:
     return (
         Cell(each.name),
         Cell("unknown" if share is None else f"{share:.1%}", share=None if share is None else share / largest),
-        Cell(f"text of {count(each.categories, 'value')}" if each.kind == "category" else "number"),
+        Cell(_describe_kind(each)),
         Cell(_describe_ruling(evidence.model, each)),
         Cell("" if drift is None else write_number(drift.reference_mean)),
         Cell("" if drift is None else write_number(drift.current_mean)),

@@ -30,12 +30,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Input:
-    """What the predictor reads; `categories` counts the known values of a text."""
+    """What the predictor reads; `categories` counts the values of a text that it knows by name, `pooled` the rarer ones."""
 
     name: str
     kind: str
     categories: int
     monotone: str | None
+    pooled: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def measure_version(
     return Measured(
         confidence=model.promotion.confidence,
         recall=model.promotion.precision_at_recall,
-        inputs=tuple(Input(each.name, each.kind, len(each.categories), each.monotone) for each in contract.features),
+        inputs=tuple(Input(each.name, each.kind, len(each.categories), each.monotone, each.pooled) for each in contract.features),
         calibrator=contract.calibrator.kind if contract.calibrator.coefficients != (1.0, 0.0) else "none",
         training_rows=len(training_labels),
         training_positives=int(training_labels.sum()),
