@@ -176,7 +176,7 @@ class OneClassLabels(PermanentError):
 
 
 class LeakSuspected(PermanentError):
-    """A feature knows the answer: alone it ranks better than any honest feature could.
+    """A feature knows the answer: alone it ranks better than any honest feature could, and what serves goes on.
     To do: look at its SQL; correct it, or acknowledge an honest feature under [training.acknowledged_auc].
     """
 

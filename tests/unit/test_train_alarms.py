@@ -1,4 +1,4 @@
-"""Leak alarms: oracles stop the training, in whatever form they come; drifting columns are named."""
+"""Leak alarms: oracles ask a person or stop the training, in whatever form they come; drifting columns are named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from perennial.errors import LeakSuspected
-from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
+from perennial.records import Interval
+from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
@@ -22,12 +23,28 @@ def rows_with(**columns: object):
     return gather_rows("lapse", replace(HONEST, features=HONEST.features.assign(**columns)))
 
 
+def measured(error: float = 0.005, **aucs: float) -> dict[str, Interval]:
+    return {name: Interval(auc, auc - 2 * error, auc + 2 * error, error) for name, auc in aucs.items()}
+
+
+def meet(rows, rule: LeakRule = "refuse", model=MODEL) -> tuple[str, ...]:
+    return meet_oracles(model, rows, rank_alone(rows), rule)
+
+
+def few_positives(count: int, *, above: int):
+    """One as_of of a hundred, of whom so many are positive and rank above so many of the others."""
+    index = pd.MultiIndex.from_product([[pd.Timestamp("2017-03-27")], range(100)], names=["as_of", "entity_id"])
+    ranks = np.r_[np.full(count, above + 0.5), np.arange(100 - count)]
+    features, labels = pd.DataFrame({"few": ranks}, index), pd.Series((np.arange(100) < count).astype(int), index)
+    return gather_rows("lapse", replace(HONEST, features=features, labels=labels))
+
+
 def count_weeks() -> np.ndarray:
     return pd.factorize(HONEST.features.index.get_level_values("as_of"))[0].astype(float)
 
 
 def test_honest_features_pass():
-    refuse_oracles(MODEL, rank_alone(gather_rows("lapse", HONEST)))
+    assert meet(gather_rows("lapse", HONEST)) == ()
 
 
 @pytest.mark.parametrize(
@@ -41,21 +58,51 @@ def test_honest_features_pass():
 )
 def test_a_feature_that_knows_the_answer_stops_the_training(leak):
     with pytest.raises(LeakSuspected, match=r"over max_feature_auc = 0\.8 and .*: leak \("):
-        refuse_oracles(MODEL, rank_alone(rows_with(leak=leak)))
+        meet(rows_with(leak=leak))
 
 
 def test_the_refusal_says_what_to_write_when_it_is_honest():
     with pytest.raises(LeakSuspected, match=r"\[training\.acknowledged_auc\] of models/lapse\.toml: leak = 1\.0"):
-        refuse_oracles(MODEL, rank_alone(rows_with(leak=LABELS.astype(float))))
+        meet(rows_with(leak=LABELS.astype(float)))
+
+
+def test_where_nobody_serves_a_person_is_asked_with_features_aucs_and_keys():
+    (sentence,) = meet(rows_with(leak=LABELS.astype(float)), "ask")
+    assert sentence.startswith("Perhaps a leak: alone, these features reach an AUC over max_feature_auc = 0.8 ")
+    assert "acknowledged: leak (1.000, at least 0.95" in sentence
+    assert 'leave them out by training.exclude = ["leak"].' in sentence
+    assert "approves, and writes under [training.acknowledged_auc] of models/lapse.toml: leak = 1.0. " in sentence
+
+
+@pytest.mark.parametrize("rule", ["ask", "refuse"])
+def test_five_positives_that_happen_to_rank_high_are_no_leak(rule):
+    assert meet(few_positives(5, above=90), rule) == ()
+
+
+def test_eight_positives_above_everybody_are_more_than_chance():
+    (sentence,) = meet(few_positives(8, above=92), "ask")
+    assert "few (1.000, at least 0.83" in sentence
+
+
+def test_a_search_beside_a_champion_refuses_what_may_be_chance():
+    with pytest.raises(LeakSuspected, match=r"few \(0\.958, at least 0\.7"):
+        meet(few_positives(5, above=90), "refuse doubtful")
+
+
+def test_what_may_be_chance_is_named_all_the_same():
+    rows = few_positives(5, above=90)
+    (sentence,) = find_alarms(MODEL, rows, rank_alone(rows))
+    assert sentence == "Alone over max_feature_auc = 0.8 and not acknowledged, perhaps by chance: few (0.958)."
 
 
 def test_an_acknowledged_feature_does_not_stop_the_training():
-    refuse_oracles(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86}), {"strong": 0.85, "weak": 0.6})
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
+    assert meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.85, weak=0.6), "refuse doubtful") == ()
 
 
 def test_acknowledged_features_are_named_all_the_same():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86, "second": 0.83, "weak": 0.83})
-    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), {"weak": 0.6, "second": 0.81, "strong": 0.85})
+    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), measured(weak=0.6, second=0.81, strong=0.85))
     assert (
         sentence == "Alone over max_feature_auc = 0.8 and acknowledged: strong (0.850, up to 0.86), second (0.810, up to 0.83)."
     )
@@ -63,27 +110,28 @@ def test_acknowledged_features_are_named_all_the_same():
 
 def test_an_acknowledged_feature_that_grew_weak_is_not_named():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
-    assert find_alarms(model, gather_rows("lapse", HONEST), {"strong": 0.8}) == ()
+    assert find_alarms(model, gather_rows("lapse", HONEST), measured(strong=0.8)) == ()
 
 
 def test_an_acknowledged_feature_stops_the_training_once_it_knows_more_than_was_found_honest():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
-    with pytest.raises(LeakSuspected, match=r"strong \(0\.930\).*strong = 0\.94"):
-        refuse_oracles(model, {"strong": 0.93})
+    with pytest.raises(LeakSuspected, match=r"strong \(0\.930, .*strong = 0\.94"):
+        meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.93), "refuse")
 
 
 def test_acknowledging_one_feature_lets_no_other_pass():
-    with pytest.raises(LeakSuspected, match=r": other \(0\.850\)"):
-        refuse_oracles(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86}), {"strong": 0.85, "other": 0.85})
+    model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
+    with pytest.raises(LeakSuspected, match=r": other \(0\.850, at least 0\.8"):
+        meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.85, other=0.85), "refuse")
 
 
 def test_a_category_of_its_own_for_every_entity_is_no_oracle():
     names = pd.Series([f"e{entity}" for _, entity in LABELS.index], LABELS.index).astype("category")
-    assert rank_alone(rows_with(name=names))["name"] == pytest.approx(0.5, abs=0.05)
+    assert rank_alone(rows_with(name=names))["name"].estimate == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_constant_ranks_like_chance():
-    assert rank_alone(rows_with(flat=1.0))["flat"] == 0.5
+    assert rank_alone(rows_with(flat=1.0))["flat"].estimate == 0.5
 
 
 def test_a_column_that_counts_time_is_named():

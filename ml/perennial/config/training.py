@@ -45,7 +45,9 @@ class Training(Section):
     metric: Literal["roc_auc"] = Field(default="roc_auc", description="The mean over as_ofs of the AUC within one")
     seed: int = Field(default=7, description="Every random choice takes it")
     max_feature_auc: FeatureAuc = Field(
-        default=0.80, description="A single feature that ranks better alone is a leak and stops the training"
+        default=0.80,
+        description="A single feature that ranks better alone, by more than chance, is a leak: a first champion waits for "
+        "a person, later fits are refused",
     )
     max_jump: float = Field(
         default=0.10,

@@ -9,7 +9,7 @@ bootstrap, agreement.
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
-from perennial.metrics.alone import auc_alone, halve_entities
+from perennial.metrics.alone import auc_alone, halve_entities, spread_of_auc
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from perennial.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
 from perennial.metrics.calibration import calibration_error, prepare_calibration_error
@@ -51,5 +51,6 @@ __all__ = [
     "prepare_precision_at_recall",
     "rank_correlation",
     "reliability_bins",
+    "spread_of_auc",
     "top_tenth_overlap",
 ]

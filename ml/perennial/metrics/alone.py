@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,23 @@ def auc_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interv
     """
     found = (auc_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
     return max((_turn(auc) for auc in found), key=lambda auc: auc.estimate)
+
+
+def spread_of_auc(auc: float, labels: pd.Series) -> float:
+    """The standard error that an AUC of this size would have, by how many different entities of either class are ranked.
+
+    Influence values say 0 where five positives happen to stand above everybody; this says how far chance carries five.
+    Source: R. G. Newcombe, Statistics in Medicine 25 (2006), 559-573, method 5.
+
+    Args:
+        labels: 0 or 1, indexed by (as_of, entity_id).
+    """
+    entities = labels.index.get_level_values("entity_id")
+    happened = labels.to_numpy(dtype=np.float64) == 1
+    positives, negatives = entities[happened].nunique(), entities[~happened].nunique()
+    others = (positives + negatives) / 2 - 1
+    shared = (1 - auc) / (2 - auc) + auc / (1 + auc)
+    return sqrt(auc * (1 - auc) * (1 + others * shared) / (positives * negatives))
 
 
 def _turn(auc: Interval) -> Interval:

@@ -179,7 +179,7 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
         past = look_back(session, run, declaration, champion)
     _check_search(declaration, run, rows, past, champion)
     try:
-        return _search(material, rows, plan, past)
+        return _search(material, rows, plan, past, is_first=champion is None)
     except OneClassLabels:  # the rarer outcome is too new for folds; a rule can be fitted on all that has matured
         if champion is None:
             return begin(material)
@@ -199,7 +199,7 @@ def _check_search(declaration: Declaration, run: Run, rows: TrainingSet, past: S
         raise NothingToTrain(f"{run}: no new recipe is looked for. {choice.because}")
 
 
-def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: SearchHistory) -> Version:
+def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: SearchHistory, *, is_first: bool) -> Version:
     """Choose on the rows of the plan, fit on the newest, and register; what the champion's recipe gave is no new version."""
     stores, run = material.stores, material.run
     with open_folder(material) as folder:
@@ -212,6 +212,7 @@ def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: Search
             newest=(material.training, material.plan),
             storage_url=stores.warehouse.url_in_schema("tuning"),
             trials=stores.settings.trials,
+            is_first=is_first,
         )
         because = trained.tuning.sentence if trained.tuning else "It was found by a search."
         with stores.warehouse.transaction() as session:

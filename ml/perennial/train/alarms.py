@@ -1,9 +1,14 @@
-"""Leak alarms: a feature that knows the answer stops the training; what is only suspicious becomes a sentence."""
+"""Leak alarms: a feature that knows the answer asks a person before the first champion serves, and stops later trainings; what
+is only suspicious becomes a sentence.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Literal
 
 import lightgbm
 import numpy as np
@@ -11,52 +16,81 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import LeakSuspected
-from perennial.metrics import auc_alone, halve_entities, mean_auc
+from perennial.metrics import auc_alone, halve_entities, mean_auc, spread_of_auc
 from perennial.predictor import Feature
+from perennial.records import Interval
 from perennial.train.pooling import IDENTIFYING
 from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
 SEPARATING_ROUNDS = 40
+CHANCE = NormalDist().inv_cdf(0.975)
+LeakRule = Literal["ask", "refuse", "refuse doubtful"]
+"""What a leak does: where nobody serves a person is asked; a fit of the champion's recipe is refused; and beside a champion,
+where a search costs nobody anything, a doubtful one is refused as well."""
 
 
-def rank_alone(rows: TrainingRows) -> dict[str, float]:
+def rank_alone(rows: TrainingRows) -> dict[str, Interval]:
     """The AUC of every feature on its own, in whichever direction it ranks better; a constant has .5."""
     labels = rows.series(rows.labels)
     return {
-        feature.name: auc_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category").estimate
+        feature.name: auc_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category")
         for place, feature in enumerate(rows.features)
     }
 
 
-def refuse_oracles(model: Model, alone: Mapping[str, float]) -> None:
-    """Stop when a single feature ranks better than anybody has found honest.
+def meet_oracles(model: Model, rows: TrainingRows, alone: Mapping[str, Interval], rule: LeakRule) -> tuple[str, ...]:
+    """What a person has to read of features that rank better alone than anybody has found honest, or the end of the training.
+
+    An AUC is beyond its limit when the lower bound of its interval is; one that only chance may have put there is doubtful.
 
     Raises:
         LeakSuspected: names the features, strongest first, and what to write about those that are honest.
     """
+    limits = {name: max(model.training.max_feature_auc, model.training.acknowledged_auc.get(name, 0)) for name in alone}
+    counted = find_least if rule != "refuse doubtful" else _read_estimate
+    oracles = {name: alone[name] for name in _sort(alone) if counted(alone[name], limits[name], rows) > limits[name]}
+    if not oracles:
+        return ()
+    honest = ", ".join(f"{name} = {_round_up(auc.estimate)}" for name, auc in oracles.items())
+    allow = f"writes under [training.acknowledged_auc] of models/{model.name}.toml: {honest}."
+    found = _say_found(model, {name: (auc, find_least(auc, limits[name], rows)) for name, auc in oracles.items()})
+    if rule != "ask":
+        raise LeakSuspected(f"{model.name}: {found} Whoever has looked and found them honest {allow}")
+    sentence = f"Perhaps a leak: {found} Whoever has looked and found them honest approves, and {allow}"
+    return (f"{sentence} Until that is written its weekly fits are refused.",)
+
+
+def _say_found(model: Model, oracles: Mapping[str, tuple[Interval, float]]) -> str:
+    named = ", ".join(f"{name} ({auc.estimate:.3f}, at least {least:.3f})" for name, (auc, least) in oracles.items())
+    return (
+        f"alone, these features reach an AUC over max_feature_auc = {model.training.max_feature_auc} and over what was "
+        f"acknowledged: {named}. Does their SQL read facts at or after the as_of, or the label itself? Then correct it, or "
+        f"leave them out by training.exclude = {json.dumps(list(oracles))}."
+    )
+
+
+def find_least(auc: Interval, limit: float, rows: TrainingRows) -> float:
+    """The lower bound of an AUC, as wide as entities would spread one that lies on the limit, or as these rows do if wider."""
+    return auc.estimate - CHANCE * max(auc.standard_error, spread_of_auc(limit, rows.series(rows.labels)))
+
+
+def _read_estimate(auc: Interval, _limit: float, _rows: TrainingRows) -> float:
+    return auc.estimate
+
+
+def _sort(alone: Mapping[str, Interval]) -> list[str]:
+    return sorted(alone, key=lambda name: (-alone[name].estimate, name))
+
+
+def _name_strong(model: Model, alone: Mapping[str, Interval]) -> tuple[str, ...]:
+    """Sentences about the features over the limit: those that somebody has looked at, and those that may be so by chance."""
     limit, acknowledged = model.training.max_feature_auc, model.training.acknowledged_auc
-    oracles = _name_strong(alone, {name: max(limit, acknowledged.get(name, limit)) for name in alone})
-    if oracles:
-        named = ", ".join(f"{name} ({alone[name]:.3f})" for name in oracles)
-        honest = ", ".join(f"{name} = {_round_up(alone[name])}" for name in oracles)
-        raise LeakSuspected(
-            f"{model.name}: alone, these features reach an AUC over max_feature_auc = {limit} and over what was acknowledged: "
-            f"{named}. Does their SQL read facts at or after the as_of, or the label itself? Then correct it. Whoever has "
-            f"looked and found them honest writes under [training.acknowledged_auc] of models/{model.name}.toml: {honest}."
-        )
-
-
-def _name_acknowledged(model: Model, alone: Mapping[str, float]) -> tuple[str, ...]:
-    """A sentence about the features that would stop the training, had nobody looked at them."""
-    limit, acknowledged = model.training.max_feature_auc, model.training.acknowledged_auc
-    strong = [name for name in _name_strong(alone, dict.fromkeys(alone, limit)) if name in acknowledged]
-    named = ", ".join(f"{name} ({alone[name]:.3f}, up to {acknowledged[name]})" for name in strong)
-    return (f"Alone over max_feature_auc = {limit} and acknowledged: {named}.",) if strong else ()
-
-
-def _name_strong(alone: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:
-    return sorted((name for name, auc in alone.items() if auc > limits[name]), key=lambda name: (-alone[name], name))
+    strong = [name for name in _sort(alone) if alone[name].estimate > limit]
+    known = [f"{name} ({alone[name].estimate:.3f}, up to {acknowledged[name]})" for name in strong if name in acknowledged]
+    doubtful = [f"{name} ({alone[name].estimate:.3f})" for name in strong if alone[name].estimate > acknowledged.get(name, limit)]
+    said = {"and acknowledged": known, "and not acknowledged, perhaps by chance": doubtful}
+    return tuple(f"Alone over max_feature_auc = {limit} {how}: {', '.join(names)}." for how, names in said.items() if names)
 
 
 def _round_up(auc: float) -> float:
@@ -64,9 +98,9 @@ def _round_up(auc: float) -> float:
     return min(1.0, math.ceil(auc * 100 + 1) / 100)
 
 
-def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> tuple[str, ...]:
+def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, Interval]) -> tuple[str, ...]:
     """Sentences about what looks wrong but may be right, beside those of `find_suspicions`."""
-    return (*_name_acknowledged(model, alone), *_name_empty_columns(rows), *find_remarks(rows))
+    return (*_name_strong(model, alone), *_name_empty_columns(rows), *find_remarks(rows))
 
 
 def find_remarks(rows: TrainingRows) -> tuple[str, ...]:

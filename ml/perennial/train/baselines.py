@@ -10,7 +10,7 @@ from perennial.config import Model
 from perennial.config.training import Direction
 from perennial.errors import ConfigError
 from perennial.predictor import Contract, Feature, Linear, Predictor, expand_inputs
-from perennial.records import Recipe
+from perennial.records import Interval, Recipe
 from perennial.train.logistic import solve_logistic
 from perennial.train.rows import Floats, TrainingRows
 
@@ -47,7 +47,7 @@ def _with_median(rows: TrainingRows, place: int) -> Feature:
     return feature.model_copy(update={"median": float(np.nanmedian(column))})
 
 
-def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, float]) -> Recipe:
+def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, Interval]) -> Recipe:
     """The rule over the feature that the model names, where these rows have it, else over the one that ranks best alone.
 
     Its direction is what a person ruled, else what the rows show; a category has none.
@@ -55,7 +55,7 @@ def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, 
     named = model.training.recency
     if not alone:
         raise ConfigError(f"{model.name}: no feature is left that a rule could be made of: training.exclude names them all.")
-    feature = named if named and named in alone else max(alone, key=lambda name: (alone[name], name))
+    feature = named if named and named in alone else max(alone, key=lambda name: (alone[name].estimate, name))
     only = rows.only(feature)
     if only.features[0].kind == "category":
         return Recipe("single_feature", {"feature": feature})

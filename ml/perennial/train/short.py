@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import IDENTITY, Predictor
 from perennial.records import Baseline, Recipe, RecipeChoice, SplitPlan, Trained, TrainingSet
-from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.baselines import choose_single_feature, fit_logistic, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, Fit, write_candidate
@@ -53,7 +53,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         recipe: a known rule to fit again; without it the feature is chosen on these rows.
 
     Raises:
-        LeakSuspected, OneClassLabels and others of `check_training_set`: as in `train`.
+        LeakSuspected (of a known rule), OneClassLabels and others of `check_training_set`: as in `train`.
     """
     started = time.monotonic()
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
@@ -61,10 +61,10 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         only = recipe.features if recipe else ()
         rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
         alone = rank_alone(rows)
-        refuse_oracles(model, alone)
+        leaks = meet_oracles(model, rows, alone, "refuse" if recipe else "ask")
         chosen = recipe or choose_single_feature(model, rows, alone)
         rule = partial(fit_single_feature, chosen)
-        suspicions = find_suspicions(model, rows)
+        suspicions = (*leaks, *find_suspicions(model, rows))
         enough_on = find_enough_on(model, plan.training, plan.trained_for)
         choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows))
         written = Writer(rows, training.features, folder)

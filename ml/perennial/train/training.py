@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import Predictor
 from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
-from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, rank_alone, refuse_oracles
+from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.assessed import (
     Assessed,
     assess_recipe,
@@ -94,31 +94,31 @@ def train(
     study_name: str | None = None,
     trials: int | None = None,
     threads: int = 2,
+    is_first: bool = False,
 ) -> Trained:
     """Choose a recipe on the training as_ofs alone, where the holdout never enters, and fit it on what may teach now.
 
     The parameters of the booster are searched, or those of the last search are fitted again: as the model's policy has it. The
-    lowest log-loss out of fold wins. The holdout never enters here.
+    lowest log-loss out of fold wins.
 
     Args:
-        model, plan: as declared and as planned.
         training: the rows of `plan.training`, and no others.
-        newest: what the chosen recipe is fitted on, the holdout as_ofs among it, with their plan; without it, what it was
-            chosen on.
+        newest: what the chosen recipe is fitted on, with the plan of it; without it, what it was chosen on.
         folder: receives challenger/, logistic/ and recency/ (predictor files) and pictures/.
         past: what the policy looks at, and the champion's parameters, which a search tries early.
-        storage_url: database of the study; a killed training with the same arguments resumes there. None: in memory.
-        study_name: readable part of the study's name; the model's name without it.
+        storage_url: database of the study, where a killed training with the same arguments resumes. None: in memory.
+        study_name: readable part of its name; the model's name without it.
         trials: instead of the model's own number.
-        threads: so many folds are fitted side by side; the outcome does not depend on it.
+        threads: folds fitted side by side; the outcome does not depend on it.
+        is_first: nobody serves yet: a leak is a suspicion, about which a person is asked, and no error.
 
     Raises:
-        LeakSuspected: a single feature ranks better than `max_feature_auc`.
+        LeakSuspected: a single feature ranks better than `max_feature_auc`, be it by chance.
         HistoryTooShort: no fold fits between the oldest and the newest training as_of.
         RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
-        prepared = _prepare(model, training, plan)
+        prepared = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful")
         basis = name_basis(model.training, prepared.rows.features, past.query_hash)
         choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
@@ -157,7 +157,7 @@ def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, 
     if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
         return train_short(model, training, plan, folder=folder, recipe=recipe)
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
-        prepared = _prepare(model, training, plan, only=recipe.features)
+        prepared = _prepare(model, training, plan, "refuse", only=recipe.features)
         seed = recipe.seed_on(plan.trained_for)
         assessed = keep_recipe(recipe, prepared.folds, recency=prepared.recency, seed=seed, threads=threads)
         return _fit(prepared, assessed, None, None, folder=folder)
@@ -180,17 +180,17 @@ def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: 
         return fit_candidate(candidate, rows)
 
 
-def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Sequence[str] = ()) -> Prepared:
+def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, leak: LeakRule, *, only: Sequence[str] = ()) -> Prepared:
     """Guards and alarms come before any fit; what they refuse leaves no file."""
     started = time.monotonic()
     check_training_set(model, training, plan)
     rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
     alone = rank_alone(rows)
-    refuse_oracles(model, alone)
+    leaks = meet_oracles(model, rows, alone, leak)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
     folds = drop_one_class_folds(model, cut)
     single = choose_single_feature(model, rows, alone)
-    recency, suspicions = assess_single_feature(single, folds), find_suspicions(model, rows)
+    recency, suspicions = assess_single_feature(single, folds), (*leaks, *find_suspicions(model, rows))
     alarms = (*find_alarms(model, rows, alone), *suspicions, *name_dropped_folds(cut, folds))
     return Prepared(model, training, plan, rows, folds, single, recency, alarms, suspicions, started)
 
