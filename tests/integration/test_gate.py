@@ -4,6 +4,7 @@ to those under test.
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from perennial.stores import ledger
 from tests.world import MODEL, challenge, edit_model
 
 FIRST_WEEK, SECOND_WEEK, THIRD_WEEK = date(2017, 6, 19), date(2017, 6, 26), date(2017, 7, 3)
+FOURTH_WEEK = date(2017, 7, 10)
 CHAMPION, FIRST, SECOND, THIRD = 1, 2, 3, 4  # recipes, in the order in which they are written below
 CONTESTS = """
     select challenger_recipe, champion_recipe, status, alpha, opened_for,
@@ -96,6 +98,14 @@ def test_a_fit_far_from_the_serving_one_is_held_back_for_one_week_and_people_are
     assert served.version.version == served.promotion.version == serving(world)["version"]
 
 
+def remind(world, refresh, day):
+    """A refresh is refused for the pin, not because it is not due."""
+    file = world.settings.home / "models" / f"{MODEL}.toml"
+    file.write_text(re.sub(r'(?m)^refresh = "(weekly|4 weeks|never)" ', f'refresh = "{refresh}" ', file.read_text()))
+    with pytest.raises(NotAsked, match="no refresh serves until"):
+        pipeline.refit(world.stores, world.run(day))
+
+
 def test_after_a_rollback_nothing_is_refreshed_until_a_person_says_so(world):
     make_snapshot(world, FIRST_WEEK)
     fit = pipeline.refit(world.stores, world.run(FIRST_WEEK)).version
@@ -104,7 +114,11 @@ def test_after_a_rollback_nothing_is_refreshed_until_a_person_says_so(world):
     make_snapshot(world, SECOND_WEEK)
     with pytest.raises(NotAsked, match="no refresh serves until `perennial unpin lapse"):
         pipeline.refit(world.stores, world.run(SECOND_WEEK))
-    assert "pinned" in {row["event"] for row in world.ask("select event from ledger.outbox")}
+    remind(world, "4 weeks", THIRD_WEEK)
+    remind(world, "never", FOURTH_WEEK)
+    edit_model(world.settings.home, {'refresh = "never" ': 'refresh = "weekly" '})
+    told = [row["as_of"] for row in world.ask("select as_of from ledger.outbox where event = 'pinned' order by as_of")]
+    assert told == [SECOND_WEEK, THIRD_WEEK, FOURTH_WEEK]
     pipeline.unpin(world.stores, world.run(SECOND_WEEK), reason="The cause is gone.")
     assert "refresh" == pipeline.refit(world.stores, world.run(SECOND_WEEK)).promotion.kind
     with pytest.raises(NothingToDo, match="nothing is pinned"):

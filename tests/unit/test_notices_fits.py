@@ -86,8 +86,13 @@ def test_a_pin_says_who_moved_what_and_how_to_end_it(kind, how):
 
 
 def test_the_weekly_reminder_repeats_the_reason_and_the_command():
-    notice = notices.write_pin(pin("rollback"), DAY)
+    notice = notices.write_pin(pin("rollback"), DAY, refresh="weekly")
     assert (notice.event, notice.as_of, notice.headline) == ("pinned", DAY, "version 5 is pinned and grows old")
     assert notice.summary.endswith('`perennial unpin lapse --reason "..."`. It looked wrong.')
     assert '`perennial unpin lapse --reason "..."`' in notice.you_must[0]
     assert "nothing was fitted this week" in notice.system_did[0]
+
+
+def test_where_nothing_is_ever_refreshed_the_reminder_says_so():
+    (then,) = notices.write_pin(pin("rollback"), DAY, refresh="never").you_must
+    assert then.endswith('nothing refreshes it then either (training.refresh = "never").')

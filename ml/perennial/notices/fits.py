@@ -75,8 +75,10 @@ def say_pin(pin: Promotion) -> str:
     )
 
 
-def write_pin(pin: Promotion, as_of: date) -> Notice:
-    """The weekly reminder that the champion is not refreshed."""
+def write_pin(pin: Promotion, as_of: date, *, refresh: str) -> Notice:
+    """The weekly reminder that the champion is not refreshed, and what `training.refresh` means once it may be."""
+    then = "nothing refreshes it then either" if refresh == "never" else "the next training that is due refreshes it"
+    rule = "" if refresh == "weekly" else f' (training.refresh = "{refresh}")'
     return Notice(
         model=pin.model,
         as_of=as_of,
@@ -85,5 +87,5 @@ def write_pin(pin: Promotion, as_of: date) -> Notice:
         summary=f"{say_pin(pin)} {pin.reason}",
         moved=(),
         system_did=(f"Left version {pin.version} as it is; nothing was fitted this week.",),
-        you_must=(f'Once the cause is gone: `perennial unpin {pin.model} --reason "..."`; the next training refreshes it.',),
+        you_must=(f'Once the cause is gone: `perennial unpin {pin.model} --reason "..."`; {then}{rule}.',),
     )

@@ -62,18 +62,21 @@ def refit(stores: Stores, run: Run) -> Refreshed:
 
 
 def _check_due(stores: Stores, declaration: Declaration, run: Run, champion: Version) -> None:
-    """Is a refresh due, and may it serve?"""
-    interval = INTERVALS[declaration.model.training.refresh]
+    """Is a refresh due, and may it serve? While it may not, the owner is reminded every week, however rarely it would be due."""
+    refresh = declaration.model.training.refresh
+    with stores.warehouse.transaction() as session:
+        pin = ledger.find_pin(session, run.model)
+        if pin is not None:
+            notice = notices.write_pin(pin, run.as_of, refresh=refresh)
+            ledger.put_notice(session, run, notice, declaration.model.owner)
+    if pin is not None:
+        raise NotAsked(f"{run}: {notices.say_pin(pin)}")
+    interval = INTERVALS[refresh]
     if interval is None:
         raise NotAsked(f'{run}: training.refresh = "never": version {champion.version} serves as it is.')
     with stores.warehouse.transaction() as session:
         decision = ledger.find_decision(session, run.model, run.as_of)
-        _check_interval(run, champion, interval, is_asked=decision is not None and decision.choice is Choice.TRAIN)
-        pin = ledger.find_pin(session, run.model)
-        if pin is not None:
-            ledger.put_notice(session, run, notices.write_pin(pin, run.as_of), declaration.model.owner)
-    if pin is not None:
-        raise NotAsked(f"{run}: {notices.say_pin(pin)}")
+    _check_interval(run, champion, interval, is_asked=decision is not None and decision.choice is Choice.TRAIN)
 
 
 def _check_interval(run: Run, champion: Version, interval: int, *, is_asked: bool) -> None:
