@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import partial
-from math import hypot
+from math import hypot, inf
 from types import MappingProxyType
 
 import numpy as np
@@ -154,5 +154,10 @@ def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> t
 
 def _is_near(mean: float, level: float, max_shift: Band, by_chance: float) -> bool:
     """Written so that NaN does not pass."""
-    below, above = (max(share * abs(level), by_chance) for share in read_band(max_shift))
+    below, above = (max(_reach(share, level), by_chance) for share in read_band(max_shift))
     return -below <= mean - level <= above
+
+
+def _reach(share: float, level: float) -> float:
+    """How far a mean may lie from a level; where the check is off anywhere, from a level of 0 too."""
+    return inf if share == inf else share * abs(level)

@@ -90,6 +90,10 @@ def test_a_shift_may_be_of_any_size_asymmetric_or_off(band, mean, passes):
     assert (check_publication(replace(GOOD, mean=mean), max_shift=band) == ()) is passes
 
 
+def test_what_is_off_stops_nothing_after_a_mean_of_exactly_0():
+    assert check_publication(replace(GOOD, mean=0.2, former_mean=0.0), max_shift="off", levels={"the reference": 0.0}) == ()
+
+
 def test_a_day_may_be_near_the_reference_or_an_accepted_level_instead():
     known = {"the reference of version 3": 0.3, "the level accepted for 2017-10-30": 0.7}
     for mean, passes in ((0.31, True), (0.69, True), (0.13, True), (0.0, False)):
