@@ -109,7 +109,7 @@ def test_an_outcome_is_recorded_once_for_each_publication(session):
     (publication,) = ledger.without_outcome(session, "lapse", until=DAY - WEEK)
     realised = Realised("lapse", DAY - WEEK, 3, 10, 4, Interval(0.85, 0.8, 0.9, 0.025), 0.4, 0.25, 0.4)
     ledger.record_outcome(session, on(DAY), publication, replace(realised, positives=5))
-    ledger.record_outcome(session, on(DAY), publication, realised)
+    ledger.record_outcome(session, on(DAY + WEEK), publication, realised)  # measured anew, and known as early
     assert ledger.without_outcome(session, "lapse", until=DAY - WEEK) == ()
     assert (realised,) == ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5)
     assert ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5, recipe=4) == ()

@@ -191,7 +191,8 @@ where model = :model and as_of <= :until and status = 'live'
 order by as_of;
 
 -- name: record_outcome
--- How good a publication turned out to be; a second look replaces the first.
+-- How good a publication turned out to be; a second look replaces the first, and what it says was known as early: an alarm that
+-- a later fit has answered stays answered after a rebuilt day.
 insert into ledger.outcomes (
     model, as_of, version, publication_id, rows, positives, auc, auc_low, auc_high, auc_standard_error, log_loss,
     mean_score, base_rate, effective_at
@@ -203,7 +204,7 @@ values (
 on conflict (publication_id) do update set
     rows = excluded.rows, positives = excluded.positives, auc = excluded.auc, auc_low = excluded.auc_low,
     auc_high = excluded.auc_high, auc_standard_error = excluded.auc_standard_error, log_loss = excluded.log_loss,
-    mean_score = excluded.mean_score, base_rate = excluded.base_rate, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+    mean_score = excluded.mean_score, base_rate = excluded.base_rate, recorded_at = clock_timestamp();
 
 -- name: outcomes
 -- The newest outcomes of a model (of the fits of one recipe, when it is given) known before an instant, newest as_of first.

@@ -36,6 +36,6 @@ comment on column analytics.{model}_outcomes.auc is 'Area under the ROC curve wi
 comment on column analytics.{model}_outcomes.auc_low is 'Lower end of its interval';
 comment on column analytics.{model}_outcomes.auc_high is 'Upper end of its interval';
 comment on column analytics.{model}_outcomes.log_loss is 'Mean negative log-likelihood in nats; smaller is better';
-comment on column analytics.{model}_outcomes.known_at is 'The clock of the run that measured';
+comment on column analytics.{model}_outcomes.known_at is 'The clock of the run that first measured it';
 comment on column analytics.{model}_outcomes.publication_id is 'The publication that was measured';
 comment on column analytics.{model}_outcomes.is_set_aside is 'Whether its labels rest or were rejected (a day between two training as_ofs goes with the former): it counts for nothing';
