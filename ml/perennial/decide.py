@@ -83,8 +83,7 @@ def _ask_nothing(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer |
         return RuleAnswer(
             Choice.SKIP,
             "waiting_for_first",
-            f"There is no champion yet: {evidence.matured_as_ofs} of the {evidence.needed_as_ofs} as_ofs that a first training "
-            f"needs have matured; the next matures on {evidence.next_maturity}.",
+            f"There is no champion yet, and no as_of that can teach has matured; the next does on {evidence.next_maturity}.",
         )
     if evidence.checks and evidence.checks[0]:
         sentence = f"{_count_checks(evidence, limits)}: {_say_what_moved(evidence, limits)}. It waits for the next check."
@@ -144,12 +143,9 @@ def _train(evidence: DecisionEvidence, limits: Monitoring) -> RuleAnswer:
 
 # The reasons to retrain
 def _ask_for_the_first(evidence: DecisionEvidence) -> tuple[Ask, ...]:
-    if not evidence.matured_as_ofs >= evidence.needed_as_ofs > 0:
+    if not evidence.matured_as_ofs:
         return ()
-    sentence = (
-        f"There is no champion yet, and {evidence.matured_as_ofs} as_ofs have matured ({evidence.needed_as_ofs} are needed)."
-    )
-    return (Ask("first", sentence),)
+    return (Ask("first", f"There is no champion yet, and {evidence.matured_as_ofs} as_ofs have matured."),)
 
 
 def _ask_for_drift(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:

@@ -36,7 +36,6 @@ EVIDENCE = st.builds(
     labels_mature_on=st.none() | DAYS,
     timezone=st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland"]),
     matured_as_ofs=st.integers(0, 30),
-    needed_as_ofs=st.integers(0, 30),
 )
 
 

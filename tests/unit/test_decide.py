@@ -1,5 +1,6 @@
 """Decisions as a table: one row of evidence, one answer, one sentence for people."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from perennial.config import load_model
 from perennial.decide import decide
 from perennial.records import Choice, DecisionEvidence, dump_json
+from perennial.stores.ledger.statements import read_record
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 LIMITS = MODEL.monitoring
@@ -98,16 +100,15 @@ RULES = [
         "drift",
     ),
     ("weekly trainings do not cool down", replace(SHIFTED, last_training_at=clock_of(date(2017, 11, 26))), Choice.TRAIN, "drift"),
-    ("first", replace(FIRST, matured_as_ofs=16, needed_as_ofs=16, newest_trained=None), Choice.TRAIN, "first"),
-    ("too early for the first", replace(FIRST, matured_as_ofs=15, needed_as_ofs=16), Choice.SKIP, "waiting_for_first"),
+    ("first", replace(FIRST, matured_as_ofs=16, newest_trained=None), Choice.TRAIN, "first"),
     (
         "the first was refused",
-        replace(FIRST, matured_as_ofs=16, needed_as_ofs=16, newest_trained=date(2017, 10, 23)),
+        replace(FIRST, matured_as_ofs=16, newest_trained=date(2017, 10, 23)),
         Choice.SKIP,
         "nothing_new",
     ),
-    ("labels of nothing", replace(FIRST, matured_as_ofs=0, needed_as_ofs=0), Choice.SKIP, "waiting_for_first"),
-    ("one as_of is enough", replace(FIRST, matured_as_ofs=1, needed_as_ofs=1, newest_trained=None), Choice.TRAIN, "first"),
+    ("labels of nothing", replace(FIRST, matured_as_ofs=0), Choice.SKIP, "waiting_for_first"),
+    ("one as_of is enough", replace(FIRST, matured_as_ofs=1, newest_trained=None), Choice.TRAIN, "first"),
     (
         "the newest retraining cools down, wherever it stands",
         replace(SHIFTED, retrains=(clock_of(date(2017, 11, 26)), clock_of(date(2017, 11, 1)))),
@@ -219,11 +220,8 @@ OLD = "The fit that serves is 200 days old (limit 35): refreshes were missed."
             ),
         ),
         (
-            replace(FIRST, matured_as_ofs=16, needed_as_ofs=16, newest_trained=None),
-            (
-                "There is no champion yet, and 16 as_ofs have matured (16 are needed). A retraining can learn from as_ofs up "
-                "to 2017-10-23."
-            ),
+            replace(FIRST, matured_as_ofs=16, newest_trained=None),
+            "There is no champion yet, and 16 as_ofs have matured. A retraining can learn from as_ofs up to 2017-10-23.",
         ),
         (
             replace(QUIET, checks=(), drifted_share=None, prediction_shift=None),
@@ -255,11 +253,8 @@ OLD = "The fit that serves is 200 days old (limit 35): refreshes were missed."
             ),
         ),
         (
-            replace(FIRST, matured_as_ofs=15, needed_as_ofs=16),
-            (
-                "There is no champion yet: 15 of the 16 as_ofs that a first training needs have matured; the next matures "
-                "on 2017-11-29."
-            ),
+            replace(FIRST, matured_as_ofs=0),
+            "There is no champion yet, and no as_of that can teach has matured; the next does on 2017-11-29.",
         ),
     ],
 )
@@ -285,3 +280,8 @@ def test_the_cooldown_ends_with_the_local_day_and_not_with_the_hour(hour, choice
     late = datetime(2017, 11, 21, 3, 30, tzinfo=UTC)
     today = replace(SHIFTED, retrains=(late,), clock=MODEL.start(date(2017, 11, 27)) + timedelta(hours=hour, minutes=1))
     assert decide(today, LIMITS).choice is choice
+
+
+def test_evidence_from_before_one_as_of_was_enough_is_still_read():
+    stored = {**json.loads(dump_json(QUIET)), "needed_as_ofs": 1}
+    assert read_record(DecisionEvidence, stored) == QUIET

@@ -55,7 +55,6 @@ def gather(
         labels_mature_on=labels_of_shift_mature_on(model, checks),
         timezone=model.timezone,
         matured_as_ofs=len(matured),
-        needed_as_ofs=1,
         calibration=find_calibration_alarm(session, model, run, champion, rested) if champion else None,
     )
 

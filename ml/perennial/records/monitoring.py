@@ -125,11 +125,10 @@ class DecisionEvidence:
         last_training_at: clock of the last training, whoever asked for it; the cooldown counts from `retrains`.
         retrains: instants of the trainings asked for by a decision, within the last 30 days or the cooldown if that is longer.
         newest_matured: newest as_of with matured labels; `newest_trained`: newest as_of the last training had
-            (holdout included); equal means there is nothing new to learn.
+            (those held out from its search too); equal means there is nothing new to learn.
         labels_mature_on: the day on which the labels of the drifted rows mature.
         timezone: the model's; cooldown and budget count its local days.
-        matured_as_ofs, needed_as_ofs: without a champion: how many training as_ofs have matured, and how many a first
-            training needs (training, embargo and holdout together).
+        matured_as_ofs: how many training as_ofs have matured; one is enough for a first training.
         left_out: why matured as_ofs can teach nothing, a sentence each.
         calibration: the newest alarm that no fit has answered yet: the champion was fitted before it was known.
     """
@@ -153,7 +152,6 @@ class DecisionEvidence:
     labels_mature_on: date | None
     timezone: str = "UTC"
     matured_as_ofs: int = 0
-    needed_as_ofs: int = 0
     left_out: tuple[str, ...] = ()
     shift_limit: float | None = None
     calibration: CalibrationAlarm | None = None
