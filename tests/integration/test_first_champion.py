@@ -9,6 +9,7 @@ import pytest
 from perennial import pipeline
 from perennial.card import render_markdown
 from perennial.errors import NoChampionYet
+from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_card
 from perennial.stores import ledger
 from tests.world import MODEL, World
@@ -36,6 +37,20 @@ def read_champions(world: World):
     with world.stores.warehouse.transaction() as session:
         moves = ledger.champion_history(session, MODEL)
         return [(move.kind, ledger.get_version(session, MODEL, move.version)) for move in moves]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        pytest.param("2017-03-21", "2017-04-12", id="nothing is built, and 03-27 is the next that teaches"),
+        pytest.param("2017-04-10", "2017-04-12", id="03-27 is the oldest that is built"),
+        pytest.param("2017-03-20", "2017-04-05", id="nothing is built, and today teaches"),
+    ],
+)
+def test_the_first_maturity_is_that_of_the_oldest_snapshot_or_of_the_next(beginning, day, expected):
+    with beginning.stores.warehouse.transaction() as session:
+        found = find_first_maturity(session, beginning.stores.declaration(MODEL), beginning.run(day))
+    assert found.isoformat() == expected
 
 
 def test_the_rule_serves_on_what_there_is(beginning):

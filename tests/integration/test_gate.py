@@ -252,6 +252,23 @@ def test_the_former_champions_recipe_is_kept_warm_and_a_rollback_to_it_finds_a_f
     assert ("rollback", warm["version"], CHAMPION) == (back.kind, back.version, serving(world)["recipe"])
 
 
+def test_a_ruling_does_not_take_the_place_of_the_former_recipe(world):
+    """Recipe 3 is recipe 2 without a column: what is kept warm for a way back is recipe 1."""
+    make_snapshot(world, FIRST_WEEK)
+    newcomer = challenge(world, FIRST_WEEK, C=0.01)
+    approving.force(world.stores, world.run(FIRST_WEEK), newcomer.version, reason="A test wants it.")
+    edit_model(world.settings.home, {"exclude = []": 'exclude = ["orders_7d"]'})
+    for day in (SECOND_WEEK, THIRD_WEEK):
+        make_snapshot(world, day)
+        pipeline.refit(world.stores, world.run(day))
+    fitted = world.ask("select recipe from ledger.versions where trained_for = :day order by recipe", day=THIRD_WEEK)
+    assert [CHAMPION, THIRD] == [row["recipe"] for row in fitted]
+    assert ("ruling", THIRD) == (
+        world.ask_one("select origin from ledger.recipes where recipe = 3"),
+        serving(world)["recipe"],
+    )
+
+
 def test_a_former_recipe_that_cannot_be_fitted_any_more_stops_no_refresh(world):
     """The rule over a column that was excluded since."""
     make_snapshot(world, FIRST_WEEK)
