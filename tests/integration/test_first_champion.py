@@ -57,6 +57,7 @@ def test_the_rule_serves_on_what_there_is(beginning):
     kind, first = read_champions(beginning)[0]
     assert (kind, first.algorithm, first.parameters["feature"]) == ("promote", "single_feature", "recency_days")
     assert [day.isoformat() for day in first.training_as_ofs] == ["2017-03-27", "2017-04-03"]
+    assert not first.choice.is_outcome_new
     assert first.holdout_as_ofs == ()
 
 
@@ -71,7 +72,11 @@ def test_where_the_rarer_outcome_is_too_new_for_folds_a_rule_serves(postgres, op
         file.write_text(known.replace(counted, f"({counted} * (:as_of >= date '2017-05-22')::integer)"), encoding="utf-8")
         run = rare.run("2017-06-12")
         first = pipeline.train(rare.stores, run)
-        assert ("single_feature", True) == (first.algorithm, first.choice.enough_on > run.as_of)
+        assert ("single_feature", True, True) == (
+            first.algorithm,
+            first.choice.enough_on > run.as_of,
+            first.choice.is_outcome_new,
+        )
     postgres.drop("world_rare")
 
 

@@ -112,6 +112,13 @@ def test_a_remark_of_the_training_is_a_warning_and_asks_nobody():
     assert ((remark,), (), Outcome.PROMOTE) == (verdict.warnings, verdict.doubts, verdict.outcome)
 
 
+def test_where_one_outcome_is_too_new_that_is_said_and_not_the_number_of_as_ofs():
+    found = introduce("single_feature", RecipeChoice({}, enough_on=date(2017, 12, 6), is_outcome_new=True))
+    assert "too few to choose" not in found.reasons[0]
+    assert "enough of them, but one outcome is too new or too rare for folds" in found.reasons[0]
+    assert found.reasons[0].endswith("there may be enough of it on 2017-12-06, at the earliest.")
+
+
 def test_a_suspicion_of_a_leak_asks_a_person():
     assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES, ("A column counts time?",)))) == ("A column counts time?",)
     assert doubt_first(replace(first(), choice=RecipeChoice(LOSSES))) == ()

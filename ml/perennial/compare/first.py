@@ -17,10 +17,12 @@ def say_first(contest: ComparisonInput) -> str:
     if choice is None:
         return f"First champion: {name} (version {who.version}), for nobody serves yet."
     if not choice.losses:
-        return (
-            f"First champion: {name} (version {who.version}), fitted on {who.learned_as_ofs} as_ofs, too few to choose on. "
-            f"It serves until a training finds a better one: there will be enough as_ofs on {choice.enough_on}."
-        )
+        fitted = f"First champion: {name} (version {who.version}), fitted on {who.learned_as_ofs} as_ofs"
+        until = "It serves until a training finds a better one"
+        if choice.is_outcome_new:
+            too_new = "enough of them, but one outcome is too new or too rare for folds to choose on"
+            return f"{fitted}, {too_new}. {until}: there may be enough of it on {choice.enough_on}, at the earliest."
+        return f"{fitted}, too few to choose on. {until}: there will be enough as_ofs on {choice.enough_on}."
     return f"First champion: lowest out-of-fold log-loss, {_list_losses(who.algorithm, choice)}."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from perennial.config import Declaration
@@ -13,16 +14,21 @@ from perennial.stores.sessions import Session
 from perennial.train import train_short
 
 
-def begin(material: Material) -> Version:
-    """Choose a single-feature rule on all that has matured, fit it on that, and register it."""
+def begin(material: Material, *, is_outcome_new: bool) -> Version:
+    """Choose a single-feature rule on all that has matured, fit it on that, and register it.
+
+    Args:
+        is_outcome_new: there are as_ofs enough for a search, and one outcome is missing from its folds.
+    """
     run, plan = material.run, material.plan
     with open_folder(material) as folder:
         trained = train_short(material.declaration.model, material.training, plan, folder=folder)
         assert trained.choice is not None
-        because = (
-            f"Only {len(plan.training)} as_ofs, or too few of one outcome in them, could teach: there will be enough to choose "
-            f"on by {trained.choice.enough_on} at the earliest."
-        )
+        enough_on = trained.choice.enough_on
+        trained = replace(trained, choice=replace(trained.choice, is_outcome_new=is_outcome_new))
+        found = f"{len(plan.training)} as_ofs could teach, and "
+        found += "one outcome is too new or too rare for folds" if is_outcome_new else "they are too few to choose on"
+        because = f"{found}: there will be enough by {enough_on} at the earliest."
         with material.stores.warehouse.transaction() as session:
             entry = ledger.enter_recipe(
                 session, run, trained.recipe, origin="search", chosen_on=plan.training[-1], because=because

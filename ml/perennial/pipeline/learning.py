@@ -172,7 +172,7 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
         plan = plan_training(declaration, labelled, run)
     except HistoryTooShort as short:
         if champion is None:
-            return begin(material)
+            return begin(material, is_outcome_new=False)
         raise NothingToTrain(str(short)) from short
     with stores.warehouse.transaction() as session:
         rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
@@ -182,7 +182,7 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
         return _search(material, rows, plan, past, is_first=champion is None)
     except OneClassLabels:  # the rarer outcome is too new for folds; a rule can be fitted on all that has matured
         if champion is None:
-            return begin(material)
+            return begin(material, is_outcome_new=True)
         raise
 
 

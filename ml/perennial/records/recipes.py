@@ -65,12 +65,15 @@ class RecipeChoice:
         suspicions: sentences of the leak checks that did not stop the training, and that a person should read.
         enough_on: where history was too short: the day on which there will be enough to choose on.
         remarks: further sentences that people should read; they stop nothing.
+        is_outcome_new: there were as_ofs enough, but one outcome is too new, or too rare, to be in the folds:
+            `enough_on` is the earliest day on which it may be.
     """
 
     losses: Mapping[str, float]
     suspicions: tuple[str, ...] = ()
     enough_on: date | None = None
     remarks: tuple[str, ...] = ()
+    is_outcome_new: bool = False
 
 
 @dataclass(frozen=True)
