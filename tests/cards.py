@@ -126,7 +126,6 @@ VERDICT = Verdict(
     outcome=Outcome.PROMOTE,
     challenger_version=7,
     champion_version=4,
-    opponent="champion",
     holdout_as_ofs=HOLDOUT,
     rows=8_836,
     positives=1_131,

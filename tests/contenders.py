@@ -34,7 +34,6 @@ class Contenders:
             challenger_recipe=self._find_recipe(version),
             champion_version=champion or self.champion,
             champion_recipe=self._find_recipe(champion or self.champion),
-            opponent="champion",
             reasons=("AUC is better.",),
         )
         with self.world.stores.warehouse.transaction() as session:

@@ -67,9 +67,6 @@ def copy_champion(world: World, *, chosen_on: date | None = None, **changes: obj
     tags = {"trained_for": NEXT_DAY.isoformat()}
     run = client.create_run(client.get_experiment_by_name(MODEL).experiment_id, tags=tags)
     client.log_artifacts(run.info.run_id, str(files), "model")
-    for name in champion.baselines:
-        baseline = registry.fetch_baseline(champion.mlflow_run_id, name, world.settings.artifacts / "copied")
-        client.log_artifacts(run.info.run_id, str(baseline), f"baselines/{name}")
     source = f"{run.info.artifact_uri}/model"
     made = client.create_model_version(MODEL, source, run.info.run_id, tags=tags, await_creation_for=0)
     changes.setdefault("recipe", enter_recipe(world, int(made.version), chosen_on))
@@ -106,7 +103,6 @@ def assess(world: World, version: int, as_of: date = NEXT_DAY) -> None:
             champion_version=champion,
             challenger_recipe=ledger.get_version(session, MODEL, version).recipe,
             champion_recipe=ledger.get_version(session, MODEL, champion).recipe,
-            opponent="champion",
             reasons=("AUC is better.",),
         )
         ledger.record_evaluation(session, world.run(as_of), verdict)

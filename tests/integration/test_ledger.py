@@ -59,7 +59,6 @@ VERDICT = Verdict(
     outcome=Outcome.PROMOTE,
     challenger_version=3,
     champion_version=2,
-    opponent="champion",
     holdout_as_ofs=(date(2017, 9, 11), date(2017, 9, 18)),
     rows=4000,
     positives=1200,

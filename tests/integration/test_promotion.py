@@ -54,8 +54,7 @@ class FourVersions:
         return [promotion.version for promotion in book.history()], self.context.alias.get(), book.find_open() is not None
 
     def _assess(self, challenger: int, champion: int | None) -> Verdict:
-        opponent = "champion" if champion else "baselines"
-        return Verdict(self.run.model, DAY, Outcome.PROMOTE, challenger, champion, opponent, (), 0, 0, (), (), 84, ("Better.",))
+        return Verdict(self.run.model, DAY, Outcome.PROMOTE, challenger, champion, (), 0, 0, (), (), 84, ("Better.",))
 
 
 class Dying:

@@ -165,16 +165,6 @@ def test_a_fetched_version_is_kept_and_nothing_else_stays_behind(registry, run, 
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_a_baseline_is_fetched_by_its_run(registry, trained, declaration, run, tmp_path):
-    folder = registry.fetch_baseline(registry.log_training(trained, declaration, run), "recency", tmp_path / "cache")
-    assert {file.name: file.read_text() for file in folder.iterdir()} == {"contract.json": '{"format": 2}'}
-
-
-def test_a_baseline_that_is_not_there_is_missing(registry, trained, declaration, run, tmp_path):
-    with pytest.raises(VersionMissing, match="lost the files of the baseline logistic"):
-        registry.fetch_baseline(registry.log_training(trained, declaration, run), "logistic", tmp_path)
-
-
 def test_a_drift_report_is_kept_with_the_run_and_read_again(registry, run, version):
     run_id = kept(registry, run, version).mlflow_run_id
     registry.keep_report(run_id, run, "<p>quiet</p>")

@@ -55,7 +55,7 @@ def promotion(**limits):
 
 def test_a_clear_gain_is_promoted():
     verdict = compare(make_contest())
-    assert (verdict.outcome, verdict.opponent) == (Outcome.PROMOTE, "champion")
+    assert verdict.outcome == Outcome.PROMOTE
     assert "reaches the floor of +0.0" in verdict.reasons[0]
     assert "Over all looks together its lower bound is +0.0" in verdict.reasons[0]
     assert (verdict.side, verdict.alpha, len(verdict.looks)) == ("superiority", 0.0005, 1)
@@ -117,7 +117,7 @@ def test_every_metric_is_compared():
 
 def test_the_first_champion_has_nobody_to_beat():
     verdict = compare(make_contest(champion=None, challenger=2.0))
-    assert (verdict.outcome, verdict.opponent, verdict.champion_version) == (Outcome.PROMOTE, "baselines", None)
+    assert (verdict.outcome, verdict.champion_version) == (Outcome.PROMOTE, None)
     assert (verdict.challenger_recipe, verdict.champion_recipe) == (2, None)
     assert verdict.reasons[0].startswith("First champion: XGBoost (version 2)")
     assert verdict.metric("auc").gain is None

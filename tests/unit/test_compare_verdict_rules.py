@@ -164,16 +164,16 @@ def test_a_verdict_counts_only_the_rows_that_were_compared():
     verdict = _open_verdict(number_recipes(make_contest(former=(WON,))), Assessment(PROMOTE, ("Won.",), looks=(WON,)), AS_OFS[:3])
     assert (verdict.rows, verdict.positives, verdict.holdout_as_ofs) == (3 * 260, 3 * 60, AS_OFS[:3])
     assert (verdict.model, verdict.as_of, verdict.outcome) == ("lapse", date(2017, 11, 6), PROMOTE)
-    assert (verdict.challenger_version, verdict.champion_version, verdict.opponent) == (2, 1, "champion")
+    assert (verdict.challenger_version, verdict.champion_version) == (2, 1)
     assert (verdict.challenger_recipe, verdict.champion_recipe) == (12, 11)
     assert (verdict.side, verdict.alpha, verdict.looks) == ("superiority", 0.01, (WON,))
     assert (verdict.metrics, verdict.baselines, verdict.segments) == ((), (), ())
     assert verdict.reasons[0] == "Won."
 
 
-def test_a_verdict_on_a_first_champion_has_no_opponent_but_the_baselines():
+def test_a_verdict_on_a_first_champion_has_no_opponent():
     verdict = _open_verdict(first(), Assessment(PROMOTE, ("Fit.",), date(2017, 11, 13)), AS_OFS)
-    assert (verdict.champion_version, verdict.opponent, verdict.side, verdict.alpha) == (None, "baselines", "first", None)
+    assert (verdict.champion_version, verdict.side, verdict.alpha) == (None, "first", None)
     assert verdict.compared_again_on == date(2017, 11, 13)
 
 

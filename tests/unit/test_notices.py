@@ -76,7 +76,6 @@ VERDICT = Verdict(
     outcome=Outcome.PROMOTE,
     challenger_version=2,
     champion_version=1,
-    opponent="champion",
     holdout_as_ofs=(date(2017, 9, 25), date(2017, 10, 2)),
     rows=4400,
     positives=500,
@@ -201,7 +200,7 @@ def test_a_rejection_leaves_the_champion_and_asks_for_nothing():
 
 
 def test_the_first_champion_stands_against_nobody():
-    first = replace(VERDICT, champion_version=None, champion_recipe=None, opponent="baselines")
+    first = replace(VERDICT, champion_version=None, champion_recipe=None)
     told = notices.write_verdict(first, refused_because=None, mlflow_run="")
     assert told.headline == "PROMOTE: recipe 12 (version 2), the first champion"
     assert told.system_did[0] == "Compared recipe 12 (version 2) on 4400 unseen rows; let its newest fit serve."

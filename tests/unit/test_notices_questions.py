@@ -24,7 +24,6 @@ VERDICT = Verdict(
     outcome=Outcome.PROMOTE,
     challenger_version=2,
     champion_version=1,
-    opponent="champion",
     holdout_as_ofs=(date(2017, 9, 25), date(2017, 10, 2)),
     rows=4400,
     positives=500,

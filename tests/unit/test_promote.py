@@ -31,7 +31,6 @@ def assess(challenger: int, champion: int | None, outcome: Outcome = Outcome.PRO
         outcome=outcome,
         challenger_version=challenger,
         champion_version=champion,
-        opponent="champion" if champion else "baselines",
         holdout_as_ofs=(),
         rows=0,
         positives=0,

@@ -1,8 +1,8 @@
 """The compare stage: may the challenger replace the champion, assessed on rows that neither has seen?
 
-Reading order: contest (what is compared), rows (may these rows be used?), measures (the figures), baselines, harm (what
+Reading order: contest (what is compared), rows (may these rows be used?), measures (the figures), harm (what
 speaks against it), shocks (as_ofs are a sample too), clusters (copies are one piece of evidence), spending, boundaries,
-looks (the sequential test), account (its error), superiority (the question), shadows (who stays under test), assessment
+looks (the sequential test), account (its error), superiority (the question), first (who begins), shadows (who stays under test), assessment
 (the verdict).
 """
 

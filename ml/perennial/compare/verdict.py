@@ -116,7 +116,6 @@ def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tupl
         champion_version=None if contest.champion is None else contest.champion.version,
         challenger_recipe=contest.challenger.recipe,
         champion_recipe=None if contest.champion is None else contest.champion.recipe,
-        opponent="baselines" if contest.champion is None else "champion",
         holdout_as_ofs=unseen,
         rows=len(labels),
         positives=int(labels.sum()),

@@ -59,7 +59,6 @@ class Verdict:
     """May the challenger replace the champion? With everything that was looked at.
 
     Attributes:
-        opponent: `champion`, or `baselines` when there is none yet.
         reasons: sentences, the deciding one first.
         compared_again_on: INCONCLUSIVE: the day when there will be more to compare on, else None.
         challenger_version, champion_version: the newest fit of each recipe on that day.
@@ -77,7 +76,6 @@ class Verdict:
     outcome: Outcome
     challenger_version: int
     champion_version: int | None
-    opponent: Literal["champion", "baselines"]
     holdout_as_ofs: tuple[date, ...]
     rows: int
     positives: int

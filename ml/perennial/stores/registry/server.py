@@ -182,15 +182,6 @@ class Registry:
         folder = into / model / f"{number}-{version.mlflow_run_id}"
         return self._fetch_folder(found.source, folder, f"version {number} of {model}")
 
-    def fetch_baseline(self, mlflow_run_id: str, name: str, into: Path) -> Path:
-        """A local folder with the files of a baseline, as little to be trusted as those of a version.
-
-        Raises:
-            VersionMissing: the registry has lost them.
-        """
-        source = f"runs:/{mlflow_run_id}/{BASELINES}/{name}"
-        return self._fetch_folder(source, into / f"{name}-{mlflow_run_id}", f"the baseline {name} of run {mlflow_run_id}")
-
     def _fetch_folder(self, source: str, folder: Path, what: str) -> Path:
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
