@@ -160,7 +160,9 @@ def _ask_for_loss(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     loss = evidence.auc_loss
     if loss is None or not isfinite(loss) or loss <= limits.max_auc_loss:
         return None
-    return Ask("realised_loss", f"The realised AUC lies at least {loss:.3f} below the holdout's (limit {limits.max_auc_loss}).")
+    return Ask(
+        "realised_loss", f"The realised AUC lies at least {loss:.3f} below that on unseen rows (limit {limits.max_auc_loss})."
+    )
 
 
 def _ask_for_calibration(evidence: DecisionEvidence) -> Ask | None:

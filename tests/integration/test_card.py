@@ -114,7 +114,7 @@ def test_a_refit_tells_its_own_evidence_apart_from_that_of_its_recipe(world):
     assert f"from version {second}, the fit before" in said
     assert ["2017-07-03"] == days_in(said.split("What it published itself")[1])
     assert ["2017-06-12", "2017-06-19", "2017-06-26", "2017-07-03"] == days_in(recipe.split("and what came true")[1])
-    assert f"the holdout of version {first} promised" in recipe
+    assert f"the unseen rows of version {first} promised" in recipe
     assert f"| version {second} | 2017-06-19 |" in recipe
 
 

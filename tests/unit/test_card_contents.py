@@ -56,7 +56,7 @@ def declare(**updates):
         "drifted",
         "by construction",
         "0.861 | [0.841, 0.881]",
-        "Holdout (chosen by it: flatters)",
+        "Unseen rows (chosen by it: flatters)",
         "| income | 250K+ | 36 | 1 (2.8%) | 0.020 | too few positives |",
         "How it ranks within 1 value of income is unknown",
         "Calibration may have become worse.",
@@ -98,14 +98,14 @@ def test_a_declaration_that_has_changed_since_the_training_is_said():
 
 
 def test_a_challengers_holdout_is_not_called_flattering():
-    assert "Holdout (assessed by it)" in text_of(CHALLENGER)
+    assert "Unseen rows (assessed by it)" in text_of(CHALLENGER)
     assert "It was never champion." in text_of(CHALLENGER)
 
 
 def test_kept_is_compared_with_promised():
     evidence = serve(CHAMPION, 4)
     difference = evidence.first_served.auc.estimate - 0.861
-    assert f"The AUC came out {difference:+.3f} from what the holdout of version 7 promised (0.861)" in text_of(evidence)
+    assert f"The AUC came out {difference:+.3f} from what the unseen rows of version 7 promised (0.861)" in text_of(evidence)
 
 
 def test_after_more_than_four_as_ofs_the_newest_four_stand_beside_the_first():
@@ -185,9 +185,9 @@ def test_what_a_refit_published_itself_waits_for_its_labels():
 def test_promised_is_what_the_holdout_of_the_first_champion_fit_said():
     """The refit's own holdout, .848, lies on as_ofs that its recipe has published: it promises nothing."""
     said = text_of(serve(REFRESHED, 4))
-    assert "from what the holdout of version 7 promised (0.861)" in said
-    assert "Holdout (the newest as_ofs that may teach)" in said
-    assert "Holdout (chosen by it: flatters)" in text_of(serve(replace(REFRESHED, version=VERSION), 4))
+    assert "from what the unseen rows of version 7 promised (0.861)" in said
+    assert "Unseen rows (the newest as_ofs that may teach)" in said
+    assert "Unseen rows (chosen by it: flatters)" in text_of(serve(replace(REFRESHED, version=VERSION), 4))
 
 
 def test_the_history_of_a_refit_tells_when_its_recipe_came_and_went():

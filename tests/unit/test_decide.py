@@ -170,7 +170,7 @@ OLD = "The fit that serves is 200 days old (limit 35): refreshes were missed."
         (
             replace(QUIET, auc_loss=0.0412, champion_age_days=200),
             (
-                "The realised AUC lies at least 0.041 below the holdout's (limit 0.03). "
+                "The realised AUC lies at least 0.041 below that on unseen rows (limit 0.03). "
                 f"{OLD} A retraining can learn from as_ofs up to 2017-10-23, where the last training ended at 2017-10-02."
             ),
         ),

@@ -132,8 +132,8 @@ def test_only_a_training_says_that_it_was_asked_for():
 
 def test_what_moved_most_stands_first_below_the_mean_score():
     moved = write_decision().moved
-    assert ["mean score, against that of the holdout", "tenure_days", "recency_days", "orders_28d"] == [row[0] for row in moved]
-    assert ("mean score, against that of the holdout", "", "+20.0%", "PSI 0.120") == moved[0]
+    assert ["mean score, against that on unseen rows", "tenure_days", "recency_days", "orders_28d"] == [row[0] for row in moved]
+    assert ("mean score, against that on unseen rows", "", "+20.0%", "PSI 0.120") == moved[0]
     assert ("recency_days", "10", "12.5", "PSI 0.310, drifted") == moved[2]
     assert moved[1][3].endswith("by construction")
 

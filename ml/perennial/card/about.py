@@ -68,7 +68,7 @@ def write_data(evidence: CardEvidence) -> Section:
     """Which rows assess it, how the snapshots came about, and how the times of each source were read."""
     built = {day.as_of: day for day in (*evidence.training, *evidence.holdout)}
     entries = (
-        ("Held out", _describe_holdout(evidence)),
+        ("Unseen", _describe_holdout(evidence)),
         (
             "Embargo",
             f"{evidence.model.embargo.days} days, at least, between what a fit has learned from and what it scores here",

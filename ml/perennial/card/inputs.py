@@ -84,7 +84,7 @@ def _say_drift(checks: tuple[DriftCheck, ...], model: Model) -> str:
     moved = [each.column for each in newest.features if each.is_drifted and each.can_trigger]
     named = f": {join(moved)}" if moved else ""
     found = f"On {newest.as_of} {count(len(moved), 'column')} had drifted{named}, and the mean score lay"
-    shift = f"{found} {newest.prediction_shift:+.1%} from its holdout's"
+    shift = f"{found} {newest.prediction_shift:+.1%} from that on its unseen rows"
     limit = f"{model.monitoring.feature_psi:g}, or beyond what chance does with few rows"
     return f"{shift}. A column has drifted beyond a population stability index (PSI) of {limit}."
 

@@ -27,8 +27,8 @@ ROOM = 1.08
 
 
 def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
-    """The reliability of holdout and later outcomes, and beside it what the training drew out of fold."""
-    says = "Share that came true against mean score: holdout" + (
+    """The reliability on unseen rows and of later outcomes, and beside it what the training drew out of fold."""
+    says = "Share that came true against mean score: unseen rows" + (
         " and what its recipe published since" if evidence.first_served else ""
     )
     drawn = Picture(
@@ -53,7 +53,7 @@ def draw_course(evidence: CardEvidence) -> tuple[Picture, ...]:
         return ()
     says = (
         "AUC of each as_of that fits of the recipe published since it became champion, those of this fit filled; the band is "
-        f"what the holdout of version {evidence.promised_by} promised, {write_interval(promised)}."
+        f"what the unseen rows of version {evidence.promised_by} promised, {write_interval(promised)}."
     )
     return (Picture("course", "Promised and kept", says, _draw_course(promised, days, version), is_wide=True),)
 
@@ -70,7 +70,7 @@ def list_drawn(evidence: CardEvidence) -> tuple[Picture, ...]:
 
 def _draw_reliability(evidence: CardEvidence) -> bytes:
     figure, axes = _open(SIZE_INCHES, "mean score", "share that came true")
-    sides: list[tuple[Sequence[ReliabilityBin], str, str]] = [(evidence.measured.bins, PROMISED, "holdout")]
+    sides: list[tuple[Sequence[ReliabilityBin], str, str]] = [(evidence.measured.bins, PROMISED, "unseen rows")]
     if evidence.first_served:
         sides.append((evidence.first_served.bins, KEPT, f"first {len(evidence.first_served.as_ofs)} since the promotion"))
     end = ROOM * max(max(each.share.high, each.mean_score) for bins, _, _ in sides for each in bins)
@@ -95,7 +95,7 @@ def _draw_course(promised: Interval, days: Sequence[ServedDay], version: int) ->
     figure, axes = _open(WIDE_INCHES, "as_of", "AUC")
     places = range(len(days))
     axes.axhspan(promised.low, promised.high, color=PROMISED, alpha=0.12, linewidth=0)
-    axes.axhline(promised.estimate, color=PROMISED, linewidth=1, linestyle=(0, (4, 3)), label="holdout, with its interval")
+    axes.axhline(promised.estimate, color=PROMISED, linewidth=1, linestyle=(0, (4, 3)), label="unseen rows, with its interval")
     reach = ([day.auc.estimate - day.auc.low for day in days], [day.auc.high - day.auc.estimate for day in days])
     axes.errorbar(
         places,

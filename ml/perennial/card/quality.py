@@ -1,4 +1,4 @@
-"""How good it promised to be on the holdout, and bin by bin and slice by slice; what came true stands with the recipe."""
+"""How good it promised to be on unseen rows, and bin by bin and slice by slice; what came true stands with the recipe."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FEW_TO_TELL = "too few positives"
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
-    """What the holdout promised, and how far that is to be believed."""
+    """What its unseen rows promised, and how far that is to be believed."""
     return Section("Quality", (_list_promised(evidence, standing), Sentences((_say_source(evidence),))))
 
 
 def say_bias(evidence: CardEvidence, standing: Standing) -> str:
-    """Whether the holdout is the one by which the recipe was let in."""
+    """Whether the unseen rows are those by which the recipe was let in."""
     if standing.since is None:
         return "assessed by it"
     version = evidence.version
@@ -49,11 +49,11 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
         for figure in evidence.measured.figures
     )
     version = evidence.version
-    held_out = f"Holdout ({say_bias(evidence, standing)}), {write_days(version.holdout_as_ofs)}"
+    held_out = f"Unseen rows ({say_bias(evidence, standing)}), {write_days(version.holdout_as_ofs)}"
     own_rows = f"Its own training rows (nothing was held out: flatters), {write_days(version.training_as_ofs)}"
     confidence = f"{100 * evidence.measured.confidence:g}%"
     return Table(
-        ("Metric", "Holdout", f"{confidence} interval", ""),
+        ("Metric", "Unseen rows", f"{confidence} interval", ""),
         rows,
         frozenset({1, 2}),
         title=held_out if version.holdout_as_ofs else own_rows,
@@ -70,7 +70,7 @@ def write_calibration(evidence: CardEvidence) -> Section:
         "with an entity's rows of several as_ofs counted as one piece of evidence."
     )
     blocks: list[Block] = [Sentences((said,)), Gallery(draw_calibrations(evidence))]
-    blocks.append(_list_bins(evidence.measured.bins, "Holdout, in tenths"))
+    blocks.append(_list_bins(evidence.measured.bins, "Unseen rows, in tenths"))
     if evidence.first_served:
         days = count(len(evidence.first_served.as_ofs), "as_of")
         blocks.append(
@@ -93,7 +93,7 @@ def _list_bins(bins: tuple[ReliabilityBin, ...], title: str) -> Table:
 
 
 def write_segments(evidence: CardEvidence) -> Section:
-    """Each slice of the holdout by itself; what is too small is named, not assessed."""
+    """Each slice of the unseen rows by itself; what is too small is named, not assessed."""
     measured = evidence.measured
     if not measured.segments:
         return Section("Segments", (Sentences(("The model file names no segments, so that none was looked at.",)),))
@@ -101,9 +101,7 @@ def write_segments(evidence: CardEvidence) -> Section:
     assessed = (
         f"{count(unassessed, 'holds', 'hold')} too few positives to be assessed" if unassessed else "each holds enough positives"
     )
-    said = (
-        f"Slices of the holdout, {len(measured.segments)} in all; {assessed}. The SQL reads them, and no model is fed with them."
-    )
+    said = f"Slices of them, {len(measured.segments)} in all; {assessed}. The SQL reads them, and no model is fed with them."
     rows = tuple(_describe_segment(each, measured) for each in measured.segments)
     headings = ("Segment", "Value", "Rows", "Positive", "Mean score", "AUC")
     return Section("Segments", (Sentences((said,)), Table(headings, rows, frozenset({2, 3, 4, 5}))))

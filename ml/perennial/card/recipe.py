@@ -136,7 +136,7 @@ def say_difference(evidence: CardEvidence) -> str:
     difference = kept.estimate - promised.estimate
     inside = "inside" if kept.low <= promised.estimate <= kept.high else "outside"
     return (
-        f"The AUC {verb} {difference:+.3f} from what the holdout of version {evidence.promised_by} promised "
+        f"The AUC {verb} {difference:+.3f} from what the unseen rows of version {evidence.promised_by} promised "
         f"({promised.estimate:.3f}), which lies {inside} the interval of what was kept: {write_interval(kept)}."
     )
 

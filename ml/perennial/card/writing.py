@@ -53,7 +53,7 @@ def write_model_card(evidence: CardEvidence) -> ModelCard:
 def write_headline(evidence: CardEvidence, standing: Standing) -> str:
     """Where the fit and its recipe stand and how much the figures can bear, in words."""
     if standing.since is None:
-        return f"{_say_candidacy(evidence)} All its figures are of the holdout; it has not served a day."
+        return f"{_say_candidacy(evidence)} All its figures are of unseen rows; it has not served a day."
     reign = (
         f"is champion since {standing.since}"
         if standing.until is None
@@ -65,7 +65,7 @@ def write_headline(evidence: CardEvidence, standing: Standing) -> str:
     have = "has" if standing.matured == 1 else "have"
     progress = f"{standing.matured} of {ENOUGH_AS_OFS} as_ofs after its promotion {have} matured"
     until = f", the fourth on {standing.final_on} at the earliest" if standing.final_on else ""
-    return f"{said} Its figures are provisional: {progress}{until}. A winner's own holdout flatters."
+    return f"{said} Its figures are provisional: {progress}{until}. What a winner was chosen by flatters."
 
 
 def _say_candidacy(evidence: CardEvidence) -> str:
@@ -94,7 +94,7 @@ def _say_kept(evidence: CardEvidence) -> str:
     assert kept is not None
     return (
         f"on {write_days(kept.as_ofs)} after its promotion its AUC was {write_interval(kept.auc, 'not defined')}, "
-        f"and the holdout of version {evidence.promised_by} had promised {write_interval(promised, 'none')}."
+        f"and the unseen rows of version {evidence.promised_by} had promised {write_interval(promised, 'none')}."
     )
 
 
@@ -123,11 +123,11 @@ def _show_recipe(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...]
     """Promised and kept."""
     kept, promised = evidence.first_served, evidence.promise.figure("auc")
     if standing.since is None:
-        return (Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}assessed by it"),)
+        return (Tile("AUC on unseen rows", _short(promised), f"{_ends(promised)}assessed by it"),)
     matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs matured"
     return (
         Tile("AUC of its recipe", _short(kept.auc if kept else None), matured),
-        Tile("AUC on the holdout", _short(promised), f"{_ends(promised)}of version {evidence.promised_by}: flatters"),
+        Tile("AUC on unseen rows", _short(promised), f"{_ends(promised)}of version {evidence.promised_by}: flatters"),
     )
 
 

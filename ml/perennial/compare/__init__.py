@@ -2,8 +2,8 @@
 
 Reading order: contest (what is compared), rows (may these rows be used?), measures (the figures), harm (what
 speaks against it), shocks (as_ofs are a sample too), clusters (copies are one piece of evidence), spending, boundaries,
-looks (the sequential test), account (its error), superiority (the question), first (who begins), shadows (who stays under test), assessment
-(the verdict).
+looks (the sequential test), account (its error), superiority (the question), first (who begins), shadows (who stays under
+test), assessment (the verdict).
 """
 
 from perennial.compare.contest import ComparisonInput, Contestant

@@ -22,10 +22,10 @@ class Monitoring(Section):
     )
     drifted_share: Share = Field(default=0.3, description="Share of drifted columns that counts as drift")
     prediction_shift: float = Field(
-        default=0.10, gt=0, description="Relative move of the mean score against the champion's holdout that counts as drift"
+        default=0.10, gt=0, description="Relative move of the mean score against that on unseen rows that counts as drift"
     )
     max_auc_loss: float = Field(
-        default=0.03, gt=0, description="Realised AUC that lies further below the holdout's asks for a training"
+        default=0.03, gt=0, description="Realised AUC that lies further below that on unseen rows asks for a training"
     )
     calibration_budget: float = Field(
         default=0.02,

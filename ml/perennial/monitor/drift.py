@@ -23,7 +23,7 @@ class ScoredDay:
 
     Attributes:
         scores: of every current row; order and index do not matter.
-        reference_scores: the champion's scores of its holdout rows (scores of training rows shift 7 % by themselves).
+        reference_scores: scores of rows that the fits had not seen (scores of training rows shift 7 % by themselves).
         reference_mean_score: their mean, as the version records it.
     """
 

@@ -82,7 +82,7 @@ def _list_calibration(decision: Decision) -> tuple[tuple[str, str, str, str], ..
 def list_drift(check: DriftCheck) -> tuple[tuple[str, str, str, str], ...]:
     """The mean score and the columns that moved most, as rows of a mail."""
     rebuilt = (("training rows", "", "rebuilt", f"not those that version {check.version} was trained on"),)
-    score = ("mean score, against that of the holdout", "", f"{check.prediction_shift:+.1%}", f"PSI {check.score_psi:.3f}")
+    score = ("mean score, against that on unseen rows", "", f"{check.prediction_shift:+.1%}", f"PSI {check.score_psi:.3f}")
     columns = (
         (feature.column, show_number(feature.reference_mean), show_number(feature.current_mean), _remark(feature))
         for feature in _strongest(check)

@@ -34,7 +34,7 @@ class DriftCheck:
 
     Attributes:
         drifted_share: drifted columns among those that can trigger.
-        prediction_shift: relative change of the mean score against the champion's holdout scores.
+        prediction_shift: relative change of the mean score against that on unseen rows.
         is_drifted: share or shift over its limit.
         shift_limit: what the shift had to exceed, either way and chance included; None in checks of before.
         is_restated: the training rows were rebuilt since, so that the reference is not what the version was trained on.
@@ -121,7 +121,7 @@ class DecisionEvidence:
         shift_limit: what the mean score had to move by today, chance included; None where no check ran, or long ago.
         blocked_because: why today's publication was stopped, else None.
         checks: is_drifted of the last checks that ran, newest first, today's included.
-        auc_loss: holdout AUC of the champion minus its realised AUC (upper doubt already taken off), or None.
+        auc_loss: AUC of the champion's recipe on unseen rows minus its realised AUC (upper doubt already taken off), or None.
         last_training_at: clock of the last training, whoever asked for it; the cooldown counts from `retrains`.
         retrains: instants of the trainings asked for by a decision, within the last 30 days or the cooldown if that is longer.
         newest_matured: newest as_of with matured labels; `newest_trained`: newest as_of the last training had

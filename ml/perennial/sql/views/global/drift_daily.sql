@@ -35,7 +35,7 @@ comment on column analytics.drift_daily.as_of is 'The day pretended to be: only 
 comment on column analytics.drift_daily.version is 'The champion';
 comment on column analytics.drift_daily.rows is 'Entities in the snapshot';
 comment on column analytics.drift_daily.drifted_share is 'Share of drifted columns among those that can trigger';
-comment on column analytics.drift_daily.prediction_shift is 'Relative change of the mean score against the champion''s holdout';
+comment on column analytics.drift_daily.prediction_shift is 'Relative change of the mean score against that of rows which fits of the champion''s recipe had not seen';
 comment on column analytics.drift_daily.is_drifted is 'Share or shift over its limit';
 comment on column analytics.drift_daily.drifted_columns is 'Columns over the limit';
 comment on column analytics.drift_daily.decision is 'TRAIN, SKIP or BLOCK; null before one was taken';
