@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from perennial.compare.shadows import choose_shadows
+from perennial.config import load_model
 from tests.paths import ROOT
 from tests.unit.test_compare_shadows import make_contest
 
 sys.path.insert(0, str(ROOT / "bench"))  # its modules are found beside the script, as Python finds them there
 
-from years import decisions, rivals, worlds
+from years import decisions, poison, rivals, worlds
 
 YEARS = 300
 HARD = worlds.World(0.0086, 0.0)  # equal challengers come closest to a promotion here
@@ -65,3 +66,9 @@ def test_the_simulated_years_displace_whom_the_gate_displaces(test_of_the_gate):
     contests = [[make_contest(place, estimate) for place, estimate in enumerate(row)] for row in estimates]
     chosen = [[contest.contest_id for contest in choose_shadows(row, 3)] for row in contests]
     assert chosen == [list(np.flatnonzero(row)) for row in years.is_open]
+
+
+def test_poisoned_weeks_rest_and_quiet_ones_do_not():
+    found = poison.simulate(load_model(ROOT / "models" / "lapse.toml"), poison.POISON_WORLDS[1], as_ofs=12, seed=7)
+    assert {(kind, True): found[kind, True] for kind in poison.POISONS[1:]} == {(kind, True): 12 for kind in poison.POISONS[1:]}
+    assert (found["none", True], found["none", False]) == (0, 12)
