@@ -79,6 +79,18 @@ def test_five_positives_that_happen_to_rank_high_are_no_leak(rule):
     assert meet(few_positives(5, above=90), rule) == ()
 
 
+def test_of_twenty_honest_features_none_is_a_leak_by_five_positives():
+    """Each has an AUC of .70 among all there could be; by the estimates alone 98 of a hundred such starts would stop."""
+    rng, labels = np.random.default_rng(7), np.arange(400) < 5
+    index = pd.MultiIndex.from_product([[pd.Timestamp("2017-03-27")], range(400)], names=["as_of", "entity_id"])
+    found = []
+    for _ in range(20):
+        features = pd.DataFrame(rng.normal(size=(400, 20)) + 0.742 * labels[:, None], index).add_prefix("x")
+        rows = gather_rows("lapse", replace(HONEST, features=features, labels=pd.Series(labels.astype(int), index)))
+        found.append((bool(meet(rows)), max(auc.estimate for auc in rank_alone(rows).values()) > 0.8))
+    assert [any(alarm for alarm, _ in found), sum(high for _, high in found) > 15] == [False, True]
+
+
 def test_eight_positives_above_everybody_are_more_than_chance():
     (sentence,) = meet(few_positives(8, above=92), "ask")
     assert "few (1.000, at least 0.83" in sentence
