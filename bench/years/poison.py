@@ -5,21 +5,22 @@ bench/gate.py ask it of the same worlds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from perennial.admit import AS_OFS_BEFORE, FEWEST_BEFORE, admit, measure_as_of
 from perennial.config import Model
-from perennial.records import AsOfMeasures
+from perennial.records import AsOfMeasures, Interval
 
 FLIPPED, MISSING, LEAK = 0.3, 0.5, 3.0
 POISONS = ("none", "30 % flipped", "half the positives missing", "a leak of one week")
 BEGINS = date(2017, 3, 27)
-HISTORY = 50
+HISTORY = 200
 """As_ofs that are looked at in one simulated history; as many as a look needs stand before the first of them."""
 Score = Callable[[pd.DataFrame], pd.Series]
 Found = Counter[tuple[str, bool]]
@@ -52,20 +53,59 @@ class Week:
     features: pd.DataFrame
 
     def measure(self, poison: str, rng: np.random.Generator) -> AsOfMeasures | None:
-        labels, features = self.labels.copy(), self.features.copy()
-        draw = rng.random(len(labels))
+        return measure_as_of(*self.draw(poison, rng))
+
+    def draw(self, poison: str, rng: np.random.Generator) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
+        """Scores, labels and features of one as_of, poisoned."""
+        labels, features = self.labels, self.features
         if poison == POISONS[1]:
-            labels = labels.where(draw >= FLIPPED, 1 - labels)
+            labels = labels.where(rng.random(len(labels)) >= FLIPPED, 1 - labels)
         elif poison == POISONS[2]:
-            labels = labels.where(draw >= MISSING, 0)
+            labels = labels.where(rng.random(len(labels)) >= MISSING, 0)
         elif poison == POISONS[3]:
             leaking = rng.choice(features.select_dtypes("number").columns)
             column = features[leaking].astype(float)
-            features[leaking] = column + LEAK * (column.std() or 1.0) * labels
-        return measure_as_of(self.score(features), labels, features)
+            features = features.assign(**{str(leaking): column + LEAK * (column.std() or 1.0) * labels})
+        return self.score(features), labels, features
 
 
-def look(model: Model, weeks: dict[date, Week], rng: np.random.Generator, *, fewest: int = FEWEST_BEFORE) -> Found:
+class SimulatedWeek(Week):
+    """Its columns have no ties and no gaps, so that all of them are measured at once."""
+
+    def measure(self, poison: str, rng: np.random.Generator) -> AsOfMeasures:
+        return measure_at_once(*self.draw(poison, rng))
+
+
+def measure_at_once(scores: pd.Series, labels: pd.Series, features: pd.DataFrame) -> AsOfMeasures:
+    """What `measure_as_of` gives, ten times as fast: of numbers without ties or gaps, one row for each entity, both classes."""
+    values, happened = scores.to_numpy(), labels.to_numpy() == 1
+    rows, positives = len(happened), int(happened.sum())
+    columns = np.vstack([values, features.to_numpy().T])
+    ordered = happened[np.argsort(columns, axis=1)]
+    below, above = np.cumsum(~ordered, axis=1), positives - np.cumsum(ordered, axis=1)
+    component = np.where(ordered, below / (rows - positives), above / positives)  # DeLong's, of a row among the other class
+    aucs = (component * ordered).sum(axis=1) / positives
+    influence = (component - aucs[:, None]) / np.where(ordered, positives, rows - positives)
+    errors = np.sqrt(rows / (rows - 1) * np.square(influence).sum(axis=1))
+    losses = -np.log(np.where(happened, values, 1 - values))
+    realised, said = (positives + 0.5) / (rows + 1), values.mean()
+    alone = zip(features.columns, np.maximum(aucs, 1 - aucs)[1:], errors[1:], strict=True)
+    return AsOfMeasures(
+        rows=rows,
+        positives=positives,
+        auc=_reach(aucs[0], errors[0]),
+        calibration=float(np.log(realised / (1 - realised)) - np.log(said / (1 - said))),
+        log_loss=_reach(losses.mean(), losses.std(ddof=1) / np.sqrt(rows)),
+        alone={str(name): _reach(auc, error) for name, auc, error in alone},
+    )
+
+
+def _reach(estimate: float, error: float) -> Interval:
+    reach = NormalDist().inv_cdf(0.975) * error
+    return Interval(float(estimate), float(estimate - reach), float(estimate + reach), float(error))
+
+
+def look(model: Model, weeks: Mapping[date, Week], rng: np.random.Generator, *, fewest: int = FEWEST_BEFORE) -> Found:
     """Look at every week that has `fewest` before it, once with each poison; those before it are quiet and were admitted."""
     quiet = {day: week.measure(POISONS[0], rng) for day, week in weeks.items()}
     found: Found = Counter()
@@ -91,7 +131,7 @@ def simulate(model: Model, world: PoisonWorld, *, as_ofs: int, seed: int) -> Fou
     return found
 
 
-def draw_week(day: date, world: PoisonWorld, rng: np.random.Generator) -> Week:
+def draw_week(day: date, world: PoisonWorld, rng: np.random.Generator) -> SimulatedWeek:
     """Five features, of which two matter; the scores know all of it but the shock of the week."""
     index = pd.MultiIndex.from_product([[pd.Timestamp(day)], range(world.rows)], names=["as_of", "entity_id"])
     features = pd.DataFrame(rng.normal(size=(world.rows, 5)), index=index, columns=list("abcde"))
@@ -102,4 +142,4 @@ def draw_week(day: date, world: PoisonWorld, rng: np.random.Generator) -> Week:
 
     odds = score(features) / (1 - score(features)) * np.exp(world.shock * rng.normal())
     labels = pd.Series((rng.random(world.rows) < odds / (1 + odds)).astype(int), index=index)
-    return Week(score, labels, features)
+    return SimulatedWeek(score, labels, features)

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from perennial.admit import measure_as_of
 from perennial.compare.shadows import choose_shadows
 from perennial.config import load_model
 from tests.paths import ROOT
@@ -72,3 +73,18 @@ def test_poisoned_weeks_rest_and_quiet_ones_do_not():
     found = poison.simulate(load_model(ROOT / "models" / "lapse.toml"), poison.POISON_WORLDS[1], as_ofs=12, seed=7)
     assert {(kind, True): found[kind, True] for kind in poison.POISONS[1:]} == {(kind, True): 12 for kind in poison.POISONS[1:]}
     assert (found["none", True], found["none", False]) == (0, 12)
+
+
+def test_simulated_weeks_are_measured_at_once_as_admission_measures_them():
+    rng = np.random.default_rng(3)
+    week = poison.draw_week(poison.BEGINS, poison.POISON_WORLDS[-1], rng)
+    for kind in poison.POISONS:
+        drawn = week.draw(kind, rng)
+        ours, theirs = poison.measure_at_once(*drawn), measure_as_of(*drawn)
+        assert flatten(ours) == pytest.approx(flatten(theirs), abs=1e-12)
+
+
+def flatten(measures):
+    intervals = (measures.auc, measures.log_loss, *measures.alone.values())
+    figures = [value for found in intervals for value in (found.estimate, found.low, found.high, found.standard_error)]
+    return [measures.rows, measures.positives, measures.calibration, *figures]
