@@ -39,6 +39,11 @@ select
     case when n % 7 > 0 then n % 2 = 0 end, (array['web', 'app', 'kiosk', null])[n % 4 + 1], 'low'
 from generate_series(1, {rows}) as n
 """
+KEYS = {
+    "bigint": "n",
+    "text": "'k' || md5(n::text) || repeat('é', n % 5)",
+    "uuid": "left(md5(n::text), 28) || repeat('0', 4)",  # bytes of zero at its end, which numpy would cut off a text
+}
 VERSION = Version(
     model="toy",
     version=3,
@@ -125,7 +130,7 @@ class Toy:
 
 
 def make_toy(urls, entity: str = "bigint", rows: int = 1000) -> Toy:
-    key = "n" if entity == "bigint" else "'k' || md5(n::text) || repeat('é', n % 5)"
+    key = KEYS[entity]
     with Database(urls.loader).transaction() as session:
         run_script(session, PEOPLE.format(entity=entity, key=key, rows=rows))
     toy = Toy(Database(urls.pipeline, "toy"), entity)

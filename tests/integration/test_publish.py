@@ -34,7 +34,7 @@ def toy(warehouse_urls):
     return make_toy(warehouse_urls)
 
 
-@pytest.fixture(params=["bigint", "text"])
+@pytest.fixture(params=["bigint", "text", "uuid"])
 def either_toy(warehouse_urls, request):
     return make_toy(warehouse_urls, request.param)
 
@@ -58,7 +58,8 @@ def read_day(toy, as_of=AS_OF):
     columns = ["entity_id", *(feature.name for feature in FEATURES)]
     rows = toy.query(f"select {', '.join(columns)} from features.toy where as_of = :as_of order by entity_id", as_of=as_of)
     with toy.pipeline.transaction() as session:
-        return read_scores(session, "toy", as_of), pd.DataFrame(rows, columns=columns).set_index("entity_id")
+        snapshot = pd.DataFrame(rows, columns=columns).astype({"entity_id": "str"} if toy.entity == "uuid" else {})
+        return read_scores(session, declare(toy.entity).model, as_of), snapshot.set_index("entity_id")
 
 
 # What stands in the table

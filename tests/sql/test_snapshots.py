@@ -259,8 +259,8 @@ def test_a_training_set_without_labels_is_refused(session):
 def test_labels_are_read_by_entity(session):
     build_snapshot(session, LAPSE, RUN)
     build_labels(session, LAPSE, RUN, DAY)
-    assert read_labels(session, "lapse", DAY).to_dict() == {-1: 0, 1: 1, 2: 0}
+    assert read_labels(session, LAPSE.model, DAY).to_dict() == {-1: 0, 1: 1, 2: 0}
 
 
 def test_before_a_publication_there_are_no_scores(session):
-    assert read_scores(session, "lapse", DAY).empty
+    assert read_scores(session, LAPSE.model, DAY).empty

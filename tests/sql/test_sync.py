@@ -47,7 +47,21 @@ def test_a_broken_column_contract_names_the_column(warehouse, before, after, fou
     ("before", "after", "found"),
     [
         ("    stores_84d,\n", "    stores_84d::numeric,\n", "the column stores_84d is numeric: cast it to one of"),
-        ("order_habits.household_id as entity_id", "order_habits.household_id", "must give a column entity_id of type bigint"),
+        (
+            "order_habits.household_id as entity_id",
+            "order_habits.household_id as household",
+            "must give a column entity_id or household_id of type bigint; found none",
+        ),
+        (
+            "order_habits.household_id as entity_id",
+            "order_habits.household_id::float8 as entity_id",
+            "must give the column entity_id as bigint, .*found double precision",
+        ),
+        (
+            "order_habits.household_id as entity_id",
+            "order_habits.household_id, order_habits.household_id as entity_id",
+            "gives household_id beside entity_id",
+        ),
         ("as spend_tier", "as tier", "features.segments names spend_tier"),
         ("as open_campaigns,", "as campaigns_open,", "features.no_drift_trigger names open_campaigns"),
     ],

@@ -83,7 +83,7 @@ def _document(model: Model, verb: str, story: str) -> str:
 ### {model.name}.{verb}
 {story}
 
-**Declared in** `models/{model.name}.toml` · **owner** {model.owner} · **entity** `{model.entity.key}`
+**Declared in** `models/{model.name}.toml` · **owner** {model.owner} · **entity** `{model.entity.named}`
 
 #### At 3 a.m.
 1. Read the last lines of the red task: the error says what was found, what is still being served, and what to do.

@@ -43,7 +43,7 @@ def write_purpose(evidence: CardEvidence) -> Section:
 
 def _say_answer(model: Model) -> str:
     return (
-        f"For every {model.entity.key} of the cohort a score in [0, 1]: the probability that the label comes true within "
+        f"For every {model.entity.named} of the cohort a score in [0, 1]: the probability that the label comes true within "
         f"{model.label.horizon_days} days. A score of at least {model.scoring.threshold:g} predicts that it does."
     )
 

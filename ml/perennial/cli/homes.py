@@ -117,18 +117,20 @@ def scores(
     """Show the highest of the newest scores, with the reasons; `analytics.<model>_scores_latest` holds all of them."""
     from perennial.stores import analytics  # noqa: PLC0415 - as above
 
-    name = load_declaration(find_home(), model).model.name
+    declared = load_declaration(find_home(), model).model
+    name, key = declared.name, [column.name for column in declared.entity.columns]
     with open_stores() as stores:
         rows = analytics.read_scores(stores.warehouse, name, limit)
     if rows and not as_json:
         typer.echo(f"{name}, as_of {rows[0]['as_of']}:")
-    show_table(rows if as_json else [_shorten(row) for row in rows], as_json=as_json, empty="No scores yet.")
+    show_table(rows if as_json else [_shorten(row, key) for row in rows], as_json=as_json, empty="No scores yet.")
 
 
-def _shorten(row: Mapping[str, object]) -> dict[str, object]:
+def _shorten(row: Mapping[str, object], key: list[str]) -> dict[str, object]:
     """One score as it fits on a narrow screen."""
     reasons = [str(row[column]) for column in ("reason_1", "reason_2", "reason_3") if row[column]]
-    return {"rank": row["rank"], "entity": row["entity_id"], "score": f"{row['score']:.3f}", "because": ", ".join(reasons)}
+    entity = " / ".join(str(row[column]) for column in key)
+    return {"rank": row["rank"], "entity": entity, "score": f"{row['score']:.3f}", "because": ", ".join(reasons)}
 
 
 def _find_loader_url() -> str:

@@ -1,5 +1,6 @@
 """Checked, frozen configuration: what a model is, and where things are."""
 
+from perennial.config.entity import ENTITY, Entity
 from perennial.config.extras import require_extra
 from perennial.config.inputs import Source
 from perennial.config.loading import load_declaration, load_model, model_names
@@ -9,9 +10,11 @@ from perennial.config.settings import PLATFORM_SQL, Settings, find_artifacts, fi
 from perennial.config.smtp import Smtp
 
 __all__ = [
+    "ENTITY",
     "PLATFORM_SQL",
     "Band",
     "Declaration",
+    "Entity",
     "Model",
     "Settings",
     "Smtp",

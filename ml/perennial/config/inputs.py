@@ -1,4 +1,4 @@
-"""The tables of a model file about its inputs: entity, sources, schedule, label, features and their quality."""
+"""The tables of a model file about its inputs: sources, schedule, label, features and their quality."""
 
 from __future__ import annotations
 
@@ -26,16 +26,6 @@ TIMES_OF: dict[str, tuple[set[str], set[str]]] = {
 CAPTURED_AT = "perennial_captured_at"
 """The column of a captured source that says when a version of a row was first seen."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-class Entity(Section):
-    key: Identifier = Field(description="What gets a score: the column that identifies it in the sources")
-    type: Literal["bigint", "text"] = Field(default="bigint", description="The type of entity_id in PostgreSQL")
-    cluster: Identifier | None = Field(
-        default=None,
-        description="Text column of features.sql, never fed to the model: entities that share its value, as rooms of one "
-        "booking do, are copies of each other and one piece of evidence in the promotion test",
-    )
 
 
 class Source(Section):

@@ -94,7 +94,7 @@ def _describe(name: str, field: Schema, *, is_required: bool) -> Key:
 
 def name_type(field: Schema) -> str:
     """The type of a key in words: `{"type": "integer", "minimum": 1}` is a whole number, at least 1."""
-    if "anyOf" in field and "format" in field:
+    if ("anyOf" in field or "oneOf" in field) and "format" in field:
         return str(field["format"])
     if "anyOf" in field:  # a key that may be left out is also null, which no TOML file can say
         return name_type(next(kind for kind in field["anyOf"] if kind.get("type") != "null"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from perennial.config.entity import FORMS
 from perennial.config.model import Declaration, Model
 from perennial.errors import ConfigError, UnknownModel
 
@@ -55,7 +56,7 @@ def load_model(path: Path) -> Model:
 
 def _explain(shown: str, problem: object) -> str:
     assert isinstance(problem, dict)
-    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    key = ".".join(str(part) for part in problem["loc"] if part not in FORMS) or "(whole file)"
     table = problem["loc"][:-1][:1]
     listing = " ".join(["perennial keys", *(str(part) for part in table)])
     match problem["type"]:

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from perennial.config.cron import find_first_firing, fires_on
-from perennial.config.inputs import WEEKDAYS, Entity, Features, Label, Quality, Schedule, Source
+from perennial.config.entity import Entity
+from perennial.config.inputs import WEEKDAYS, Features, Label, Quality, Schedule, Source
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring

@@ -43,8 +43,10 @@ class Subject:
 
     @property
     def columns(self) -> set[str]:
-        """The columns of a snapshot: the entity, features and segments."""
-        return {"entity_id", *(column.name for column in read_columns(self.session, self.model.name))}
+        """The columns of a snapshot: the entity and its key, features and segments."""
+        entity = self.model.entity
+        made_of = {column.name for column in entity.columns} if entity.is_composite else set()
+        return {"entity_id", *made_of, *(column.name for column in read_columns(self.session, self.model.name))}
 
     def build(self) -> Snapshot:
         return build_snapshot(self.session, self.declaration, self.run)

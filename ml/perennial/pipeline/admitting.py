@@ -160,7 +160,7 @@ class _Looking:
 
     def _measure(self, day: date, version: Version) -> AsOfMeasures | None:
         rows = warehouse.read_training_set(self.session, self.declaration, [day])
-        published = warehouse.read_scores(self.session, self.run.model, day)["score"]
+        published = warehouse.read_scores(self.session, self.declaration.model, day)["score"]
         if len(published):
             entities = rows.labels.index.get_level_values("entity_id")
             scores = pd.Series(published.reindex(entities).to_numpy(), index=rows.labels.index)

@@ -111,7 +111,7 @@ def _find_measured(stores: Stores, version: Version) -> Measured:
 
 def _measure(stores: Stores, declaration: Declaration, version: Version) -> Measured:
     with stores.warehouse.transaction() as session:
-        labels = [warehouse.read_labels(session, version.model, day) for day in version.training_as_ofs]
+        labels = [warehouse.read_labels(session, declaration.model, day) for day in version.training_as_ofs]
         holdout = warehouse.read_training_set(session, declaration, version.reference_as_ofs)
         entry = ledger.get_recipe(session, version.model, version.recipe)
     run = Run(version.model, version.trained_for, version.effective_at, "simulation")
@@ -177,10 +177,10 @@ def _add_served(session: Session, evidence: CardEvidence) -> CardEvidence:
 def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -> Served | None:
     if not days:
         return None
-    name, confidence = evidence.version.model, evidence.model.promotion.confidence
-    scores = {day.as_of: warehouse.read_scores(session, name, day.as_of)["score"] for day in days}
-    labels = {day: warehouse.read_labels(session, name, day).reindex(scores[day].index) for day in scores}
-    return cards.measure_served(_stack(scores), _stack(labels), confidence=confidence)
+    model = evidence.model
+    scores = {day.as_of: warehouse.read_scores(session, model, day.as_of)["score"] for day in days}
+    labels = {day: warehouse.read_labels(session, model, day).reindex(scores[day].index) for day in scores}
+    return cards.measure_served(_stack(scores), _stack(labels), confidence=model.promotion.confidence)
 
 
 def _stack(columns: dict[date, pd.Series]) -> pd.Series:

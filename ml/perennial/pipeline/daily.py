@@ -215,8 +215,8 @@ def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
 def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
     with stores.warehouse.transaction() as session:
         label_day(session, declaration, run, publication.as_of)
-        scores = warehouse.read_scores(session, run.model, publication.as_of)["score"]
-        labels = warehouse.read_labels(session, run.model, publication.as_of)
+        scores = warehouse.read_scores(session, declaration.model, publication.as_of)["score"]
+        labels = warehouse.read_labels(session, declaration.model, publication.as_of)
         realised = realise(publication, scores, labels, confidence=declaration.model.promotion.confidence)
         ledger.record_outcome(session, run, publication, realised)
 

@@ -78,6 +78,12 @@ where
     and nspname !~ '^pg_t'
 order by nspname, relname;
 
+-- name: read_entity_column
+-- Type and comment of the column entity_id of a table, by its quoted name; no row if there is no such table.
+select format_type(atttypid, null) as type, col_description(attrelid, attnum) as comment
+from pg_attribute
+where attrelid = to_regclass(:table) and attname = 'entity_id';
+
 -- name: read_nullable_columns
 -- Columns of one table or view, by its quoted name, in which null may stand.
 select attname

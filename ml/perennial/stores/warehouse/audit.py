@@ -14,12 +14,13 @@ from typing import Literal
 from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from perennial.config import Declaration
+from perennial.config import ENTITY, Declaration, Model
 from perennial.errors import ConfigError
 from perennial.records import Window
 from perennial.stores import queries
 from perennial.stores.sessions import Session, lend_connection
 from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.entities import read_key
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.relations import Relation, resolve
@@ -60,11 +61,22 @@ def open_audit(
 
 @contextmanager
 def _open_day(session: Session, declaration: Declaration, as_of: date, which: Literal["snapshot", "scores"]) -> Iterator[None]:
-    statement = f"""
-        create temporary view {which} as
-        select * from {TABLES[which]}."{declaration.model.name}" where as_of = :as_of"""  # noqa: S608 - checked identifiers
+    table = f'{TABLES[which]}."{declaration.model.name}"'
+    listed = _list_day(session, declaration.model, table)
+    statement = f"create temporary view {which} as select {listed} from {table} where as_of = :as_of"  # noqa: S608 - checked
     session.execute(text(statement), {"as_of": as_of})
     yield
+
+
+def _list_day(session: Session, model: Model, table: str) -> str:
+    """The columns of a day; beside an entity_id that was made of several columns also those. Of a uuid the text."""
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": table}).all()
+    stored = {row.name: quote_for_text(row.name) for row in rows}
+    if model.entity.stored_type == "uuid":
+        stored[ENTITY] = f"cast({ENTITY} as text)"  # the driver would hand keys on as something that is no text
+    made_of = {f'"{name}"': part for name, part in read_key(model.entity)} if model.entity.is_composite else {}
+    named = {quote_for_text(name): value for name, value in stored.items()} | made_of
+    return ", ".join(f"{value} as {name}" for name, value in named.items())
 
 
 @contextmanager

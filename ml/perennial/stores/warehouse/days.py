@@ -21,6 +21,7 @@ from perennial.records import Column, Run, Snapshot, dump_json
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.capturing import describe_captures
+from perennial.stores.warehouse.entities import GivenKey, find_fault
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import describe_known_rules
 
@@ -51,11 +52,11 @@ class Day:
         return f"{self.model}, as_of {self.as_of}: {self.kind}.sql"
 
 
-def replace_rows(session: Session, day: Day, known_at: datetime | None = None) -> int:
+def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime | None = None) -> int:
     """Delete the day and insert what the open query gives; returns its rows. Labels also carry `known_at`.
 
     Raises:
-        GrainViolated: an entity stands twice or is null, or a label is not 0 or 1.
+        GrainViolated: an entity stands twice or is null, a part of its key is, or a label is not 0 or 1.
         ConfigError: the query fails on the data, as in a division by zero.
     """
     targets, values = day.listed, day.listed
@@ -66,12 +67,13 @@ def replace_rows(session: Session, day: Day, known_at: datetime | None = None) -
     session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
     statement = (
         f"insert into {day.table} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
-        f"select :as_of, entity_id{values} from pg_temp.user_query"
+        f"select :as_of, {given.entity_id}{values} from pg_temp.user_query"
     )
     try:
-        return session.execute(text(statement), parameters).rowcount
+        with session.begin_nested():
+            return session.execute(text(statement), parameters).rowcount
     except DBAPIError as error:
-        explained = _explain(day, error.orig)
+        explained = _explain_key(session, day, given, error.orig) or _explain(day, error.orig)
         if explained is None:
             raise
         raise explained from error
@@ -110,6 +112,14 @@ def record_rows(session: Session, day: Day, run: Run) -> Snapshot:
     }
     session.execute(queries.load("warehouse")["record_snapshot"], values)
     return snapshot
+
+
+def _explain_key(session: Session, day: Day, given: GivenKey, error: BaseException | None) -> GrainViolated | None:
+    """What is wrong with a key is asked of the query once more: what failed to be written names no value of a part."""
+    if not isinstance(error, errors.NotNullViolation | errors.DataError):
+        return None
+    fault = find_fault(session, given)
+    return GrainViolated(f"{day} gives {fault}") if fault else None
 
 
 def _explain(day: Day, error: BaseException | None) -> PermanentError | None:

@@ -12,6 +12,7 @@ from perennial.records import IncompleteFacts, Run
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import Bounds, window_start
+from perennial.stores.warehouse.entities import name_entity_of_fact
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.relations import Relation, resolve, show_table
 
@@ -86,7 +87,7 @@ def _keep(session: Session, relation: Relation, run: Run, bounds: Bounds) -> Non
     """Facts have no key to be known by, so their content names them, and equal ones their number."""
     model = relation.model
     condition, values = bound_incomplete(relation, bounds)
-    entity = f'cast(fact."{model.entity.key}" as text)' if model.entity.key in relation.columns else "null"
+    entity = name_entity_of_fact(model.entity, relation.columns)
     statement = text(f"""
         insert into ledger.quarantine (model, as_of, source, fact, entity_id, rule, row_content, effective_at)
         select

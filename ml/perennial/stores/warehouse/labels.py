@@ -16,11 +16,11 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.conditions import Bounds, label_bounds
 from perennial.stores.warehouse.days import Day, record_rows, replace_rows
+from perennial.stores.warehouse.entities import find_key_of_labels, read_key
 from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.relations import resolve
-from perennial.stores.warehouse.tables import check_entity
-from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 LABEL = Column("label", "smallint")
 LABEL_TYPES = ("smallint", "integer", "bigint", "boolean")
@@ -49,9 +49,9 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
         _open_cohort(session, day),
         open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
     ):
-        check_entity(file, columns, model.entity.type)
-        _check_label_columns(file, columns)
-        replace_rows(session, day, known_at=model.matured_at(as_of))
+        given = find_key_of_labels(file, columns, model.entity)
+        _check_label_columns(file, given.others)
+        replace_rows(session, day, given, known_at=model.matured_at(as_of))
         _check_cohort(session, day)
     return record_rows(session, day, run)
 
@@ -141,7 +141,10 @@ def _count_days(session: Session, model: Model, source: str) -> dict[date, int]:
 
 @contextmanager
 def _open_cohort(session: Session, day: Day) -> Iterator[None]:
-    statement = f'create temporary view cohort as select entity_id from features."{day.model}" where as_of = :as_of'  # noqa: S608 - checked
+    entity = day.declaration.model.entity
+    parts = read_key(entity) if entity.is_composite else ()  # of one column entity_id is the key; queries name theirs unqualified
+    listed = "".join(f', {part} as "{name}"' for name, part in parts)
+    statement = f'create temporary view cohort as select entity_id{listed} from features."{day.model}" where as_of = :as_of'  # noqa: S608 - checked
     session.execute(text(statement), {"as_of": day.as_of})
     if not session.execute(queries.load("warehouse")["cohort_exists"]).scalar_one():
         raise SnapshotMissing(
@@ -153,8 +156,10 @@ def _open_cohort(session: Session, day: Day) -> Iterator[None]:
 
 def _check_label_columns(file: str, columns: tuple[Column, ...]) -> None:
     types = {column.name: column.type for column in columns}
-    if set(types) != {ENTITY, "label"} or types["label"] not in LABEL_TYPES:
-        raise ConfigError(f"{file} must give entity_id and label (0 or 1, one of {', '.join(LABEL_TYPES)}); found {types}.")
+    if set(types) != {"label"} or types["label"] not in LABEL_TYPES:
+        raise ConfigError(
+            f"{file} must give the key and label (0 or 1, one of {', '.join(LABEL_TYPES)}); beside the key it gives {types}."
+        )
 
 
 def _check_cohort(session: Session, day: Day) -> None:

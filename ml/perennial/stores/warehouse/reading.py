@@ -9,14 +9,13 @@ from datetime import date
 
 import pandas as pd
 
-from perennial.config import Declaration
+from perennial.config import ENTITY, Declaration, Model
 from perennial.errors import SnapshotMissing
 from perennial.records import Column, TrainingSet, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.tables import read_columns
-from perennial.stores.warehouse.user_query import ENTITY
 
 NULL = "\x1f"  # a control character that no text consists of, where COPY's own \N is one; an empty text stays a text
 
@@ -32,7 +31,7 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     columns = read_columns(session, model.name)
     listed = "".join(f", {quote_for_driver(column.name)}" for column in columns)
     query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
-    types = {ENTITY: _entity_type(declaration)} | _pandas_types(columns, model.asides)
+    types = {ENTITY: name_entity_dtype(model)} | _pandas_types(columns, model.asides)
     return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
 
 
@@ -57,7 +56,7 @@ def read_training_set(
         select as_of, entity_id, labels.label{listed}
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
-    types = {"as_of": "str", ENTITY: _entity_type(declaration), "label": "int64"}
+    types = {"as_of": "str", ENTITY: name_entity_dtype(model), "label": "int64"}
     types |= {short: _pandas_type(column, model.asides) for short, column in numbered.items()}
     rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types)
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
@@ -83,19 +82,20 @@ def is_restated(session: Session, version: Version) -> bool:
     return _hash_data(version.query_hash, version.rulings, checksums, version.rested) != version.data_hash
 
 
-def read_scores(session: Session, model: str, as_of: date) -> pd.DataFrame:
+def read_scores(session: Session, model: Model, as_of: date) -> pd.DataFrame:
     """The scores that stand for one day, indexed by entity_id and sorted; no rows if none were published."""
     columns = "entity_id, score, rank, decile, reason_1, reason_2, reason_3, publication_id"
-    query = f'select {columns} from scores."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
-    types = {"score": "float64", "rank": "int64", "decile": "int64", "publication_id": "int64"}
+    query = f'select {columns} from scores."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
+    types = {ENTITY: name_entity_dtype(model), "score": "float64", "rank": "int64", "decile": "int64", "publication_id": "int64"}
     reasons = dict.fromkeys(("reason_1", "reason_2", "reason_3"), "str")
     return read_rows(session, query, {"as_of": as_of}, types | reasons).set_index(ENTITY)
 
 
-def read_labels(session: Session, model: str, as_of: date) -> pd.Series:
+def read_labels(session: Session, model: Model, as_of: date) -> pd.Series:
     """The labels that stand for one day, 0 or 1, indexed by entity_id and sorted; none if they have not been built."""
-    query = f'select entity_id, label from labels."{model}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
-    return read_rows(session, query, {"as_of": as_of}, {"label": "int64"}).set_index(ENTITY)["label"]
+    query = f'select entity_id, label from labels."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
+    types = {ENTITY: name_entity_dtype(model), "label": "int64"}
+    return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)["label"]
 
 
 def read_rows(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:
@@ -159,5 +159,6 @@ def _pandas_type(column: Column, asides: Sequence[str]) -> str:
     return "str" if column.name in asides else "category"
 
 
-def _entity_type(declaration: Declaration) -> str:
-    return "int64" if declaration.model.entity.type == "bigint" else "str"
+def name_entity_dtype(model: Model) -> str:
+    """How pandas holds an entity_id; `007` is a text, and another one than `7`."""
+    return "int64" if model.entity.stored_type == "bigint" else "str"

@@ -12,11 +12,10 @@ from datetime import date
 
 import pandas as pd
 
-from perennial.config import Declaration
+from perennial.config import ENTITY, Declaration
 from perennial.stores.sessions import Session, take_lock
-from perennial.stores.warehouse.reading import read_rows
+from perennial.stores.warehouse.reading import name_entity_dtype, read_rows
 from perennial.stores.warehouse.tables import name_recipe_scores
-from perennial.stores.warehouse.user_query import ENTITY
 
 INDEX = ["as_of", ENTITY]
 
@@ -59,8 +58,7 @@ def forget_scores(session: Session, declaration: Declaration, *, but: Sequence[i
 
 
 def _read(session: Session, declaration: Declaration, query: str, as_ofs: Sequence[date], values: dict[str, object]) -> pd.Series:
-    entity = "int64" if declaration.model.entity.type == "bigint" else "str"
-    types = {"as_of": "str", ENTITY: entity, "score": "float64"}
+    types = {"as_of": "str", ENTITY: name_entity_dtype(declaration.model), "score": "float64"}
     rows = read_rows(session, query, {**values, "as_ofs": list(as_ofs)}, types)
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     return rows.set_index(INDEX)["score"]

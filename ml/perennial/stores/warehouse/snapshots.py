@@ -13,9 +13,10 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.days import Day, measure_rows, record_rows, replace_rows
+from perennial.stores.warehouse.entities import find_key
 from perennial.stores.warehouse.point_in_time import check_sources, open_views
-from perennial.stores.warehouse.tables import check_columns, check_entity, read_columns
-from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+from perennial.stores.warehouse.tables import check_columns, read_columns
+from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 
 def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snapshot:
@@ -38,10 +39,10 @@ def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snap
         open_query(session, file, declaration.features_sql, feature_parameters(model, run.as_of)) as columns,
     ):
         check_sources(session, declaration, bounds)
-        check_entity(file, columns, model.entity.type)
-        day = Day(declaration, run.as_of, "features", tuple(column for column in columns if column.name != ENTITY))
+        given = find_key(file, columns, model.entity)
+        day = Day(declaration, run.as_of, "features", given.others)
         _check_synced(session, day)
-        rows = replace_rows(session, day)
+        rows = replace_rows(session, day, given)
     if not rows:
         raise EmptySource(f"{day} gives no entity; nothing was built and the former scores stay. Check its cohort.")
     session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model.name, "as_of": run.as_of})
@@ -50,14 +51,14 @@ def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snap
 
 def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> None:
     """Keep a copy of the rejected rows in ledger.quarantine, whole and once per rule, instead of what stood there for the day."""
-    model = declaration.model.name
+    model, kind = declaration.model.name, declaration.model.entity.stored_type
     take_lock(session, model, run.as_of)
     session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model, "as_of": run.as_of})
     statement = text(f"""
         insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at)
         select :model, as_of, entity_id::text, :rule, to_jsonb(rejected.*), :effective_at
         from features."{model}" rejected
-        where as_of = :as_of and entity_id = any(:entities)
+        where as_of = :as_of and entity_id = any(cast(:entities as {kind}[]))
         on conflict do nothing""")  # noqa: S608 - checked identifiers
     for reject in rejects:
         values = {"model": model, "as_of": run.as_of, "rule": reject.rule, "effective_at": run.clock}
@@ -66,12 +67,14 @@ def quarantine_rows(session: Session, declaration: Declaration, run: Run, reject
 
 def remove_rejects(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> int:
     """Take rejected rows out of features.<model>, and say in the ledger's row of the snapshot what is left; how many went."""
-    model = declaration.model.name
+    model, kind = declaration.model.name, declaration.model.entity.stored_type
     entities = sorted({entity for reject in rejects for entity in reject.entity_ids})
     if not entities:
         return 0
     take_lock(session, model, run.as_of)
-    statement = text(f'delete from features."{model}" where as_of = :as_of and entity_id = any(:entities)')  # noqa: S608 - checked
+    statement = text(f"""
+        delete from features."{model}"
+        where as_of = :as_of and entity_id = any(cast(:entities as {kind}[]))""")  # noqa: S608 - checked identifiers
     removed = session.execute(statement, {"as_of": run.as_of, "entities": entities}).rowcount
     columns = [column.name for column in read_columns(session, model)]
     rows, checksum = measure_rows(session, f'features."{model}"', run.as_of, columns)

@@ -23,4 +23,4 @@ def sync(session: Session, declaration: Declaration) -> tuple[str, ...]:
     take_lock(session, "sync", declaration.model.name)
     check_ledger(session)
     histories = sync_histories(session, declaration)
-    return (*histories, *sync_tables(session, declaration), *sync_views(session, declaration.model.name))
+    return (*histories, *sync_tables(session, declaration), *sync_views(session, declaration.model))

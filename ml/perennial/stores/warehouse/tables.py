@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from perennial.config import Declaration, Model
+from perennial.config import ENTITY, Declaration, Model
 from perennial.errors import ColumnContractBroken, ConfigError
 from perennial.records import Column
 from perennial.stores import queries
 from perennial.stores.sessions import Session, run_script
 from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.entities import check_key, describe_key, find_key
 from perennial.stores.warehouse.identifiers import quote
 from perennial.stores.warehouse.point_in_time import open_views
-from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
 ANY_DAY = date(2000, 1, 1)  # columns do not depend on the day
@@ -28,9 +29,10 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
         ColumnContractBroken: a column was dropped or retyped.
         ConfigError, ForbiddenSource: features.sql cannot be described.
     """
-    model, entity_type = declaration.model, declaration.model.entity.type
+    model, entity_type = declaration.model, declaration.model.entity.stored_type
     columns = describe_features(session, declaration)
-    changes = _sync_features(session, model.name, entity_type, columns)
+    check_key(session, model)
+    changes = _sync_features(session, model, columns)
     labels = (
         f"as_of date, entity_id {entity_type}, label smallint not null check (label in (0, 1)), known_at timestamptz not null"
     )
@@ -50,8 +52,7 @@ def describe_features(session: Session, declaration: Declaration) -> tuple[Colum
         open_views(session, declaration, feature_bounds(model, ANY_DAY)),
         open_query(session, file, declaration.features_sql, parameters) as columns,
     ):
-        check_entity(file, columns, model.entity.type)
-    features = tuple(column for column in columns if column.name != ENTITY)
+        features = find_key(file, columns, model.entity).others
     _check_types(file, features)
     _check_asides(declaration, features)
     return features
@@ -85,24 +86,19 @@ def check_columns(model: str, before: Sequence[Column], after: Sequence[Column])
     return tuple(column for column in after if column.name not in known)
 
 
-def check_entity(file: str, columns: Sequence[Column], entity_type: str) -> None:
-    """A query must give entity_id, in the type that the model file says."""
-    found = {column.name: column.type for column in columns}.get(ENTITY)
-    if found != entity_type:
-        raise ConfigError(f"{file} must give a column entity_id of type {entity_type}; found {found or 'none'}.")
-
-
-def _sync_features(session: Session, model: str, entity_type: str, columns: Sequence[Column]) -> list[str]:
-    before = read_columns(session, model)
+def _sync_features(session: Session, model: Model, columns: Sequence[Column]) -> list[str]:
+    name, table = model.name, f'features."{model.name}"'
+    before = read_columns(session, name)
     if not before:
         definition = ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
-        return _create_table(session, f"features.{model}", f"as_of date, entity_id {entity_type}, {definition}", "snapshots")
-    added = check_columns(model, before, columns)
+        entity = f"as_of date, entity_id {model.entity.stored_type}"
+        changes = _create_table(session, f"features.{name}", f"{entity}, {definition}", "snapshots")
+        session.exec_driver_sql(f"comment on column {table}.entity_id is '{describe_key(model.entity)}'")
+        return changes
+    added = check_columns(name, before, columns)
     for column in added:
-        run_script(session, f'alter table features."{model}" add column {quote(column.name)} {column.type}')
-    return [
-        f"features.{model}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added
-    ]
+        run_script(session, f"alter table {table} add column {quote(column.name)} {column.type}")
+    return [f"features.{name}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added]
 
 
 def name_recipe_scores(model: str) -> str:

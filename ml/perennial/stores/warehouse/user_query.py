@@ -25,7 +25,6 @@ WALL_CLOCK = re.compile(rf"\b{CLOCK_WORD}\b|{CLOCK_TEXT}")
 QUOTED = re.compile(r"(?:e|u&|n)?'(?P<inside>.*)'|\$(?P<tag>\w*)\$(?P<dollars>.*)\$(?P=tag)\$", re.DOTALL)
 MISSING_RELATION = re.compile(r'"([^"]+)"')
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
-ENTITY = "entity_id"
 
 
 def feature_parameters(model: Model, as_of: date) -> dict[str, object]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from psycopg2 import errors
 from sqlalchemy.exc import DBAPIError
 
-from perennial.config import PLATFORM_SQL
+from perennial.config import PLATFORM_SQL, Model
 from perennial.errors import ConfigError
 from perennial.stores import queries
 from perennial.stores.sessions import Session, run_script, take_lock
+from perennial.stores.warehouse.entities import read_key
+from perennial.stores.warehouse.identifiers import quote
 
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
 
@@ -33,7 +35,7 @@ class ViewFile:
         return tuple(CREATED.findall(self.statements))
 
 
-def sync_views(session: Session, model: str) -> tuple[str, ...]:
+def sync_views(session: Session, model: Model) -> tuple[str, ...]:
     """Run the global view files and those of the model that changed or whose views are gone; a sentence for each."""
     stale = [file for file in _read_files(model) if _is_stale(session, file)]
     if stale:
@@ -41,14 +43,26 @@ def sync_views(session: Session, model: str) -> tuple[str, ...]:
     return tuple(f"{file.name}: views made anew" for file in stale if _sync_file(session, file))
 
 
-def _read_files(model: str) -> tuple[ViewFile, ...]:
+def _read_files(model: Model) -> tuple[ViewFile, ...]:
     folder = PLATFORM_SQL / "views"
     shared = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((folder / "global").glob("*.sql")))
     own = (
-        ViewFile(f"{model}:{path.stem}", path.read_text(encoding="utf-8").replace("{model}", model))
+        ViewFile(f"{model.name}:{path.stem}", fill(path.read_text(encoding="utf-8"), model))
         for path in sorted((folder / "model").glob("*.sql"))
     )
     return (*shared, *own)
+
+
+def fill(statements: str, model: Model) -> str:
+    """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each."""
+    key = read_key(model.entity)
+    lines = [
+        line.replace("{key}", quote(name))
+        for line in statements.splitlines(keepends=True)
+        for name in ([name for name, _ in key] if "{key}" in line else [""])
+    ]
+    columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
+    return "".join(lines).replace("{key_columns}", columns).replace("{model}", model.name)
 
 
 def _sync_file(session: Session, file: ViewFile) -> bool:

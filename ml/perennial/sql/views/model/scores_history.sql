@@ -13,14 +13,14 @@ select
     publications.version,
     publications.effective_at as scored_at,
     publications.purpose,
-    publication_id
+    publication_id{key_columns}
 from scores.{model} as scores
 join ledger.publications using (publication_id)
 where publications.status = 'live';
 
 comment on view analytics.{model}_scores_history is 'Live scores of every as_of, one row per (as_of, entity_id); join {model}_lineage on publication_id for all they came from';
 comment on column analytics.{model}_scores_history.as_of is 'The day pretended to be: only facts known before its start count';
-comment on column analytics.{model}_scores_history.entity_id is 'What got the score';
+comment on column analytics.{model}_scores_history.entity_id is 'What got the score; of a key of several columns their values as the text of a JSON array, as json_build_array(...)::text writes it: a filter on it finds a row by the index';
 comment on column analytics.{model}_scores_history.score is 'Calibrated probability in [0, 1]';
 comment on column analytics.{model}_scores_history.rank is '1 is the highest score of the as_of; equal scores in the order of entity_id';
 comment on column analytics.{model}_scores_history.decile is 'Tenth by rank: 1 holds the highest scores';
@@ -31,3 +31,4 @@ comment on column analytics.{model}_scores_history.version is 'Model version tha
 comment on column analytics.{model}_scores_history.scored_at is 'The clock of the run that scored: the wall''s when live, else the simulated one';
 comment on column analytics.{model}_scores_history.purpose is 'live, simulation or backfill';
 comment on column analytics.{model}_scores_history.publication_id is 'The publication that wrote the row; key of {model}_lineage';
+comment on column analytics.{model}_scores_history.{key} is 'A column of entity.key, in its own type';

@@ -30,6 +30,7 @@ from perennial.stores.warehouse.publishing.wire import (
     SCORE_COLUMNS,
     TRAILER,
     Block,
+    EntityField,
     Ids,
     Matrix,
     ScoredBlock,
@@ -56,9 +57,9 @@ class Reader:
             SchemaMismatch: features.<model> lacks a feature, or carries it with another type.
         """
         connection, stop = _driver(self.session), Event()
-        width = self._measure_entity()
-        pipe, rows = Pipe(stop), WireRows(width, len(features))
-        statement = self._write_statement(features, width)
+        entity = encode_entity_in_sql(self.model.entity.stored_type, self._measure_entity())
+        pipe, rows = Pipe(stop), WireRows(entity, len(features))
+        statement = self._write_statement(features, entity)
 
         def copy_out() -> None:
             with connection.cursor() as cursor:
@@ -71,19 +72,19 @@ class Reader:
             rows.check_end()
 
     def _measure_entity(self) -> int:
-        """Bytes of the longest text entity, 0 for bigint."""
-        if self.model.entity.type == "bigint":
+        """Bytes of the longest text entity, 0 for other types."""
+        if self.model.entity.stored_type != "text":
             return 0
         longest = f"select max(length(convert_to(entity_id, 'UTF8'))) from {self._table} where as_of = :as_of"  # noqa: S608 - checked
         return self.session.execute(text(longest), {"as_of": self.run.as_of}).scalar_one() or 1
 
-    def _write_statement(self, features: tuple[Feature, ...], width: int) -> bytes:
+    def _write_statement(self, features: tuple[Feature, ...], entity: EntityField) -> bytes:
         types = {column.name: column.type for column in read_columns(self.session, self.model.name)}
         missing = [feature.name for feature in features if feature.name not in types]
         if missing:
             raise SchemaMismatch(f"{self.run}: {self._table} lacks {', '.join(missing)}, which the champion was trained with.")
         encoded = [encode_in_sql(feature, types[feature.name]) for feature in features]
-        listed = ", ".join([encode_entity_in_sql(width), *(expression for expression, _ in encoded)])
+        listed = ", ".join([entity.expression, *(expression for expression, _ in encoded)])
         values = [value for _, bound in encoded for value in bound]
         query = f"select {listed} from {self._table} where as_of = %s order by entity_id"  # noqa: S608 - checked identifiers
         with _driver(self.session).cursor() as cursor:

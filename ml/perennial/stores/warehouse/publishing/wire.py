@@ -1,7 +1,8 @@
 """PostgreSQL's binary COPY format, laid out so that numpy reads and writes whole blocks of rows at once.
 
 Reading: every field has a fixed width, because the query turns each feature into a float8 that is never null, and a
-text entity_id into bytes padded with zeros (a text cannot hold one). Source of the format: PostgreSQL, COPY, Binary Format.
+text entity_id into bytes padded with zeros (a text cannot hold one); a bigint and a uuid have theirs by nature. Source of the
+format: PostgreSQL, COPY, Binary Format.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from perennial.config import ENTITY
 from perennial.errors import SchemaMismatch
 from perennial.predictor import Feature
 from perennial.stores.warehouse.identifiers import quote_for_driver
@@ -30,7 +32,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Rows as they came: entities (int64, or bytes of UTF-8 text) and the encoded features."""
+    """Rows as they came: entities (int64, the 16 bytes of a uuid, or bytes of UTF-8 text) and the encoded features."""
 
     entities: Ids
     matrix: Matrix
@@ -54,20 +56,27 @@ def encode_in_sql(feature: Feature, column_type: str) -> tuple[str, list[object]
     return f"coalesce({number}::float8, 'NaN')", []
 
 
-def encode_entity_in_sql(entity_bytes: int) -> str:
-    """The entity as a field of fixed width: a bigint as it is, a text (`entity_bytes` above 0) padded with zeros."""
-    if not entity_bytes:
-        return "entity_id"
-    text = "convert_to(entity_id, 'UTF8')"
-    return f"{text} || decode(repeat('00', {entity_bytes} - length({text})), 'hex')"
+@dataclass(frozen=True)
+class EntityField:
+    """An entity_id as a field of fixed width: the SQL that makes it, and how numpy reads it."""
+
+    expression: str
+    dtype: str
+
+
+def encode_entity_in_sql(kind: str, longest: int) -> EntityField:
+    """A bigint or uuid as it is, a text padded with zeros up to the `longest`, in bytes."""
+    if kind == "text":
+        text = f"convert_to({ENTITY}, 'UTF8')"
+        return EntityField(f"{text} || decode(repeat('00', {longest} - length({text})), 'hex')", f"S{longest}")
+    return EntityField(ENTITY, {"bigint": ">i8", "uuid": "V16"}[kind])
 
 
 class WireRows:
     """Cuts the bytes of a COPY TO into blocks of whole rows."""
 
-    def __init__(self, entity_bytes: int, features: int) -> None:
-        entity = ("entity", f"S{entity_bytes}" if entity_bytes else ">i8")
-        fields = [("fields", ">i2"), ("entity_length", ">i4"), entity]
+    def __init__(self, entity: EntityField, features: int) -> None:
+        fields = [("fields", ">i2"), ("entity_length", ">i4"), ("entity", entity.dtype)]
         fields += [field for place in range(features) for field in ((f"length_{place}", ">i4"), (f"value_{place}", ">f8"))]
         self._row = np.dtype(fields)
         self._features = features
@@ -107,10 +116,11 @@ class ScoredBlock:
 def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
     """The block as rows of COPY FROM into SCORE_COLUMNS, without header and trailer."""
     heads = _write_heads(block, as_of, publication_id)
-    if block.entities.dtype.kind == "i" and block.reasons.shape[1] == 0:
-        fields = [("head", heads.dtype), ("length", ">i4"), ("entity", ">i8"), ("nulls", f"V{len(NULL_FIELD) * REASONS}")]
+    if block.entities.dtype.kind != "S" and block.reasons.shape[1] == 0:
+        entities = _write_fixed(block.entities)
+        fields = [("head", heads.dtype), ("entity", entities.dtype), ("nulls", f"V{len(NULL_FIELD) * REASONS}")]
         rows = np.empty(len(heads), dtype=fields)
-        rows["head"], rows["length"], rows["entity"] = heads, 8, block.entities
+        rows["head"], rows["entity"] = heads, entities
         rows["nulls"] = np.void(NULL_FIELD * REASONS)
         return rows.tobytes()
     columns = [_split(heads), _write_entities(block.entities)]
@@ -139,9 +149,14 @@ def _write_heads(block: ScoredBlock, as_of: date, publication_id: int) -> NDArra
 def _write_entities(entities: Ids) -> list[bytes]:
     if entities.dtype.kind == "S":
         return [_write_text(entity) for entity in entities.tolist()]
-    fields = np.empty(len(entities), dtype=[("length", ">i4"), ("entity", ">i8")])
-    fields["length"], fields["entity"] = 8, entities
-    return _split(fields)
+    return _split(_write_fixed(entities))
+
+
+def _write_fixed(entities: Ids) -> NDArray[np.void]:
+    """Length and value of each bigint or uuid."""
+    fields = np.empty(len(entities), dtype=[("length", ">i4"), ("value", entities.dtype.newbyteorder(">"))])
+    fields["length"], fields["value"] = entities.dtype.itemsize, entities
+    return fields
 
 
 def _split(rows: NDArray[np.void]) -> list[bytes]:
