@@ -142,7 +142,9 @@ def read_comments() -> dict[tuple[str, str], str]:
     pattern = re.compile(r"comment on (view|column|function) analytics\.(\S+) is '((?:[^']|'')*)'")
     sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PLATFORM_SQL.rglob("*.sql")))
     return {
-        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>")): text.replace("''", "'").replace("{model}", "<model>")
+        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>")): text.replace("''", "'").replace(
+            "{model}", "<model>"
+        )
         for kind, name, text in pattern.findall(sql)
     }
 

@@ -103,7 +103,7 @@ class FactsIncomplete(PermanentError):
 
 
 class ColumnContractBroken(PermanentError):
-    """A feature column was dropped or changed its type.
+    """A feature column was dropped or changed its type, or the key of the entities did.
     To do: give the column again with its former type (null will do), or a new name, or begin a new model.
     """
 

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from perennial.config import PLATFORM_SQL
+from perennial.config.entity import OURS
 from perennial.errors import PublicationBlocked
 from perennial.predictor import hash_manifest
 from perennial.stores.sessions import Database
+from perennial.stores.warehouse import sync
 from tests.integration.publish_toy import AS_OF, VERSION, declare, make_job, make_toy
 
 NEXT = date(2017, 11, 13)
@@ -108,6 +110,30 @@ def test_every_view_and_column_has_a_comment(read):
 @pytest.mark.parametrize("path", sorted((PLATFORM_SQL / "views").rglob("*.sql")), ids=lambda path: path.stem)
 def test_no_view_asks_for_the_time(path):
     assert re.findall(r"\b(now\(|current_|clock_timestamp)", path.read_text()) == []
+
+
+def test_sync_adds_the_key_to_views_of_before_and_leaves_those_of_others_on_top(toy, read):
+    before = (
+        "create view analytics.toy_scores_latest as select as_of, entity_id, score, rank, decile, reason_1, reason_2, reason_3"
+    )
+    write(
+        toy,
+        "drop view analytics.toy_scores_latest",
+        f"{before} from scores.toy",
+        "create view analytics.mine as select entity_id, score from analytics.toy_scores_latest",
+        "update ledger.views set digest = 'of before' where name = 'toy:scores_latest'",
+    )
+    with toy.pipeline.transaction() as session:
+        assert sync(session, declare()) == ("toy:scores_latest: views made anew",)
+    toy.publish()
+    assert read("select count(*) from analytics.toy_scores_latest where person_id = entity_id") == [(1000,)]
+    assert read("select count(*) from analytics.mine") == [(1000,)]
+
+
+def test_no_key_is_called_like_a_column_that_stands_beside_it(read):
+    views = "'analytics.toy_scores_latest'::regclass, 'analytics.toy_scores_history'::regclass"
+    found = read(f"select attname from pg_attribute where attrelid in ({views}) and attnum > 0")
+    assert {name for (name,) in found} == (OURS - {"label"}) | {"person_id"}
 
 
 # Scores
