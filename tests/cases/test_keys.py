@@ -173,3 +173,10 @@ def test_tables_keep_the_key_that_they_were_made_with(declare):
     case.edit("model.toml", '["bigint", "text"]', '["text", "bigint"]')
     code, _, said = case.shell.perennial("sync", MODEL)
     assert (FAULT, True) == (code, "are text (JSON array of club bigint, locker text), and models/quit.toml says now" in said)
+
+
+def test_a_segment_is_no_column_of_the_key(declare):
+    case = declare(LOCKER)
+    case.edit("model.toml", "[monitoring]", '[features]\nsegments = ["locker"]\n\n[monitoring]')
+    code, _, said = case.shell.perennial("sync", MODEL)
+    assert (USAGE, True) == (code, "gives as nothing but a column of the key" in said)

@@ -139,11 +139,13 @@ def _check_types(file: str, columns: Sequence[Column]) -> None:
 def _check_asides(declaration: Declaration, columns: Sequence[Column]) -> None:
     model = declaration.model
     types = {column.name: column.type for column in columns}
+    in_key = "nothing but a column of the key, which is no feature: give it a second time under another name"
+    shown = dict.fromkeys((column.name for column in model.entity.columns), in_key) | types
     for name in model.features.segments:
         if types.get(name) != "text":
             raise ConfigError(
                 f"models/{model.name}.toml: features.segments names {name}, which sql/{model.name}/features.sql gives as "
-                f"{types.get(name, 'no column')}: a segment is a text column."
+                f"{shown.get(name, 'no column')}: a segment is a text column."
             )
     cluster = model.entity.cluster
     if cluster is not None and types.get(cluster) != "text":
