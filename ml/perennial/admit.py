@@ -1,7 +1,7 @@
 """admit: do the labels of a newly matured as_of agree with the scores of the fit of that time, as those before it did?
 
 One bad week of labels among 26 hurts more than half a year of staleness. An as_of that looks unlike its forerunners rests:
-it neither teaches nor judges until it is repaired, a person decides, or `rest_weeks` are over. How columns are spread and how
+it neither teaches nor judges until it is repaired, a person decides, or its rest is over. How columns are spread and how
 many rows there are is no business of this stage: validation and drift look at them.
 
 The definitions were walked forward on five data sets before they became law (no alarm in 228 weeks without poison).

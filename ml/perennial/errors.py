@@ -65,8 +65,8 @@ class UnknownModel(ConfigError):
 
 
 class AmbiguousAsOf(PermanentError):
-    """A run was given no as_of, or two that differ.
-    To do: trigger the DAG with either a partition key or the parameter as_of, written as YYYY-MM-DD.
+    """A run was given no as_of, two that differ, or a day that is none of the model's as_ofs (`schedule.every`).
+    To do: give one as_of, written as YYYY-MM-DD: a DAG takes it as partition key or as parameter. The message names the nearest.
     """
 
 
@@ -147,7 +147,7 @@ class AcceptanceRefused(Refused):
 
 class AdmissionRefused(Refused):
     """A person wants to admit or reject an as_of about which nothing can be said yet.
-    To do: name a training day (`schedule.snapshot_weekday`) that has a snapshot, and to admit it, labels.
+    To do: name an as_of that trains and has a snapshot, and to admit it, labels.
     """
 
 

@@ -9,7 +9,15 @@ from datetime import date, timedelta
 
 from perennial import pipeline
 from perennial.config import Model
-from perennial.errors import HistoryTooShort, NoChampionYet, NothingToDo, PermanentError, PublicationBlocked, ValidationFailed
+from perennial.errors import (
+    AmbiguousAsOf,
+    HistoryTooShort,
+    NoChampionYet,
+    NothingToDo,
+    PermanentError,
+    PublicationBlocked,
+    ValidationFailed,
+)
 from perennial.pipeline import Stores
 from perennial.records import Choice, Publication, Run, Snapshot
 from perennial.score import is_stale
@@ -50,6 +58,20 @@ def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Sna
             yield snapshot
 
 
+def check_days(stores: Stores, name: str, first: date, last: date) -> None:
+    """Refuse a period in which nothing teaches.
+
+    Raises:
+        AmbiguousAsOf: names the as_ofs around it.
+    """
+    grid = stores.declaration(name).model.grid
+    if not grid.teaching(first, last):
+        raise AmbiguousAsOf(
+            f"{name}: no as_of that teaches lies from {first} to {last}; the nearest are {grid.newest_teaching(first)} and "
+            f"{grid.next_teaching(max(first, last))}."
+        )
+
+
 def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
     """Everything up to the first champion: history, labels, training, promotion.
 
@@ -78,7 +100,8 @@ def first_usable_day(stores: Stores, run: Run) -> date:
     """
     declaration = stores.declaration(run.model)
     model = declaration.model
-    weeks = model.training.as_ofs + model.training.holdout_as_ofs + model.label.horizon_days // 7
+    steps = model.training.as_ofs + model.training.holdout_as_ofs + model.horizon // model.grid.shortest_step
+    steps *= 2 if model.entity.may_be_empty else 1  # a season off holds nothing to learn from
     newest = model.latest_matured(run.clock)
     with stores.warehouse.transaction() as session:
         covered = warehouse.first_covered_day(session, declaration)
@@ -87,7 +110,7 @@ def first_usable_day(stores: Stores, run: Run) -> date:
             f"{run}: the first day whose windows lie within the history that was known by then is {covered}, and labels have "
             f"matured up to {newest}. Wait, or load older history; what was loaded in bulk needs known_from in the model file."
         )
-    return max(newest - timedelta(weeks=weeks), covered)
+    return max(model.grid.add(newest, -steps), covered)
 
 
 # Replay
@@ -117,7 +140,7 @@ class Week:
 
 
 def replay(stores: Stores, name: str, first: date, last: date) -> Iterator[Week]:
-    """Live the training weekdays in [first, last] in this process: each day as Airflow would, with a retraining every week.
+    """Live the training weekdays in [first, last] in this process: each day as Airflow would, with a retraining on each.
 
     The clock stands at start(as_of) + settle. A blocked day is left behind, as it would be by Airflow.
     """
@@ -136,8 +159,11 @@ def live_day(stores: Stores, run: Run) -> None:
         _publish(stores, run)
     except (ValidationFailed, PublicationBlocked, NoChampionYet):
         return  # the former scores stay, and the ledger says why
-    pipeline.monitor(stores, run)
-    pipeline.decide(stores, run)
+    except NothingToDo:
+        pass  # an empty cohort: nothing was published, and so nothing is monitored
+    else:
+        pipeline.monitor(stores, run)
+        pipeline.decide(stores, run)
     retrain(stores, run)
 
 
@@ -215,7 +241,8 @@ def find_lost(stores: Stores, run: Run) -> tuple[LostDay, ...]:
     """Snapshots that training will want and nobody built, valid ones without scores, scores without a check, and decisions
     to train that nobody followed, up to the run's as_of; nothing is changed.
     """
-    model, since, last = stores.declaration(run.model).model, run.as_of - timedelta(days=LOST_DAYS), run.as_of
+    model, last = stores.declaration(run.model).model, run.as_of
+    since = last - max(timedelta(days=LOST_DAYS), 2 * model.grid.period)
     with stores.warehouse.transaction() as session:
         newest = ledger.newest_publication(session, run.model)
         days = {
@@ -224,6 +251,7 @@ def find_lost(stores: Stores, run: Run) -> tuple[LostDay, ...]:
             "monitor": ledger.unchecked_days(session, run.model, since=since),
             "train": ledger.untrained_days(session, run.model, since=since),
         }
+    days |= {stage: tuple(filter(model.grid.is_as_of, days[stage])) for stage in ("score", "monitor")}
     if run.purpose == "live":
         days["score"] = _find_scorable(model, run, days["score"], newest)
     return tuple(LostDay(run.model, day, stage, "waits") for stage in days for day in days[stage] if day <= last)

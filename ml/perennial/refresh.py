@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from perennial.config import Model
-from perennial.errors import TooEarly
+from perennial.config.firing import name_nearest, say_grid
+from perennial.errors import AmbiguousAsOf, TooEarly
 from perennial.records import Run
+
+
+def check_as_of(model: Model, run: Run) -> None:
+    """Refuse a day that is no as_of of the model.
+
+    Raises:
+        AmbiguousAsOf: names the as_ofs around it.
+    """
+    if not model.grid.is_as_of(run.as_of):
+        raise AmbiguousAsOf(
+            f"{run}: a {run.as_of:%A} that is no as_of: {say_grid(model.schedule)}. The nearest are "
+            f"{name_nearest(model.grid, run.as_of)}."
+        )
 
 
 def check_clock(model: Model, run: Run) -> None:

@@ -66,13 +66,14 @@ def check_freshness(model: Model, run: Run) -> None:
         age = run.clock - model.known_until(run.as_of)
         raise SnapshotStale(
             f"{run}: the snapshot knows nothing of the last {age / timedelta(hours=1):.0f} h; allowed are "
-            f"{model.features.freshness_hours} h (features.freshness_hours). The former scores stay; refresh a newer as_of."
+            f"{model.freshness / timedelta(hours=1):.0f} h (features.freshness_hours). The former scores stay; refresh a newer "
+            "as_of."
         )
 
 
 def is_stale(model: Model, run: Run) -> bool:
-    """Is the run's clock more than `freshness_hours` after the last instant at which the facts of its as_of were learned?"""
-    return run.clock - model.known_until(run.as_of) > timedelta(hours=model.features.freshness_hours)
+    """Is the run's clock more than the model's freshness after the last instant at which the facts of its as_of were learned?"""
+    return run.clock - model.known_until(run.as_of) > model.freshness
 
 
 def scoring_rules(model: Model, run: Run, champion: Version, accepted: Acceptance | None) -> ScoringRules:

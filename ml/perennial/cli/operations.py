@@ -93,6 +93,7 @@ def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson =
     from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
+        operate.check_days(stores, model, first.date(), last.date())
         built = list(_show_each(operate.backfill(stores, model, first.date(), last.date()), as_json=as_json))
     _report_left_out(built)
 
@@ -139,10 +140,11 @@ def _report_left_out(records: Sequence[object]) -> None:
 
 @app.command(rich_help_panel=PANEL)
 def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
-    """Live the weeks from one day to another in this process, without Airflow."""
+    """Live the as_ofs that teach from one day to another in this process, without Airflow."""
     from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
+        operate.check_days(stores, model, first.date(), last.date())
         show_table([week.facts() for week in operate.replay(stores, model, first.date(), last.date())], as_json=as_json)
 
 

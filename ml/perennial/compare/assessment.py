@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from perennial.compare.contest import ComparisonInput
 from perennial.records import Interval, Look, Outcome
@@ -40,5 +40,5 @@ def refuse_few_entities(label: str, found: int, fewest: int) -> Assessment:
 def next_look_on(contest: ComparisonInput) -> date | None:
     """The day on which one more as_of will have matured."""
     model = contest.model
-    day = model.matured_at(contest.holdout_as_ofs[-1] + timedelta(days=7)).astimezone(model.zone).date()
+    day = model.next_matured_on(contest.holdout_as_ofs[-1])
     return day if day > contest.as_of else None

@@ -57,10 +57,10 @@ def check_rows(contest: ComparisonInput) -> tuple[date, ...]:
 
 def compared_again_on(contest: ComparisonInput) -> date | None:
     """The day on which enough as_ofs that neither has seen will have matured; None when that day has passed already."""
-    model, weeks = contest.model, needed_as_ofs(contest)
+    model = contest.model
     chosen_on = [each.chosen_on for each in contest.contestants if each.chosen_on is not None]
     first = max(chosen_on) + model.embargo if chosen_on else contest.as_of
-    last_needed = model.training_as_ofs(first, first + timedelta(days=7 * weeks - 1))[-1]  # seven days hold each weekday once
+    last_needed = model.grid.count_on(first, needed_as_ofs(contest))[-1]
     day = model.matured_at(last_needed).astimezone(model.zone).date()
     return day if day > contest.as_of else None
 

@@ -89,8 +89,8 @@ def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: 
 
 def _say_who(contest: ComparisonInput, gain: Interval) -> str:
     assert contest.champion is not None
-    how = {"weekly": "refitted every week", "4 weeks": "refitted every 4 weeks", "never": "not refitted"}
-    fitted = how[contest.model.training.refresh]
+    often = {"weekly": "every week", "4 weeks": "every 4 weeks", "monthly": "every month"}.get(contest.model.refreshes)
+    fitted = f"refitted {often}" if often else "not refitted"
     return (
         f"Recipe {contest.challenger.recipe}, {fitted}, ranked {'better' if gain.estimate > 0 else 'worse'} by "
         f"{say_gain(gain, 'AUC')} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 
@@ -85,11 +85,11 @@ def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComp
 
 
 def _hold_for_history(contest: ComparisonInput, assessment: Assessment) -> Assessment:
-    """Too short a history promotes nothing and rejects nothing: the next weeks bring one as_of each."""
+    """Too short a history promotes nothing and rejects nothing: every step of the grid brings one as_of."""
     found, wanted = contest.challenger.learned_as_ofs, contest.model.training.min_as_ofs
     if found >= wanted:
         return assessment
-    again_on = contest.as_of + timedelta(days=7 * (wanted - found))
+    again_on = contest.model.grid.add(contest.as_of, wanted - found)
     sentence = f"It was trained on {found} as_ofs, and {wanted} are the fewest to promote on: there are enough from {again_on}."
     return replace(assessment, outcome=Outcome.INCONCLUSIVE, reasons=(sentence, *assessment.reasons), compared_again_on=again_on)
 

@@ -45,6 +45,11 @@ def fires_on(cron: str, day: date) -> bool:
     return in_month or in_week if "*" not in (day_of_month[0], weekday[0]) else in_month and in_week
 
 
+def days_of_month(cron: str) -> set[int]:
+    """The days of a month that its third field names."""
+    return _expand(cron.split()[2], *LIMITS[2])
+
+
 def _expand(field: str, least: int, most: int) -> set[int]:
     """Every number that a field names."""
     numbers: set[int] = set()

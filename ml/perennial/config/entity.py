@@ -52,6 +52,11 @@ class Entity(Section):
         description="The type of that column, or of each; or a list with one for each",
         json_schema_extra={"format": '"bigint", "text" or "uuid", or list of them'},
     )
+    may_be_empty: bool = Field(
+        default=False,
+        description="A day without any entity, such as a weekend or a season off, is quiet: it publishes and teaches nothing. "
+        "Without it such a day is an error",
+    )
     cluster: Identifier | None = Field(
         default=None,
         description="Text column of features.sql, never fed to the model: entities that share its value, as rooms of one "

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from perennial.config.cron import Cron
+from perennial.config.grid import WEEKDAYS, Every, Grid
 from perennial.config.section import Band, ColumnName, Identifier, Section, Share, TimezoneName
 
 PART = r'(?:"(?:[^"]|"")+"|[^."]+)'
@@ -25,7 +26,6 @@ TIMES_OF: dict[str, tuple[set[str], set[str]]] = {
 """Of each way to tell the time, the columns that it needs and those that it allows beside them."""
 CAPTURED_AT = "perennial_captured_at"
 """The column of a captured source that says when a version of a row was first seen."""
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Source(Section):
@@ -133,14 +133,24 @@ class Source(Section):
 
 
 class Schedule(Section):
-    refresh: Cron = Field(description="Daily, in the model's timezone; not before settle, on the day the clocks go forward too")
-    retrain: Cron = Field(description="Weekly, in the model's timezone")
+    every: Every = Field(
+        default="day",
+        description="How often there is an as_of: each day, each snapshot_weekday, or each month when refresh fires",
+    )
+    refresh: Cron = Field(
+        description="As often, in the model's timezone; not before settle, on the day the clocks go forward too",
+    )
+    retrain: Cron = Field(description="Weekly, or monthly in a monthly model, in the model's timezone")
     snapshot_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
-        default="monday", description="The weekday whose snapshots train"
+        default="monday", description="The weekday whose snapshots train; a monthly model has none"
     )
     settle_hours: int = Field(
         default=6, ge=0, le=48, description="Facts learned until so many hours after midnight belong to the day before"
     )
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.every, self.refresh, WEEKDAYS.index(self.snapshot_weekday))
 
 
 class Label(Section):
@@ -161,7 +171,11 @@ class NoDriftTrigger(Section):
 
 
 class Features(Section):
-    freshness_hours: int = Field(default=26, ge=1, description="An older snapshot is not scored")
+    freshness_hours: int | None = Field(
+        default=None,
+        ge=1,
+        description="An older snapshot is not scored; empty: 26, in a weekly model 170, in a monthly one 746",
+    )
     segments: tuple[Identifier, ...] = Field(
         default=(), strict=False, description="Columns of features.sql for slices; never fed to the model"
     )

@@ -11,25 +11,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from perennial.config.cron import find_first_firing, fires_on
+from perennial.config.cron import find_first_firing
 from perennial.config.entity import Entity
-from perennial.config.inputs import WEEKDAYS, Features, Label, Quality, Schedule, Source
+from perennial.config.firing import YEAR, check_fits, check_refresh
+from perennial.config.grid import Every, Grid
+from perennial.config.inputs import Features, Label, Quality, Schedule, Source
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
 from perennial.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
-WEEK_DAYS, MONTH_DAYS = 7, 31
-YEAR_OF_RULES = 2037  # the last for which every copy of the timezone database writes out all changes
+FRESH_HOURS: Mapping[Every, int] = {"day": 26, "week": 7 * 24 + 2, "month": 31 * 24 + 2}
 
 
 class Model(Section):
@@ -65,13 +66,20 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
+    def _schedule_fires_as_it_says(self) -> Model:
+        check_refresh(self.schedule)
+        check_fits(self.schedule, self.refreshes)
+        return self
+
+    @model_validator(mode="after")
     def _has_room_for_a_fold(self) -> Model:
-        """A fold validates as_ofs that lie at least the horizon after the oldest that trains; they come once a week."""
+        """A fold validates as_ofs that lie at least the horizon after the oldest that trains."""
         training, horizon_days = self.training, self.label.horizon_days
-        needed = -(-horizon_days // WEEK_DAYS) + 1
+        needed = -(-horizon_days // self.grid.shortest_step.days) + 1
         if training.min_as_ofs < needed:
+            often = "monthly" if self.schedule.every == "month" else "weekly"
             raise ValueError(
-                f"training.min_as_ofs = {training.min_as_ofs} weekly snapshots span less than label.horizon_days = "
+                f"training.min_as_ofs = {training.min_as_ofs} {often} snapshots span less than label.horizon_days = "
                 f"{horizon_days}, so that no fold could validate: write min_as_ofs = {needed} or more, and as_ofs no less"
             )
         if training.as_ofs < training.min_as_ofs:
@@ -82,40 +90,10 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
-    def _refresh_builds_every_training_day(self) -> Model:
-        """What is never photographed never teaches: the snapshots of the training weekday come from the schedule."""
-        weekday, cron = self.schedule.snapshot_weekday, self.schedule.refresh
-        first = date(YEAR_OF_RULES, 1, 1)
-        days = (first + timedelta(days=number) for number in range(366))
-        missed = next((day for day in days if day.weekday() == WEEKDAYS.index(weekday) and not fires_on(cron, day)), None)
-        if missed:
-            raise ValueError(
-                f"schedule.refresh = '{cron}' does not fire on every {weekday} ({missed:%A}, {missed}, is left out), so that "
-                f"snapshots which train are never built: fire daily, such as '30 7 * * *', or choose another snapshot_weekday"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _retrain_fires_every_week(self) -> Model:
-        cron = self.schedule.retrain
-        first = date(YEAR_OF_RULES, 1, 1)
-        firing = [number for number in range(366) if fires_on(cron, first + timedelta(days=number))]
-        longest = max(later - earlier for earlier, later in pairwise([-1, *firing, 366]))
-        if longest > (WEEK_DAYS if self.training.refresh == "weekly" else MONTH_DAYS):
-            found = f"leaves {longest} days between two retrainings" if firing else "never fires"
-            wanted = "every week" if self.training.refresh == "weekly" else "every month"
-            raise ValueError(
-                f"schedule.retrain = '{cron}' {found}, and training.refresh = "
-                f"\"{self.training.refresh}\" wants a retraining {wanted}: write a weekday, such as '0 8 * * 3'"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _refresh_does_not_fire_before_settle(self) -> Model:
         """On the day clocks go forward New York has settled an hour later by the clock on the wall, which is what cron reads."""
         fires_at = find_first_firing(self.schedule.refresh)
-        days = (date(YEAR_OF_RULES, 1, 1) + timedelta(days=number) for number in range(365))
-        unsettled = next((day for day in days if datetime.combine(day, fires_at, self.zone) < self.known_until(day)), None)
+        unsettled = next((day for day in YEAR[:365] if datetime.combine(day, fires_at, self.zone) < self.known_until(day)), None)
         if unsettled:
             raise ValueError(
                 f"schedule.refresh = '{self.schedule.refresh}' fires at {fires_at:%H:%M}, before {unsettled} has settled (at "
@@ -145,9 +123,23 @@ class Model(Section):
         return self.horizon
 
     @property
-    def rest_weeks(self) -> int:
-        """So long an as_of rests at most: as long as it takes until labels show whether the world has changed for good."""
-        return -(-self.label.horizon_days // WEEK_DAYS)
+    def grid(self) -> Grid:
+        """The days that are as_ofs, and those among them that teach."""
+        return self.schedule.grid
+
+    @property
+    def refreshes(self) -> Literal["weekly", "4 weeks", "monthly", "never"]:
+        """How often the champion's recipe is fitted anew: as said, else with every as_of that teaches."""
+        return self.training.refresh or ("monthly" if self.schedule.every == "month" else "weekly")
+
+    @property
+    def freshness(self) -> timedelta:
+        """A snapshot that knows nothing of so long a time is not scored."""
+        return timedelta(hours=self.features.freshness_hours or FRESH_HOURS[self.schedule.every])
+
+    def rests_until(self, looked_on: date) -> date:
+        """So long an as_of rests at most: until labels that do not overlap show whether the world has changed for good."""
+        return self.grid.add(looked_on, -(-self.label.horizon_days // self.grid.longest_step.days))
 
     def start(self, as_of: date) -> datetime:
         """The instant at which `as_of` begins: local midnight, in UTC."""
@@ -166,15 +158,18 @@ class Model(Section):
         return self.label_end(as_of) + timedelta(days=self.label.grace_days)
 
     def latest_matured(self, clock: datetime) -> date:
-        """The newest training as_of (a snapshot weekday) whose labels have matured at `clock`: the cutoff."""
-        newest = clock.astimezone(self.zone).date() - self.horizon - timedelta(days=self.label.grace_days)
-        newest -= timedelta(days=(newest.weekday() - WEEKDAYS.index(self.schedule.snapshot_weekday)) % 7)
-        return newest if self.matured_at(newest) <= clock else newest - timedelta(days=7)
+        """The newest as_of that teaches and whose labels have matured at `clock`: the cutoff."""
+        last = clock.astimezone(self.zone).date() - self.horizon - timedelta(days=self.label.grace_days)
+        newest = self.grid.newest_teaching(last)
+        return newest if self.matured_at(newest) <= clock else self.grid.add(newest, -1)
+
+    def next_matured_on(self, as_of: date) -> date:
+        """The local day on which the labels of the as_of that teaches next after this one mature."""
+        return self.matured_at(self.grid.next_teaching(as_of)).astimezone(self.zone).date()
 
     def training_as_ofs(self, first: date, last: date) -> tuple[date, ...]:
-        """Every snapshot weekday in [first, last], oldest first."""
-        day = first + timedelta(days=(WEEKDAYS.index(self.schedule.snapshot_weekday) - first.weekday()) % 7)
-        return tuple(day + timedelta(days=7 * week) for week in range(max(0, (last - day).days // 7 + 1)))
+        """Every as_of in [first, last] that teaches, oldest first."""
+        return self.grid.teaching(first, last)
 
     @property
     def config_hash(self) -> str:
@@ -209,13 +204,9 @@ class Declaration(BaseModel):
         stated = self.model.model_dump(mode="json", include=keys) | {"settle_hours": self.model.schedule.settle_hours}
         for source in stated["sources"].values():
             source.pop("history_from")  # says which days are refused, and changes no row
-            for key in (
-                "table",
-                "zone",
-                "valid_from",
-                "valid_to",
-            ):  # came later: what was built before stays valid
+            for key in ("table", "zone", "valid_from", "valid_to"):  # came later: what was built before stays valid
                 if source[key] is None:
                     source.pop(key)
-        stated["entity"].pop("cluster")  # says what counts as one piece of evidence, and changes no row
+        for key in ("cluster", "may_be_empty"):  # say what counts as one piece of evidence, and as quiet: they change no row
+            stated["entity"].pop(key)
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

@@ -17,7 +17,7 @@ class Training(Section):
 
     as_ofs: int = Field(default=26, ge=1, description="Snapshots that train at most; fewer while history is short")
     min_as_ofs: int = Field(
-        default=8, ge=2, description="With fewer matured snapshots nothing is searched; one a week, they must span the horizon"
+        default=8, ge=2, description="With fewer matured snapshots nothing is searched; they must span the horizon"
     )
     holdout_as_ofs: int = Field(default=4, ge=2, description="Newest matured snapshots, never tuned on")
     folds: int = Field(default=5, ge=2, description="Time-ordered folds")
@@ -28,9 +28,10 @@ class Training(Section):
         description="No further trial begins once the finished ones took so long, all attempts together; the defaults are tried "
         "in any case",
     )
-    refresh: Literal["weekly", "4 weeks", "never"] = Field(
-        default="weekly",
-        description="How often the champion's recipe is fitted anew; that fit serves without a verdict",
+    refresh: Literal["weekly", "4 weeks", "monthly", "never"] | None = Field(
+        default=None,
+        description="How often the champion's recipe is fitted anew; that fit serves without a verdict. Empty: with every as_of "
+        "that trains, weekly or, in a monthly model, monthly",
     )
     search_every_days: int = Field(
         default=28,

@@ -25,6 +25,7 @@ BORNE = 0.15  # on the logit scale: .18 that comes true as .20, or .02 as .023, 
 SHOCK = 0.15  # standard deviation of what is common to all entities of one as_of, beyond the drawing of rows
 TYPICAL = 0.5  # of the distances that are looked for: .18 that comes true as .27
 FEWEST_EXPECTED = 10  # of either outcome: below, the normal law of a logit is a guess
+DAY = timedelta(days=1)
 FOLLOWED = timedelta(days=365)
 SPACINGS = 4  # publications closer together than a quarter of the horizon share most of their labels: one of them is enough
 
@@ -38,22 +39,25 @@ class Step:
     variance: float
 
 
-def watch_calibration(rates: Sequence[MaturedRate], *, horizon: timedelta, budget: float) -> CalibrationAlarm | None:
+def watch_calibration(
+    rates: Sequence[MaturedRate], *, horizon: timedelta, budget: float, period: timedelta = DAY
+) -> CalibrationAlarm | None:
     """The newest alarm, if any; after one the watch begins anew with what was published once it was known.
 
     Args:
         rates: matured publications of one model, in any order.
         horizon: length of a label window.
         budget: largest share of years in which a model whose scores are right may be named.
+        period: shortest time from one publication to the next.
     """
     steps = _take_steps(rates, horizon / SPACINGS)
-    height = log(2 * _count_starts(horizon) / budget)  # twice: too low and too high are looked for apart
+    height = log(2 * _count_starts(max(horizon / SPACINGS, period)) / budget)  # twice: too low and too high are looked for apart
     newest, begins = None, date.min
     while True:
         found = _find_alarm([step for step in steps if step.rate.as_of >= begins], horizon, height)
         if found is None:
             return newest
-        newest, begins = found, max(found.known_on, found.as_of + timedelta(days=1))
+        newest, begins = found, max(found.known_on, found.as_of + DAY)
 
 
 def _take_steps(rates: Sequence[MaturedRate], spacing: timedelta) -> list[Step]:
@@ -67,9 +71,9 @@ def _take_steps(rates: Sequence[MaturedRate], spacing: timedelta) -> list[Step]:
     return steps
 
 
-def _count_starts(horizon: timedelta) -> int:
+def _count_starts(spacing: timedelta) -> int:
     """Tests that begin within a year."""
-    return int(FOLLOWED / max(horizon / SPACINGS, timedelta(days=1))) + 1
+    return int(FOLLOWED / spacing) + 1
 
 
 def _find_alarm(steps: Sequence[Step], horizon: timedelta, height: float) -> CalibrationAlarm | None:

@@ -2,7 +2,7 @@
 
 Looking happens in `monitor`, before anything that came true is held against the champion, in `assemble`, and in `train` and
 `compare` for whoever starts them alone. An as_of is looked at once as it stands; rebuilt with other checksums, it is looked at
-again. It rests until it is repaired, a person decides, or, for a real change of the world must be learned, `rest_weeks` are
+again. It rests until it is repaired, a person decides, or, for a real change of the world must be learned, `rests_until` is
 over on the run's clock: never for ever.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import pandas as pd
@@ -29,7 +29,6 @@ from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 
 log = logging.getLogger(__name__)
-WEEK = timedelta(weeks=1)
 Entries = dict[date, AdmissionEntry]
 Built = Mapping[date, ledger.Built]
 
@@ -63,8 +62,8 @@ def find_teaching(session: Session, declaration: Declaration, run: Run) -> Label
 
 
 def is_aside(model: Model, day: date, rested: Collection[date]) -> bool:
-    """Do the labels of a scored day lie in a week that is set aside? A day between two training as_ofs goes with the former."""
-    return any(as_of in rested for as_of in model.training_as_ofs(day - timedelta(days=6), day))
+    """Do the labels of a scored day go with an as_of that is set aside? One between two that teach goes with the former."""
+    return model.grid.newest_teaching(day) in rested
 
 
 def _read(session: Session, run: Run, labelled: Labelled) -> tuple[Entries, Built]:
@@ -116,12 +115,12 @@ class _Looking:
     def look_at(self, day: date, built: ledger.Built, entries: Mapping[date, AdmissionEntry]) -> AdmissionEntry:
         """Admit a day, or set it to rest; the owner is told of a rest, and of its end by a repair."""
         model = self.declaration.model
-        nearby = model.training_as_ofs(day - AS_OFS_BEFORE * WEEK, day - timedelta(days=1))
+        nearby = model.grid.count_back(day, AS_OFS_BEFORE)
         measures = self.measure(day)
         teaching = (before for before in nearby if before in entries and entries[before].may_teach)
         before = {other: found for other in teaching if measures and (found := self.measure(other))}
         admission = look_at(model, day, measures, before)
-        until = _today(self.declaration, self.run) + model.rest_weeks * WEEK if admission.rests else None
+        until = model.rests_until(_today(self.declaration, self.run)) if admission.rests else None
         entry = _enter(self.run, "rest" if admission.rests else "admit", admission.reason, built, day)
         entry = ledger.record_entry(self.session, replace(entry, rests_until=until), admission)
         log.info("admit %s, as_of %s: %s. %s", self.run.model, day, entry.event, entry.reason)
@@ -233,10 +232,16 @@ def _decide(stores: Stores, run: Run, event: Literal["admit", "reject"], reason:
         return ledger.record_entry(session, _enter(run, event, reason, built, run.as_of))
 
 
+def _name_step(model: Model) -> str:
+    return "month" if model.schedule.every == "month" else "week"
+
+
 def _check_known(declaration: Declaration, run: Run, event: Literal["admit", "reject"], built: ledger.Built | None) -> None:
     model = declaration.model
     if run.as_of not in model.training_as_ofs(run.as_of, run.as_of):
-        raise AdmissionRefused(f"{run}: only snapshots of a {model.schedule.snapshot_weekday} teach, and this day is none.")
+        which = "" if model.schedule.every == "month" else f" on {model.schedule.snapshot_weekday}"
+        near = f"{model.grid.newest_teaching(run.as_of)} and {model.grid.next_teaching(run.as_of)}"
+        raise AdmissionRefused(f"{run}: only one snapshot a {_name_step(model)} teaches{which}; the nearest are of {near}.")
     if built is None:
         raise AdmissionRefused(
             f"{run}: there is no snapshot of this day. `perennial backfill {run.model} --from {run.as_of} --to {run.as_of}` "

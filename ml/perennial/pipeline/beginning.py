@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from perennial.config import Declaration
 from perennial.errors import NothingToTrain
@@ -45,7 +45,7 @@ def check_classes(run: Run, training: TrainingSet) -> None:
     if training.labels.nunique() == 1:
         raise NothingToTrain(
             f"{run}: all {len(training.labels)} labels that have matured are {int(training.labels.iloc[0])}: the first training "
-            "waits for the other outcome, a week at a time."
+            "waits for the other outcome, one as_of at a time."
         )
 
 
@@ -55,5 +55,5 @@ def find_first_maturity(session: Session, declaration: Declaration, run: Run) ->
     built = ledger.valid_days(session, run.model, first=date.min, last=run.as_of)
     teaching = model.training_as_ofs(min(built, default=run.as_of), run.as_of)
     known = [day for day in teaching if day in set(built)]
-    first = min(known, default=model.training_as_ofs(run.as_of, run.as_of + timedelta(days=6))[0])
+    first = min(known, default=model.grid.count_on(run.as_of, 1)[0])
     return model.matured_at(first).astimezone(model.zone).date()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import ceil
 
 from perennial.compare import TestPlan, account, choose_shadows, unseen_as_ofs
 from perennial.config import Model
@@ -14,7 +15,6 @@ from perennial.stores import ledger
 from perennial.stores.sessions import Session
 
 Days = tuple[date, ...]
-WEEK = 7
 DISPLACED = "It leaves the test undecided: others under test promise more, and only so many are kept."
 
 
@@ -174,7 +174,7 @@ def _draw(session: Session, model: Model, run: Run, pair: ContestPair, labelled:
         refill = account.find_refill(alpha, budget, drawn, run.clock)
         return replace(pair, account_frees_on=refill.astimezone(model.zone).date() if refill else None)
     first = max(model.training.holdout_as_ofs, min(_count_first(model, pair), len(_find_unseen(model, pair, labelled))))
-    overlap = -(-model.label.horizon_days // WEEK)
+    overlap = ceil(model.label.horizon_days / model.grid.mean_step_days)
     terms = ledger.Terms(alpha, first + model.promotion.shadow_looks - 1, overlap)
     return _plan(model, replace(pair, contest=ledger.open_contest(session, run, pair.numbers, terms)))
 

@@ -104,6 +104,8 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
     rows = ledger.find_snapshot(session, run.model, run.as_of).rows
     incomplete = warehouse.set_facts_aside(session, declaration, run, warehouse.feature_bounds(declaration.model, run.as_of))
     source, _ = _run_suite(session, declaration, run, "source")
+    if rows == 0:  # the sources have spoken: what emptied it is no outage
+        return conclude(run, SuiteFindings(rows, (*check_facts(incomplete, quality), *source)), quality), ()
     snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
     accepted = ledger.newest_acceptance(session, run.model, run.as_of, "rows")
     since = accepted.as_of if accepted else None
@@ -121,6 +123,7 @@ def score(stores: Stores, run: Run) -> Publication:
     if found is not None and found.status == "applied":
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
+        _check_anybody(session, run)
         champion = check_champion(run, find_serving(session, run), find_first_maturity(session, declaration, run))
         accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
     if run.purpose == "live":
@@ -138,6 +141,12 @@ def score(stores: Stores, run: Run) -> Publication:
     except PublicationBlocked as blocked:
         _block_publication(stores, declaration, run, champion, str(blocked))
         raise
+
+
+def _check_anybody(session: Session, run: Run) -> None:
+    """Is there anybody to score?"""
+    if ledger.is_empty(session, run.model, run.as_of):
+        raise NothingToDo(f"{run}: the cohort is empty, so there is nothing to score: the former scores stay.")
 
 
 def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple[str, ...]:

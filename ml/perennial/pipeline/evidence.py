@@ -61,7 +61,7 @@ def gather(
 
 def _measure_age(session: Session, model: Model, run: Run, champion: Version | None) -> int | None:
     """Days since the serving fit was made; None where people want it to grow old: then no refresh was missed."""
-    if champion is None or model.training.refresh == "never" or ledger.find_pin(session, run.model) is not None:
+    if champion is None or model.refreshes == "never" or ledger.find_pin(session, run.model) is not None:
         return None
     return (run.as_of - champion.trained_for).days
 
@@ -116,7 +116,9 @@ def find_calibration_alarm(
     """
     found = ledger.matured_rates(session, run.model, known_by=run.clock, since=run.as_of - WATCHED, zone=model.timezone)
     rates = [rate for rate in found if not is_aside(model, rate.as_of, rested)]
-    alarm = watch_calibration(rates, horizon=model.horizon, budget=model.monitoring.calibration_budget)
+    alarm = watch_calibration(
+        rates, horizon=model.horizon, budget=model.monitoring.calibration_budget, period=model.grid.shortest_period
+    )
     return alarm if alarm is not None and champion.trained_for < alarm.known_on else None
 
 
@@ -136,5 +138,4 @@ def _asked_trainings(session: Session, model: Model, run: Run) -> tuple[datetime
 
 
 def _next_maturity(model: Model, clock: datetime) -> date:
-    following = model.latest_matured(clock) + timedelta(days=7)
-    return model.matured_at(following).astimezone(model.zone).date()
+    return model.next_matured_on(model.latest_matured(clock))

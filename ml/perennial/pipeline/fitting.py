@@ -172,7 +172,8 @@ def _measure_newest(material: Material, entry: RecipeEntry, fitted: Predictor) -
     """Mean score of the newest valid snapshot, and how far its scores lie from those of the recipe's former fit."""
     run, declaration = material.run, material.declaration
     with material.stores.warehouse.transaction() as session:
-        valid = ledger.valid_days(session, run.model, first=run.as_of - timedelta(days=RECENT_DAYS), last=run.as_of)
+        recent = max(timedelta(days=RECENT_DAYS), declaration.model.grid.period)
+        valid = ledger.valid_days(session, run.model, first=run.as_of - recent, last=run.as_of)
         if not valid:
             return None, None
         day = max(valid)

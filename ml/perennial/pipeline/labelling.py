@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from perennial.config import Declaration, Model
 from perennial.errors import LabelsIncomplete, PermanentError
@@ -71,10 +71,14 @@ def label_day(session: Session, declaration: Declaration, run: Run, day: date) -
 
 
 def matured_days(session: Session, model: Model, clock: datetime) -> dict[date, str]:
-    """Every training as_of with a valid snapshot whose labels have matured on this clock, oldest first, with what built it."""
+    """The newest training as_ofs with a valid snapshot whose labels have matured on this clock, oldest first, with what built it.
+
+    Empty ones are none: where a cohort may be empty, those before a season off are looked for however long it was.
+    """
     cutoff = model.latest_matured(clock)
-    weeks = model.training.as_ofs + max(model.training.holdout_as_ofs, AT_ONCE) + model.label.horizon_days // 7 + 1
-    possible = set(model.training_as_ofs(cutoff - timedelta(weeks=weeks), cutoff))
-    first = min(possible, default=cutoff)
+    training, overlapping = model.training, model.horizon // model.grid.shortest_step
+    most = training.as_ofs + max(training.holdout_as_ofs, AT_ONCE) + overlapping + 2
+    first = date.min if model.entity.may_be_empty else model.grid.count_back(model.grid.next_teaching(cutoff), most)[0]
     valid = ledger.valid_days(session, model.name, first=first, last=cutoff)
-    return {day: built_by for day, built_by in valid.items() if day in possible}
+    teaching = [day for day in valid if model.grid.newest_teaching(day) == day]
+    return {day: valid[day] for day in teaching[-most:]}

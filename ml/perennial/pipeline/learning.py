@@ -32,7 +32,7 @@ def ask_for_retraining(stores: Stores, run: Run, *, reason: str) -> str:
     if run.purpose == "backfill":
         raise NotAsked(f"{run}: a backfill never trains.")
     if reason == "weekly":
-        return "The week has passed."
+        return f"The {'month' if stores.declaration(run.model).model.schedule.every == 'month' else 'week'} has passed."
     if reason == "first":
         return _ask_for_the_first(stores, run)
     with stores.warehouse.transaction() as session:

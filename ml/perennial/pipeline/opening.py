@@ -9,14 +9,17 @@ from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from perennial.config import Declaration, Settings, load_declaration
-from perennial.errors import Refused, WarehouseUnavailable
+from perennial.errors import ConfigError, Refused, WarehouseUnavailable
 from perennial.records import Run
+from perennial.refresh import check_as_of
 from perennial.stores import ledger
 from perennial.stores.registry import Registry
 from perennial.stores.sessions import Database
 
 Result = TypeVar("Result")
 Options = ParamSpec("Options")
+OF_AN_AS_OF = ("refresh", "validate", "score", "monitor", "decide", "accept")
+"""Stages whose as_of is a day of the grid; a training may come on any day."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ def recorded(
 
     @wraps(function)
     def run_recorded(stores: Stores, run: Run, /, *options: Options.args, **named: Options.kwargs) -> Result:
+        if function.__name__ in OF_AN_AS_OF:
+            _check_as_of(stores, run)
         with stores.warehouse.transaction() as session:
             run_id = ledger.start_run(session, run, function.__name__)
         try:
@@ -61,6 +66,12 @@ def recorded(
         return result
 
     return cast("Callable[Concatenate[Stores, Run, Options], Result]", run_recorded)
+
+
+def _check_as_of(stores: Stores, run: Run) -> None:
+    """Before anything is recorded of a day that is none; a file that cannot be read is the stage's to complain about."""
+    with suppress(ConfigError):
+        check_as_of(stores.declaration(run.model).model, run)
 
 
 def _finish(stores: Stores, run_id: int, status: Literal["ok", "failed", "refused"], message: str | None) -> None:

@@ -63,7 +63,7 @@ def refit(stores: Stores, run: Run) -> Refreshed:
 
 def _check_due(stores: Stores, declaration: Declaration, run: Run, champion: Version) -> None:
     """Is a refresh due, and may it serve? While it may not, the owner is reminded every week, however rarely it would be due."""
-    refresh = declaration.model.training.refresh
+    refresh = declaration.model.refreshes
     with stores.warehouse.transaction() as session:
         pin = ledger.find_pin(session, run.model)
         if pin is not None:
@@ -170,7 +170,7 @@ def _find_reason_to_hold(material: Material, champion: Version, version: Version
     former = f"version {distance.version}"
     return (
         f"Its mean score lies {distance.mean_shift:+.0%} from that of {former}, beyond scoring.publish_max_shift "
-        f"({say_band(band)}): version {champion.version} serves for one more week, and the next fit serves in any case."
+        f"({say_band(band)}): version {champion.version} serves on, and the next fit serves in any case."
     )
 
 

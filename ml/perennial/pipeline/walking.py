@@ -24,8 +24,8 @@ from perennial.train import fit_predictor
 
 log = logging.getLogger(__name__)
 Days = tuple[date, ...]
-INTERVALS: Mapping[str, int | None] = {"weekly": 7, "4 weeks": 28, "never": None}
-"""`training.refresh` -> days between two fits."""
+INTERVALS: Mapping[str, int | None] = {"weekly": 7, "4 weeks": 28, "monthly": 28, "never": None}
+"""`training.refresh` -> the fewest days between two fits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +129,12 @@ class Walk:
 
 def find_fit_day(model: Model, day: date, first: date) -> date:
     """The day of the fit that serves on a day, where fits are counted from `first` at the model's interval."""
-    interval = INTERVALS[model.training.refresh]
+    interval = INTERVALS[model.refreshes]
     if interval is None:
         return min(day, first)
+    if model.refreshes == "monthly":
+        months = (day.year - first.year) * 12 + day.month - first.month
+        return max(fit for step in (months - 1, months) if (fit := model.grid.add(first, step)) <= day)
     return day - timedelta(days=(day - first).days % interval)
 
 

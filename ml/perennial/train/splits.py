@@ -17,8 +17,6 @@ from perennial.config import Model
 from perennial.errors import HistoryTooShort
 from perennial.records import SplitPlan
 
-WEEK = timedelta(days=7)
-
 
 @dataclass(frozen=True)
 class Fold:
@@ -46,7 +44,7 @@ def plan_split(model: Model, matured: Sequence[date], trained_for: date) -> Spli
             f"{model.name}, as_of {trained_for}: {len(training)} as_ofs can train (of {len(days)} matured; "
             f"{model.training.holdout_as_ofs} are held out, {model.embargo.days} days lie between), "
             f"min_as_ofs = {model.training.min_as_ofs}. There will be enough on {_enough_on(model, days, trained_for)}, "
-            "if every week is built; until then no recipe is searched."
+            "if every as_of is built; until then no recipe is searched."
         )
     return SplitPlan(tuple(training), tuple(holdout), (trained_for - training[-1]).days)
 
@@ -59,20 +57,20 @@ def plan_fit(model: Model, matured: Sequence[date], trained_for: date) -> SplitP
     """
     days = sorted(set(matured))[-model.training.as_ofs :]
     if not days:
-        newest = model.latest_matured(model.start(trained_for)) + WEEK
+        newest = model.latest_matured(model.start(trained_for))
         raise HistoryTooShort(
             f"{model.name}, as_of {trained_for}: no as_of that can teach has matured; the next does on "
-            f"{model.matured_at(newest).astimezone(model.zone).date()}, if its snapshot is built."
+            f"{model.next_matured_on(newest)}, if its snapshot is built."
         )
     return SplitPlan(tuple(days), (), (trained_for - days[-1]).days)
 
 
 def find_enough_on(model: Model, matured: Sequence[date], trained_for: date) -> date:
-    """The day on which `min_as_ofs` can train, with a holdout, if from now on a snapshot matures every week.
+    """The day on which `min_as_ofs` can train, with a holdout, if from now on every snapshot matures.
 
-    Where there are as many already, and one outcome is still too rare for folds, it is the next week at the earliest.
+    Where there are as many already, and one outcome is still too rare for folds, it is one step later at the earliest.
     """
-    return max(_enough_on(model, sorted(set(matured)), trained_for), trained_for + WEEK)
+    return max(_enough_on(model, sorted(set(matured)), trained_for), model.grid.add(trained_for, 1))
 
 
 def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:
@@ -82,11 +80,11 @@ def _split(model: Model, days: list[date]) -> tuple[list[date], list[date]]:
 
 
 def _enough_on(model: Model, days: list[date], trained_for: date) -> date:
-    """The first day on which `min_as_ofs` can train, if from now on a snapshot matures every week."""
+    """The first day on which `min_as_ofs` can train, if from now on every snapshot matures."""
     known = list(days)
     newest = known[-1] if known else model.latest_matured(model.start(trained_for))
     while len(_split(model, known)[0]) < model.training.min_as_ofs:
-        newest += WEEK
+        newest = model.grid.next_teaching(newest)
         known.append(newest)
     matured_at = model.matured_at(newest).astimezone(model.zone)
     return matured_at.date()

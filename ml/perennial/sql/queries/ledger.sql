@@ -29,20 +29,28 @@ where model = :model and as_of = :as_of and kind = :kind;
 update ledger.snapshots set status = :status where model = :model and as_of = :as_of and kind = 'features';
 
 -- name: former_rows
--- Row counts of the valid snapshots before a day, and since another one if a level was accepted then, newest first.
+-- Row counts of the valid snapshots before a day, and since another one if a level was accepted then, newest first; from a
+-- cohort that was empty nothing follows.
 select rows
 from ledger.snapshots
-where model = :model and kind = 'features' and status = 'valid' and as_of < :as_of
+where model = :model and kind = 'features' and status = 'valid' and rows > 0 and as_of < :as_of
     and (cast(:since as date) is null or as_of >= :since)
 order by as_of desc
 limit :limit;
 
 -- name: valid_days
--- The as_ofs in [first, last] whose features are valid, oldest first, with what built them.
+-- The as_ofs in [first, last] whose features are valid and not empty, oldest first, with what built them.
 select as_of, query_hash
 from ledger.snapshots
-where model = :model and kind = 'features' and status = 'valid' and as_of between :first and :last
+where model = :model and kind = 'features' and status = 'valid' and rows > 0 and as_of between :first and :last
 order by as_of;
+
+-- name: is_empty
+-- Has a day a valid snapshot of nobody?
+select exists (
+    select from ledger.snapshots
+    where model = :model and as_of = :as_of and kind = 'features' and status = 'valid' and rows = 0
+);
 
 -- name: record_validation
 -- One validation of a snapshot.
@@ -273,10 +281,11 @@ where choice = 'TRAIN'
 order by as_of;
 
 -- name: unpublished_days
--- Valid snapshots since a day without scores, although there was a champion; blocked days wait for people.
+-- Valid snapshots since a day without scores, although there was a champion; blocked days wait for people, empty ones for nobody.
 select as_of
 from ledger.snapshots
-where snapshots.model = :model and kind = 'features' and status = 'valid' and purpose <> 'backfill' and as_of >= :since
+where snapshots.model = :model and kind = 'features' and status = 'valid' and rows > 0 and purpose <> 'backfill'
+    and as_of >= :since
     and exists (
         select from ledger.promotions
         where promotions.model = snapshots.model and promotions.status = 'applied'

@@ -77,6 +77,11 @@ def valid_days(session: Session, model: str, *, first: date, last: date) -> dict
     return {row.as_of: row.query_hash for row in execute(session, "valid_days", model=model, first=first, last=last)}
 
 
+def is_empty(session: Session, model: str, as_of: date) -> bool:
+    """Whether the valid snapshot of a day holds nobody."""
+    return bool(execute(session, "is_empty", model=model, as_of=as_of).scalar_one())
+
+
 def record_validation(session: Session, run: Run, validation: Validation) -> None:
     """Keep the finding of every expectation."""
     execute(

@@ -23,6 +23,7 @@ from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import (
     Bounds,
     bound_facts,
+    bound_times,
     clamp,
 )
 from perennial.stores.warehouse.history import check_first_fact
@@ -55,14 +56,15 @@ def check_sources(session: Session, declaration: Declaration, bounds: Bounds) ->
     """Refuse a day for which a source is empty or a window reaches before the first fact that was known.
 
     Raises:
-        EmptySource: a source holds no fact within the bounds.
+        EmptySource: a source holds no fact within the bounds; where the cohort may be empty, none before them either.
         HistoryTooShort: the longest window of a source begins before its first fact within the bounds.
     """
     model = declaration.model
     for name in model.sources:
         relation = resolve(session, model, name)
         check_first_fact(session, relation, bounds)
-        condition, values = bound_facts(relation, bounds)
+        is_quiet = model.entity.may_be_empty and relation.source.times == "versioned"  # its window may lie in a season off
+        condition, values = (bound_times if is_quiet else bound_facts)(relation, bounds)
         query = text(f"select exists (select from {relation.table} where {condition})")  # noqa: S608 - checked identifiers
         if not session.execute(query, values).scalar_one():
             remedy = _propose_remedy(session, relation, bounds)

@@ -20,7 +20,7 @@ from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 
 def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snapshot:
-    """Replace features.<model> at the run's as_of by what features.sql gives, one row per cohort entity.
+    """Replace features.<model> at the run's as_of by what features.sql gives, one row per cohort entity, or none.
 
     Idempotent; of two at once the second waits. What was quarantined from the former rows of the day is forgotten.
 
@@ -43,8 +43,11 @@ def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snap
         day = Day(declaration, run.as_of, "features", given.others)
         _check_synced(session, day)
         rows = replace_rows(session, day, given)
-    if not rows:
-        raise EmptySource(f"{day} gives no entity; nothing was built and the former scores stay. Check its cohort.")
+    if not (rows or model.entity.may_be_empty):
+        raise EmptySource(
+            f"{day} gives no entity; nothing was built and the former scores stay. Check its cohort; where a day without any is "
+            f"in order, write `may_be_empty = true` under [entity] of models/{model.name}.toml."
+        )
     session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model.name, "as_of": run.as_of})
     return record_rows(session, day, run)
 

@@ -31,6 +31,12 @@ obstacles as (
             select from stops
             where stops.model = runs.model and stops.as_of = runs.as_of and stops.because = runs.message
         )
+        and not (  -- a day without anybody to score misses nothing
+            stage = 'score' and exists (
+                select from ledger.snapshots
+                where snapshots.model = runs.model and snapshots.as_of = runs.as_of and kind = 'features' and rows = 0
+            )
+        )
 ),
 
 newest_obstacles as (
@@ -63,7 +69,7 @@ comment on column analytics.freshness.version is 'Model version that scored it';
 comment on column analytics.freshness.rows is 'Scored entities';
 comment on column analytics.freshness.scored_at is 'The clock of the run that scored';
 comment on column analytics.freshness.published_at is 'The wall''s time of the publication';
-comment on column analytics.freshness.newest_as_of is 'Newest as_of that was begun; later than scored_as_of while newer scores are missing';
+comment on column analytics.freshness.newest_as_of is 'Newest as_of that was begun; later than scored_as_of while newer scores are missing, or had nobody to score';
 comment on column analytics.freshness.missing_as_of is 'Newest as_of after scored_as_of that was stopped; null when none was';
 comment on column analytics.freshness.missing_kind is 'blocked (a check stopped it), refused (a rule said no) or failed (a fault)';
 comment on column analytics.freshness.missing_because is 'What stopped it, in words';
