@@ -1,4 +1,4 @@
-"""`<model>.refresh`: every day an Airflow DAG photographs the warehouse as of the day and validates the picture."""
+"""`<model>.refresh`: on each as_of an Airflow DAG photographs the warehouse as of the day and validates the picture."""
 
 from airflow.sdk import DAG
 

@@ -17,7 +17,8 @@ from perennial.airflow.stage import (
 from perennial.config import Model
 
 WEEKLY = """\
-Asks for a retraining every week; the work happens in `retrain`, which drift can wake as well."""
+Asks for a retraining every week, or every month in a monthly model; the work happens in `retrain`, which drift can
+wake as well."""
 STORY = """\
 Labels what has matured, sets to rest what looks wrong, and **refits** the champion's recipe on the newest days: that fit serves
 from now on. When a search is due, `train` looks for a better recipe, and `compare` puts every recipe under test beside the

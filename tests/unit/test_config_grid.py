@@ -6,9 +6,12 @@ from itertools import pairwise
 
 import pytest
 
+from perennial.compare.account import count_drift_retrainings, size_challenge
 from perennial.config import Declaration, Model, load_model
 from perennial.errors import AmbiguousAsOf
-from perennial.records import Run
+from perennial.monitor import watch_calibration
+from perennial.pipeline.walking import find_fit_day
+from perennial.records import MaturedRate, Run
 from perennial.refresh import check_as_of
 from tests.paths import ROOT
 
@@ -195,3 +198,37 @@ def test_that_a_cohort_may_be_empty_changes_no_definition():
 def hash_features(model):
     declaration = Declaration(model=model, features_sql="select 1", labels_sql="select 1", expectations=ROOT)
     return declaration.definition_hash("features")
+
+
+# What counts trainings, fits and publications by the grid
+@pytest.mark.parametrize(
+    ("served", "fitted_on"),
+    [
+        ("2024-02-28", "2024-01-31"),
+        ("2024-02-29", "2024-02-29"),
+        ("2024-03-28", "2024-02-29"),
+        ("2024-01-30", "2023-12-31"),
+        ("2025-03-28", "2025-02-28"),
+    ],
+)
+def test_a_monthly_fit_made_on_the_31st_serves_until_the_end_of_the_next_month(served, fitted_on):
+    assert find_fit_day(MONTH, day(served), day("2024-01-31")) == day(fitted_on)
+
+
+@pytest.mark.parametrize(("model", "scheduled", "most"), [(DAILY, 52, 37), (WEEK, 52, 37), (MONTH, 12, 14)])
+def test_the_error_account_divides_a_year_by_the_trainings_that_the_grid_allows(model, scheduled, most):
+    assert (model.grid.trainings_per_year, count_drift_retrainings(model)) == (scheduled, most)
+    assert size_challenge(model) == pytest.approx(model.promotion.false_promotions_per_year / (scheduled + most))
+
+
+def test_fewer_publications_in_a_year_are_named_sooner():
+    """Fourteen tests that begin within a year share the budget of 53."""
+    off = [MaturedRate(each, 400, 116, 0.18, each + timedelta(days=30)) for each in MONTH.grid.count_on(day("2024-01-01"), 6)]
+    known = [
+        [
+            watch_calibration(off[:count], horizon=timedelta(days=28), budget=0.02, period=period) is not None
+            for count in range(1, 7)
+        ]
+        for period in (timedelta(days=28), timedelta(days=1))
+    ]
+    assert known[0].index(True) < known[1].index(True)
