@@ -24,7 +24,8 @@ Band = Annotated[
 """By how much a value may differ from what it is compared with."""
 
 
-def _check_timezone(value: str) -> str:
+def check_timezone(value: str) -> str:
+    """The name as it is; a ValueError says that it names no timezone."""
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
@@ -32,7 +33,7 @@ def _check_timezone(value: str) -> str:
     return value
 
 
-TimezoneName = Annotated[str, AfterValidator(_check_timezone), Field(json_schema_extra={"format": "IANA timezone"})]
+TimezoneName = Annotated[str, AfterValidator(check_timezone), Field(json_schema_extra={"format": "IANA timezone"})]
 
 
 class Section(BaseModel):

@@ -1,0 +1,188 @@
+"""models/<name>.toml of a first model: each choice with the reason that the data gave, and what each key means."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from itertools import pairwise
+
+from perennial.homes.commenting import comment_model
+from perennial.homes.files import read_descriptions
+from perennial.homes.new.choosing import Plan
+from perennial.homes.new.comments import write_comment
+from perennial.homes.new.measuring import Seen
+from perennial.homes.new.queries import describe_outcome
+from perennial.stores.warehouse.identifiers import quote
+
+WEEK_DAYS = 7
+TRIALS, TIMEOUT_MINUTES = 20, 5
+WIDEST_BAND = 10.0
+
+
+def render_model(plan: Plan, seen: Seen | None) -> str:
+    """The whole file."""
+    tables = (
+        _head(plan),
+        _entity(plan),
+        _source(plan),
+        _schedule(plan),
+        _label(plan),
+        _quality(seen),
+        _training(plan),
+        _acknowledged(seen),
+        _scoring(seen),
+    )
+    text = "\n".join("\n".join(lines) + "\n" for lines in map(list, tables) if lines)
+    return comment_model(text, read_descriptions())
+
+
+def _write(value: str | tuple[str, ...]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _head(plan: Plan) -> Iterator[str]:
+    outcome = describe_outcome(plan)
+    yield f"# Which {plan.wish.entity} will have {outcome}?"
+    yield f"# Drafted by `perennial new` from what {plan.profile.table.written} held on {plan.wish.today}; it is yours to change."
+    yield "# `perennial keys` and the reference of the model file explain every key, also those that are left to their defaults."
+    yield f"name = {_write(plan.wish.name)}"
+    yield f"description = {_write(outcome[0].upper() + outcome[1:])}"
+    yield f"owner = {_write(plan.wish.owner)}"
+    yield f"timezone = {_write(plan.wish.timezone)}"
+
+
+def _entity(plan: Plan) -> Iterator[str]:
+    yield "[entity]"
+    yield f"# {plan.profile.entities:,} different ones among {plan.profile.looked_at:,} rows"
+    yield f"key = {_write(plan.wish.entity)}"
+    yield f'type = "{plan.entity_type}"'
+
+
+def _source(plan: Plan) -> Iterator[str]:
+    wish, times = plan.wish, plan.times
+    yield f"[sources.{plan.source}]"
+    yield f"# {plan.profile.rows:,} rows, from {times.first} to {times.last}; lately {describe_week(plan)}"
+    if (written := name_table(plan)) is not None:
+        yield f"table = {_write(written)}"
+    yield f"event_at = {_write(wish.event_at)}"
+    yield from _tell_known(plan)
+    yield f"known_at = {_write(wish.known_at or wish.event_at)}"
+    if wish.zone:
+        yield f"zone = {_write(wish.zone)}"
+    if plan.key:
+        yield f"key = {_write(plan.key)}"
+    yield f"lookback_days = {times.lookback_days}"
+    delay = plan.profile.delay
+    if delay and delay.loaded_until:
+        loaded = f"{delay.loaded_share:.0%} of the rows were learned by {delay.loaded_until}"
+        yield f"# {loaded}, long after they happened: a load in bulk"
+        yield f"known_from = {_day_after(plan)}"
+        yield f"typical_delay_minutes = {delay.usual_minutes}"
+
+
+def name_table(plan: Plan) -> str | None:
+    """As the model file names it; None where the source is called like a table of the schema source."""
+    table = plan.profile.table
+    if (table.schema, table.name) == ("source", plan.source):
+        return None
+    return ".".join(quote(part) if {".", '"'} & set(part) else part for part in (table.schema, table.name))
+
+
+def describe_week(plan: Plan) -> str:
+    """How many rows a week brings."""
+    weekly = plan.times.weekly
+    return f"{min(weekly):,} to {max(weekly):,} a week" if weekly else "less than a week of them"
+
+
+def _day_after(plan: Plan) -> str:
+    assert plan.profile.delay is not None
+    assert plan.profile.delay.loaded_until is not None
+    return (plan.profile.delay.loaded_until + timedelta(days=1)).isoformat()
+
+
+def _tell_known(plan: Plan) -> Iterator[str]:
+    delay = plan.profile.delay
+    if plan.wish.known_at is None:
+        yield from write_comment("#", f"ASSUMED: {assume_known(plan)}")
+    elif delay:
+        yield f"# Half of the rows are learned within {delay.usual_minutes:,} minutes, 99% within {delay.longest_hours:.1f} hours"
+
+
+def assume_known(plan: Plan) -> str:
+    """What has to be so where no column says when a row was learned."""
+    return (
+        f"a row stands in {plan.profile.table.written} within {plan.times.settle_hours} hours (settle_hours) after its "
+        f"{plan.wish.event_at}, and never changes afterwards, for no column says when it was learned. Where that is not so, "
+        "history shows what nobody knew, and training promises more than the scores will keep. A column `known_at timestamptz "
+        "not null default now()` mends it from the day on which it is added."
+    )
+
+
+def _schedule(plan: Plan) -> Iterator[str]:
+    times = plan.times
+    matured = (plan.wish.days + times.grace_days) % WEEK_DAYS
+    yield "[schedule]"
+    yield f'refresh = "30 {times.settle_hours + 1} * * *"'
+    yield f"# the labels of a Monday have matured {plan.wish.days} + {times.grace_days} days later"
+    yield f'retrain = "0 {times.settle_hours + 2} * * {(matured + 1) % WEEK_DAYS}"'
+    yield 'snapshot_weekday = "monday"'
+    yield f"settle_hours = {times.settle_hours}"
+
+
+def _label(plan: Plan) -> Iterator[str]:
+    yield "[label]"
+    yield f"horizon_days = {plan.wish.days}"
+    yield f"grace_days = {plan.times.grace_days}"
+    if plan.says_absence:
+        yield f'absence_of = "{plan.source}"'
+        yield f"min_weekly_volume = {plan.times.min_weekly_volume}"
+
+
+def _quality(seen: Seen | None) -> Iterator[str]:
+    if seen is None:
+        return
+    yield "[quality]"
+    yield f"# On {len(seen.days)} days the cohort held {min(seen.rows):,} to {max(seen.rows):,}"
+    yield f"row_count_band = {choose_band(seen.rows)}"
+
+
+def choose_band(rows: tuple[int, ...]) -> float:
+    """Twice the largest step from one probed day to the next, at least .3: the days lie weeks apart, and real ones one day."""
+    steps = [abs(later - earlier) / max(1, earlier) for earlier, later in pairwise(rows)]
+    return round(min(WIDEST_BAND, max(0.3, 2 * max(steps, default=0.25))), 2)
+
+
+def _training(plan: Plan) -> Iterator[str]:
+    times = plan.times
+    yield "[training]"
+    yield f"as_ofs = {times.as_ofs}"
+    yield f"min_as_ofs = {times.min_as_ofs}"
+    yield f"holdout_as_ofs = {times.holdout_as_ofs}"
+    yield "# few, so that the first champion is there in minutes; 50 and 20 are the defaults"
+    yield f"trials = {TRIALS}"
+    yield f"timeout_minutes = {TIMEOUT_MINUTES}"
+
+
+def _acknowledged(seen: Seen | None) -> Iterator[str]:
+    honest: Mapping[str, float] = seen.honest if seen else {}
+    if not honest:
+        return
+    yield from write_comment(
+        "#",
+        "AUC that these reach alone on the days that were looked at, with a little room. The views hide the future from them, "
+        "and none knows more than how often and how lately facts happened. Look before you believe it.",
+    )
+    yield "[training.acknowledged_auc]"
+    for name, auc in sorted(honest.items(), key=lambda pair: -pair[1]):
+        yield f"{name} = {min(1.0, math.ceil(auc * 100 + 3) / 100)}"
+
+
+def _scoring(seen: Seen | None) -> Iterator[str]:
+    if seen is None or not seen.rates:
+        return
+    rate = sum(seen.rates) / len(seen.rates)
+    yield "[scoring]"
+    yield f"# {min(seen.rates):.1%} to {max(seen.rates):.1%} of the cohort had the outcome; at twice its share a score is high"
+    yield f"threshold = {min(0.5, max(0.01, round(2 * rate, 2)))}"

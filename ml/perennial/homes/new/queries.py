@@ -1,0 +1,132 @@
+"""features.sql and labels.sql of a first model, written for whoever will change them."""
+
+from __future__ import annotations
+
+from perennial.homes.new.choosing import Plan
+from perennial.homes.new.comments import write_comment
+from perennial.homes.new.features import Feature, list_features
+from perennial.homes.new.wishes import ABSENCE
+from perennial.stores.warehouse import relations
+
+INDENT = "    "
+LABELS = """\
+with met as (
+    select distinct {entity} as entity_id
+    from {source}
+    where {within}{met}
+)
+
+select cohort.entity_id, (met.entity_id {happened})::integer as label
+from cohort
+left join met on cohort.entity_id = met.entity_id
+"""
+
+
+def render_features(plan: Plan) -> str:
+    """One pass over the facts of the longest window, and the newest fact of each entity."""
+    features = list_features(plan)
+    counted = [feature for feature in features if feature.says != "newest"]
+    newest = [feature for feature in features if feature.says == "newest"]
+    parts = [_render_facts(plan), _render_counted(counted)]
+    if newest:
+        parts.append(_render_newest(plan, newest))
+    named = [f"{INDENT}counted.entity_id", *(f"{INDENT}{feature.name}" for feature in features)]
+    joined = "\ninner join newest on counted.entity_id = newest.entity_id" if newest else ""
+    select = "select\n" + ",\n".join(named) + "\nfrom counted" + joined
+    return _head_features(plan) + "with " + ",\n\n".join(parts) + "\n\n" + select + "\n"
+
+
+def _head_features(plan: Plan) -> str:
+    days, source = plan.times.lookback_days, plan.source
+    purpose = f"what each {plan.wish.entity} did in the last {days} days, by {plan.profile.table.written}"
+    view = "what had happened before :as_of and was known by then"
+    said = [
+        f"Purpose: {purpose}. Drafted by `perennial new`; it is yours to change.",
+        f"Grain: one row per {plan.wish.entity} with at least one row of {source} in these days: the cohort.",
+        f"Parameters: :as_of (date) and :timezone. `{source}` is a view that holds only {view}, and {days} days of it.",
+        "Columns: entity_id, then the features. Null means that there is nothing to measure.",
+    ]
+    if plan.left_out:
+        listed = ", ".join(f"{name} ({reason})" for name, reason in plan.left_out.items())
+        said.append(f"Left out: {listed}.")
+    return "".join(_comment(sentence) for sentence in said)
+
+
+def _comment(sentence: str) -> str:
+    return "".join(f"{line}\n" for line in write_comment("--", sentence))
+
+
+def _render_facts(plan: Plan) -> str:
+    event_at, entity = plan.write(plan.wish.event_at), plan.write(plan.wish.entity)
+    columns = [
+        f"{entity}{plan.entity_cast} as entity_id",
+        f":as_of - {_write_day(plan)} as days_ago",
+        *dict.fromkeys([event_at, *(plan.write(name) for name in plan.key), *(one.written for one in plan.inputs)]),
+    ]
+    return f"facts as (\n{_list(columns)}\n    from {plan.source}\n    where {entity} is not null\n)"
+
+
+def _render_counted(features: list[Feature]) -> str:
+    columns = ["entity_id", *(f"{feature.expression} as {feature.name}" for feature in features)]
+    return f"counted as (\n{_list(columns)}\n    from facts\n    group by entity_id\n)"
+
+
+def _render_newest(plan: Plan, features: list[Feature]) -> str:
+    """Facts of one instant are put in order by all that they say, so that the same facts give the same row."""
+    event_at = plan.write(plan.wish.event_at)
+    columns = ["entity_id", *(f"{feature.expression} as {feature.name}" for feature in features)]
+    order = dict.fromkeys([event_at, *(plan.write(name) for name in plan.key), *(one.written for one in plan.inputs)])
+    ordered = ", ".join(f"{name} desc" for name in order)
+    select = _list(columns, "select distinct on (entity_id)")
+    return f"newest as (\n{select}\n    from facts\n    order by entity_id, {ordered}\n)"
+
+
+def _list(columns: list[str], select: str = "select") -> str:
+    listed = ",\n".join(f"{INDENT}{INDENT}{column}" for column in columns)
+    return f"{INDENT}{select}\n{listed}"
+
+
+def render_labels(plan: Plan) -> str:
+    """Everybody of the cohort, and whether the outcome came."""
+    wish, entity = plan.wish, plan.write(plan.wish.entity)
+    met = f" and ({wish.predict})" if wish.is_condition else ""
+    happened = "is null" if wish.predict == ABSENCE else "is not null"
+    head = _comment(
+        f"Purpose: {describe_outcome(plan)} (label 1), or not (0). Drafted by `perennial new`; it is yours to change."
+    ) + _comment(f"Grain: one row per {wish.entity} of the cohort. `{plan.source}` holds what was known once the grace was over.")
+    return head + LABELS.format(
+        entity=f"{entity}{plan.entity_cast}", source=plan.source, within=_write_horizon(plan), met=met, happened=happened
+    )
+
+
+def _write_day(plan: Plan) -> str:
+    """The local day of a fact."""
+    column = plan.profile.get(plan.wish.event_at).column
+    match column.type:
+        case relations.DAY:
+            return column.written
+        case relations.CLOCK:
+            return f"({column.written} at time zone '{plan.wish.zone}' at time zone :timezone)::date"
+        case _:
+            return f"({column.written} at time zone :timezone)::date"
+
+
+def _write_horizon(plan: Plan) -> str:
+    """The condition that a fact lies in the horizon."""
+    column = plan.profile.get(plan.wish.event_at).column
+    if column.type == relations.DAY:
+        return f"{column.written} >= :as_of and {column.written} < :as_of + :horizon_days"
+    zone = f" at time zone '{plan.wish.zone}'" if column.type == relations.CLOCK else ""
+    return f"{column.written}{zone} >= :as_of_start and {column.written}{zone} < :label_end"
+
+
+def describe_outcome(plan: Plan) -> str:
+    """What a label of 1 means."""
+    wish, source = plan.wish, plan.source
+    match wish.predict:
+        case "absence":
+            return f"no row of {source} for a {wish.entity} within {wish.days} days"
+        case "presence":
+            return f"a row of {source} for a {wish.entity} within {wish.days} days"
+        case condition:
+            return f"a row of {source} with {condition} for a {wish.entity} within {wish.days} days"

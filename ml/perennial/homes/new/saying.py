@@ -1,0 +1,84 @@
+"""What a drafted model rests on, and what to do next, in sentences for a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from perennial.homes.new.drafting import Draft
+from perennial.homes.new.model_file import assume_known, describe_week
+
+FEW, MANY = 0.01, 0.95
+
+
+def say_found(draft: Draft) -> Iterator[str]:
+    """What was seen and assumed, a sentence each."""
+    plan, profile, times = draft.plan, draft.plan.profile, draft.plan.times
+    shape = (
+        f"snapshots: {profile.rhythm[1]:.0%} of the rows of a {plan.wish.entity} follow each other at {profile.rhythm[0]} days"
+        if plan.is_snapshots
+        else "events"
+    )
+    yield f"{profile.table.written}: {profile.rows:,} {shape}, from {times.first} to {times.last}, lately {describe_week(plan)}."
+    yield from _say_odd_rows(draft)
+    if plan.wish.known_at is None:
+        yield f"Assumed: {assume_known(plan)}"
+    if not plan.key:
+        yield "Assumed: every row is a fact of its own; where rows have versions, name with --key what identifies a fact."
+    yield f"Assumed: a day begins at midnight in {plan.wish.timezone}."
+    yield from _say_history(draft)
+    yield from _say_outcome(draft)
+    if plan.left_out:
+        yield f"Not used: {', '.join(f'{name} ({reason})' for name, reason in plan.left_out.items())}."
+    for name, auc in draft.seen.suspicious.items():
+        yield (
+            f"Look at {name}: alone it ranks with an AUC of {auc:.2f}, and the first training will stop at it. Is its column "
+            "corrected after the fact? Then take it out of features.sql; else acknowledge it as the training will say."
+        )
+
+
+def _say_odd_rows(draft: Draft) -> Iterator[str]:
+    profile, event_at = draft.plan.profile, draft.plan.wish.event_at
+    odd = {"without": profile.undated, "before 1900 in": profile.ancient, "after today in": profile.future}
+    for where, rows in odd.items():
+        if rows:
+            yield f"{rows:,} rows are {where} {event_at}: they count for nothing until they are corrected."
+
+
+def _say_history(draft: Draft) -> Iterator[str]:
+    plan, times = draft.plan, draft.plan.times
+    yield (
+        f"Windows of {', '.join(str(days) for days in times.windows)} days; the labels of a day are known {plan.wish.days} + "
+        f"{times.grace_days} days later; {times.as_ofs} weeks train and {times.holdout_as_ofs} judge."
+    )
+    if not draft.seen.rates:
+        first = times.first + timedelta(days=times.lookback_days + plan.wish.days + times.grace_days + 7)
+        yield (
+            f"History is too short for a label: the first can be known about {first}. Load older facts, or choose fewer --days; "
+            "until then nothing trains."
+        )
+
+
+def _say_outcome(draft: Draft) -> Iterator[str]:
+    rates, days = draft.seen.rates, draft.seen.days
+    if not rates:
+        return
+    yield (
+        f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {min(draft.seen.rows):,} to {max(draft.seen.rows):,}, "
+        f"and {min(rates):.1%} to {max(rates):.1%} of it had the outcome."
+    )
+    if max(rates) < FEW:
+        yield "That is rare: a training needs some of both. Choose more --days, or a wider condition."
+    if min(rates) > MANY:
+        yield "Nearly everybody has it: choose more --days for absence, fewer for presence, or narrow the cohort in features.sql."
+
+
+def list_next(draft: Draft) -> Iterator[str]:
+    """The commands to the first scores."""
+    plan = draft.plan
+    day = f"{plan.wish.name} --as-of {plan.today}" + (" --simulate" if plan.is_at_rest else "")
+    yield f"perennial sync {plan.wish.name}"
+    yield f"perennial check {plan.wish.name}"
+    yield f"perennial bootstrap {day}"
+    yield f"perennial refresh {day} && perennial validate {day} && perennial score {day}"
+    yield f"perennial scores {plan.wish.name}"

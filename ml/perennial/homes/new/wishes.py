@@ -1,0 +1,117 @@
+"""What somebody asks of a new model: the table, its columns, the outcome."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from perennial.errors import ConfigError
+from perennial.records.profiles import FoundColumn, FoundTable
+from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
+
+WHOLE_NUMBERS, TEXTS = ("smallint", "integer", "bigint"), ("text", "character varying", "character", "uuid", "enum")
+PLAIN_NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+TIMES = (INSTANT, CLOCK, DAY)
+ABSENCE, PRESENCE = "absence", "presence"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One new model.
+
+    Attributes:
+        known_at: the column that says when a row was learned; None assumes that rows are there at once, and never change.
+        key: columns that identify a fact; empty takes the primary key, if there is one.
+        zone: what the clock showed that wrote times without a zone, where there are such.
+        predict: `absence` or `presence` of facts in the horizon, or a condition in SQL that one of them meets.
+        today: the local day on which the wish is made.
+    """
+
+    name: str
+    table: FoundTable
+    entity: str
+    event_at: str
+    known_at: str | None
+    key: tuple[str, ...]
+    predict: str
+    days: int
+    timezone: str
+    zone: str | None
+    owner: str
+    today: date
+
+    @property
+    def is_condition(self) -> bool:
+        """The outcome is a condition of the user's own."""
+        return self.predict not in (ABSENCE, PRESENCE)
+
+
+def check_columns(table: FoundTable, *, entity: str, event_at: str, known_at: str | None, key: tuple[str, ...]) -> None:
+    """Refuse columns that do not exist, or whose type says neither who nor when.
+
+    Raises:
+        ConfigError: names the option, and what to give.
+    """
+    asked = [("--entity", entity), ("--event-at", event_at), ("--known-at", known_at), *(("--key", name) for name in key)]
+    for option, name in asked:
+        if name is not None and table.get(name) is None:
+            listed = ", ".join(column.name for column in table.columns)
+            raise ConfigError(f"{option} {name}: {table.written} has no such column; it has {listed}.")
+    if not PLAIN_NAME.match(entity):
+        raise ConfigError(
+            f"--entity {entity}: the model file takes a name of small letters, digits and _ here. Give the column such a name in "
+            f"a view over {table.written}."
+        )
+    cast_entity(_get(table, entity))
+    for option, name in (("--event-at", event_at), ("--known-at", known_at)):
+        if name is not None:
+            _check_time(option, table, _get(table, name))
+
+
+def cast_entity(column: FoundColumn) -> tuple[str, str]:
+    """The type that a model file gives the entity, and the cast that a query needs for it, if any.
+
+    Raises:
+        ConfigError: the type identifies nobody.
+    """
+    if column.type in WHOLE_NUMBERS:
+        return "bigint", "" if column.type == "bigint" else "::bigint"
+    if column.type in TEXTS:
+        return "text", "" if column.type == "text" else "::text"
+    raise ConfigError(
+        f"--entity {column.name}: it is of type {column.type}; name a column of whole numbers, text or uuid that says whom a row "
+        "is about, or cast it in a view over the table."
+    )
+
+
+def propose_times(table: FoundTable) -> tuple[str, ...]:
+    """The columns that may say when something happened."""
+    return tuple(column.name for column in table.columns if column.type in TIMES)
+
+
+def needs_zone(table: FoundTable, *names: str | None) -> tuple[str, ...]:
+    """Those of the columns that are clocks without a zone."""
+    return tuple(name for name in names if name and _get(table, name).type == CLOCK)
+
+
+def propose_entities(table: FoundTable) -> tuple[str, ...]:
+    """The columns that may say whom a row is about: what looks like a key of something else comes first."""
+    fitting = [column for column in table.columns if column.type in (*WHOLE_NUMBERS, *TEXTS)]
+    return tuple(column.name for column in sorted(fitting, key=lambda one: (one.in_primary_key, not one.name.endswith("id"))))
+
+
+def _get(table: FoundTable, name: str) -> FoundColumn:
+    column = table.get(name)
+    assert column is not None
+    return column
+
+
+def _check_time(option: str, table: FoundTable, column: FoundColumn) -> None:
+    """The one place to extend when the platform reads other types as times."""
+    if column.type not in TIMES:
+        fitting = ", ".join(propose_times(table)) or "none"
+        raise ConfigError(
+            f"{option} {column.name}: it is of type {column.type}, and a time is a timestamp or a date (here: {fitting}). Name "
+            "another column, or a view that casts it."
+        )

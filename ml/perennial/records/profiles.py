@@ -1,0 +1,133 @@
+"""What a table holds, as far as a first model of it wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class FoundColumn:
+    """One column as the catalog describes it.
+
+    Attributes:
+        written: the name as SQL writes it, in quotes where it needs them.
+        type: the type as PostgreSQL shows it; of a domain the type that it is of, of an enum `enum`.
+    """
+
+    name: str
+    written: str
+    type: str
+    in_primary_key: bool = False
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """A table, view or materialised view that the pipeline may read.
+
+    Attributes:
+        written: schema and name as SQL writes them.
+        estimated_rows: what the statistics of PostgreSQL say; None of a view.
+    """
+
+    schema: str
+    name: str
+    written: str
+    is_view: bool
+    estimated_rows: int | None
+    columns: tuple[FoundColumn, ...]
+
+    def get(self, name: str) -> FoundColumn | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True)
+class Range:
+    """How the numbers of a column lie: extremes, and what all but one in a thousand keep on either side."""
+
+    least: float
+    low: float
+    high: float
+    most: float
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What the rows that were looked at hold in one column.
+
+    Attributes:
+        distinct: number of different values among them.
+        numbers: of a column of finite numbers.
+        values: every value of a column of text or an enum that has few, the most frequent first.
+    """
+
+    column: FoundColumn
+    null_share: float
+    distinct: int
+    numbers: Range | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How long after they happen rows are learned.
+
+    Attributes:
+        loaded_until: the last day of a load in bulk of old rows, if there was one.
+        loaded_share: share of the rows that were learned by it.
+        usual_minutes, longest_hours: median, and what 99 in 100 keep, of the rows learned later.
+    """
+
+    usual_minutes: int
+    longest_hours: float
+    loaded_until: date | None = None
+    loaded_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """What one table holds.
+
+    Attributes:
+        days: rows by local day, up to today; days without any are left out.
+        undated, ancient, future: rows whose time is null, lies before 1900, or after today.
+        looked_at: so many rows gave `columns` and `delay`.
+        rhythm: days between two rows of an entity, and the share of all gaps that last exactly so long.
+    """
+
+    table: FoundTable
+    rows: int
+    undated: int
+    ancient: int
+    future: int
+    days: Mapping[date, int]
+    looked_at: int
+    columns: tuple[ColumnProfile, ...]
+    entities: int
+    delay: Delay | None = None
+    rhythm: tuple[int, float] = (0, 0.0)
+
+    def get(self, name: str) -> ColumnProfile:
+        """The profile of a column that was asked for."""
+        return next(profile for profile in self.columns if profile.column.name == name)
+
+
+@dataclass(frozen=True, eq=False)
+class ProbedDay:
+    """What drafted queries give on one day of the past.
+
+    Attributes:
+        rows, positives: the cohort, and how many of it have the label 1.
+        sample: features of some of them, and `label`, indexed by entity_id.
+    """
+
+    as_of: date
+    rows: int
+    positives: int
+    sample: pd.DataFrame = field(repr=False)
