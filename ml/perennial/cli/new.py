@@ -103,7 +103,8 @@ def new(  # noqa: PLR0917 - typer gives every option by name
     if not NAME.match(name):
         raise ConfigError(f"'{name}' cannot be the name of a model: write small letters, digits and _, such as churn.")
     drafts.refuse_to_overwrite(home, name)
-    found = drafts.open_table(url, *settle(Question("--table", "Which table holds the facts?", table)))
+    proposed = drafts.list_tables(url) if table is None else ()
+    found = drafts.open_table(url, *settle(Question("--table", "Which table holds the facts?", table, proposed)))
     given = {"entity": entity, "event_at": event_at, "known_at": known_at, "zone": zone}
     columns = _settle_columns(url, found, given, tuple(key or ()))
     outcome = _settle_outcome(url, {"predict": predict, "days": days, "timezone": timezone, "owner": owner})

@@ -5,7 +5,7 @@ In this order: `wishes` (what was asked), `stores.warehouse.profiling` (what the
 real days, for the limits), `writing`, `saying`; `drafting` calls them.
 """
 
-from perennial.homes.new.drafting import Draft, draft_model, open_table, propose_learned
+from perennial.homes.new.drafting import Draft, draft_model, list_tables, open_table, propose_learned
 from perennial.homes.new.saying import list_next, say_found
 from perennial.homes.new.wishes import Wish, check_columns, needs_zone, propose_entities, propose_times
 from perennial.homes.new.writing import refuse_to_overwrite, write_files
@@ -17,6 +17,7 @@ __all__ = [
     "check_columns",
     "draft_model",
     "list_next",
+    "list_tables",
     "needs_zone",
     "open_table",
     "propose_entities",

@@ -219,11 +219,14 @@ def _choose_grace(profile: TableProfile) -> int:
 
 
 def _choose_key(wish: Wish, profile: TableProfile) -> tuple[str, ...]:
-    """What was asked for, else the primary key without the times of a version."""
-    times = (wish.event_at, wish.known_at)
-    return wish.key or tuple(
-        column.name for column in profile.table.columns if column.in_primary_key and column.name not in times
-    )
+    """What was asked for, else what the primary key says.
+
+    Rows that differ by a time alone are versions of one fact, as of a booking that is planned and then done; of an entity with
+    one row a day each row is a fact.
+    """
+    primary = [column.name for column in profile.table.columns if column.in_primary_key and column.name != wish.known_at]
+    without_time = [name for name in primary if name != wish.event_at]
+    return wish.key or tuple(primary if without_time in ([], [wish.entity]) else without_time)
 
 
 def choose_inputs(

@@ -17,7 +17,7 @@ from perennial.records.profiles import FoundTable
 from perennial.stores.sessions import Database, Session, explain_refusal
 from perennial.stores.warehouse import first_covered_day
 from perennial.stores.warehouse.probing import probe_day
-from perennial.stores.warehouse.profiling import find_late_times, find_table, limit_time, profile_table
+from perennial.stores.warehouse.profiling import find_late_times, find_table, limit_time, list_readable, profile_table
 from perennial.stores.warehouse.questions import Question
 
 MOST_PROBED = 6
@@ -43,6 +43,16 @@ def open_table(url: str, name: str) -> FoundTable:
     try:
         with database.transaction() as session:
             return find_table(session, name)
+    finally:
+        database.dispose()
+
+
+def list_tables(url: str) -> tuple[str, ...]:
+    """Tables that the pipeline may read."""
+    database = Database(url, "perennial new")
+    try:
+        with database.transaction() as session:
+            return list_readable(session)
     finally:
         database.dispose()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -19,6 +19,10 @@ from perennial.stores.warehouse.identifiers import quote
 WEEK_DAYS = 7
 TRIALS, TIMEOUT_MINUTES = 20, 5
 WIDEST_BAND = 10.0
+HONEST = """These rank so well alone on the days that were looked at, with a little room. The views hide the future from them, and
+they know no more than how often and how lately facts happened. Look before you believe it."""
+SUSPICIOUS = """These rank suspiciously well alone, and they know what a column says: the first training stops at them. Is the
+column ever changed after the fact? Then take it out of features.sql; if it never is, uncomment them."""
 
 
 def render_model(plan: Plan, seen: Seen | None) -> str:
@@ -44,7 +48,7 @@ def _write(value: str | tuple[str, ...]) -> str:
 
 def _head(plan: Plan) -> Iterator[str]:
     outcome = describe_outcome(plan)
-    yield f"# Which {plan.wish.entity} will have {outcome}?"
+    yield f"# Foretells each {outcome}."
     yield f"# Drafted by `perennial new` from what {plan.profile.table.written} held on {plan.wish.today}; it is yours to change."
     yield "# `perennial keys` and the reference of the model file explain every key, also those that are left to their defaults."
     yield f"name = {_write(plan.wish.name)}"
@@ -93,7 +97,13 @@ def name_table(plan: Plan) -> str | None:
 def describe_week(plan: Plan) -> str:
     """How many rows a week brings."""
     weekly = plan.times.weekly
-    return f"{min(weekly):,} to {max(weekly):,} a week" if weekly else "less than a week of them"
+    return f"{say_range(weekly)} a week" if weekly else "less than a week of them"
+
+
+def say_range(numbers: Sequence[int]) -> str:
+    """The least and the most, or the one that all are."""
+    least, most = min(numbers), max(numbers)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _day_after(plan: Plan) -> str:
@@ -144,7 +154,7 @@ def _quality(seen: Seen | None) -> Iterator[str]:
     if seen is None:
         return
     yield "[quality]"
-    yield f"# On {len(seen.days)} days the cohort held {min(seen.rows):,} to {max(seen.rows):,}"
+    yield f"# On {len(seen.days)} days the cohort held {say_range(seen.rows)}"
     yield f"row_count_band = {choose_band(seen.rows)}"
 
 
@@ -166,16 +176,19 @@ def _training(plan: Plan) -> Iterator[str]:
 
 
 def _acknowledged(seen: Seen | None) -> Iterator[str]:
-    honest: Mapping[str, float] = seen.honest if seen else {}
-    if not honest:
+    if seen is None or not (seen.honest or seen.suspicious):
         return
-    yield from write_comment(
-        "#",
-        "AUC that these reach alone on the days that were looked at, with a little room. The views hide the future from them, "
-        "and none knows more than how often and how lately facts happened. Look before you believe it.",
-    )
     yield "[training.acknowledged_auc]"
-    for name, auc in sorted(honest.items(), key=lambda pair: -pair[1]):
+    if seen.honest:
+        yield from write_comment("#", HONEST)
+        yield from _list_strong(seen.honest)
+    if seen.suspicious:
+        yield from write_comment("#", SUSPICIOUS)
+        yield from (f"# {line}" for line in _list_strong(seen.suspicious))
+
+
+def _list_strong(alone: Mapping[str, float]) -> Iterator[str]:
+    for name, auc in sorted(alone.items(), key=lambda pair: -pair[1]):
         yield f"{name} = {min(1.0, math.ceil(auc * 100 + 3) / 100)}"
 
 

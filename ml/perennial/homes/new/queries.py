@@ -57,13 +57,19 @@ def _comment(sentence: str) -> str:
 
 
 def _render_facts(plan: Plan) -> str:
-    event_at, entity = plan.write(plan.wish.event_at), plan.write(plan.wish.entity)
+    entity = plan.write(plan.wish.entity)
     columns = [
         f"{entity}{plan.entity_cast} as entity_id",
         f":as_of - {_write_day(plan)} as days_ago",
-        *dict.fromkeys([event_at, *(plan.write(name) for name in plan.key), *(one.written for one in plan.inputs)]),
+        *_list_carried(plan),
     ]
     return f"facts as (\n{_list(columns)}\n    from {plan.source}\n    where {entity} is not null\n)"
+
+
+def _list_carried(plan: Plan) -> list[str]:
+    """The columns that later parts read: the time, what identifies a fact, the inputs."""
+    names = [plan.wish.event_at, *plan.key, *(one.name for one in plan.inputs)]
+    return [plan.write(name) for name in dict.fromkeys(names) if name != plan.wish.entity]
 
 
 def _render_counted(features: list[Feature]) -> str:
@@ -73,10 +79,8 @@ def _render_counted(features: list[Feature]) -> str:
 
 def _render_newest(plan: Plan, features: list[Feature]) -> str:
     """Facts of one instant are put in order by all that they say, so that the same facts give the same row."""
-    event_at = plan.write(plan.wish.event_at)
     columns = ["entity_id", *(f"{feature.expression} as {feature.name}" for feature in features)]
-    order = dict.fromkeys([event_at, *(plan.write(name) for name in plan.key), *(one.written for one in plan.inputs)])
-    ordered = ", ".join(f"{name} desc" for name in order)
+    ordered = ", ".join(f"{name} desc" for name in _list_carried(plan))
     select = _list(columns, "select distinct on (entity_id)")
     return f"newest as (\n{select}\n    from facts\n    order by entity_id, {ordered}\n)"
 
@@ -92,7 +96,7 @@ def render_labels(plan: Plan) -> str:
     met = f" and ({wish.predict})" if wish.is_condition else ""
     happened = "is null" if wish.predict == ABSENCE else "is not null"
     head = _comment(
-        f"Purpose: {describe_outcome(plan)} (label 1), or not (0). Drafted by `perennial new`; it is yours to change."
+        f"Purpose: the label is 1 for each {describe_outcome(plan)}, else 0. Drafted by `perennial new`; it is yours to change."
     ) + _comment(f"Grain: one row per {wish.entity} of the cohort. `{plan.source}` holds what was known once the grace was over.")
     return head + LABELS.format(
         entity=f"{entity}{plan.entity_cast}", source=plan.source, within=_write_horizon(plan), met=met, happened=happened
@@ -125,8 +129,8 @@ def describe_outcome(plan: Plan) -> str:
     wish, source = plan.wish, plan.source
     match wish.predict:
         case "absence":
-            return f"no row of {source} for a {wish.entity} within {wish.days} days"
+            return f"{wish.entity} without a row of {source} within {wish.days} days"
         case "presence":
-            return f"a row of {source} for a {wish.entity} within {wish.days} days"
+            return f"{wish.entity} with a row of {source} within {wish.days} days"
         case condition:
-            return f"a row of {source} with {condition} for a {wish.entity} within {wish.days} days"
+            return f"{wish.entity} with a row of {source} within {wish.days} days where {condition}"

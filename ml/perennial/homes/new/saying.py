@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from perennial.homes.new.drafting import Draft
-from perennial.homes.new.model_file import assume_known, describe_week
+from perennial.homes.new.model_file import assume_known, describe_week, say_range
 
 FEW, MANY = 0.01, 0.95
 
@@ -15,7 +15,7 @@ def say_found(draft: Draft) -> Iterator[str]:
     """What was seen and assumed, a sentence each."""
     plan, profile, times = draft.plan, draft.plan.profile, draft.plan.times
     shape = (
-        f"snapshots: {profile.rhythm[1]:.0%} of the rows of a {plan.wish.entity} follow each other at {profile.rhythm[0]} days"
+        f"snapshots (of the rows of one {plan.wish.entity} {profile.rhythm[1]:.0%} come {profile.rhythm[0]} day(s) after another)"
         if plan.is_snapshots
         else "events"
     )
@@ -25,15 +25,18 @@ def say_found(draft: Draft) -> Iterator[str]:
         yield f"Assumed: {assume_known(plan)}"
     if not plan.key:
         yield "Assumed: every row is a fact of its own; where rows have versions, name with --key what identifies a fact."
+    elif plan.wish.event_at not in plan.key:
+        yield f"Assumed: rows that share {' and '.join(plan.key)} are versions of one fact, and the newest known one counts."
     yield f"Assumed: a day begins at midnight in {plan.wish.timezone}."
     yield from _say_history(draft)
     yield from _say_outcome(draft)
     if plan.left_out:
         yield f"Not used: {', '.join(f'{name} ({reason})' for name, reason in plan.left_out.items())}."
-    for name, auc in draft.seen.suspicious.items():
+    if draft.seen.suspicious:
+        named = ", ".join(f"{name} ({auc:.2f})" for name, auc in draft.seen.suspicious.items())
         yield (
-            f"Look at {name}: alone it ranks with an AUC of {auc:.2f}, and the first training will stop at it. Is its column "
-            "corrected after the fact? Then take it out of features.sql; else acknowledge it as the training will say."
+            f"LOOK: alone, these rank with an AUC that makes the first training stop: {named}. Is a column of theirs ever "
+            f"changed after the fact? Then take it out of features.sql; if it never is, uncomment them in models/{plan.wish.name}.toml."
         )
 
 
@@ -64,7 +67,7 @@ def _say_outcome(draft: Draft) -> Iterator[str]:
     if not rates:
         return
     yield (
-        f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {min(draft.seen.rows):,} to {max(draft.seen.rows):,}, "
+        f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}, "
         f"and {min(rates):.1%} to {max(rates):.1%} of it had the outcome."
     )
     if max(rates) < FEW:
@@ -80,5 +83,5 @@ def list_next(draft: Draft) -> Iterator[str]:
     yield f"perennial sync {plan.wish.name}"
     yield f"perennial check {plan.wish.name}"
     yield f"perennial bootstrap {day}"
-    yield f"perennial refresh {day} && perennial validate {day} && perennial score {day}"
+    yield from (f"perennial {stage} {day}" for stage in ("refresh", "validate", "score"))
     yield f"perennial scores {plan.wish.name}"

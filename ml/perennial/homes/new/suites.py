@@ -10,7 +10,7 @@ from typing import TypeAlias
 from perennial.homes.new.choosing import Input, Plan
 from perennial.homes.new.features import Feature, list_features
 from perennial.homes.new.measuring import Seen, SeenFeature
-from perennial.homes.new.model_file import describe_week
+from perennial.homes.new.model_file import describe_week, say_range
 
 Rule: TypeAlias = dict[str, object]
 
@@ -127,8 +127,7 @@ def _watch_snapshot(plan: Plan, seen: Seen | None) -> Iterator[Rule]:
     if seen and seen.rows:
         yield _rule(
             "expect_table_row_count_to_be_between",
-            f"On {len(seen.days)} days between {seen.days[0]} and {seen.days[-1]} the cohort held {min(seen.rows):,} to "
-            f"{max(seen.rows):,}.",
+            f"On {len(seen.days)} days between {seen.days[0]} and {seen.days[-1]} the cohort held {say_range(seen.rows)}.",
             min_value=max(1, min(seen.rows) // 2),
             max_value=max(seen.rows) * 3,
         )

@@ -34,8 +34,10 @@ where attrelid = to_regclass(:name) and attnum > 0 and not attisdropped
 order by attnum;
 
 -- name: list_readable_tables
--- Tables and views that this role may read, ours and PostgreSQL's own left out, as SQL writes them.
-select quote_ident(nspname) || '.' || quote_ident(relname)
+-- Tables and views that this role may read, ours and PostgreSQL's own left out, as `table` of a source names them.
+select
+    case when nspname ~ '[."]' then quote_ident(nspname) else nspname end
+    || '.' || case when relname ~ '[."]' then quote_ident(relname) else relname end
 from pg_class
 join pg_namespace on pg_namespace.oid = relnamespace
 where

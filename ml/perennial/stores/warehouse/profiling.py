@@ -72,7 +72,10 @@ def find_table(session: Session, name: str) -> FoundTable:
     full = ".".join(quote(part) for part in Source.model_construct(table=name).place)
     row = session.execute(asked["read_relation"], {"name": full}).one_or_none()
     if row is None:
-        raise ConfigError(f"--table {name}: there is no such table; {_list_tables(session)}")
+        raise ConfigError(
+            f"--table {name}: there is no such table; the role pipeline may read "
+            f"{', '.join(list_readable(session)) or 'none'}. Capitals count, and a name with a dot stands in double quotes."
+        )
     if not row.is_readable:
         raise ConfigError(
             f"--table {name}: the role pipeline may not read it; its owner runs: grant usage on schema {row.schema} to pipeline; "
@@ -83,10 +86,9 @@ def find_table(session: Session, name: str) -> FoundTable:
     return FoundTable(row.schema, row.name, row.written, row.is_view, row.estimated_rows, columns)
 
 
-def _list_tables(session: Session) -> str:
-    listed = session.execute(queries.load("profiling")["list_readable_tables"], {"most": MOST_NAMED + 1}).scalars().all()
-    more = ", ..." if len(listed) > MOST_NAMED else ""
-    return f"the role pipeline may read {', '.join(listed[:MOST_NAMED]) or 'none'}{more}."
+def list_readable(session: Session) -> tuple[str, ...]:
+    """Tables and views that may be read, as `--table` takes them; not ours, and no more than fit a message."""
+    return tuple(session.execute(queries.load("profiling")["list_readable_tables"], {"most": MOST_NAMED}).scalars())
 
 
 def profile_table(session: Session, question: Question) -> TableProfile:
