@@ -23,10 +23,7 @@ def say_found(draft: Draft) -> Iterator[str]:
     yield from _say_odd_rows(draft)
     if plan.wish.known_at is None:
         yield f"Assumed: {assume_known(plan)}"
-    if not plan.key:
-        yield "Assumed: every row is a fact of its own; where rows have versions, name with --key what identifies a fact."
-    elif plan.wish.event_at not in plan.key:
-        yield f"Assumed: rows that share {' and '.join(plan.key)} are versions of one fact, and the newest known one counts."
+    yield from _say_versions(draft)
     yield f"Assumed: a day begins at midnight in {plan.wish.timezone}."
     yield from _say_history(draft)
     yield from _say_outcome(draft)
@@ -36,7 +33,8 @@ def say_found(draft: Draft) -> Iterator[str]:
         named = ", ".join(f"{name} ({auc:.2f})" for name, auc in draft.seen.suspicious.items())
         yield (
             f"LOOK: alone, these rank with an AUC that makes the first training stop: {named}. Is a column of theirs ever "
-            f"changed after the fact? Then take it out of features.sql; if it never is, uncomment them in models/{plan.wish.name}.toml."
+            "changed after the fact? Then take it out of features.sql; if it never is, uncomment them in "
+            f"models/{plan.wish.name}.toml."
         )
 
 
@@ -46,6 +44,17 @@ def _say_odd_rows(draft: Draft) -> Iterator[str]:
     for where, rows in odd.items():
         if rows:
             yield f"{rows:,} rows are {where} {event_at}: they count for nothing until they are corrected."
+
+
+def _say_versions(draft: Draft) -> Iterator[str]:
+    plan, times = draft.plan, (draft.plan.wish.event_at, draft.plan.wish.known_at)
+    has_versions = plan.wish.key or any(one.in_primary_key and one.name in times for one in plan.profile.table.columns)
+    if not plan.key:
+        yield "Assumed: every row is a fact of its own; where rows have versions, name with --key what identifies a fact."
+    elif has_versions and plan.wish.event_at not in plan.key:
+        yield f"Assumed: rows that share {' and '.join(plan.key)} are versions of one fact, and the newest known one counts."
+    elif not has_versions and plan.wish.known_at:
+        yield "Assumed: a row never changes. One that is corrected in place shows history what nobody knew then."
 
 
 def _say_history(draft: Draft) -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""`perennial new` as a stranger meets it: a table, one command, and the commands that it prints, to published scores."""
+
+import pytest
+
+from perennial.cli.edge import REFUSED, USAGE
+from tests.cases.harness import find_file
+
+pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
+ASKED = ("--table", "visits", "--entity", "member", "--event-at", "entered_at", "--known-at", "known_at", "--days", "14")
+WHO = ("--owner", "desk@example.com", "--timezone", "Europe/Berlin")
+
+
+@pytest.fixture
+def case(open_case):
+    return open_case("plain", mlflow=True)
+
+
+def new(case, *words):
+    code, out, said = case.shell.perennial("new", "stays_away", *words)
+    return code, out + said
+
+
+def test_from_a_table_to_scores_by_the_commands_that_it_prints(case):
+    code, said = new(case, *ASKED, *WHO)
+    assert 0 == code, said
+    drawn = case.home / "tests" / "models" / "stays_away.sql"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_text("-- as_of: 2025-06-30\n" + find_file("plain", "tables.sql").read_text(encoding="utf-8"), encoding="utf-8")
+    commands = [line.split()[1:] for line in said.splitlines() if line.startswith("  perennial ")]
+    assert ["sync", "check", "bootstrap", "refresh", "validate", "score", "scores"] == [words[0] for words in commands]
+    for words in commands:
+        code, out, said = case.shell.perennial(*words)
+        assert 0 == code, (words, out[-3000:], said)
+    ((scored, cohort),) = case.ask(
+        "select count(score), (select count(distinct member) from source.visits) from scores.stays_away"
+    )
+    assert cohort // 2 < scored <= cohort
+    assert REFUSED == new(case, *ASKED, *WHO)[0]
+
+
+def test_without_a_terminal_it_says_what_is_missing(case):
+    code, said = new(case, "--table", "source.visits")
+    assert USAGE == code
+    assert "--entity is missing: Which column says whom a row is about? Here perhaps: visit, member." in said
+    assert "--event-at is missing: Which column says when it happened? Here perhaps: entered_at, known_at." in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--owner", "desk", "--timezone", "UTC"), "--owner desk: give an address such as growth@example.com."),
+        (("--owner", "a@example.com", "--timezone", "Mars"), "--timezone: 'Mars' is not an IANA timezone"),
+        ((*WHO, "--predict", "minutes >"), "--predict 'minutes >' is no condition on a row of visits"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_written(case, words, says):
+    code, said = new(case, *ASKED, *words)
+    assert USAGE == code
+    assert says in said
+    assert not (case.home / "models" / "stays_away.toml").exists()
+
+
+def test_on_a_terminal_it_asks_and_takes_what_it_proposes(case, monkeypatch):
+    answers = iter(["source.visits", "member", None, None, None, None, None, "desk@example.com"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", lambda _, default=None: next(answers) or default)
+    code, said = new(case)
+    assert 0 == code, said
+    text = (case.home / "models" / "stays_away.toml").read_text(encoding="utf-8")
+    for line in ('event_at = "entered_at"', 'known_at = "known_at"', 'owner = "desk@example.com"', "horizon_days = 30"):
+        assert line in text
