@@ -1,5 +1,7 @@
 """`perennial new` as a stranger meets it: a table, one command, and the commands that it prints, to published scores."""
 
+import io
+
 import pytest
 
 from perennial.cli.edge import REFUSED, USAGE
@@ -8,6 +10,13 @@ from tests.cases.harness import find_file
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 ASKED = ("--table", "visits", "--entity", "member", "--event-at", "entered_at", "--known-at", "known_at", "--days", "14")
 WHO = ("--owner", "desk@example.com", "--timezone", "Europe/Berlin")
+
+
+class Terminal(io.StringIO):
+    """Somebody who types these lines; an empty one takes what is proposed."""
+
+    def isatty(self):
+        return True
 
 
 @pytest.fixture
@@ -61,9 +70,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(case, words, says):
 
 
 def test_on_a_terminal_it_asks_and_takes_what_it_proposes(case, monkeypatch):
-    answers = iter(["source.visits", "member", None, None, None, None, None, "desk@example.com"])
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.prompt", lambda _, default=None: next(answers) or default)
+    monkeypatch.setattr("sys.stdin", Terminal("source.visits\nmember\n\n\n\n\n\ndesk@example.com\n"))
     code, said = new(case)
     assert 0 == code, said
     text = (case.home / "models" / "stays_away.toml").read_text(encoding="utf-8")
