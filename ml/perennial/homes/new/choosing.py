@@ -26,7 +26,7 @@ STEADY = 0.9
 """Rows of an entity that follow each other at one distance so often are snapshots of it, not events."""
 SILENCE_DAYS, OUTLIERS = 180, 0.01
 DEFAULT_AS_OFS, DEFAULT_MIN_AS_OFS, DEFAULT_HOLDOUT, FEWEST_HOLDOUT = 26, 8, 4, 2
-WEEK_DAYS, USUAL_WEEKS = 7, 8
+WEEK_DAYS, USUAL_WEEKS, MOST_WEEKS = 7, 8, 60
 IDENTIFIER = re.compile(r"(^|_)(id|key|no|nr|number|code)$|[a-z]id$")
 QUERY_NAMES = ("entity_id", "days_ago")
 PLAIN = re.compile(r"[^a-z0-9]+")
@@ -165,7 +165,7 @@ def choose_times(wish: Wish, profile: TableProfile, days: Mapping[date, int]) ->
     holdout = DEFAULT_HOLDOUT if weeks[longest] >= wanted else FEWEST_HOLDOUT
     trainable = weeks[longest] - holdout - (folds_need - 2)
     minimum = max(folds_need, min(DEFAULT_MIN_AS_OFS, trainable))
-    weekly = count_weeks(days)
+    weekly = count_weeks(days, not_before=first + timedelta(days=longest))
     return Times(
         first=first,
         last=last,
@@ -186,10 +186,10 @@ def _count_weeks(first: date, last: date, window: int, until_matured: int) -> in
     return max(0, ((last - first).days - window - until_matured) // WEEK_DAYS + 1)
 
 
-def count_weeks(days: Mapping[date, int]) -> tuple[int, ...]:
-    """Rows of each whole week up to the newest day, oldest first, half a year at most."""
-    last, first = max(days), min(days)
-    count = min(26, (last - first).days // WEEK_DAYS)
+def count_weeks(days: Mapping[date, int], *, not_before: date) -> tuple[int, ...]:
+    """Rows of each whole week up to the newest day, oldest first; a little over a year at most."""
+    last = max(days)
+    count = max(0, min(MOST_WEEKS, (last - not_before).days // WEEK_DAYS))
     ends = [last - timedelta(days=WEEK_DAYS * week) for week in range(count - 1, -1, -1)]
     return tuple(sum(days.get(end - timedelta(days=back), 0) for back in range(WEEK_DAYS)) for end in ends)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from perennial.config import Declaration
 from perennial.errors import ConfigError, ForbiddenSource
@@ -21,7 +21,6 @@ from perennial.stores.warehouse.profiling import find_late_times, find_table, li
 from perennial.stores.warehouse.questions import Question
 
 MOST_PROBED = 6
-WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,12 @@ def draft_model(url: str, wish: Wish) -> Draft:
 
 
 def _look_back(session: Session, declaration: Declaration, plan: Plan) -> Seen:
-    """Run the queries on some days of history, the oldest that can train and the newest that has matured among them."""
+    """Run the queries on some of the days that a first training builds, the oldest and the newest matured one among them."""
     model = declaration.model
     matured = model.latest_matured(model.known_until(plan.today))
-    days = choose_days(model.training_as_ofs(first_covered_day(session, declaration), matured)) or (plan.today,)
+    lived = plan.times.as_ofs + plan.times.holdout_as_ofs + plan.wish.days // 7
+    covered = model.training_as_ofs(first_covered_day(session, declaration), matured)[-lived:]
+    days = choose_days(covered) or (plan.today,)
     try:
         with limit_time(session, f"{plan.profile.table.written}, as the drafted queries read it"):
             probed = [probe_day(session, declaration, day) for day in days]

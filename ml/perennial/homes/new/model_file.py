@@ -67,7 +67,7 @@ def _entity(plan: Plan) -> Iterator[str]:
 def _source(plan: Plan) -> Iterator[str]:
     wish, times = plan.wish, plan.times
     yield f"[sources.{plan.source}]"
-    yield f"# {plan.profile.rows:,} rows, from {times.first} to {times.last}; lately {describe_week(plan)}"
+    yield f"# {plan.profile.rows:,} rows, from {times.first} to {times.last}; {describe_week(plan)}"
     if (written := name_table(plan)) is not None:
         yield f"table = {_write(written)}"
     yield f"event_at = {_write(wish.event_at)}"

@@ -19,7 +19,7 @@ def say_found(draft: Draft) -> Iterator[str]:
         if plan.is_snapshots
         else "events"
     )
-    yield f"{profile.table.written}: {profile.rows:,} {shape}, from {times.first} to {times.last}, lately {describe_week(plan)}."
+    yield f"{profile.table.written}: {profile.rows:,} {shape}, from {times.first} to {times.last}, {describe_week(plan)}."
     yield from _say_odd_rows(draft)
     if plan.wish.known_at is None:
         yield f"Assumed: {assume_known(plan)}"

@@ -48,7 +48,7 @@ def _watch_source(plan: Plan) -> Iterator[Rule]:
             "expect_table_row_count_to_be_between",
             f"The last {len(weekly)} weeks brought {describe_week(plan)}.",
             meta={"table": plan.source, "days": 7},
-            min_value=max(1, min(weekly) // 2),
+            min_value=min(weekly) // 2,
             max_value=max(weekly) * 3,
         )
     silence = max(2, 2 * plan.times.longest_silence)
