@@ -349,6 +349,24 @@ def test_what_was_assumed_is_said(drafted, seen):
 
 
 @pytest.mark.parametrize(
+    ("rate", "predict", "says"),
+    [
+        (0.001, "absence", "Choose fewer --days."),
+        (0.001, "amount > 9", "Choose more --days, or a wider condition."),
+        (0.99, "absence", "choose more --days;"),
+        (0.99, "presence", "choose fewer --days,"),
+    ],
+)
+def test_an_outcome_that_nearly_nobody_or_everybody_has_is_said_with_what_to_change(seen, rate, predict, says):
+    assert says in " ".join(say_found(Draft(plan(predict=predict), replace(seen, rates=(rate,)), {})))
+
+
+def test_a_history_without_a_label_says_when_the_first_will_be_known(seen):
+    told = " ".join(say_found(Draft(plan(shorten(30)), replace(seen, rates=()), {})))
+    assert "the first can be known about 2026-06-17" in told
+
+
+@pytest.mark.parametrize(
     ("keyed", "given", "says"),
     [
         ((), (), "every row is a fact of its own"),

@@ -46,7 +46,7 @@ class Question:
     def ask(self) -> str:
         """The answer of whoever sits at the terminal."""
         choices = f" [{', '.join(self.proposed[:SHOWN])}]" if len(self.proposed) > 1 else ""
-        answer: str = typer.prompt(f"{self.words}{choices}", default=(*self.proposed, self.default)[0])
+        answer: str = typer.prompt(f"{self.words}{choices}", default=(*self.proposed, self.default)[0], prompt_suffix=" ")
         return answer.strip()
 
     def complain(self) -> str:

@@ -80,9 +80,11 @@ def _say_outcome(draft: Draft) -> Iterator[str]:
         f"and {min(rates):.1%} to {max(rates):.1%} of it had the outcome."
     )
     if max(rates) < FEW:
-        yield "That is rare: a training needs some of both. Choose more --days, or a wider condition."
+        less = "fewer --days" if draft.plan.says_absence else "more --days, or a wider condition"
+        yield f"That is rare: a training needs some of both. Choose {less}."
     if min(rates) > MANY:
-        yield "Nearly everybody has it: choose more --days for absence, fewer for presence, or narrow the cohort in features.sql."
+        more = "more --days" if draft.plan.says_absence else "fewer --days, or a narrower condition"
+        yield f"Nearly everybody has it: choose {more}; or narrow the cohort in features.sql."
 
 
 def list_next(draft: Draft) -> Iterator[str]:
