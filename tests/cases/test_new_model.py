@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def case(open_case):
-    return open_case("plain", mlflow=True)
+    return open_case("plain")
 
 
 def new(case, *words):
@@ -29,7 +29,8 @@ def new(case, *words):
     return code, out + said
 
 
-def test_from_a_table_to_scores_by_the_commands_that_it_prints(case):
+def test_from_a_table_to_scores_by_the_commands_that_it_prints(open_case):
+    case = open_case("plain", mlflow=True)
     code, said = new(case, *ASKED, *WHO)
     assert 0 == code, said
     drawn = case.home / "tests" / "models" / "stays_away.sql"

@@ -11,7 +11,7 @@ from perennial.errors import ConfigError, ForbiddenSource
 from perennial.homes.new.choosing import Plan, make_plan
 from perennial.homes.new.features import list_features
 from perennial.homes.new.measuring import Seen, measure
-from perennial.homes.new.wishes import Wish
+from perennial.homes.new.wishes import Wish, check_table
 from perennial.homes.new.writing import load_drafted, render_files
 from perennial.records.profiles import FoundTable
 from perennial.stores.sessions import Database, Session, explain_refusal
@@ -41,9 +41,11 @@ def open_table(url: str, name: str) -> FoundTable:
     database = Database(url, "perennial new")
     try:
         with database.transaction() as session:
-            return find_table(session, name)
+            table = find_table(session, name)
     finally:
         database.dispose()
+    check_table(table)
+    return table
 
 
 def list_tables(url: str) -> tuple[str, ...]:

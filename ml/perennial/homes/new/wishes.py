@@ -47,6 +47,19 @@ class Wish:
         return self.predict not in (ABSENCE, PRESENCE)
 
 
+def check_table(table: FoundTable) -> None:
+    """Refuse a table that cannot say when.
+
+    Raises:
+        ConfigError: none of its columns is a time.
+    """
+    if not propose_times(table):
+        raise ConfigError(
+            f"--table {table.written}: none of its columns is a timestamp or a date, so nothing says when a row happened. Choose "
+            "the table of the events behind it, or a view that adds their time."
+        )
+
+
 def check_columns(table: FoundTable, *, entity: str, event_at: str, known_at: str | None, key: tuple[str, ...]) -> None:
     """Refuse columns that do not exist, or whose type says neither who nor when.
 
