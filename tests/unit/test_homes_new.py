@@ -40,6 +40,7 @@ COLUMNS = (
     column("is_gift", "boolean"),
     column("note", "text"),
     column("shop_id", "integer"),
+    column("running", "bigint"),
     column("empty", "integer"),
     column("odd", "double precision"),
     column("tags", "text[]"),
@@ -51,6 +52,7 @@ PROFILES = {
     "is_gift": {"distinct": 2},
     "note": {"distinct": 5000},
     "shop_id": {"distinct": 20, "numbers": Range(1, 1, 20, 20)},
+    "running": {"distinct": 5000, "numbers": Range(1, 1, 5000, 5000)},
     "empty": {"distinct": 3, "null_share": 0.99},
     "odd": {"distinct": 30},
 }
@@ -204,6 +206,7 @@ def test_an_entity_with_one_row_a_day_has_rows_for_facts_and_no_sums():
     ("name", "reason"),
     [
         ("invoice_id", "it looks like an identifier"),
+        ("running", "it looks like an identifier"),
         ("shop_id", "it looks like an identifier"),
         ("note", "5000 different texts, more than 50"),
         ("empty", "99% null"),

@@ -15,13 +15,15 @@ from math import ceil
 from statistics import median
 
 from perennial.errors import ConfigError
-from perennial.homes.new.wishes import ABSENCE, Wish, cast_entity
+from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS, Wish, cast_entity
 from perennial.records.profiles import ColumnProfile, TableProfile
 from perennial.stores.warehouse.profiling import MOST_VALUES, NUMBERS, TEXTS
 
 WINDOWS = (7, 28, 84)
 MOST_NUMBERS, MOST_CATEGORIES, MOST_FLAGS = 10, 8, 8
 MOSTLY_NULL = 0.95
+UNIQUE = 0.9
+"""Whole numbers of which so many are different count rows, as a number of an invoice does: they grow with time."""
 STEADY = 0.9
 """Rows of an entity that follow each other at one distance so often are snapshots of it, not events."""
 SILENCE_DAYS, OUTLIERS = 180, 0.01
@@ -241,7 +243,7 @@ def choose_inputs(
         if column.name in used:
             continue
         found = known.get(column.name)
-        kind, reason = _judge(found) if found else ("", f"of type {column.type}")
+        kind, reason = _judge(found, profile.looked_at) if found else ("", f"of type {column.type}")
         reason = "the query uses its name" if column.name in QUERY_NAMES else reason
         if reason or found is None:
             reasons[column.name] = reason
@@ -255,14 +257,16 @@ def choose_inputs(
     return chosen["number"], chosen["flag"], chosen["category"], reasons
 
 
-def _judge(profile: ColumnProfile) -> tuple[str, str]:
+def _judge(profile: ColumnProfile, rows: int) -> tuple[str, str]:
     """The kind of feature that a column makes, or why it makes none."""
     column, reason = profile.column, ""
+    is_named_like_one = column.in_primary_key or (column.type in NUMBERS and IDENTIFIER.search(column.name.lower()))
+    is_unlike_any_other = column.type in WHOLE_NUMBERS and profile.distinct > UNIQUE * rows * (1 - profile.null_share)
     if profile.null_share > MOSTLY_NULL:
         reason = f"{profile.null_share:.0%} null"
     elif profile.distinct <= 1:
         reason = "always the same value"
-    elif column.in_primary_key or (column.type in NUMBERS and IDENTIFIER.search(column.name.lower())):
+    elif is_named_like_one or is_unlike_any_other:
         reason = "it looks like an identifier"
     elif column.type in NUMBERS:
         return ("number", "") if profile.numbers else ("", "it holds infinite numbers, or NaN")
