@@ -190,7 +190,7 @@ def test_a_table_in_another_schema_is_named_in_the_model_file():
     found = profile()
     table = replace(found.table, schema="sales", name="Paid.Invoices", written='sales."Paid.Invoices"')
     source = load(plan(replace(found, table=table))).model.sources["paid_invoices"]
-    assert ("sales", "Paid.Invoices") == source.place
+    assert ("sales", "Paid.Invoices") == source.locate("invoices")
 
 
 def test_an_entity_with_one_row_a_day_has_rows_for_facts_and_no_sums():

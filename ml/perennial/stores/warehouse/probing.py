@@ -12,8 +12,8 @@ from perennial.errors import GrainViolated
 from perennial.records.profiles import ProbedDay
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import feature_bounds, label_bounds
+from perennial.stores.warehouse.entities import find_key
 from perennial.stores.warehouse.point_in_time import open_views
-from perennial.stores.warehouse.tables import check_entity
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 SAMPLE_ROWS = 4000
@@ -33,7 +33,7 @@ def probe_day(session: Session, declaration: Declaration, as_of: date) -> Probed
         open_views(session, declaration, feature_bounds(model, as_of)),
         open_query(session, f"{folder}/features.sql", declaration.features_sql, parameters) as columns,
     ):
-        check_entity(f"{folder}/features.sql", columns, model.entity.type)
+        find_key(f"{folder}/features.sql", columns, model.entity)
         session.exec_driver_sql("create temporary table cohort on commit drop as select * from user_query")
     with (
         open_views(session, declaration, label_bounds(model, as_of)),

@@ -18,10 +18,9 @@ from perennial.errors import ConfigError
 from perennial.records.profiles import ColumnProfile, FoundColumn, FoundTable, Range, TableProfile
 from perennial.stores import queries
 from perennial.stores.sessions import Session, read_code
-from perennial.stores.warehouse.identifiers import quote
 from perennial.stores.warehouse.pace import find_rhythm, measure_delay
 from perennial.stores.warehouse.questions import Question, ask, ask_number
-from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
+from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, name_table
 
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 TEXTS = ("text", "character varying", "character", "enum")
@@ -69,7 +68,7 @@ def find_table(session: Session, name: str) -> FoundTable:
         ConfigError: there is none, or it may not be read; the message lists those that may.
     """
     asked = queries.load("profiling")
-    full = ".".join(quote(part) for part in Source.model_construct(table=name).place)
+    full = name_table(name, Source.model_construct(table=name))
     row = session.execute(asked["read_relation"], {"name": full}).one_or_none()
     if row is None:
         raise ConfigError(
