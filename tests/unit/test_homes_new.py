@@ -146,7 +146,7 @@ def test_labels_that_have_matured_are_trained_on_the_same_day(drafted):
 
 @pytest.mark.parametrize(
     ("days", "windows", "weeks"),
-    [(500, (7, 28, 84), (26, 8, 4)), (200, (7, 28), (12, 8, 4)), (120, (7,), (6, 6, 2)), (30, (7,), (6, 6, 2))],
+    [(500, (7, 28, 84), (26, 8, 4)), (200, (7, 28), (11, 8, 4)), (120, (7,), (6, 6, 2)), (30, (7,), (6, 6, 2))],
 )
 def test_windows_and_weeks_fit_into_the_history(days, windows, weeks):
     short = plan(shorten(days))

@@ -184,8 +184,8 @@ def choose_times(wish: Wish, profile: TableProfile, days: Mapping[date, int]) ->
 
 
 def _count_weeks(first: date, last: date, window: int, until_matured: int) -> int:
-    """Training days, one a week, whose windows lie in history and whose labels have matured."""
-    return max(0, ((last - first).days - window - until_matured) // WEEK_DAYS + 1)
+    """Training days, one a week, whose windows lie in history and whose labels have matured, wherever in a week it begins."""
+    return max(0, ((last - first).days - window - until_matured) // WEEK_DAYS)
 
 
 def count_weeks(days: Mapping[date, int], *, not_before: date) -> tuple[int, ...]:
