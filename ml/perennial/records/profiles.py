@@ -33,6 +33,7 @@ class FoundTable:
     Attributes:
         written: schema and name as SQL writes them.
         estimated_rows: what the statistics of PostgreSQL say; None of a view.
+        is_reserved: in small letters its name is a word of SQL, such as `order`.
     """
 
     schema: str
@@ -41,6 +42,7 @@ class FoundTable:
     is_view: bool
     estimated_rows: int | None
     columns: tuple[FoundColumn, ...]
+    is_reserved: bool = False
 
     def get(self, name: str) -> FoundColumn | None:
         """The column of that name."""

@@ -130,7 +130,7 @@ def make_plan(wish: Wish, profile: TableProfile) -> Plan:
     return Plan(
         wish=wish,
         profile=profile,
-        source=_slug(profile.table.name),
+        source=_name_source(profile),
         key=_choose_key(wish, profile),
         entity_type=entity_type,
         entity_cast=entity_cast,
@@ -275,6 +275,12 @@ def _judge(profile: ColumnProfile, rows: int) -> tuple[str, str]:
     elif column.type in TEXTS:
         return ("category", "") if profile.values else ("", f"{profile.distinct} different texts, more than {MOST_VALUES}")
     return "", reason or f"of type {column.type}"
+
+
+def _name_source(profile: TableProfile) -> str:
+    """What queries call the table: its name where that is plain, no word of SQL, and not what labels call the cohort."""
+    name = _slug(profile.table.name)
+    return f"{name}_rows" if profile.table.is_reserved or name == "cohort" else name
 
 
 def _name_stem(name: str, taken: set[str]) -> str:

@@ -52,7 +52,7 @@ def _head(plan: Plan) -> Iterator[str]:
     yield f"# Drafted by `perennial new` from what {plan.profile.table.written} held on {plan.wish.today}; it is yours to change."
     yield "# `perennial keys` and the reference of the model file explain every key, also those that are left to their defaults."
     yield f"name = {_write(plan.wish.name)}"
-    yield f"description = {_write(outcome[0].upper() + outcome[1:])}"
+    yield f"description = {_write(outcome)}"
     yield f"owner = {_write(plan.wish.owner)}"
     yield f"timezone = {_write(plan.wish.timezone)}"
 

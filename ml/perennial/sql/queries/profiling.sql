@@ -8,7 +8,8 @@ select
     quote_ident(nspname) || '.' || quote_ident(relname) as written,
     relkind in ('v', 'f') as is_view,
     case when reltuples >= 0 and relkind <> 'v' then cast(reltuples as bigint) end as estimated_rows,
-    has_table_privilege(pg_class.oid, 'select') as is_readable
+    has_table_privilege(pg_class.oid, 'select') as is_readable,
+    exists (select from pg_get_keywords() where word = lower(relname) and catcode in ('R', 'T')) as is_reserved
 from pg_class
 join pg_namespace on pg_namespace.oid = relnamespace
 where pg_class.oid = to_regclass(:name) and relkind in ('r', 'p', 'v', 'm', 'f');

@@ -82,7 +82,7 @@ def find_table(session: Session, name: str) -> FoundTable:
         )
     rows = session.execute(asked["read_columns"], {"name": row.written})
     columns = tuple(FoundColumn(column.name, column.written, column.type, column.in_primary_key) for column in rows)
-    return FoundTable(row.schema, row.name, row.written, row.is_view, row.estimated_rows, columns)
+    return FoundTable(row.schema, row.name, row.written, row.is_view, row.estimated_rows, columns, row.is_reserved)
 
 
 def list_readable(session: Session) -> tuple[str, ...]:
