@@ -168,6 +168,7 @@ def test_what_may_be_read_is_listed_and_proposed(url):
             'there is no such table; the role pipeline may read sales."Paid.Invoices", sales.Order, sales.timeless.',
         ),
         ("sales.timeless", "none of its columns is a timestamp or a date"),
+        ("hidden.secrets", "grant usage on schema hidden to pipeline; grant select on hidden.secrets to pipeline;"),
         ("sales.locked", "its owner runs: grant usage on schema sales to pipeline; grant select on sales.locked to pipeline;"),
     ],
 )

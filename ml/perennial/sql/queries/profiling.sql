@@ -1,18 +1,18 @@
 -- Purpose: what ml/perennial/stores/warehouse/profiling.py asks of PostgreSQL about a table that no model reads yet.
 
 -- name: read_relation
--- One table, view or materialised view by its name as SQL writes it; none if there is none that can be read.
+-- One table, view or materialised view by schema and name; whether this role may read it, or even look into its schema, it says.
 select
     nspname as schema,
     relname as name,
     quote_ident(nspname) || '.' || quote_ident(relname) as written,
     relkind in ('v', 'f') as is_view,
     case when reltuples >= 0 and relkind <> 'v' then cast(reltuples as bigint) end as estimated_rows,
-    has_table_privilege(pg_class.oid, 'select') as is_readable,
+    has_schema_privilege(pg_namespace.oid, 'usage') and has_table_privilege(pg_class.oid, 'select') as is_readable,
     exists (select from pg_get_keywords() where word = lower(relname) and catcode in ('R', 'T')) as is_reserved
 from pg_class
 join pg_namespace on pg_namespace.oid = relnamespace
-where pg_class.oid = to_regclass(:name) and relkind in ('r', 'p', 'v', 'm', 'f');
+where nspname = :schema and relname = :name and relkind in ('r', 'p', 'v', 'm', 'f');
 
 -- name: read_columns
 -- Columns of one table in their order, by its quoted name: name, as SQL writes it, type, and whether the primary key holds it.

@@ -20,7 +20,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session, read_code
 from perennial.stores.warehouse.pace import find_rhythm, measure_delay
 from perennial.stores.warehouse.questions import Question, ask, ask_number
-from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, name_table
+from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 TEXTS = ("text", "character varying", "character", "enum")
@@ -68,8 +68,8 @@ def find_table(session: Session, name: str) -> FoundTable:
         ConfigError: there is none, or it may not be read; the message lists those that may.
     """
     asked = queries.load("profiling")
-    full = name_table(name, Source.model_construct(table=name))
-    row = session.execute(asked["read_relation"], {"name": full}).one_or_none()
+    schema, bare = Source.model_construct(table=name).locate(name)
+    row = session.execute(asked["read_relation"], {"schema": schema, "name": bare}).one_or_none()
     if row is None:
         raise ConfigError(
             f"--table {name}: there is no such table; the role pipeline may read "
