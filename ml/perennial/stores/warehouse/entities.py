@@ -27,6 +27,7 @@ READ_AS: Mapping[str, tuple[str, ...]] = {
 }
 """The types that a query may give, by the type that the model file says."""
 HIGHEST = 2**63 - 1
+MADE_OF = "JSON array of "
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,9 @@ def check_key(session: Session, model: Model) -> None:
         return
     entity = model.entity
     made_of = describe_key(entity)
-    if found.type != entity.stored_type or (found.comment or "") != made_of:
-        former = f"{found.type} ({found.comment})" if found.comment else found.type
+    remembered = found.comment if (found.comment or "").startswith(MADE_OF) else ""  # else it is somebody's own comment
+    if found.type != entity.stored_type or remembered != made_of:
+        former = f"{found.type} ({remembered})" if remembered else found.type
         raise ColumnContractBroken(
             f"{model.name}: the entities of its tables are {former}, and models/{model.name}.toml says now: "
             f"{entity.stored_type}{f' ({made_of})' if made_of else ''}. Restore entity.key and entity.type, or begin a new model."
@@ -132,7 +134,7 @@ def describe_key(entity: Entity) -> str:
     """The COMMENT on features.<model>.entity_id; empty of a key of one column, which may be renamed."""
     if not entity.is_composite:
         return ""
-    return f"JSON array of {', '.join(f'{column.name} {column.type}' for column in entity.columns)}"
+    return f"{MADE_OF}{', '.join(f'{column.name} {column.type}' for column in entity.columns)}"
 
 
 def _find_fault(session: Session, column: Column, wanted: KeyColumn) -> str | None:
