@@ -57,7 +57,7 @@ def test_what_keeps_no_training_is_found_before_it(world, stage):
     client, before = world.stores.registry._client, world.ask(VERSIONS)
     experiment_id = client.get_experiment_by_name(MODEL).experiment_id
     deaf = replace(world.stores, registry=Registry(f"http://127.0.0.1:{find_free_port()}"))
-    with pytest.raises(RegistryUnavailable, match="did not (say whether it can keep a training|read the alias champion)"):
+    with pytest.raises(RegistryUnavailable, match=r"did not (say whether it can keep a training|read the alias champion)"):
         STAGES[stage](deaf, world.run(NEXT_DAY))
     client.delete_experiment(experiment_id)
     try:
