@@ -121,10 +121,12 @@ WHO_CAME_STAYED = """\
       "type": "expect_column_values_to_not_be_null",
       "kwargs": {"column": "minutes"},
       "meta": {"note": "Who came stayed.", "table": "classes", "days": 7}"""
+LABELLED_BY_VISITS = "        from visits\n        where visits.member = cohort.entity_id and"
+LABELLED_BY_CLASSES = "        from classes as visits\n        where visits.member = cohort.entity_id and"
 SEASON = {
     "model_toml": ("[sources.visits]", "[sources.classes]"),
     "features_sql": (FROM_VISITS, FROM_CLASSES),
-    "labels_sql": ("from visits", "from classes"),
+    "labels_sql": (LABELLED_BY_VISITS, LABELLED_BY_CLASSES),
     "source_json": (SOMEBODY_CAME, WHO_CAME_STAYED),
 }
 

@@ -11,7 +11,7 @@ Worked example (lapse, horizon 28 days, grace 2): promoted on Wednesday 06-14, i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from perennial.card.evidence import CardEvidence
@@ -123,5 +123,5 @@ def _find_role(evidence: CardEvidence, reign: Reign, began: datetime | None, end
 
 
 def _find_final_day(model: Model, since: date) -> date:
-    as_ofs = model.training_as_ofs(since, since + timedelta(weeks=ENOUGH_AS_OFS))
-    return model.matured_at(as_ofs[ENOUGH_AS_OFS - 1]).astimezone(model.zone).date()
+    as_ofs = model.grid.count_on(since, ENOUGH_AS_OFS)
+    return model.matured_at(as_ofs[-1]).astimezone(model.zone).date()
