@@ -1,7 +1,7 @@
 """What each model is tested on: the tables of tests/models/<name>.sql, else the demo's with real purchases.
 
-Beside the models of the tree stand bike_repair, written as by somebody who adds a model on tables of their own, and the
-example of `perennial init`.
+Beside the models of the tree stand bike_repair, written as by somebody who adds a model on tables of their own, the
+example of `perennial init`, and that of the page about event entities.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from perennial.demo.data import load_tables
 from perennial.homes import Workbench, believe, fill, read_tables
 from perennial.homes.files import TEMPLATE
 from tests.drawn import prepare_sample
-from tests.paths import ROOT
+from tests.paths import EXAMPLE, ROOT
 
 HOMES: dict[str, Path] = {
-    name: home for home in (ROOT / "tests" / "models" / "home", TEMPLATE, ROOT) for name in model_names(home)
+    name: home for home in (ROOT / "tests" / "models" / "home", TEMPLATE, EXAMPLE, ROOT) for name in model_names(home)
 }
 DAY_OF_SAMPLE = date(2017, 6, 5)
 

@@ -4,3 +4,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ml" / "perennial"
+EXAMPLE = ROOT / "docs" / "examples" / "bookings"

@@ -1,7 +1,7 @@
 """What MkDocs calls while it builds the site: pages that lie outside docs/, and links that must lead somewhere in both worlds.
 
 On a code host `../architecture.md` is a file and so is `../models/lapse.toml`. In the site the first is a page of its own, and
-the second is nowhere: its text stays, its link goes.
+the second is nowhere, as the example homes are: its text stays, its link goes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 DOCS = "docs/"
+EXAMPLES = "docs/examples"  # homes to copy; no pages
 FROM_THE_ROOT = ("architecture.md", "CONTRIBUTING.md", "CHANGELOG.md")
 SAME_AS = {"README.md": "index.md"}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
@@ -61,4 +62,6 @@ def find_page(source: str) -> str | None:
         return SAME_AS[source]
     if source in FROM_THE_ROOT:
         return source
+    if source.startswith(EXAMPLES):
+        return None
     return source.removeprefix(DOCS) if source.startswith(DOCS) else None

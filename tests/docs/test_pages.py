@@ -20,7 +20,7 @@ from tests.docs.pages import (
     write_home,
 )
 from tests.docs.test_reference import VIEWS
-from tests.paths import ROOT
+from tests.paths import EXAMPLE, ROOT
 
 COMMANDS = get_command(load_commands()).commands
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -89,7 +89,7 @@ def test_every_link_leads_to_a_file_and_to_a_heading_of_it(name):
 @every_document
 def test_every_view_that_a_query_reads_exists(name):
     queries = "\n".join([*read_blocks(name, "sql"), *read_inline_code(name)])
-    read = {re.sub(r"^(lapse|winback)_", "<model>_", view) for view in re.findall(r"analytics\.([a-z_]+)\b", queries)}
+    read = {re.sub(r"^(lapse|winback|bookings)_", "<model>_", view) for view in re.findall(r"analytics\.([a-z_]+)\b", queries)}
     assert set() == read - {*VIEWS, "champion_at"}
 
 
@@ -119,6 +119,14 @@ def test_a_page_that_an_error_names_exists():
     titles = {re.search(r"^# (.+)$", text, re.MULTILINE)[1] for name, text in DOCUMENTS.items() if name.startswith("docs/")}
     assert set() == find_names(r"documentation, '([^']+)'", sources) - titles
     assert set() == find_names(r"\(README", sources)
+
+
+def test_the_page_about_event_entities_quotes_its_example():
+    """Which keeps every rule of `perennial check` (tests/models)."""
+    written = "".join(path.read_text(encoding="utf-8") for path in sorted(EXAMPLE.glob("sql/*/*.sql")))
+    quoted = read_blocks("docs/how-to/event-entities.md", "sql")
+    assert len(quoted) == 2
+    assert [block in written for block in quoted] == [True, True]
 
 
 def test_the_files_of_the_page_about_your_own_data_are_a_model(tmp_path):

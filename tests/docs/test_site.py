@@ -36,6 +36,7 @@ def test_a_page_fetches_nothing_from_another_host(site):
 
 def test_what_makes_the_pages_is_no_part_of_the_site(site):
     assert not (site / "tools").exists()
+    assert not (site / "examples").exists()
 
 
 def test_the_documents_at_the_root_are_pages(site):
@@ -48,6 +49,7 @@ def test_the_documents_at_the_root_are_pages(site):
         ("how-to/rollback.md", "[x](../reference/errors.md#kinds)", "[x](../reference/errors.md#kinds)"),
         ("how-to/rollback.md", "[x](../../architecture.md#the-gate)", "[x](../architecture.md#the-gate)"),
         ("how-to/rollback.md", "[x](../../models/lapse.toml)", "x"),
+        ("how-to/event-entities.md", "[x](../examples/bookings/)", "x"),
         ("how-to/rollback.md", "[x](https://example.com/a.md)", "[x](https://example.com/a.md)"),
         ("how-to/rollback.md", "[x](#look)", "[x](#look)"),
         ("architecture.md", "[x](docs/index.md)", "[x](index.md)"),
