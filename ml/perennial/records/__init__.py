@@ -7,6 +7,7 @@ from perennial.records.acceptances import Acceptance, Level, say_how_to_accept
 from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic, StatisticName
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
+from perennial.records.current_state import CurrentStateUse, CurrentStateWorth
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
 from perennial.records.monitoring import (
@@ -70,6 +71,8 @@ __all__ = [
     "Column",
     "Comparison",
     "Contest",
+    "CurrentStateUse",
+    "CurrentStateWorth",
     "Decision",
     "DecisionEvidence",
     "DriftCheck",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
+from perennial.records.current_state import CurrentStateWorth
+
 Algorithm = Literal["xgboost", "lightgbm", "logistic", "single_feature"]
 RecipeOrigin = Literal["search", "person", "ruling", "former"]
 ALGORITHM_NAMES: Mapping[str, str] = {
@@ -67,6 +69,7 @@ class RecipeChoice:
         remarks: further sentences that people should read; they stop nothing.
         is_outcome_new: there were as_ofs enough, but one outcome is too new, or too rare, to be in the folds:
             `enough_on` is the earliest day on which it may be.
+        current_state: what its features from `current_state` sources are worth; None without such a source.
     """
 
     losses: Mapping[str, float]
@@ -74,6 +77,7 @@ class RecipeChoice:
     enough_on: date | None = None
     remarks: tuple[str, ...] = ()
     is_outcome_new: bool = False
+    current_state: CurrentStateWorth | None = None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from perennial.records.current_state import CurrentStateUse
 from perennial.records.recipes import CHOSEN_WORDS, Algorithm, Recipe, RecipeChoice
 from perennial.records.tuning import Tuning
 from perennial.records.verdicts import Promotion
@@ -27,6 +28,7 @@ class TrainingSet:
         clusters: which entities are copies of each other (text), same index; never an input; None: none are.
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
+        current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
     """
 
     features: pd.DataFrame
@@ -34,6 +36,7 @@ class TrainingSet:
     segments: pd.DataFrame
     data_hash: str
     clusters: pd.Series | None = None
+    current_state: CurrentStateUse | None = None
 
     @property
     def as_ofs(self) -> tuple[date, ...]:
@@ -43,7 +46,8 @@ class TrainingSet:
         """The part of this set that lies on the given as_ofs."""
         chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
         clusters = None if self.clusters is None else self.clusters[chosen]
-        return TrainingSet(self.features[chosen], self.labels[chosen], self.segments[chosen], self.data_hash, clusters)
+        features, labels, segments = self.features[chosen], self.labels[chosen], self.segments[chosen]
+        return replace(self, features=features, labels=labels, segments=segments, clusters=clusters)
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,13 @@ select format_type(atttypid, null) as type, col_description(attrelid, attnum) as
 from pg_attribute
 where attrelid = to_regclass(:table) and attname = 'entity_id';
 
+-- name: read_exact_types
+-- Columns of one table by its quoted name, with the length or precision of each type, as a cast names it.
+select attname as name, format_type(atttypid, atttypmod) as type
+from pg_attribute
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+order by attnum;
+
 -- name: read_nullable_columns
 -- Columns of one table or view, by its quoted name, in which null may stand.
 select attname

@@ -8,6 +8,7 @@ from perennial.stores.warehouse.audit import open_audit
 from perennial.stores.warehouse.capturing import Capture, capture_sources
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
+from perennial.stores.warehouse.current_state import find_current_state
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
@@ -34,6 +35,7 @@ __all__ = [
     "copy_frame",
     "describe_features",
     "feature_bounds",
+    "find_current_state",
     "first_covered_day",
     "forget_scores",
     "is_restated",

@@ -1,0 +1,68 @@
+"""What features from `current_state` sources are: which they are, and what AUC they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perennial.records.intervals import Interval
+
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class CurrentStateUse:
+    """Where the SQL of a model's features shows what its `current_state` sources hold.
+
+    Attributes:
+        sources: as declared, sorted.
+        features: that say something else when the rows of these sources do.
+        moves_cohort: who is in the cohort depends on them too, which leaving features out does not undo.
+        failure: why it could not be found out; empty where it was.
+    """
+
+    sources: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    moves_cohort: bool = False
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class CurrentStateWorth:
+    """A recipe with and without the features that it reads from `current_state` sources, on the same rows.
+
+    Attributes:
+        use: its features are those that the recipe reads.
+        inputs: how many features the recipe reads in all.
+        auc_with, auc_without, gain: None where it reads none, or where that could not be found out; the interval of the gain is
+            clustered by entity.
+        is_out_of_fold: else the rows are those that both were fitted on, for history is too short for folds.
+    """
+
+    use: CurrentStateUse
+    inputs: int
+    auc_with: float | None = None
+    auc_without: float | None = None
+    gain: Interval | None = None
+    is_out_of_fold: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """All of it, in words that fit a mail."""
+        cohort = " Who is in the cohort depends on it as well, which no figure shows." if self.use.moves_cohort else ""
+        return f"{self._say_features()}{cohort}"
+
+    def _say_features(self) -> str:
+        use = self.use
+        if use.failure:
+            return f"Which features come from there, and what they are worth, could not be found out: {use.failure}"
+        if not use.features:
+            return "No feature that its recipe reads comes from there."
+        more = f" and {len(use.features) - SHOWN} more" if len(use.features) > SHOWN else ""
+        named = f"{', '.join(use.features[:SHOWN])}{more}"
+        return f"{len(use.features)} of the {self.inputs} features of its recipe come from there ({named}): {self._say_worth()}"
+
+    def _say_worth(self) -> str:
+        if self.gain is None:
+            return "no as_of has both outcomes, so that nothing says what they are worth."
+        rows = "out of fold" if self.is_out_of_fold else "on the rows that it was fitted on"
+        return f"{rows} its AUC is {self.auc_with:.3f} with them and {self.auc_without:.3f} without, a difference of {self.gain}."
