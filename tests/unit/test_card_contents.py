@@ -12,7 +12,7 @@ from perennial.card import render_markdown, write_model_card
 from perennial.card.about import read_grain, read_head
 from perennial.card.measured import Input
 from perennial.config.inputs import Source
-from perennial.records import AdmissionEntry, Interval
+from perennial.records import AdmissionEntry, CurrentStateUse, CurrentStateWorth, Interval, RecipeChoice
 from tests.cards import (
     CHALLENGER,
     CHAMPION,
@@ -83,6 +83,15 @@ def test_a_source_that_is_updated_in_place_is_acknowledged_in_the_limits():
         replace(CHAMPION, declaration=declare(sources=sources))
     )
     assert "updated in place and acknowledged" not in text_of(CHAMPION)
+
+
+def test_the_limits_say_what_features_from_there_are_worth():
+    sources = {**DECLARATION.model.sources, "prices": Source(times="current_state")}
+    use = CurrentStateUse(("prices",), ("cheapest",))
+    worth = CurrentStateWorth(use, 14, 0.811, 0.72, Interval(0.091, 0.085, 0.097, 0.003))
+    chosen = replace(CHAMPION.version, choice=RecipeChoice({}, current_state=worth))
+    said = text_of(replace(CHAMPION, declaration=declare(sources=sources), version=chosen))
+    assert "all figures may flatter. 1 of the 14 features of its recipe come from there (cheapest)" in said
 
 
 def test_history_that_was_loaded_in_bulk_is_an_assumption():

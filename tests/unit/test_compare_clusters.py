@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from perennial.compare import compare
-from perennial.compare.clusters import name_clusters, sum_by_cluster
+from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.harm.pair import make_pair
 from perennial.compare.superiority import assess_superiority
 from perennial.errors import MisalignedScores
-from perennial.metrics import paired_auc_by_day, paired_loss_difference
+from perennial.metrics import name_clusters, paired_auc_by_day, paired_loss_difference
 from perennial.records import Interval
 from tests.harm_worlds import DAYS
 from tests.unit.test_compare_superiority import make_contest

@@ -20,7 +20,17 @@ from perennial.compare.verdict import (
     _open_verdict,
 )
 from perennial.config.inputs import Source
-from perennial.records import Guard, Interval, Look, MetricComparison, Outcome, RecipeChoice, SegmentComparison
+from perennial.records import (
+    CurrentStateUse,
+    CurrentStateWorth,
+    Guard,
+    Interval,
+    Look,
+    MetricComparison,
+    Outcome,
+    RecipeChoice,
+    SegmentComparison,
+)
 from tests.harm_worlds import MODEL
 from tests.unit.test_compare_superiority import AS_OFS, make_contest
 
@@ -128,6 +138,12 @@ def test_a_source_that_is_updated_in_place_asks_a_person():
     sources = {**MODEL.sources, "profiles": Source(times="current_state")}
     contest = replace(first(), model=MODEL.model_copy(update={"sources": sources}))
     assert [sentence.split(",")[0] for sentence in doubt_first(contest)] == ["It rests on profiles"]
+    worth = CurrentStateWorth(CurrentStateUse(("profiles",), ("plan",)), 14, 0.811, 0.72, Interval(0.091, 0.085, 0.097, 0.003))
+    asked = replace(contest, choice=RecipeChoice(LOSSES, ("A column counts time?",), current_state=worth))
+    rests, counts = doubt_first(asked)
+    assert rests.endswith(f"more than it can keep. {worth.sentence}")
+    assert "0.811 with them and 0.720 without" in rests
+    assert counts == "A column counts time?"
 
 
 def test_a_winner_whose_fit_has_learned_from_too_few_weeks_waits():

@@ -61,13 +61,19 @@ def _limit_sources(evidence: CardEvidence) -> Iterator[str]:
     if in_place:
         yield (
             f"{join(in_place)}: updated in place and acknowledged as current state, so that past snapshots may hold what was "
-            "written after their as_of, and all figures may flatter."
+            f"written after their as_of, and all figures may flatter.{_say_worth(evidence)}"
         )
     if undated:
         yield f"{join(undated)}: acknowledged as static: without dates, every past day sees their rows as they are now."
     loads = find_bulk_loads((*evidence.training, *evidence.holdout))
     for source, rule in loads.items():
         yield f"History of {source} was loaded in bulk: when its facts were learned is an assumption ({rule})."
+
+
+def _say_worth(evidence: CardEvidence) -> str:
+    """With and without them, where the choice of this version measured it; the doubts of a first verdict say so of its recipe."""
+    choice = evidence.version.choice
+    return f" {choice.current_state.sentence}" if choice and choice.current_state else ""
 
 
 def _limit_inputs(evidence: CardEvidence) -> Iterator[str]:

@@ -12,9 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from perennial.compare.contest import ComparisonInput, Contestant
-from perennial.metrics import check_same_rows
-
-CLUSTER = "cluster"
+from perennial.metrics import check_same_rows, name_clusters, widen_index
 
 
 def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
@@ -40,20 +38,10 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
     )
 
 
-def name_clusters(clusters: pd.Series) -> pd.Series:
-    """Text for every row: `in <cluster>`, or `alone <entity>` where no cluster is known."""
-    entities = clusters.index.get_level_values("entity_id").astype(str)
-    alone = pd.Series("alone " + entities, index=clusters.index)
-    return ("in " + clusters.astype("object").fillna("").astype(str)).where(clusters.notna(), alone)
-
-
 def _add(values: pd.Series, clusters: pd.Series) -> pd.Series:
     return values.set_axis(_widen(values.index, clusters))
 
 
 def _widen(index: pd.Index, clusters: pd.Series) -> pd.MultiIndex:
     check_same_rows(index, clusters.index)
-    known = clusters.reindex(index)
-    return pd.MultiIndex.from_arrays(
-        [index.get_level_values("as_of"), index.get_level_values("entity_id"), known], names=["as_of", "entity_id", CLUSTER]
-    )
+    return widen_index(index, clusters)

@@ -40,12 +40,17 @@ def _show(loss: float) -> str:
 
 def doubt_first(contest: ComparisonInput) -> tuple[str, ...]:
     """Why a person should look before it serves, a sentence each."""
-    in_place = sorted(name for name, source in contest.model.sources.items() if source.times == "current_state")
     suspicions = () if contest.choice is None else contest.choice.suspicions
+    in_place = sorted(name for name, source in contest.model.sources.items() if source.times == "current_state")
     if not in_place:
         return suspicions
     sentence = (
         f"It rests on {', '.join(in_place)}, updated in place: rows of the past may hold what became known later, and then it "
-        "promises more than it can keep."
+        f"promises more than it can keep.{_say_worth(contest)}"
     )
     return (sentence, *suspicions)
+
+
+def _say_worth(contest: ComparisonInput) -> str:
+    worth = None if contest.choice is None else contest.choice.current_state
+    return f" {worth.sentence}" if worth else ""

@@ -4,7 +4,7 @@ Grain: scores and labels are Series with one row per (as_of, entity_id). Ranking
 averaged over as_ofs, because that is how they are used, and pooling rewards drift of the base rate. The same
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 
-Reading order: panel (alignment), clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
+Reading order: panel (alignment), clusters, clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
 bootstrap, agreement.
 """
 
@@ -13,6 +13,7 @@ from perennial.metrics.alone import auc_alone, halve_entities, spread_of_auc
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from perennial.metrics.bootstrap import bootstrap_interval, paired_bootstrap_difference
 from perennial.metrics.calibration import calibration_error, prepare_calibration_error
+from perennial.metrics.clusters import add_clusters, name_clusters, widen_index
 from perennial.metrics.daily import DailyGain, paired_auc_by_day
 from perennial.metrics.losses import brier, log_loss, loss_with_interval, paired_loss_difference
 from perennial.metrics.panel import check_same_rows
@@ -29,6 +30,7 @@ __all__ = [
     "DailyGain",
     "Metric",
     "ReliabilityBin",
+    "add_clusters",
     "auc_alone",
     "auc_with_interval",
     "average_precision",
@@ -41,6 +43,7 @@ __all__ = [
     "loss_with_interval",
     "mean_auc",
     "mean_shift",
+    "name_clusters",
     "paired_auc_by_day",
     "paired_auc_difference",
     "paired_bootstrap_difference",
@@ -53,4 +56,5 @@ __all__ = [
     "reliability_bins",
     "spread_of_auc",
     "top_tenth_overlap",
+    "widen_index",
 ]

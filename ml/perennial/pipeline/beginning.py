@@ -7,7 +7,7 @@ from datetime import date
 
 from perennial.config import Declaration
 from perennial.errors import NothingToTrain
-from perennial.pipeline.fitting import Material, keep_fit, open_folder
+from perennial.pipeline.fitting import Material, ask_current_state, keep_fit, open_folder
 from perennial.records import Run, TrainingSet, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
@@ -22,7 +22,8 @@ def begin(material: Material, *, is_outcome_new: bool) -> Version:
     """
     run, plan = material.run, material.plan
     with open_folder(material) as folder:
-        trained = train_short(material.declaration.model, material.training, plan, folder=folder)
+        training = ask_current_state(material, material.training)
+        trained = train_short(material.declaration.model, training, plan, folder=folder)
         assert trained.choice is not None
         enough_on = trained.choice.enough_on
         trained = replace(trained, choice=replace(trained.choice, is_outcome_new=is_outcome_new))

@@ -69,6 +69,13 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
     return Material(stores, declaration, run, plan, training, labelled.days)
 
 
+def ask_current_state(material: Material, training: TrainingSet) -> TrainingSet:
+    """The rows from which a recipe is chosen, with the features that come from `current_state` sources, if there are any."""
+    with material.stores.warehouse.transaction() as session:
+        use = warehouse.find_current_state(session, material.declaration, training.as_ofs[-1])
+    return replace(training, current_state=use)
+
+
 def name_rested(plan: SplitPlan, rested: Days) -> SplitPlan:
     """The plan with the as_ofs among its days that were set aside: the hash of its rows names them."""
     aside = tuple(day for day in rested if day >= plan.training[0])

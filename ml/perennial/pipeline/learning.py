@@ -12,7 +12,7 @@ from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.beginning import begin, check_classes
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
-from perennial.pipeline.fitting import Material, gather_material, keep_fit, make_fit, name_rested, open_folder
+from perennial.pipeline.fitting import Material, ask_current_state, gather_material, keep_fit, make_fit, name_rested, open_folder
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import Assembly, Choice, Labelled, Outcome, Recipe, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
@@ -205,7 +205,7 @@ def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: Search
     with open_folder(material) as folder:
         trained = search(
             material.declaration.model,
-            rows,
+            ask_current_state(material, rows),
             plan,
             folder=folder,
             past=past,

@@ -21,6 +21,7 @@ from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, m
 from perennial.train.baselines import choose_single_feature, fit_logistic, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, Fit, write_candidate
+from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.rows import TrainingRows, choose_inputs, gather_rows
 from perennial.train.splits import find_enough_on
@@ -65,8 +66,10 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         chosen = recipe or choose_single_feature(model, rows, alone)
         rule = partial(fit_single_feature, chosen)
         suspicions = (*leaks, *find_suspicions(model, rows))
+        use = None if recipe else training.current_state
+        worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
         enough_on = find_enough_on(model, plan.training, plan.trained_for)
-        choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows))
+        choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
         written = Writer(rows, training.features, folder)
         predictor, manifest = written.write("challenger", rule)
         return Trained(

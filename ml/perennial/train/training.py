@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from perennial.config import Model
 from perennial.predictor import Predictor
-from perennial.records import Recipe, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
+from perennial.records import Recipe, RecipeChoice, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
 from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.assessed import (
     Assessed,
@@ -30,6 +30,7 @@ from perennial.train.assessed import (
 from perennial.train.baselines import choose_single_feature, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate
+from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set, drop_one_class_folds, has_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
@@ -131,7 +132,19 @@ def train(
         assessed = choose_challenger(searched, prepared.folds, single=prepared.single, recency=prepared.recency, seed=seed)
         tuning = _report_tuning(prepared, searched, choice.because, basis)
         trained = _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
-        return replace(trained, choice=state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows)))
+        return replace(trained, choice=_state_choice(prepared, assessed, seed=seed, threads=threads))
+
+
+def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, threads: int) -> RecipeChoice:
+    """Why it is this recipe, and what its features from `current_state` sources are worth, if there are any."""
+    model, training = prepared.model, prepared.training
+    stated = state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows))
+    if training.current_state is None:
+        return stated
+    weighing = Weighing(model, training.current_state, prepared.rows, training.clusters)
+    worth = weighing.weigh_out_of_fold(assessed, prepared.folds, seed=seed, threads=threads)
+    log.info("train %s: current_state sources %s. %s", model.name, ", ".join(worth.use.sources), worth.sentence)
+    return replace(stated, current_state=worth)
 
 
 def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:

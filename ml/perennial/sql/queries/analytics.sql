@@ -37,8 +37,9 @@ limit :limit;
 
 -- name: verdicts
 -- Comparisons, newest first.
-select as_of, challenger_version, champion_version, verdict,
-    (evidence -> 'reasons') || coalesce(evidence -> 'warnings', '[]') as reasons
+select
+    as_of, challenger_version, champion_version, verdict,
+    (evidence -> 'reasons') || coalesce(evidence -> 'warnings', '[]') as reasons, evidence -> 'doubts' as doubts
 from ledger.evaluations
 where model = :model
 order by evaluation_id desc

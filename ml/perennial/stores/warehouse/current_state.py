@@ -14,16 +14,18 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from perennial.config import Declaration
+from perennial.config import ENTITY, Declaration
 from perennial.records import Column, CurrentStateUse
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import feature_bounds
+from perennial.stores.warehouse.entities import GivenKey, find_key
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import open_views
-from perennial.stores.warehouse.user_query import ENTITY, feature_parameters, open_query
+from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
 KEPT = "$kept"  # no source may have such a name
+NAMED = f"{ENTITY}{KEPT}"  # the key as one column, whatever the query calls it
 CHANGES = ("gone", "halved", "moved")
 FLOATS = ("double precision", "real")
 NOISE = 1e-9  # relative: a sum of doubles may be taken in another order beside another join
@@ -40,16 +42,20 @@ def find_current_state(session: Session, declaration: Declaration, as_of: date) 
         open_views(session, declaration, feature_bounds(model, as_of)),
         open_query(session, file, sql, feature_parameters(model, as_of)) as columns,
     ):
-        features = [column for column in columns if column.name not in (ENTITY, *model.asides)]
-        found = _ask(session, declaration, sources, features)
+        given = find_key(file, columns, model.entity)
+        features = [column for column in given.others if column.name not in model.asides]
+        found = _ask(session, declaration, sources, features, given)
     for name in (*sources, ENTITY):
         session.exec_driver_sql(f'drop table if exists pg_temp."{name}{KEPT}"')
     return found
 
 
-def _ask(session: Session, declaration: Declaration, sources: Sequence[str], features: Sequence[Column]) -> CurrentStateUse:
+def _ask(
+    session: Session, declaration: Declaration, sources: Sequence[str], features: Sequence[Column], given: GivenKey
+) -> CurrentStateUse:
     """Ask with the rows as they are, then with each change of them; a change that the query cannot bear tells nothing."""
-    session.exec_driver_sql(f'create temporary table "{ENTITY}{KEPT}" on commit drop as select * from pg_temp.user_query')  # noqa: S608 - fixed names
+    answer = f'select {given.entity_id} as "{NAMED}", * from pg_temp.user_query'  # noqa: S608 - checked identifiers
+    session.exec_driver_sql(f'create temporary table "{ENTITY}{KEPT}" on commit drop as {answer}')
     changes = {name: _list_changes(session, declaration, name) for name in sources}
     moved, is_told, moves_cohort, failure = set[str](), False, False, ""
     for change in CHANGES:
@@ -57,7 +63,7 @@ def _ask(session: Session, declaration: Declaration, sources: Sequence[str], fea
             with session.begin_nested():
                 for name, views in changes.items():
                     session.execute(text(f'create or replace temporary view "{name}" as {views[change]}'))
-                row = session.execute(text(_compare(features))).one()
+                row = session.execute(text(_compare(features, answer))).one()
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
@@ -77,7 +83,7 @@ def _list_changes(session: Session, declaration: Declaration, name: str) -> Mapp
     types = {row.name: row.type for row in session.execute(queries.load("warehouse")["read_exact_types"], {"table": kept})}
     columns = ", ".join(map(quote_for_text, types))
     numbered = f"select *, row_number() over () as place{KEPT} from {kept}"  # noqa: S608 - likewise
-    fixed = {declaration.model.entity.key, *declaration.model.sources[name].key}
+    fixed = {*(column.name for column in declaration.model.entity.columns), *declaration.model.sources[name].key}
     loose = [column for column in types if column not in fixed]
     moved = {column: _move(column, types[column], number, len(loose), rows) for number, column in enumerate(loose, start=1)}
     return {
@@ -99,13 +105,13 @@ def _move(column: str, kind: str, number: int, columns: int, rows: int) -> str:
     )
 
 
-def _compare(features: Sequence[Column]) -> str:
+def _compare(features: Sequence[Column], answer: str) -> str:
     """One row: whether the cohort differs from what was kept, and for each feature whether it differs for anybody in both."""
-    shared = f"before.{ENTITY} = after.{ENTITY}"
+    shared = f'before."{NAMED}" = after."{NAMED}"'
     differs = [f"coalesce(bool_or({_differ(column)}) filter (where {shared}), false)" for column in features]
     return (
         f"select {', '.join([f'coalesce(bool_or(({shared}) is not true), false)', *differs])} "  # noqa: S608 - quoted names
-        f'from pg_temp."{ENTITY}{KEPT}" as before full join pg_temp.user_query as after on {shared}'
+        f'from pg_temp."{ENTITY}{KEPT}" as before full join ({answer}) as after on {shared}'
     )
 
 

@@ -1,0 +1,30 @@
+"""Entities that are copies of each other count as one piece of evidence: `entity.cluster` of a model file.
+
+The cluster becomes a level of every index, by which influence values are summed; an entity without a cluster is one of its own.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+CLUSTER = "cluster"
+
+
+def name_clusters(clusters: pd.Series) -> pd.Series:
+    """Text for every row: `in <cluster>`, or `alone <entity>` where no cluster is known."""
+    entities = clusters.index.get_level_values("entity_id").astype(str)
+    alone = pd.Series("alone " + entities, index=clusters.index)
+    return ("in " + clusters.astype("object").fillna("").astype(str)).where(clusters.notna(), alone)
+
+
+def widen_index(index: pd.Index, named: pd.Series) -> pd.MultiIndex:
+    """(as_of, entity_id, cluster) for the rows of an index, all of which `name_clusters` has named."""
+    return pd.MultiIndex.from_arrays(
+        [index.get_level_values("as_of"), index.get_level_values("entity_id"), named.reindex(index)],
+        names=["as_of", "entity_id", CLUSTER],
+    )
+
+
+def add_clusters(values: pd.Series, clusters: pd.Series | None) -> pd.Series:
+    """The same values with the clusters, if there are any, in their index."""
+    return values if clusters is None else values.set_axis(widen_index(values.index, name_clusters(clusters)))

@@ -1,0 +1,96 @@
+"""What features from `current_state` sources are worth: the recipe that was chosen, with and without them, on the same folds.
+
+Rows of the past show what such a source holds today. What is gained by that here is gained on no day to come, so that the
+difference is what a person has to know before the first champion serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from perennial.config import Model
+from perennial.errors import OneClassLabels
+from perennial.metrics import add_clusters, mean_auc, paired_auc_difference
+from perennial.records import CurrentStateUse, CurrentStateWorth, Recipe
+from perennial.train.alarms import rank_alone
+from perennial.train.assessed import Assessed, assess_recipe
+from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
+from perennial.train.rows import FoldRows, TrainingRows
+
+CHANCE = 0.5  # what everybody is scored when no feature is left
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """What a recipe is weighed on.
+
+    Attributes:
+        use: what was found of the model's sources.
+        rows: on which the recipe was chosen.
+        clusters: as in `TrainingSet`.
+    """
+
+    model: Model
+    use: CurrentStateUse
+    rows: TrainingRows
+    clusters: pd.Series | None
+
+    def weigh_out_of_fold(self, assessed: Assessed, folds: Sequence[FoldRows], *, seed: int, threads: int) -> CurrentStateWorth:
+        """Assess the recipe that was chosen once more on the same folds, without these features.
+
+        Its parameters stay as they are; a rule over one of the features is chosen anew among the others.
+        """
+        worth, ours = self._describe(assessed.recipe), assessed.challenger
+        if not worth.use.features:
+            return worth
+        if not self._left.features:
+            return self._compare(worth, ours.scores, pd.Series(CHANCE, index=ours.scores.index), ours.labels)
+        recipe = self._choose_rule() if assessed.recipe.algorithm == "single_feature" else assessed.recipe
+        cut = [replace(fold, training=self._drop(fold.training), validation=self._drop(fold.validation)) for fold in folds]
+        without = assess_recipe(recipe, cut, seed=seed, threads=threads)
+        return self._compare(worth, ours.scores, without.scores, ours.labels)
+
+    def weigh_on_all(self, rule: Recipe) -> CurrentStateWorth:
+        """A single-feature rule and the best one without these features, both on the rows that they are fitted on.
+
+        Such a rule learns two numbers, so that little of its AUC is overfitted.
+        """
+        worth = replace(self._describe(rule), is_out_of_fold=False)
+        if not worth.use.features:
+            return worth
+        ours = score_fold(fit_single_feature(rule, self.rows), self.rows)
+        without = np.full(len(ours), CHANCE)
+        if self._left.features:
+            without = score_fold(fit_single_feature(self._choose_rule(), self._left), self._left)
+        series = self.rows.series
+        try:
+            return self._compare(worth, series(ours), series(without), series(self.rows.labels))
+        except OneClassLabels:
+            return worth
+
+    def _describe(self, recipe: Recipe) -> CurrentStateWorth:
+        """The recipe's own features among those that were found; nothing is measured yet."""
+        read = recipe.complete([feature.name for feature in self.rows.features], {}).features
+        found = tuple(name for name in read if name in self.use.features)
+        return CurrentStateWorth(replace(self.use, features=found), len(read))
+
+    @property
+    def _left(self) -> TrainingRows:
+        return self._drop(self.rows)
+
+    def _drop(self, rows: TrainingRows) -> TrainingRows:
+        """The same rows without the features that were found."""
+        kept = [place for place, feature in enumerate(rows.features) if feature.name not in self.use.features]
+        return replace(rows, features=tuple(rows.features[place] for place in kept), matrix=rows.matrix[:, kept])
+
+    def _choose_rule(self) -> Recipe:
+        return choose_single_feature(self.model, self._left, rank_alone(self._left))
+
+    def _compare(self, worth: CurrentStateWorth, ours: pd.Series, without: pd.Series, labels: pd.Series) -> CurrentStateWorth:
+        ours, without, labels = (add_clusters(each, self.clusters) for each in (ours, without, labels))
+        gain = paired_auc_difference(ours, without, labels, confidence=self.model.promotion.confidence)
+        return replace(worth, auc_with=mean_auc(ours, labels), auc_without=mean_auc(without, labels), gain=gain)
