@@ -7,7 +7,7 @@ import pytest
 
 from perennial.compare import compare
 from perennial.compare.assessment import Assessment
-from perennial.compare.first import doubt_first
+from perennial.compare.first import doubt_challenger, doubt_first
 from perennial.compare.harm import Harm
 from perennial.compare.measures import AUC
 from perennial.compare.verdict import (
@@ -144,6 +144,19 @@ def test_a_source_that_is_updated_in_place_asks_a_person():
     assert rests.endswith(f"more than it can keep. {worth.sentence}")
     assert "0.811 with them and 0.720 without" in rests
     assert counts == "A column counts time?"
+
+
+def test_a_challenger_that_newly_reads_a_source_updated_in_place_asks_a_person():
+    use, gain = CurrentStateUse(("profiles",), ("plan", "score")), Interval(0.091, 0.085, 0.097, 0.003)
+    worth = CurrentStateWorth(use, 14, 0.811, 0.72, gain)
+    contest = make_contest(former=(WON,), choice=RecipeChoice(LOSSES, current_state=worth))
+    champion = replace(contest.champion, features=("recency", "score"))
+    (doubt,) = doubt_challenger(replace(contest, champion=champion))
+    assert doubt.startswith("It reads plan from profiles, updated in place, and the champion does not: rows of the past")
+    assert doubt.endswith(worth.sentence)
+    assert doubt in compare(replace(contest, champion=champion)).doubts
+    assert doubt_challenger(replace(contest, champion=replace(champion, features=("plan", "score")))) == ()
+    assert doubt_challenger(make_contest()) == ()
 
 
 def test_a_winner_whose_fit_has_learned_from_too_few_weeks_waits():

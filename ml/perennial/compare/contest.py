@@ -22,6 +22,7 @@ class Contestant:
         newest_as_of, learned_as_ofs: the newest as_of that this fit has learned from, and how many they are.
         chosen_on: the newest as_of that the choice of the recipe looked at; None when it looked at none.
         seconds_per_1000_rows: one timing for each repetition, taken in turns with the opponent's; empty: not measured.
+        features: that the recipe reads; empty: nobody knows.
     """
 
     version: int
@@ -33,6 +34,7 @@ class Contestant:
     scores: pd.Series
     size_bytes: int | None = None
     seconds_per_1000_rows: tuple[float, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from perennial.compare.contest import ComparisonInput
 from perennial.records import ALGORITHM_NAMES, RecipeChoice
 
+DECEIVES = "rows of the past may hold what became known later, and then it promises more than it can keep."
+
 
 def say_first(contest: ComparisonInput) -> str:
     """Why this one, in one sentence."""
@@ -44,13 +46,21 @@ def doubt_first(contest: ComparisonInput) -> tuple[str, ...]:
     in_place = sorted(name for name, source in contest.model.sources.items() if source.times == "current_state")
     if not in_place:
         return suspicions
-    sentence = (
-        f"It rests on {', '.join(in_place)}, updated in place: rows of the past may hold what became known later, and then it "
-        f"promises more than it can keep.{_say_worth(contest)}"
-    )
-    return (sentence, *suspicions)
-
-
-def _say_worth(contest: ComparisonInput) -> str:
     worth = None if contest.choice is None else contest.choice.current_state
-    return f" {worth.sentence}" if worth else ""
+    sentence = f"It rests on {', '.join(in_place)}, updated in place: {DECEIVES}"
+    return (f"{sentence} {worth.sentence}" if worth else sentence, *suspicions)
+
+
+def doubt_challenger(contest: ComparisonInput) -> tuple[str, ...]:
+    """Likewise beside a champion: it may win by what past rows of a `current_state` source knew too early.
+
+    What the champion reads as well was approved with it, or is at least no reason to prefer either.
+    """
+    worth = None if contest.choice is None else contest.choice.current_state
+    if worth is None or contest.champion is None:
+        return ()
+    new = [name for name in worth.use.features if name not in contest.champion.features]
+    if not new:
+        return ()
+    reads = f"It reads {', '.join(new)} from {', '.join(worth.use.sources)}, updated in place, and the champion does not"
+    return (f"{reads}: {DECEIVES} {worth.sentence}",)

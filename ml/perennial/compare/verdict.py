@@ -10,7 +10,7 @@ import pandas as pd
 from perennial.compare.assessment import Assessment
 from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.contest import ComparisonInput
-from perennial.compare.first import doubt_first, say_first
+from perennial.compare.first import doubt_challenger, doubt_first, say_first
 from perennial.compare.harm import Harm, assess_harm
 from perennial.compare.measures import AUC, compare_metrics, compare_segments
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
@@ -48,7 +48,7 @@ def compare(contest: ComparisonInput) -> Verdict:
         segments=segments,
         guards=harm.guards,
         blast_radius=harm.blast_radius,
-        doubts=doubt_first(contest) if contest.champion is None else harm.doubts,
+        doubts=doubt_first(contest) if contest.champion is None else (*doubt_challenger(contest), *harm.doubts),
         warnings=(*harm.warnings, *_list_remarks(contest)),
     )
 

@@ -120,9 +120,12 @@ def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
         rows = warehouse.read_training_set(session, declaration, days).rows_of(pair.as_ofs)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
         earlier = ledger.earlier_looks(session, run, pair.contest.contest_id if pair.contest else None)
+        chosen = ledger.chosen_fit(session, run.model, pair.challenger.entry.number)  # a shadow's newest fit chose nothing
     contest = _prepare(replace(walk, first=pair.as_ofs[0]) if pair.as_ofs else walk, pair, rows)
     shifted = labels_of_shift_mature_on(declaration.model, checks)
-    return replace(contest, earlier=earlier, shifted_labels_mature_on=shifted if shifted and shifted > run.as_of else None)
+    shifted_later = shifted if shifted and shifted > run.as_of else None
+    choice = None if chosen is None else chosen.choice
+    return replace(contest, earlier=earlier, shifted_labels_mature_on=shifted_later, choice=choice)
 
 
 def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInput:
@@ -149,7 +152,6 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
         test=pair.test,
         former=pair.contest.looks if pair.contest else (),
         account_frees_on=pair.account_frees_on,
-        choice=pair.challenger.version.choice,
     )
 
 
@@ -165,4 +167,5 @@ def _enter(stores: Stores, side: Side, scores: pd.Series, timings: Seconds) -> C
         scores=scores,
         size_bytes=weigh(stores, version),
         seconds_per_1000_rows=timings,
+        features=side.entry.recipe.features,
     )

@@ -29,6 +29,14 @@ where model = :model and recipe = :recipe and trained_for <= :until
 order by trained_for desc, version desc
 limit 1;
 
+-- name: chosen_fit
+-- The newest version of a recipe whose training chose it among others.
+select *
+from ledger.versions
+where model = :model and recipe = :recipe and choice is not null
+order by trained_for desc, version desc
+limit 1;
+
 -- name: published_by
 -- The newest attempt of each of some as_ofs that was published, or else stopped, where its version is a fit of the recipe.
 select as_of, status, version

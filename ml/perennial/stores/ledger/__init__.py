@@ -73,7 +73,7 @@ from perennial.stores.ledger.publications import (
     record_outcome,
     without_outcome,
 )
-from perennial.stores.ledger.recipes import Published, enter_recipe, get_recipe, newest_fit, published_by
+from perennial.stores.ledger.recipes import Published, chosen_fit, enter_recipe, get_recipe, newest_fit, published_by
 from perennial.stores.ledger.runs import (
     failure_messages,
     find_snapshot,
@@ -116,6 +116,7 @@ __all__ = [
     "champion_at",
     "champion_history",
     "checksums",
+    "chosen_fit",
     "claim_notice",
     "close_question",
     "decisions_of",

@@ -63,6 +63,11 @@ def newest_fit(session: Session, model: str, recipe: int, *, until: date) -> Ver
     return fetch_one(Version, session, "recipes.newest_fit", model=model, recipe=recipe, until=until)
 
 
+def chosen_fit(session: Session, model: str, recipe: int) -> Version | None:
+    """The newest version of a recipe whose training chose it among others."""
+    return fetch_one(Version, session, "recipes.chosen_fit", model=model, recipe=recipe)
+
+
 def published_by(session: Session, model: str, recipe: int, as_ofs: Sequence[date]) -> dict[date, Published]:
     """The days among these whose newest publication, or else stopped attempt, came from a fit of the recipe."""
     found = fetch_all(Published, session, "recipes.published_by", model=model, recipe=recipe, as_ofs=list(as_ofs))
