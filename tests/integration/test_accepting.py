@@ -41,7 +41,7 @@ def test_another_number_of_rows_stops_the_day_until_a_person_accepts_it_for_good
 
 
 def test_another_mean_score_stops_the_day_until_a_person_accepts_it(world):
-    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    edit_model(world.settings.home, {"publish_max_shift = 0.50": "publish_max_shift = 0.0001"})
     lower_level(world)
     make_snapshot(world, NEXT_DAY)
     with pytest.raises(PublicationBlocked, match=r"more than 0% away .*, and more than chance gives \d+ rows"):

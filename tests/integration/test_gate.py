@@ -87,7 +87,7 @@ def test_a_fit_of_every_fourth_week_is_refused_until_it_is_due_and_one_of_never_
 
 
 def test_a_fit_far_from_the_serving_one_is_held_back_for_one_week_and_people_are_told(world):
-    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.000001 "})
+    edit_model(world.settings.home, {"publish_max_shift = 0.50": "publish_max_shift = 0.000001"})
     make_snapshot(world, FIRST_WEEK)
     held = pipeline.refit(world.stores, world.run(FIRST_WEEK))
     assert held.promotion is None

@@ -114,7 +114,7 @@ def fill_disk(world):
 
 
 def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_report(world):
-    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    edit_model(world.settings.home, {"publish_max_shift = 0.50": "publish_max_shift = 0.0001"})
     lower_level(world)
     make_snapshot(world, NEXT_DAY)
     run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
@@ -128,7 +128,7 @@ def test_scores_are_stopped_with_a_decision_and_one_mail_though_mlflow_keeps_no_
 
 def test_a_stopped_day_keeps_its_block_until_it_is_repaired(world):
     """Its drift was measured all the same: asked again, nothing of that takes the BLOCK back."""
-    edit_model(world.settings.home, {"publish_max_shift = 0.50 ": "publish_max_shift = 0.0001 "})
+    edit_model(world.settings.home, {"publish_max_shift = 0.50": "publish_max_shift = 0.0001"})
     lower_level(world)
     make_snapshot(world, NEXT_DAY)
     with pytest.raises(PublicationBlocked):
