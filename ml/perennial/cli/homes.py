@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
+import click
 import typer
 
 from perennial import local
-from perennial.cli.edge import FAULT, AsJson, ModelName, app, build_run, open_stores, read_today, show_table
+from perennial.cli.edge import FAULT, AsJson, ModelName, app, build_run, open_stores, read_clock, read_today, show_table
 from perennial.config import find_home, load_declaration
 from perennial.errors import ConfigError
+
+if TYPE_CHECKING:
+    from perennial import homes
+    from perennial.stores.sessions import Database
 
 PANEL = "Home"
 
@@ -82,21 +89,45 @@ def capture(model: ModelName, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def check(
     models: Annotated[list[str] | None, typer.Argument(help="Names of files in models/; else all of them.")] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            help="drawn: those of tests/models/<name>.sql, in a PostgreSQL made for it; real: those of the warehouse. Else drawn "
+            "where there is such a file.",
+            click_type=click.Choice(["drawn", "real"]),
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of", formats=["%Y-%m-%d"], help="Of real tables: the day to look at; else the newest that has labels."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Test the models of this home on tables of their own, in a PostgreSQL made for it, and let Airflow read the home's files."""
+    """Test the models of this home, on tables drawn for it or those of the warehouse, and let Airflow read its files."""
     from perennial import homes  # noqa: PLC0415 - as above
 
+    installation = homes.Installation(_open_warehouse, read_clock(), as_of.date() if as_of else None)
     faults = 0
-    for checked in homes.check_home(find_home(), models or ()):
+    for checked in homes.check_home(
+        find_home(), models or (), installation=installation, which=cast("homes.Which | None", tables)
+    ):
         faults += bool(checked.fault)
         if as_json:
-            show_table([{"subject": checked.subject, "rule": checked.rule, "fault": checked.fault}], as_json=True)
+            show_table([asdict(checked)], as_json=True)
         else:
-            typer.echo(f"{'NOT SO' if checked.fault else 'ok':<8}{checked.subject}: {checked.rule}")
-            typer.echo(f"        {checked.fault}") if checked.fault else None
+            typer.echo(f"{checked.sign:<8}{checked.subject}: {checked.rule}")
+            for said in (checked.found, checked.advice, checked.fault):
+                typer.echo(f"        {said}") if said else None
     if faults:
         raise typer.Exit(FAULT)
+
+
+@contextmanager
+def _open_warehouse() -> Iterator[Database]:
+    with open_stores() as stores:
+        yield stores.warehouse
 
 
 @app.command(rich_help_panel=PANEL)

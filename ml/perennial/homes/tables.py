@@ -29,6 +29,16 @@ class DrawnTables:
     statements: str
 
 
+def has_tables(home: Path, name: str) -> bool:
+    """Does a script draw tables for the model?"""
+    return (home / FOLDER / f"{name}.sql").is_file()
+
+
+def name_script(name: str) -> str:
+    """The script of a model as people name it."""
+    return (FOLDER / f"{name}.sql").as_posix()
+
+
 def read_tables(home: Path, name: str) -> DrawnTables:
     """Read the script of a model.
 
@@ -38,7 +48,7 @@ def read_tables(home: Path, name: str) -> DrawnTables:
     script = _read(home, name)
     found = AS_OF.search(script)
     if not found:
-        raise ConfigError(f"{_shown(name)} lacks the line `-- as_of: 2025-10-06`.\n{_explain(name)}")
+        raise ConfigError(f"{name_script(name)} lacks the line `-- as_of: 2025-10-06`.\n{_explain(name)}")
     others = [_read(home, other) for other in SAME_AS.findall(script)]
     return DrawnTables(name, date.fromisoformat(found[1]), "\n".join([*others, script]))
 
@@ -46,13 +56,9 @@ def read_tables(home: Path, name: str) -> DrawnTables:
 def _read(home: Path, name: str) -> str:
     path = home / FOLDER / f"{name}.sql"
     if not path.is_file():
-        raise ConfigError(f"{_shown(name)} does not exist.\n{_explain(name)}")
+        raise ConfigError(f"{name_script(name)} does not exist.\n{_explain(name)}")
     return path.read_text(encoding="utf-8")
 
 
-def _shown(name: str) -> str:
-    return (FOLDER / f"{name}.sql").as_posix()
-
-
 def _explain(name: str) -> str:
-    return HOW_TO.format(file=_shown(name), name=name)
+    return HOW_TO.format(file=name_script(name), name=name)

@@ -19,8 +19,10 @@ import pytest
 from perennial.config import Declaration, find_home, model_names
 from perennial.errors import PermanentError
 from perennial.homes.airflow_files import find_import_errors
-from perennial.homes.checking import Checked, describe, fill, find_fault, load_files
+from perennial.homes.checked import Checked
+from perennial.homes.checking import fill, find_fault, load_files
 from perennial.homes.rules import RULES, Rule
+from perennial.homes.saying import describe
 from perennial.homes.tables import DrawnTables
 from perennial.homes.workbench import Workbench, open_workbench
 

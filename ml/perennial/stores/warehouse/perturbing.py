@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
@@ -11,7 +12,7 @@ from perennial.config import Declaration
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
-from perennial.stores.warehouse.relations import CLOCK, DAY, Relation, resolve
+from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, Relation, resolve
 
 # How a value of a type is changed; a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
@@ -57,6 +58,36 @@ def _reopen(session: Session, relation: Relation, since: datetime | None) -> Non
         ends = quote_for_text(relation.source.valid_to)
         reopened = f"update {relation.table} set {ends} = null where {ends} >= :since"  # noqa: S608 - checked identifiers
         session.execute(text(reopened), {"since": since})
+
+
+def find_recorded(session: Session, relation: Relation, as_of: date, clock: datetime) -> tuple[str, ...]:
+    """Columns of a table without declared times that tell one all the same: their newest value is of the as_of or later.
+
+    One with values beyond the clock plans something, and says nothing about when a row was written.
+    """
+    found = []
+    for column, kind in relation.columns.items():
+        if kind in (INSTANT, CLOCK, DAY):
+            newest = f"max({quote_for_text(column)})"
+            query = text(f"select {newest} >= :since and {newest} <= :until from {relation.table}")  # noqa: S608 - checked identifiers
+            since, until = (_write_instant(relation, kind, instant) for instant in (relation.model.start(as_of), clock))
+            if session.execute(query, {"since": since, "until": until}).scalar_one():
+                found.append(column)
+    return tuple(found)
+
+
+def delete_recorded(session: Session, relation: Relation, columns: Sequence[str], as_of: date) -> int:
+    """Delete the rows that one of these columns puts at the as_of or later; how many they were."""
+    start = relation.model.start(as_of)
+    values = {f"since_{place}": _write_instant(relation, relation.columns[name], start) for place, name in enumerate(columns)}
+    where = " or ".join(f"{quote_for_text(name)} >= :since_{place}" for place, name in enumerate(columns))
+    return int(session.execute(text(f"delete from {relation.table} where {where}"), values).rowcount)  # noqa: S608 - checked identifiers
+
+
+def _write_instant(relation: Relation, kind: str, instant: datetime) -> datetime:
+    """An instant as a column of a type tells it: a clock and a day without a zone."""
+    zone = ZoneInfo(relation.source.zone or relation.model.timezone)
+    return instant if kind == INSTANT else instant.astimezone(zone).replace(tzinfo=None)
 
 
 def shuffle_facts(session: Session, declaration: Declaration, *, since: datetime) -> None:

@@ -1,0 +1,149 @@
+"""What the looks of `perennial check` at real tables say: sentences for people, each with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+
+from perennial.config import Model
+from perennial.homes.checked import Finding
+from perennial.records import Validation
+from perennial.stores.warehouse.arrivals import Arrivals
+from perennial.stores.warehouse.costing import Scan
+from perennial.stores.warehouse.relations import Relation, name_times
+from perennial.stores.warehouse.sampling import Sample
+
+OFTEN_LATE = 0.05
+MOST_SETTLE_HOURS = 48  # as config.inputs.Schedule
+SLOW_SECONDS = 60
+LARGEST_SCANS = 3
+HOUR = timedelta(hours=1)
+
+
+def describe(rule: Callable[..., object]) -> str:
+    """The name of a rule as a sentence."""
+    return getattr(rule, "__name__", "").replace("_", " ").replace("as of", "as_of")
+
+
+def describe_source(relation: Relation, since: object) -> Finding:
+    """The table behind a source, and how it tells the time."""
+    times = ", ".join(f"{column} {relation.columns[column]}" for column in name_times(relation.source))
+    found = f"{relation}: {len(relation.columns)} columns" + (f"; {times}" if times else "")
+    if since:
+        found += f"; captured since {since}"
+    if relation.source.times == "current_state":
+        return Finding(
+            found, advice='updated in place: a leak through it cannot be seen here; `times = "captured"` keeps its history'
+        )
+    return Finding(found)
+
+
+def describe_history(model: Model, covered: date, newest: date) -> Finding:
+    """How many training days there are, against those that a training wants."""
+    wanted = model.training.min_as_ofs + model.training.holdout_as_ofs
+    horizon = model.horizon + timedelta(days=model.label.grace_days)
+    if covered > newest:
+        return Finding(
+            fault=f"the first day whose windows lie within history is {covered}, and labels have matured up to {newest}: load "
+            f"older history, shorten lookback_days, or wait until {covered + horizon}"
+        )
+    days = 0 if covered == date.min else len(model.training_as_ofs(covered, newest))
+    if covered == date.min:
+        return Finding(f"no source has lookback_days; labels have matured up to {newest}")
+    found = f"{days} training days from {covered} to {newest}; training wants {wanted} (min_as_ofs and holdout_as_ofs)"
+    if days < wanted:
+        return Finding(found, advice="too few to choose a recipe: the single-feature rule serves until there are more")
+    return Finding(found)
+
+
+def describe_arrivals(model: Model, name: str, arrivals: Arrivals | None, *, age: timedelta) -> Finding:
+    """Whether facts are there when the schedule looks for them, and when labels do."""
+    advice, fault = [], ""
+    if age > timedelta(hours=model.features.freshness_hours):
+        advice.append(f"its newest fact was learned {_say(age)} ago: is it still delivered?")
+    if arrivals is None:
+        return Finding("no delay to measure: one time serves as both, or no fact lies around the day", advice=" ".join(advice))
+    found = (
+        f"half of {arrivals.facts} facts were known within {_say(arrivals.typical_hours * HOUR)}, 95 % within "
+        f"{_say(arrivals.most_hours * HOUR)}; settle_hours = {model.schedule.settle_hours}"
+    )
+    if arrivals.late_share > OFTEN_LATE:
+        advice.append(_explain_late(arrivals))
+    limit = model.quality.max_quarantined_share
+    if arrivals.unlabelled_share > limit:
+        sentence = (
+            f"{arrivals.unlabelled} of the {arrivals.outcomes} facts of the horizon were learned after the grace, and labels "
+            f"miss them: grace_days = {arrivals.grace_days} under [label] would count all but {limit:.0%}"
+        )
+        if name == model.label.absence_of:
+            fault = sentence
+        else:
+            advice.append(f"{sentence}, if labels.sql reads {name}.")
+    return Finding(found, advice=" ".join(advice), fault=fault)
+
+
+def _explain_late(arrivals: Arrivals) -> str:
+    said = f"{arrivals.late} of {arrivals.facts} facts ({arrivals.late_share:.0%}) are learned after their day has settled:"
+    if arrivals.settle_hours <= MOST_SETTLE_HOURS:
+        return f"{said} settle_hours = {arrivals.settle_hours} would count 95 % on their day; the refresh must then fire later."
+    return f"{said} features lag behind; settle_hours goes to {MOST_SETTLE_HOURS}, and 95 % need {arrivals.settle_hours}."
+
+
+def describe_cost(model: Model, rows: int, seconds: float, scans: Sequence[Scan]) -> Finding:
+    """What the day took, what PostgreSQL reads for it, and what a first training will take."""
+    days = model.training.as_ofs + model.training.holdout_as_ofs
+    found = f"{rows} entities in {seconds:.2f} s; PostgreSQL reads {'; '.join(map(str, scans[:LARGEST_SCANS])) or 'no table'}. "
+    found += f"A first training builds up to {days} such days: about {_say(timedelta(seconds=seconds * days))}"
+    if seconds > SLOW_SECONDS:
+        return Finding(found, advice="an index on the times of the largest table, or a shorter lookback_days, makes days cheaper")
+    return Finding(found)
+
+
+def describe_labels(model: Model, rows: int, positives: int) -> Finding:
+    """How often the outcome is there."""
+    found = f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
+    if positives in (0, rows):
+        return Finding(
+            found, advice=f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
+        )
+    return Finding(found)
+
+
+def describe_suite(name: str, which: str, validation: Validation) -> Finding:
+    """Which rules fail and how many rows; a few rows that are set aside stop nothing."""
+    failing = [f"{result.rule}: {result.sentence}" for result in validation.failures]
+    if not validation.passed:
+        return Finding(fault=f"{' '.join(failing)} Correct the data, or the limit in expectations/{name}/{which}.json.")
+    found = f"{len(validation.results) - 1} rules"
+    return Finding(found, advice=f"set aside: {' '.join(failing)}" if failing else "")
+
+
+def describe_samples(model: Model, samples: Sequence[Sample]) -> Finding:
+    """What the law is tried on."""
+    found = "; ".join(map(str, samples))
+    read = [name for name in model.sources if name not in {sample.source for sample in samples}]
+    return Finding(found + (f"; read where it stands, unchanged: {', '.join(read)}" if read else ""))
+
+
+def explain_static(name: str, columns: Sequence[str], as_of: date) -> str:
+    """How a table without declared times shows the future."""
+    return (
+        f'[sources.{name}] says times = "static", and its {" and ".join(columns)} tells of {as_of} or later: without those rows '
+        f"the snapshot is another one, so features.sql reads the future. Declare event_at and known_at for it."
+    )
+
+
+def name_next(name: str, day: date, *, has_champion: bool, simulated: bool) -> str:
+    """The command that follows."""
+    if has_champion:
+        return "a champion serves; the next refresh goes on"
+    return f"next: perennial bootstrap {name} --as-of {day}" + (" --simulate" if simulated else "")
+
+
+def _say(length: timedelta) -> str:
+    """A length of time in the unit that suits it."""
+    seconds = length.total_seconds()
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "min")):
+        if abs(seconds) >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"
