@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-import click
 import typer
 
 from perennial import local
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from perennial.stores.sessions import Database
 
 PANEL = "Home"
+
+
+class Tables(StrEnum):
+    """The tables that a model is checked on."""
+
+    DRAWN = "drawn"
+    REAL = "real"
+
 
 Script = Annotated[
     Path, typer.Argument(help="A file of SQL, such as tests/models/churn.sql.", exists=True, dir_okay=False, show_default=False)
@@ -90,17 +98,20 @@ def capture(model: ModelName, as_json: AsJson = False) -> None:
 def check(
     models: Annotated[list[str] | None, typer.Argument(help="Names of files in models/; else all of them.")] = None,
     tables: Annotated[
-        str | None,
+        Tables | None,
         typer.Option(
             help="drawn: those of tests/models/<name>.sql, in a PostgreSQL made for it; real: those of the warehouse. Else drawn "
             "where there is such a file.",
-            click_type=click.Choice(["drawn", "real"]),
+            show_default=False,
         ),
     ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            "--as-of", formats=["%Y-%m-%d"], help="Of real tables: the day to look at; else the newest that has labels."
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="Of real tables: the day to look at; else the newest whose labels have matured.",
+            show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -110,9 +121,8 @@ def check(
 
     installation = homes.Installation(_open_warehouse, read_clock(), as_of.date() if as_of else None)
     faults = 0
-    for checked in homes.check_home(
-        find_home(), models or (), installation=installation, which=cast("homes.Which | None", tables)
-    ):
+    which = cast("homes.Which | None", tables and tables.value)
+    for checked in homes.check_home(find_home(), models or (), installation=installation, which=which):
         faults += bool(checked.fault)
         if as_json:
             show_table([asdict(checked)], as_json=True)

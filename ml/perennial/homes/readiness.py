@@ -120,10 +120,15 @@ class _Examination:
         sampled: list[Declaration] = []
         yield self._try("a sample of the facts can be copied", partial(self._copy, sampled))
         for copies in sampled:
-            for rule in LAW:
+            for rule in LAW if self._has_facts else ():
                 if has_labels or not rule.__name__.startswith("labels"):
                     yield self._try(saying.describe(rule), partial(self._keep, rule, copies))
             yield self._try("static tables hold nothing of the future", partial(self._take_the_future_out, copies))
+
+    @property
+    def _has_facts(self) -> bool:
+        """Is there a source whose facts can be changed? What was captured is Perennial's own and stays as it is."""
+        return any(source.is_dated and source.times != "captured" for source in self.model.sources.values())
 
     # One look each
     def _read_source(self, name: str) -> Finding:

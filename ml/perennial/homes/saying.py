@@ -128,8 +128,8 @@ def describe_samples(model: Model, samples: Sequence[Sample]) -> Finding:
 def explain_static(name: str, columns: Sequence[str], as_of: date) -> str:
     """How a table without declared times shows the future."""
     return (
-        f'[sources.{name}] says times = "static", and its {" and ".join(columns)} tells of {as_of} or later: without those rows '
-        f"the snapshot is another one, so features.sql reads the future. Declare event_at and known_at for it."
+        f'[sources.{name}] says times = "static", and it has rows whose {" or ".join(columns)} is of {as_of} '
+        f"or later: without them the snapshot is another, so features.sql reads the future. Declare its event_at and known_at."
     )
 
 

@@ -1,0 +1,110 @@
+"""What a check of real tables says, and when it is a fault."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from perennial.config import load_declaration
+from perennial.homes import saying
+from perennial.homes.checked import Checked
+from perennial.homes.real_tables import reveal
+from perennial.records import RuleResult, Run
+from perennial.stores.warehouse.arrivals import Arrivals
+from perennial.validate import SuiteFindings, conclude
+from tests.paths import ROOT
+
+DECLARATION = load_declaration(ROOT, "lapse")
+MODEL = DECLARATION.model
+FRESH = timedelta(hours=1)
+
+
+def arrive(**changes):
+    usual = {"facts": 1000, "late": 0, "outcomes": 500, "unlabelled": 0, "typical_hours": 0.5, "most_hours": 30.0}
+    return Arrivals(**{"source": "purchases", **usual, "settle_hours": 6, "grace_days": 2, **changes})
+
+
+def say(**changes):
+    return saying.describe_arrivals(MODEL, MODEL.label.absence_of, arrive(**changes), age=FRESH)
+
+
+def test_facts_that_arrive_in_time_are_described_and_nothing_is_advised():
+    found = say()
+    assert (found.advice, found.fault) == ("", "")
+    assert found.found == "half of 1000 facts were known within 30.0 min, 95 % within 30.0 hours; settle_hours = 6"
+
+
+def test_facts_that_are_late_for_their_day_are_no_fault():
+    found = say(late=60, settle_hours=30)
+    assert "60 of 1000 facts (6%)" in found.advice
+    assert "settle_hours = 30 would count 95 %" in found.advice
+    assert found.fault == ""
+    assert say(late=50).advice == ""
+
+
+def test_more_hours_than_settle_may_have_are_not_proposed():
+    assert "settle_hours goes to 48, and 95 % need 71." in say(late=900, settle_hours=71).advice
+
+
+def test_facts_that_labels_miss_are_a_fault_where_their_absence_is_the_label():
+    assert "grace_days = 9 under [label]" in say(unlabelled=6, grace_days=9).fault
+    other = saying.describe_arrivals(MODEL, "another", arrive(unlabelled=6, grace_days=9), age=FRESH)
+    assert other.fault == ""
+    assert "if labels.sql reads another." in other.advice
+    assert say(unlabelled=5).fault == ""
+
+
+def test_a_source_that_is_silent_is_asked_about():
+    assert "learned 5.0 days ago" in saying.describe_arrivals(MODEL, "purchases", None, age=timedelta(days=5)).advice
+
+
+@pytest.mark.parametrize(
+    ("covered", "newest", "advice", "fault"),
+    [
+        (date(2017, 1, 2), date(2017, 10, 2), "", ""),
+        (date(2017, 9, 4), date(2017, 10, 2), "too few to choose a recipe", ""),
+        (date(2017, 10, 9), date(2017, 10, 2), "", "the first day whose windows lie within history is 2017-10-09"),
+    ],
+)
+def test_history_is_weighed_against_what_a_training_wants(covered, newest, advice, fault):
+    found = saying.describe_history(MODEL, covered, newest)
+    assert found.advice.startswith(advice)
+    assert found.fault.startswith(fault)
+    assert (bool(advice), bool(fault)) == (bool(found.advice), bool(found.fault))
+
+
+def test_labels_of_one_kind_teach_nothing():
+    assert "nothing can be learned" in saying.describe_labels(MODEL, 40, 0).advice
+    assert saying.describe_labels(MODEL, 40, 10).found == "10 of 40 labels are 1 (25.0%)"
+
+
+def test_a_slow_day_is_advised_about():
+    assert saying.describe_cost(MODEL, 10, 59, ()).advice == ""
+    assert "an index" in saying.describe_cost(MODEL, 10, 61, ()).advice
+
+
+def test_a_suite_that_stops_the_day_names_where_its_limit_stands():
+    run = Run("lapse", date(2017, 6, 12), MODEL.known_until(date(2017, 6, 12)), "simulation")
+    failed = RuleResult("source", "a_rule", None, passed=False, failing=3, rows=9, sentence="Too many. Found: 3 of 9.")
+    found = saying.describe_suite("lapse", "source", conclude(run, SuiteFindings(9, (failed,)), MODEL.quality))
+    assert found.fault == "a_rule: Too many. Found: 3 of 9. Correct the data, or the limit in expectations/lapse/source.json."
+
+
+def test_what_comes_next_depends_on_who_serves_and_on_the_clock():
+    day = date(2025, 8, 3)
+    assert saying.name_next("quit", day, has_champion=True, simulated=False).startswith("a champion serves")
+    assert saying.name_next("quit", day, has_champion=False, simulated=False).endswith("--as-of 2025-08-03")
+    assert saying.name_next("quit", day, has_champion=False, simulated=True).endswith("--simulate")
+
+
+def test_names_of_a_check_alone_are_said_as_those_of_the_model():
+    disguised = DECLARATION.model_copy(update={"model": MODEL.model_copy(update={"name": "lapse$4711"})})
+    said = 'lapse$4711: pg_temp_3.sample$purchases, and "pg_temp_3"."sample$visits"'
+    assert reveal(said, disguised) == "lapse: purchases, and visits"
+    assert "A check gives a statement 10min" in reveal("canceling statement due to statement timeout", disguised)
+
+
+@pytest.mark.parametrize(
+    ("said", "sign"), [({}, "ok"), ({"advice": "look"}, "look"), ({"advice": "look", "fault": "bad"}, "NOT SO")]
+)
+def test_a_line_begins_with_what_it_asks_for(said, sign):
+    assert sign == Checked("quit", "a rule", **said).sign
