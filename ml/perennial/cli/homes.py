@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,17 +18,9 @@ from perennial.config import find_home, load_declaration
 from perennial.errors import ConfigError
 
 if TYPE_CHECKING:
-    from perennial import homes
     from perennial.stores.sessions import Database
 
 PANEL = "Home"
-
-
-class Tables(StrEnum):
-    """The tables that a model is checked on."""
-
-    DRAWN = "drawn"
-    REAL = "real"
 
 
 Script = Annotated[
@@ -98,7 +89,7 @@ def capture(model: ModelName, as_json: AsJson = False) -> None:
 def check(
     models: Annotated[list[str] | None, typer.Argument(help="Names of files in models/; else all of them.")] = None,
     tables: Annotated[
-        Tables | None,
+        Literal["drawn", "real"] | None,
         typer.Option(
             help="drawn: those of tests/models/<name>.sql, in a PostgreSQL made for it; real: those of the warehouse. Else drawn "
             "where there is such a file.",
@@ -121,8 +112,7 @@ def check(
 
     installation = homes.Installation(_open_warehouse, read_clock(), as_of.date() if as_of else None)
     faults = 0
-    which = cast("homes.Which | None", tables and tables.value)
-    for checked in homes.check_home(find_home(), models or (), installation=installation, which=which):
+    for checked in homes.check_home(find_home(), models or (), installation=installation, which=tables):
         faults += bool(checked.fault)
         if as_json:
             show_table([asdict(checked)], as_json=True)

@@ -14,7 +14,7 @@ from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, Relation, resolve
 
-# How a value of a type is changed (of an integer some bits, so that none leaves its range); a column of any other type stays as it is.
+# How a value of a type is changed (of an integer some bits: none leaves its range); a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
     "smallint": "{} # cast(77 as smallint)",
     "integer": "{} # 77777",
