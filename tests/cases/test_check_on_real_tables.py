@@ -86,6 +86,22 @@ def test_a_fault_is_named_with_its_remedy(case, fault):
     assert rule in found["ready"]["fault"]
 
 
+DAYS = """
+create table source.days as
+select visit::smallint, member, entered_at::date as entered_at, (entered_at + interval '1 day')::timestamp as known_at,
+    minutes::numeric(5, 1) as minutes, 'ab'::varchar(2) as note
+from source.visits where visit < 32000"""
+
+
+def test_the_law_is_tried_on_days_of_another_zone_and_on_short_types(case):
+    case.load(DAYS)
+    case.edit("model.toml", "[sources.visits]", '[sources.visits]\ntable = "source.days"\nzone = "UTC"\nknown_from = 2025-05-01')
+    case.edit("features.sql", "(entered_at at time zone :timezone)::date", "entered_at")
+    code, found = check(case)
+    assert (0, "") == (code, "".join(row["fault"] for row in found.values()))
+    assert "settle_hours = 23 would count 95 %" in found["facts of visits arrive in time"]["advice"]
+
+
 def test_a_suite_that_fails_names_rule_and_rows(case):
     case.edit("snapshot.json", '"min_value": 1', '"min_value": 3')
     _, found = check(case, "--tables", "real", "--as-of", "2025-06-30")

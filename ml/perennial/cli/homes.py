@@ -91,7 +91,7 @@ def check(
     tables: Annotated[
         Literal["drawn", "real"] | None,
         typer.Option(
-            help="drawn: those of tests/models/<name>.sql, in a PostgreSQL made for it; real: those of the warehouse. Else drawn "
+            help="drawn: what tests/models/<name>.sql makes in a PostgreSQL of its own; real: those of the warehouse. Else drawn "
             "where there is such a file.",
             show_default=False,
         ),

@@ -132,8 +132,10 @@ def _move(relation: Relation, column: str | None, *, learned_in_time: bool) -> s
     """The instant to move a time to, in the type of its column; a day that is to be known by then must have ended by then."""
     instant = "cast(:instant as timestamptz) + make_interval(secs => :seconds)"
     kind = relation.columns[column or ""]
-    if kind == DAY:
-        return f"cast(({instant}) at time zone :fact_zone as date)" + (" - 1" if learned_in_time else "")
+    if kind == DAY and learned_in_time:
+        return f"cast(({instant}) at time zone :fact_zone as date) - 1"
+    if kind == DAY:  # the first day that begins at the instant or later: zones may begin theirs at another hour
+        return f"cast(({instant}) at time zone :fact_zone - interval '1 microsecond' as date) + 1"
     return f"({instant}) at time zone :fact_zone" if kind == CLOCK else instant
 
 
