@@ -108,3 +108,9 @@ def test_names_of_a_check_alone_are_said_as_those_of_the_model():
 )
 def test_a_line_begins_with_what_it_asks_for(said, sign):
     assert sign == Checked("quit", "a rule", **said).sign
+
+
+def test_a_broken_law_says_where_to_look():
+    assert saying.say_where_to_look("quit", "") == ""
+    assert saying.say_where_to_look("quit", "another checksum").startswith("another checksum. Look in sql/quit/features.sql")
+    assert saying.say_where_to_look("quit", "does it read?").startswith("does it read? Look in")

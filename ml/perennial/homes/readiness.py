@@ -215,7 +215,8 @@ class _Examination:
     def _keep(self, rule: Rule, declaration: Declaration) -> Finding:
         """Whatever a rule does to the copies is undone."""
         with open_undone(self.session, self._what) as session:
-            return Finding(fault=rule(Subject(session, declaration, self.as_of, is_loose=True)))
+            fault = rule(Subject(session, declaration, self.as_of, is_loose=True))
+            return Finding(fault=saying.say_where_to_look(self.model.name, fault) if rule in LAW else fault)
 
     def _take_the_future_out(self, copies: Declaration) -> Finding:
         faults = []

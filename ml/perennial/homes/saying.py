@@ -125,6 +125,13 @@ def describe_samples(model: Model, samples: Sequence[Sample]) -> Finding:
     return Finding(found + (f"; read where it stands, unchanged: {', '.join(read)}" if read else ""))
 
 
+def say_where_to_look(name: str, fault: str) -> str:
+    """A broken law with what breaks it; nothing where it is kept."""
+    files = f"sql/{name}/features.sql or labels.sql"
+    end = "" if fault.endswith("?") else "."
+    return f"{fault}{end} Look in {files} for rows without a bound, or an order that is not total." if fault else ""
+
+
 def explain_static(name: str, columns: Sequence[str], as_of: date) -> str:
     """How a table without declared times shows the future."""
     return (
