@@ -136,7 +136,7 @@ def test_a_stopped_day_keeps_its_block_until_it_is_repaired(world):
     assert Choice.BLOCK is pipeline.decide(world.stores, world.run(NEXT_DAY)).choice
     assert ["BLOCK"] == [row["choice"] for row in world.ask("select choice from ledger.decisions where as_of = :d", d=NEXT_DAY)]
     assert ["blocked"] == [row["event"] for row in world.ask("select event from ledger.outbox where as_of = :d", d=NEXT_DAY)]
-    edit_model(world.settings.home, {"publish_max_shift = 0.0001 ": "publish_max_shift = 0.50 "})
+    edit_model(world.settings.home, {"publish_max_shift = 0.0001": "publish_max_shift = 0.50"})
     assert Choice.SKIP is watch(world, NEXT_DAY).choice
 
 

@@ -185,7 +185,7 @@ class _Examination:
         if missing is not None:
             raise LabelsIncomplete(missing)
         warehouse.build_labels(self.session, self.declaration, self.run_at, self.as_of)
-        labels = warehouse.read_labels(self.session, self.model.name, self.as_of)
+        labels = warehouse.read_labels(self.session, self.model, self.as_of)
         return saying.describe_labels(self.model, len(labels), int(labels.sum()))
 
     def _run_source_suite(self) -> Finding:

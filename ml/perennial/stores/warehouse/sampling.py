@@ -17,6 +17,7 @@ from perennial.config import Declaration, Source
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import bound_facts, feature_bounds, window_start
+from perennial.stores.warehouse.entities import name_entity_of_fact
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import needed_columns
 from perennial.stores.warehouse.relations import Relation, resolve
@@ -88,21 +89,26 @@ def _sample_entities(session: Session, declaration: Declaration, as_of: date, re
         order by md5(cast(entity_id as text)) limit {MOST_ENTITIES}"""  # noqa: S608 - checked identifiers
     session.execute(text(statement), {"as_of": as_of})
     for relation in relations.values():
-        if model.entity.key in relation.columns:
+        if _tells_entity(relation):
             condition, values = bound_facts(relation, feature_bounds(model, as_of))
-            entity = f"cast({quote_for_text(model.entity.key)} as text)"
+            entity = name_entity_of_fact(model.entity, relation.columns)
             query = f"select distinct {entity} from {relation.table} where {condition} limit {ENTITIES_OF_A_SOURCE}"  # noqa: S608 - checked identifiers
             session.execute(text(f"insert into {ENTITIES} {query}"), values)
     session.execute(text(f"analyze {ENTITIES}"))
 
 
+def _tells_entity(relation: Relation) -> bool:
+    """Does it hold every column of the model's key?"""
+    return all(column.name in relation.columns for column in relation.model.entity.columns)
+
+
 def _copy(session: Session, relation: Relation, as_of: date) -> Sample:
     model, source = relation.model, relation.source
-    is_of_entities = model.entity.key in relation.columns
+    is_of_entities = _tells_entity(relation)
     conditions = [f"{quote_for_text(column)} is not null" for column in needed_columns(source)] or ["true"]
     values: dict[str, object] = {"as_of_start": model.start(as_of)} | relation.values
     if is_of_entities:
-        conditions.append(f"cast({quote_for_text(model.entity.key)} as text) in (select entity from {ENTITIES})")  # noqa: S608 - checked identifiers
+        conditions.append(f"{name_entity_of_fact(model.entity, relation.columns)} in (select entity from {ENTITIES})")  # noqa: S608 - checked identifiers
     if source.is_dated:
         conditions.append(f"isfinite({relation.event_at})")
     if source.lookback_days:
