@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightgbm
 import numpy as np
@@ -82,6 +83,15 @@ def test_golden_rows_are_about_twenty_and_hold_missing_values(booster_files):
     folder, _ = booster_files
     rows = json.loads((folder / "golden.json").read_text())["rows"]
     assert (len(rows), rows[-1]) == (21, {"recency_days": None, "spend_28d": None, "channel": None})
+
+
+def test_golden_rows_are_nobodys():
+    """Files outlive an erasure: every value is one that occurs, and no row is a row of the training."""
+    numbers = np.arange(400)
+    frame = pd.DataFrame({"recency_days": numbers, "spend_28d": numbers, "channel": numbers.astype(str)})
+    rows = files._choose_golden(frame, SimpleNamespace(names=tuple(frame)))[:-1]
+    assert {row["recency_days"] for row in rows} == {row["spend_28d"] for row in rows} == {int(row["channel"]) for row in rows}
+    assert {3} == {len(set(map(str, row.values()))) for row in rows}
 
 
 @pytest.mark.parametrize("booster_files", ["xgboost", "lightgbm"], indirect=True)

@@ -34,7 +34,8 @@ opened_before: set[str] = set()  # manifests whose files a child of this process
 def write_files(folder: Path, booster: NativeBooster | None, contract: Contract, golden: pd.DataFrame) -> dict[str, str]:
     """Write the native file, contract.json and golden.json into `folder`; the manifest: file name -> SHA-256.
 
-    Of `golden` (features in any number of rows) some twenty rows spread evenly are kept, and one in which all is missing.
+    Of `golden` (features in any number of rows) the values of some twenty rows spread evenly are kept, each column moved
+    by its place, so that no row is somebody's, and a row in which all is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if contract.model_file is not None:
@@ -144,9 +145,11 @@ def _check_golden(predictor: Predictor, matrix: Matrix, expected: Matrix) -> Non
 
 
 def _choose_golden(frame: pd.DataFrame, contract: Contract) -> list[dict[str, object]]:
-    """Rows as JSON objects; NaN becomes null."""
+    """Rows as JSON objects; NaN becomes null. Files outlive an erasure: they must not hold anybody's row."""
     places = np.unique(np.linspace(0, len(frame) - 1, num=min(len(frame), GOLDEN_ROWS)).astype(int))
-    chosen = frame[list(contract.names)].iloc[places].astype("object")
+    chosen = frame[list(contract.names)].iloc[places].astype("object").reset_index(drop=True)
+    for place, name in enumerate(chosen.columns):
+        chosen[name] = np.roll(chosen[name].to_numpy(), place)
     rows: list[dict[str, object]] = json.loads(chosen.to_json(orient="records", double_precision=15))
     return [*rows, dict.fromkeys(contract.names)]
 

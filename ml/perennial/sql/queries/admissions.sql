@@ -12,9 +12,11 @@ values (
 
 -- name: entries
 -- The row that holds for each as_of of a model since a day, oldest as_of first. What was looked at, or said by a person, holds
--- on every clock; a release only from its own on, so that a rerun of an older day finds the as_of resting as it was.
+-- on every clock; a release only from its own on, so that a rerun of an older day finds the as_of resting as it was. Rows that
+-- were erased since are no reason to look again: the checksums are those that what was looked at has without them.
 select distinct on (as_of)
-    model, as_of, event, reason, snapshot_checksum, labels_checksum, rests_until, actor, purpose, effective_at
+    model, as_of, event, reason, ledger.after_erasures(model, as_of, 'features', snapshot_checksum) as snapshot_checksum,
+    ledger.after_erasures(model, as_of, 'labels', labels_checksum) as labels_checksum, rests_until, actor, purpose, effective_at
 from ledger.admissions
 where model = :model and as_of >= :since and not (event = 'release' and effective_at > :clock)
 order by as_of, admission_id desc;

@@ -40,6 +40,7 @@ from perennial.stores.ledger.decisions import (
     unpublished_days,
     untrained_days,
 )
+from perennial.stores.ledger.erasures import record_erasure, strike_texts, versions_learned_from
 from perennial.stores.ledger.outbox import (
     Envelope,
     claim_notice,
@@ -176,6 +177,7 @@ __all__ = [
     "record_decision",
     "record_drift_check",
     "record_entry",
+    "record_erasure",
     "record_evaluation",
     "record_look",
     "record_outcome",
@@ -187,6 +189,7 @@ __all__ = [
     "set_aside",
     "start_run",
     "stopped_mean",
+    "strike_texts",
     "tells_of_stop",
     "trained_on_day",
     "unbuilt_days",
@@ -194,6 +197,7 @@ __all__ = [
     "unpublished_days",
     "untrained_days",
     "valid_days",
+    "versions_learned_from",
     "waiting_notices",
     "without_outcome",
 ]

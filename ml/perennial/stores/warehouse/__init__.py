@@ -9,23 +9,34 @@ from perennial.stores.warehouse.capturing import Capture, capture_sources
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.current_state import find_current_state
+from perennial.stores.warehouse.erasing import Found, delete_rows, find_rows, refuse_identity
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations
 from perennial.stores.warehouse.publishing import ScoringJob, publish
-from perennial.stores.warehouse.reading import is_restated, read_labels, read_scores, read_snapshot, read_training_set
+from perennial.stores.warehouse.reading import (
+    hash_training_days,
+    is_restated,
+    read_labels,
+    read_scores,
+    read_snapshot,
+    read_training_set,
+)
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
+from perennial.stores.warehouse.subjects import Subject, find_subject, list_elsewhere
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
     "Capture",
+    "Found",
     "Grant",
     "ScoringJob",
+    "Subject",
     "assess_delivery",
     "build_labels",
     "build_snapshot",
@@ -33,14 +44,19 @@ __all__ = [
     "check_columns",
     "check_ledger",
     "copy_frame",
+    "delete_rows",
     "describe_features",
     "feature_bounds",
     "find_current_state",
+    "find_rows",
+    "find_subject",
     "first_covered_day",
     "forget_scores",
+    "hash_training_days",
     "is_restated",
     "keep_scores",
     "label_delivery",
+    "list_elsewhere",
     "list_grants",
     "migrate",
     "open_audit",
@@ -54,6 +70,7 @@ __all__ = [
     "read_search",
     "read_snapshot",
     "read_training_set",
+    "refuse_identity",
     "remove_rejects",
     "render_install",
     "render_migrations",

@@ -73,13 +73,25 @@ def read_training_set(
 
 
 def is_restated(session: Session, version: Version) -> bool:
-    """Do its training days hold other rows now than those it was trained on? Later queries and rulings alone do not count.
+    """Do its training days hold other rows now than those it was trained on? Later queries and rulings alone do not count,
+    nor does it that entities were erased since.
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    key = {"model": version.model, "version": version.version}
+    without = session.execute(queries.load("erasures")["data_hashes_without"], key).scalars()
+    return hash_training_days(session, version) not in {version.data_hash, *without}
+
+
+def hash_training_days(session: Session, version: Version) -> str:
+    """What `data_hash` of a version would be, had it learned from its training days as they stand.
 
     Raises:
         SnapshotMissing: a day has no valid snapshot, or no labels.
     """
     checksums = _find_training_checksums(session, version.model, version.training_as_ofs)
-    return _hash_data(version.query_hash, version.rulings, checksums, version.rested) != version.data_hash
+    return _hash_data(version.query_hash, version.rulings, checksums, version.rested)
 
 
 def read_scores(session: Session, model: Model, as_of: date) -> pd.DataFrame:
