@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,7 @@ from perennial.records.erasures import Elsewhere
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
-from perennial.stores.warehouse.relations import list_columns, name_history, name_table, show_table
+from perennial.stores.warehouse.relations import list_columns, list_grants, name_history, name_table, show_table
 from perennial.stores.warehouse.tables import name_recipe_scores
 
 SHORTEST_WORD = 4
@@ -35,6 +35,16 @@ class Place:
     condition: str
     model: str
     kind: Kind | None = None
+
+
+@dataclass(frozen=True)
+class Yours:
+    """A table of the user's: as people name it, as PostgreSQL reads it, and whether we may look into it."""
+
+    shown: str
+    quoted: str
+    may_read: bool
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -149,9 +159,8 @@ def list_elsewhere(session: Session, subject: Subject) -> tuple[Elsewhere, ...]:
         for name, source in declaration.model.sources.items():
             table = show_table(name, source)
             if table not in found and (columns := list_columns(session, name, source)):
-                found[table] = _look_elsewhere(
-                    session, subject, table, name_table(name, source), has_key=set(subject.key) <= set(columns)
-                )
+                may_read = all(grant.is_given for grant in list_grants(session, name, source))
+                found[table] = _look_elsewhere(session, subject, Yours(table, name_table(name, source), may_read, columns))
     return tuple(found.values())
 
 
@@ -209,14 +218,15 @@ def _exists(session: Session, table: str) -> bool:
     return bool(found.scalar_one())
 
 
-def _look_elsewhere(session: Session, subject: Subject, table: str, quoted: str, *, has_key: bool) -> Elsewhere:
-    if not has_key:
-        return Elsewhere(
-            table, None, f"-- {table} has no column {' and '.join(subject.key)}: find its rows by what they refer to."
-        )
-    escaped = quoted.replace(":", "\\:")
-    count = f"select count(*) from {escaped} where {_match_text(subject)}"  # noqa: S608 - quoted
-    rows: int = session.execute(text(count), subject.values).scalar_one()
+def _look_elsewhere(session: Session, subject: Subject, yours: Yours) -> Elsewhere:
+    named = " and ".join(subject.key)
+    if not set(subject.key) <= set(yours.columns):
+        return Elsewhere(yours.shown, None, f"-- {yours.shown} has no column {named}: find its rows by what they refer to.")
     literals = ["'" + part.replace("'", "''") + "'" for part in subject.parts]
     where = " and ".join(f"{quote(column)} = {literal}" for column, literal in zip(subject.key, literals, strict=True))
-    return Elsewhere(table, rows, f"delete from {quoted} where {where};")  # noqa: S608 - printed, not run
+    statement = f"delete from {yours.quoted} where {where};"  # noqa: S608 - printed, never run by us
+    if not yours.may_read:
+        return Elsewhere(yours.shown, None, statement)
+    table = yours.quoted.replace(":", "\\:")
+    count = f"select count(*) from {table} where {_match_text(subject)}"  # noqa: S608 - quoted
+    return Elsewhere(yours.shown, session.execute(text(count), subject.values).scalar_one(), statement)
