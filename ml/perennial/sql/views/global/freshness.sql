@@ -31,6 +31,11 @@ obstacles as (
             select from stops
             where stops.model = runs.model and stops.as_of = runs.as_of and stops.because = runs.message
         )
+        and not exists (  -- what failed and was done later stands in nobody's way
+            select from ledger.runs as later
+            where later.model = runs.model and later.as_of = runs.as_of and later.stage = runs.stage
+                and later.run_id > runs.run_id and later.status = 'ok'
+        )
         and not (  -- a day without anybody to score misses nothing
             stage = 'score' and exists (
                 select from ledger.snapshots
