@@ -208,7 +208,7 @@ def test_what_was_rejected_may_be_admitted_after_all(world):
 @pytest.mark.parametrize(
     ("day", "why"),
     [
-        (date(2017, 7, 11), "only snapshots of a monday teach"),
+        (date(2017, 7, 11), "only one snapshot a week teaches, that of monday; the nearest are of 2017-07-10 and 2017-07-17"),
         (date(2017, 9, 4), "there is no snapshot of this day"),
         (date(2017, 7, 24), "its labels have not been built"),
     ],

@@ -239,7 +239,7 @@ def _name_step(model: Model) -> str:
 def _check_known(declaration: Declaration, run: Run, event: Literal["admit", "reject"], built: ledger.Built | None) -> None:
     model = declaration.model
     if run.as_of not in model.training_as_ofs(run.as_of, run.as_of):
-        which = "" if model.schedule.every == "month" else f" on {model.schedule.snapshot_weekday}"
+        which = "" if model.schedule.every == "month" else f", that of {model.schedule.snapshot_weekday}"
         near = f"{model.grid.newest_teaching(run.as_of)} and {model.grid.next_teaching(run.as_of)}"
         raise AdmissionRefused(f"{run}: only one snapshot a {_name_step(model)} teaches{which}; the nearest are of {near}.")
     if built is None:
