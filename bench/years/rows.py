@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from perennial.compare.boundaries import widen
-from perennial.compare.clusters import CLUSTER
 from perennial.compare.superiority import FEWEST_ENTITIES
 from perennial.metrics import DailyGain, paired_auc_by_day
+from perennial.metrics.clusters import CLUSTER
 from perennial.metrics.panel import Floats
 from years.worlds import FIRST, OVERLAP
 
