@@ -146,7 +146,9 @@ def forget_trainings(world: World) -> None:
 def lower_level(world: World) -> None:
     """As if the scores had been much higher until now: the mean falls by two fifths, far more than chance does."""
     world.tell("update ledger.publications set mean_score = 1.8 * mean_score where status = 'live'")
-    world.tell("update ledger.versions set holdout_mean_score = 1.8 * holdout_mean_score")
+    world.tell(
+        "set local session_replication_role = replica; update ledger.versions set holdout_mean_score = 1.8 * holdout_mean_score"
+    )
 
 
 def challenge(world: World, day: date, **parameters: float) -> Version:
