@@ -118,8 +118,10 @@ def test_bootstrap_of_a_model_with_a_champion_has_nothing_left_to_do(inside):
     assert (0, "", 1, "promote") == (code, said, made[-1]["version"], made[-1]["kind"])
 
 
-def test_replay_of_no_week_prints_nothing(inside):
-    assert [] == inside.ask("replay", MODEL, "--from", "2017-06-20", "--to", "2017-06-21")
+def test_replay_of_no_week_is_refused_with_the_nearest(inside):
+    code, _, said = inside.perennial("replay", MODEL, "--from", "2017-06-20", "--to", "2017-06-21")
+    assert FAULT == code
+    assert "no as_of that teaches lies from 2017-06-20 to 2017-06-21; the nearest are 2017-06-19 and 2017-06-26." in said
 
 
 def test_a_model_card_is_printed_and_written_as_a_page(inside, tmp_path):

@@ -97,7 +97,7 @@ HOLDING = {
     "monitor": "insert into ledger.drift_checks",
     "decide": "insert into ledger.decisions",
     "mail": "for update skip locked",
-    "train": "GET /api/2.0/mlflow/model-versions/search",
+    "train": "POST /api/2.0/mlflow/registered-models/create",
     "refit": SET_ALIAS,
     "compare": "insert into ledger.evaluations",
     "promote": SET_ALIAS,

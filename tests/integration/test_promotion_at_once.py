@@ -55,7 +55,7 @@ def _promote(site: Site, context: PromotionContext, version: int) -> None:
     with Database(site.warehouse_url).transaction() as session:
         champion = ledger.champion(session, MODEL)
         reasons = ("Better.",)
-        verdict = Verdict(MODEL, DAY, Outcome.PROMOTE, version, champion, "champion", (), 0, 0, (), (), 84, reasons)
+        verdict = Verdict(MODEL, DAY, Outcome.PROMOTE, version, champion, (), 0, 0, (), (), 84, reasons)
         ledger.record_evaluation(session, context.run, verdict)
         evaluation = ledger.latest_evaluation(session, MODEL, version)
     promote(context, partial(choose_challenger, evaluation=evaluation, run=context.run, approval="auto"))

@@ -90,7 +90,7 @@ def kept(registry, run: Run, version: int) -> Version:
 
 
 def assess(model: str, version: int) -> Verdict:
-    return Verdict(model, DAY, Outcome.REJECT, version, 1, "champion", (DAY,), 9, 3, (), (), 84, ("Too small a gain.",))
+    return Verdict(model, DAY, Outcome.REJECT, version, 1, (DAY,), 9, 3, (), (), 84, ("Too small a gain.",))
 
 
 def test_a_training_is_logged_with_all_that_made_it(registry, client, trained, declaration, run):
