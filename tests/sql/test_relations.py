@@ -1,6 +1,6 @@
 """Tables as they are: in any schema, under any name, with days and clocks for times."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from perennial.stores.sessions import run_script
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
+from perennial.stores.warehouse.perturbing import copy_facts
 from perennial.stores.warehouse.point_in_time import open_views
 from tests.drawn import declare, run_of
 
@@ -97,3 +98,13 @@ def test_a_clock_without_a_zone_is_read_in_the_declared_one(sales, zone, seen):
 def test_history_of_days_begins_with_the_first_day(sales):
     declaration = with_paid(**DAYS | {"known_at": "paid_on"}, lookback_days=84, history_from=date(2017, 2, 12))
     assert first_covered_day(sales, declaration) == date(2017, 5, 7)
+
+
+def test_a_changed_copy_counts_where_one_column_is_both_times(sales):
+    """Learned in time, it is the newer version: else a check of the model would change nothing and say so."""
+    clock = DAYS | {"event_at": "paid_at", "known_at": "paid_at", "zone": "UTC", "key": ["customer_id"]}
+    before = see(sales, "select customer_id, told_on from paid order by 1", **clock)
+    copy_facts(sales, with_paid(**clock), known_at=datetime(2017, 5, 8, 10, tzinfo=UTC))
+    after = see(sales, "select customer_id, told_on from paid order by 1", **clock)
+    assert before != after
+    assert [entity for entity, _ in before] == [entity for entity, _ in after]

@@ -122,6 +122,8 @@ def copy_facts(
         moved = source.happened if event_at else source.learned
         if event_at or seconds_later or source.happened != source.learned:
             values[quote_for_text(moved or "")] = _move(relation, moved, learned_in_time=not (event_at or seconds_later))
+        elif relation.columns[moved or ""] != DAY:  # one column is both times: a newer version, and still in time
+            values[quote_for_text(moved or "")] = f"{quote_for_text(moved or '')} + interval '1 microsecond'"
         session.execute(
             text(f"insert into {relation.table} ({', '.join(values)}) select {', '.join(values.values())} from {relation.table}"),  # noqa: S608 - checked identifiers
             {"fact_zone": source.zone or declaration.model.timezone, "instant": event_at or known_at, "seconds": seconds_later},
