@@ -27,12 +27,12 @@ import pandas as pd
 from admission import MODELS, build_rows, open_demo
 from paths import ROOT
 
-from perennial.compare.superiority import find_floor
 from perennial.config import Model, load_declaration
 from perennial.errors import HistoryTooShort
 from perennial.metrics import log_loss, mean_auc, paired_auc_difference
 from perennial.predictor import Predictor
 from perennial.records import SplitPlan, TrainingSet
+from perennial.tasks import find_floor
 from perennial.train import fit_predictor, plan_fit, plan_split
 from perennial.train.boosters import REGULARISED_DEFAULTS
 

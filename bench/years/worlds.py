@@ -20,11 +20,11 @@ from perennial.compare import TestPlan
 from perennial.compare.account import count_drift_retrainings, size_draw
 from perennial.compare.looks import take_look
 from perennial.compare.shocks import Shocks, add_shocks, correlate_windows
-from perennial.compare.superiority import find_floor
 from perennial.config import load_model
 from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats, Ints
 from perennial.records import Look
+from perennial.tasks import find_floor
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 CHAMPION_AUC = 0.80

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from perennial.compare import ComparisonInput, TestPlan, compare, unseen_as_ofs
-from perennial.compare.superiority import find_floor
 from perennial.config import load_model
 from perennial.errors import MetricNotFinite, MisalignedScores, OneClassLabels, RowsSeenInTraining
 from perennial.records import Outcome, dump_json
+from perennial.tasks import find_floor
 from tests.harm_worlds import WEEKS, contend
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")

@@ -9,7 +9,6 @@ from perennial.compare import compare
 from perennial.compare.assessment import Assessment
 from perennial.compare.first import doubt_challenger, doubt_first
 from perennial.compare.harm import Harm
-from perennial.compare.measures import AUC
 from perennial.compare.verdict import (
     _assess,
     _assess_against_champion,
@@ -43,7 +42,7 @@ VETO = Harm(vetoes=("Log-loss rises.", "So does the rest."))
 def auc(estimate=0.02, champion=0.8):
     """The figures of a comparison: the AUC alone."""
     gain = Interval(estimate, estimate - 0.01, estimate + 0.01, 0.005)
-    return (MetricComparison("brier", 0.1, 0.2, gain), MetricComparison(AUC, champion, champion + estimate, gain))
+    return (MetricComparison("brier", 0.1, 0.2, gain), MetricComparison("auc", champion, champion + estimate, gain))
 
 
 # Vetoes

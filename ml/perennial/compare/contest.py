@@ -11,6 +11,7 @@ import pandas as pd
 from perennial.compare.looks import TestPlan
 from perennial.config import Model
 from perennial.records import Look, RecipeChoice
+from perennial.tasks import Task, task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,11 @@ class ComparisonInput:
     clusters: pd.Series | None = None
     account_frees_on: date | None = None
     choice: RecipeChoice | None = None
+
+    @property
+    def task(self) -> Task:
+        """What kind of labels these are."""
+        return task_of(self.model)
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:

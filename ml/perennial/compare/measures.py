@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import pandas as pd
 
-from perennial import metrics
 from perennial.compare.contest import ComparisonInput
 from perennial.compare.shocks import measure_gain
-from perennial.config import Model
 from perennial.errors import OneClassLabels
-from perennial.records import Interval, MetricComparison, SegmentComparison
+from perennial.records import MetricComparison, SegmentComparison
 
 MIN_POSITIVES = 50  # of a segment, from at least so many entities: below that its AUC moves by .05 by chance alone
 MIN_ENTITIES = 30
 MISSING = "(missing)"
 
-AUC = "auc"
-LOG_LOSS = "log_loss"
-PRECISION_AT_RECALL = "precision_at_recall"
-
-Value = Callable[[pd.Series, pd.Series], float]
-Difference = Callable[[pd.Series, pd.Series, pd.Series], Interval]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A metric with its paired difference; where lower is better the difference is turned round into a gain."""
-
-    name: str
-    value: Value
-    difference: Difference
-    is_lower_better: bool = False
-
-    def gain(self, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
-        """Positive when `ours` is better."""
-        found = self.difference(ours, theirs, labels)
-        if not self.is_lower_better:
-            return found
-        return Interval(-found.estimate, -found.high, -found.low, found.standard_error)
-
-    def compare(self, ours: pd.Series, theirs: pd.Series | None, labels: pd.Series) -> MetricComparison:
-        """Both figures, and the gain of ours where there is another."""
-        return MetricComparison(
-            metric=self.name,
-            champion=None if theirs is None else self.value(theirs, labels),
-            challenger=self.value(ours, labels),
-            gain=None if theirs is None else self.gain(ours, theirs, labels),
-        )
-
 
 def compare_metrics(contest: ComparisonInput) -> tuple[MetricComparison, ...]:
-    """Every metric, the AUC first."""
+    """Every metric, the headline first."""
     champion = None if contest.champion is None else contest.champion.scores
-    auc, *others = (
-        measure.compare(contest.challenger.scores, champion, contest.labels) for measure in _all_measures(contest.model)
+    headline, *others = (
+        measure.compare(contest.challenger.scores, champion, contest.labels) for measure in contest.task.measures
     )
     if champion is not None:  # its gain is what the test looks at, and as_ofs are a sample too
-        auc = replace(auc, gain=measure_gain(contest).interval(contest.model.promotion.confidence))
-    return (auc, *others)
+        headline = replace(headline, gain=measure_gain(contest).interval(contest.model.promotion.confidence))
+    return (headline, *others)
 
 
 def compare_segments(contest: ComparisonInput) -> tuple[SegmentComparison, ...]:
@@ -85,51 +48,9 @@ def _compare_segment(contest: ComparisonInput, column: str, value: str, labels: 
     gain = None
     if is_assessed and contest.champion is not None:
         try:
-            gain = _auc(contest.model.promotion.confidence).gain(
+            gain = contest.task.headline.gain(
                 contest.challenger.scores.reindex(labels.index), contest.champion.scores.reindex(labels.index), labels
             )
         except OneClassLabels:  # on each single as_of: enough positives, but no negative to rank them against
             is_assessed = False
     return SegmentComparison(column, value, len(labels), len(positives), is_assessed, gain)
-
-
-def _all_measures(model: Model) -> tuple[Measure, ...]:
-    confidence, recall, seed = model.promotion.confidence, model.promotion.precision_at_recall, model.training.seed
-    drawn = partial(_draw_difference, confidence=confidence, seed=seed)
-    return (
-        _auc(confidence),
-        Measure("average_precision", metrics.average_precision, partial(drawn, metrics.prepare_average_precision)),
-        _log_loss(confidence),
-        Measure(
-            "brier",
-            metrics.brier,
-            partial(metrics.paired_loss_difference, loss="brier", confidence=confidence),
-            is_lower_better=True,
-        ),
-        Measure(
-            PRECISION_AT_RECALL,
-            partial(metrics.precision_at_recall, recall=recall),
-            partial(drawn, metrics.prepare_precision_at_recall(recall)),
-        ),
-        Measure(
-            "calibration_error",
-            metrics.calibration_error,
-            partial(drawn, metrics.prepare_calibration_error),
-            is_lower_better=True,
-        ),
-    )
-
-
-def _auc(confidence: float, name: str = AUC) -> Measure:
-    return Measure(name, metrics.mean_auc, partial(metrics.paired_auc_difference, confidence=confidence))
-
-
-def _log_loss(confidence: float, name: str = LOG_LOSS) -> Measure:
-    difference = partial(metrics.paired_loss_difference, loss="log_loss", confidence=confidence)
-    return Measure(name, metrics.log_loss, difference, is_lower_better=True)
-
-
-def _draw_difference(
-    metric: metrics.Metric, ours: pd.Series, theirs: pd.Series, labels: pd.Series, *, confidence: float, seed: int
-) -> Interval:
-    return metrics.paired_bootstrap_difference(metric, (ours, theirs), labels, confidence=confidence, seed=seed)

@@ -18,7 +18,7 @@ from math import isfinite, sqrt
 import numpy as np
 
 from perennial.compare.contest import ComparisonInput
-from perennial.metrics import DailyGain, paired_auc_by_day
+from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats
 
 PRIOR = 0.004  # AUC, the standard deviation of shocks before anything is known; bench/gate.py says what it costs
@@ -49,7 +49,7 @@ class Shocks:
 def measure_gain(contest: ComparisonInput) -> DailyGain:
     """The challenger's gain on the champion, its error with shocks; there is a champion."""
     assert contest.champion is not None
-    daily = paired_auc_by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
+    daily = contest.task.headline.by_day(contest.challenger.scores, contest.champion.scores, contest.labels)
     return add_shocks(daily, find_shocks(daily, contest), contest.model.label.horizon_days)
 
 

@@ -17,25 +17,15 @@ from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain
 from perennial.records import Interval, Look, Outcome
 
-LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
 FEWEST_ENTITIES = 30  # of either class: below that the normal law of an AUC difference is a guess
-
-
-def find_floor(min_gain: float, champion_auc: float) -> float:
-    """The smallest gain in AUC worth a promotion: relative to the AUC, but never much of what is left to gain.
-
-    Worked example (min_gain .01): .0080 at an AUC of .80, .0070 at .86, and .0010 at .98, where a relative .0098 would ask for
-    half of all that is wrong.
-    """
-    return min(min_gain * champion_auc, LEFT_WEIGHT * min_gain * (1 - champion_auc))
 
 
 def assess_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Assessment:
     """Look once more, or say why not.
 
     Args:
-        gain: in AUC, with its interval of `promotion.confidence`; its upper bound gives up.
-        floor: smallest gain worth a promotion, in AUC.
+        gain: in the headline, with its interval of `promotion.confidence`; its upper bound gives up.
+        floor: smallest gain worth a promotion, in the headline.
     """
     looks = look_or_refuse(contest)
     return looks if isinstance(looks, Assessment) else _assess_look(contest, gain, floor, looks)
@@ -90,10 +80,11 @@ def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: 
 def _say_who(contest: ComparisonInput, gain: Interval) -> str:
     assert contest.champion is not None
     often = {"weekly": "every week", "4 weeks": "every 4 weeks", "monthly": "every month"}.get(contest.model.refreshes)
+    unit = contest.task.headline.title
     fitted = f"refitted {often}" if often else "not refitted"
     return (
         f"Recipe {contest.challenger.recipe}, {fitted}, ranked {'better' if gain.estimate > 0 else 'worse'} by "
-        f"{say_gain(gain, 'AUC')} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."
+        f"{say_gain(gain, unit)} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."
     )
 
 

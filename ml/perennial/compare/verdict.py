@@ -12,9 +12,9 @@ from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.contest import ComparisonInput
 from perennial.compare.first import doubt_challenger, doubt_first, say_first
 from perennial.compare.harm import Harm, assess_harm
-from perennial.compare.measures import AUC, compare_metrics, compare_segments
+from perennial.compare.measures import compare_metrics, compare_segments
 from perennial.compare.rows import check_rows, compared_again_on, needed_as_ofs
-from perennial.compare.superiority import assess_superiority, find_floor
+from perennial.compare.superiority import assess_superiority
 from perennial.records import Guard, MetricComparison, Outcome, SegmentComparison, Verdict
 
 
@@ -32,7 +32,7 @@ def compare(contest: ComparisonInput) -> Verdict:
     """
     contest = sum_by_cluster(contest)
     unseen = check_rows(contest)
-    if contest.champion is None and not _can_be_ranked(contest.labels):
+    if contest.champion is None and not contest.task.can_judge(contest.labels):
         opened = _open_verdict(contest, _assess_first(contest), unseen)
         return replace(opened, doubts=doubt_first(contest), warnings=_list_remarks(contest))
     if contest.champion is not None and len(unseen) < needed_as_ofs(contest):
@@ -64,21 +64,15 @@ def _assess(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], har
     return _hold_for_history(contest, _assess_against_champion(contest, metrics, harm))
 
 
-def _can_be_ranked(labels: pd.Series) -> bool:
-    """Is there an as_of with both classes?"""
-    return bool(labels.groupby(level="as_of").mean().between(0, 1, inclusive="neither").any())
-
-
 def _assess_first(contest: ComparisonInput) -> Assessment:
     return Assessment(Outcome.PROMOTE, (say_first(contest),))
 
 
 def _assess_against_champion(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:
-    auc = next(metric for metric in metrics if metric.metric == AUC)
-    assert auc.gain is not None
-    assert auc.champion is not None
-    floor = find_floor(contest.model.promotion.min_gain, auc.champion)
-    assessment = assess_superiority(contest, auc.gain, floor)
+    headline = next(metric for metric in metrics if metric.metric == contest.task.headline.name)
+    assert headline.gain is not None
+    assert headline.champion is not None
+    assessment = assess_superiority(contest, headline.gain, contest.task.find_floor(headline.champion))
     if not (harm.vetoes and assessment.looks):  # without a look nothing is decided, not even against it
         return assessment
     return replace(assessment, outcome=Outcome.REJECT, reasons=(*harm.vetoes, *assessment.reasons), compared_again_on=None)

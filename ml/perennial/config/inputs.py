@@ -1,4 +1,4 @@
-"""The tables of a model file about its inputs: sources, schedule, label, features and their quality."""
+"""The tables of a model file about its inputs: sources, schedule, features and their quality."""
 
 from __future__ import annotations
 
@@ -151,17 +151,6 @@ class Schedule(Section):
     @property
     def grid(self) -> Grid:
         return Grid(self.every, self.refresh, WEEKDAYS.index(self.snapshot_weekday))
-
-
-class Label(Section):
-    horizon_days: int = Field(ge=1, le=730, description="The outcome is counted in [as_of, as_of + horizon_days)")
-    grace_days: int = Field(default=2, ge=0, description="For so long after the horizon its facts may still arrive")
-    absence_of: Identifier | None = Field(
-        default=None, description="Source whose missing facts make the label: an outage of it must not look like one"
-    )
-    min_weekly_volume: Share = Field(
-        default=0.5, description="Each week of the horizon needs at least this share of the usual volume of that source"
-    )
 
 
 class NoDriftTrigger(Section):

@@ -23,7 +23,8 @@ from perennial.config.cron import find_first_firing
 from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
 from perennial.config.grid import Every, Grid
-from perennial.config.inputs import Features, Label, Quality, Schedule, Source
+from perennial.config.inputs import Features, Quality, Schedule, Source
+from perennial.config.label import METRICS, Label
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
@@ -63,6 +64,18 @@ class Model(Section):
                 f"label.absence_of = '{absent}' names a table with times = \"{self.sources[absent].times}\", of which nobody can "
                 "tell whether it was delivered: name a source with event_at and known_at, or leave absence_of out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _metric_is_of_the_task(self) -> Model:
+        known = METRICS[self.label.task]
+        if self.metric.partition(":")[0] not in known:
+            raise ValueError(
+                f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
+                f"{', '.join(known)}"
+            )
+        if self.label.cap is not None and self.label.task == "binary":
+            raise ValueError("label.cap is for amounts: leave it out where label.task = 'binary'")
         return self
 
     @model_validator(mode="after")
@@ -107,6 +120,11 @@ class Model(Section):
         """The columns of features.sql that are read and never fed to the model."""
         cluster = self.entity.cluster
         return self.features.segments if cluster is None else (*self.features.segments, cluster)
+
+    @property
+    def metric(self) -> str:
+        """What decides who is better: as said, else the first of its task."""
+        return self.training.metric or METRICS[self.label.task][0]
 
     # The calendar
     @property

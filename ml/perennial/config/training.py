@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from perennial.config.label import Metric
 from perennial.config.section import ColumnName, Section
 
 Direction = Literal["increasing", "decreasing"]
@@ -43,7 +44,11 @@ class Training(Section):
     algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(
         default=("xgboost", "lightgbm"), min_length=1, strict=False, description="What a search chooses from"
     )
-    metric: Literal["roc_auc"] = Field(default="roc_auc", description="The mean over as_ofs of the AUC within one")
+    metric: Metric | None = Field(
+        default=None,
+        description="What decides who is better: roc_auc, the mean over as_ofs of the AUC within one; of amounts mae (the "
+        "default), rmse, gini, poisson, tweedie or a quantile's pinball loss. Empty: the default of label.task",
+    )
     seed: int = Field(default=7, description="Every random choice takes it")
     max_feature_auc: FeatureAuc = Field(
         default=0.80,

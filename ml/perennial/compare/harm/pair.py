@@ -13,9 +13,8 @@ from perennial.compare.contest import ComparisonInput, Contestant
 from perennial.compare.measures import MISSING
 from perennial.compare.shocks import Shocks, find_shocks
 from perennial.config import Model
-from perennial.metrics import paired_auc_by_day
 from perennial.metrics.clustered import clustered_interval
-from perennial.metrics.panel import Floats, Panel, make_panel
+from perennial.metrics.panel import Floats, Panel
 from perennial.metrics.rates import Mask
 
 MOVED_SHARE = 0.2  # of the realised rate: an action list by a threshold is then about as much too short or too long
@@ -42,6 +41,7 @@ class ScoredPair:
     contest: ComparisonInput
     champion: Contestant
     panel: Panel
+    labels: pd.Series
     ours: Scored
     theirs: Scored
     segments: pd.DataFrame
@@ -50,6 +50,11 @@ class ScoredPair:
     @property
     def model(self) -> Model:
         return self.contest.model
+
+    @property
+    def carriers(self) -> Mask:
+        """The rows that an assessment needs enough of."""
+        return self.contest.task.carries(self.panel)
 
     @cached_property
     def has_moved(self) -> bool:
@@ -80,16 +85,17 @@ class ScoredPair:
 def make_pair(contest: ComparisonInput, champion: Contestant) -> ScoredPair:
     """Align everything once, in the order of (as_of, entity_id), so that ties do not depend on the order of the rows."""
     labels = contest.labels.sort_index()
-    panel = make_panel(labels)
+    panel = contest.task.make_panel(labels)
     segments = contest.segments.reindex(labels.index).astype("object")
     return ScoredPair(
         contest=contest,
         champion=champion,
         panel=panel,
+        labels=labels.astype(float),
         ours=_take_scores(contest.model, panel, panel.align(contest.challenger.scores)),
         theirs=_take_scores(contest.model, panel, panel.align(champion.scores)),
         segments=segments.where(segments.notna(), MISSING).astype(str),
-        shocks=find_shocks(paired_auc_by_day(contest.challenger.scores, champion.scores, contest.labels), contest),
+        shocks=find_shocks(contest.task.headline.by_day(contest.challenger.scores, champion.scores, contest.labels), contest),
     )
 
 

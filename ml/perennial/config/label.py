@@ -1,0 +1,43 @@
+"""The table [label] of a model file: what the outcome is, when it is complete, and by what it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from perennial.config.section import Identifier, Section, Share
+
+TaskName = Literal["binary", "regression"]
+Metric = Annotated[
+    str,
+    StringConstraints(pattern=r"^(roc_auc|mae|rmse|gini|poisson|tweedie|pinball:0?\.\d+)$"),
+    Field(json_schema_extra={"format": '"roc_auc", "mae", "rmse", "gini", "poisson", "tweedie" or such as "pinball:0.9"'}),
+]
+METRICS: Mapping[TaskName, tuple[str, ...]] = {
+    "binary": ("roc_auc",),
+    "regression": ("mae", "rmse", "gini", "poisson", "tweedie", "pinball"),
+}
+"""What a task may be judged by, its default first; a pinball loss bears its quantile behind a colon."""
+
+
+class Label(Section):
+    task: TaskName = Field(
+        default="binary",
+        description="What labels are: binary, 0 or 1, so that the score is a probability; regression, an amount in its own unit",
+    )
+    cap: float | None = Field(
+        default=None,
+        gt=0,
+        description="Amounts above count as this much, in training and in judging; about the 98th percentile; metric rmse "
+        "promotes nothing by itself without it",
+    )
+    horizon_days: int = Field(ge=1, le=730, description="The outcome is counted in [as_of, as_of + horizon_days)")
+    grace_days: int = Field(default=2, ge=0, description="For so long after the horizon its facts may still arrive")
+    absence_of: Identifier | None = Field(
+        default=None, description="Source whose missing facts make the label: an outage of it must not look like one"
+    )
+    min_weekly_volume: Share = Field(
+        default=0.5, description="Each week of the horizon needs at least this share of the usual volume of that source"
+    )

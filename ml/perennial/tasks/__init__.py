@@ -1,0 +1,13 @@
+"""What differs between kinds of labels, and nothing else: everything outside this room is the same for all of them.
+
+A task says what a label may be, what a score is, how it is fitted, by what two recipes are compared, and what people read. The
+rest of the platform asks the task of a model for it, and never what kind it is. A new task is one file beside `binary`.
+
+Reading order: measure (a figure of both, and its paired difference), task (the questions), binary, regression.
+"""
+
+from perennial.tasks.choosing import task_of
+from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
+from perennial.tasks.task import Link, Task
+
+__all__ = ["Guarded", "Headline", "Link", "Measure", "Task", "find_floor", "task_of"]

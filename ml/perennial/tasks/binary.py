@@ -1,0 +1,132 @@
+"""Yes or no: labels are 0 or 1, scores are probabilities, and the ranking within a day decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from perennial import metrics
+from perennial.config import Model
+from perennial.config.label import TaskName
+from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
+from perennial.metrics.panel import Panel, make_panel
+from perennial.records import Interval
+from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
+from perennial.tasks.task import Floats, Library, Link, Mask, Task
+
+
+class Binary(Task):
+    """A score is the calibrated probability that the label is 1."""
+
+    name: ClassVar[TaskName] = "binary"
+    label_column = "smallint not null check (label in (0, 1))"
+    label_types = ("smallint", "integer", "bigint", "boolean")
+    link: ClassVar[Link] = "logit"
+    linear = "logistic"
+    objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
+        "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
+        "lightgbm": {"objective": "binary", "metric": "binary_logloss"},
+    }
+    calibrators = ("platt", "beta")
+    score_range = (0.0, 1.0)
+    carriers_named = "positives"
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        confidence = model.promotion.confidence
+        self.headline = Headline(
+            "auc",
+            metrics.mean_auc,
+            partial(metrics.paired_auc_difference, confidence=confidence),
+            title="AUC",
+            by_day=metrics.paired_auc_by_day,
+            single=lambda scores, labels, sure: metrics.auc_with_interval(scores, labels, confidence=sure),
+        )
+        difference = partial(metrics.paired_loss_difference, loss="log_loss", confidence=confidence)
+        self.loss = Measure("log_loss", metrics.log_loss, difference, is_lower_better=True)
+
+    def find_wrong_labels(self, labels: Floats) -> str | None:
+        """0 and 1, and nothing else."""
+        found = np.unique(labels)
+        if set(found.tolist()) <= {0.0, 1.0}:
+            return None
+        return f"labels must be 0 or 1, found {found[:5].tolist()}"
+
+    def can_learn(self, labels: Floats) -> bool:
+        """Both classes occur."""
+        return 0 < float(labels.mean()) < 1 if len(labels) else False
+
+    def say_unlearnable(self, labels: Floats) -> str:
+        """All are of one class."""
+        return f"all {len(labels)} training labels are {labels[0]:.0f}"
+
+    def can_judge(self, labels: pd.Series) -> bool:
+        """Both classes occur on some as_of."""
+        return bool(labels.groupby(level="as_of").mean().between(0, 1, inclusive="neither").any())
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The AUC, then what else is shown."""
+        brier = partial(metrics.paired_loss_difference, loss="brier", confidence=self.model.promotion.confidence)
+        return (
+            self.headline,
+            Measure("average_precision", metrics.average_precision, partial(self._draw, metrics.prepare_average_precision)),
+            self.loss,
+            Measure("brier", metrics.brier, brier, is_lower_better=True),
+            self._precision_at_recall,
+            self._calibration_error,
+        )
+
+    def find_floor(self, champion: float) -> float:
+        """Of a metric between 0 and 1."""
+        return find_floor(self.model.promotion.min_gain, champion)
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """What the scores say, and whom they bring to the top."""
+        borne = self.model.promotion.tolerated
+        return (
+            Guarded("log_loss", self.loss, "Log-loss goes", borne.log_loss),
+            Guarded("calibration", self._calibration_error, "The calibration error goes", borne.calibration),
+            self._guard_precision(),
+        )
+
+    def _guard_precision(self) -> Guarded:
+        """Where people act on the first k of a day, what matters is how many positives stand among them."""
+        rules = self.model.promotion
+        if rules.capacity is None:
+            fact = f"Precision at {rules.precision_at_recall:.0%} recall goes"
+            return Guarded("precision", self._precision_at_recall, fact, rules.tolerated.precision)
+        drawn = partial(self._draw, prepare_precision_at_capacity(rules.capacity))
+        measure = Measure("precision", partial(precision_at_capacity, capacity=rules.capacity), drawn)
+        fact = f"Of the {rules.capacity} that are acted on in a day, the share of positives goes"
+        return Guarded("precision", measure, fact, rules.tolerated.precision)
+
+    def make_panel(self, labels: pd.Series) -> Panel:
+        """With its positives."""
+        return make_panel(labels)
+
+    def carries(self, panel: Panel) -> Mask:
+        """The positives."""
+        return panel.is_positive
+
+    @cached_property
+    def _precision_at_recall(self) -> Measure:
+        recall = self.model.promotion.precision_at_recall
+        drawn = partial(self._draw, metrics.prepare_precision_at_recall(recall))
+        return Measure("precision_at_recall", partial(metrics.precision_at_recall, recall=recall), drawn)
+
+    @cached_property
+    def _calibration_error(self) -> Measure:
+        drawn = partial(self._draw, metrics.prepare_calibration_error)
+        return Measure("calibration_error", metrics.calibration_error, drawn, is_lower_better=True)
+
+    def _draw(self, metric: metrics.Metric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
+        rules = self.model.promotion
+        return metrics.paired_bootstrap_difference(
+            metric, (ours, theirs), labels, confidence=rules.confidence, seed=self.model.training.seed
+        )

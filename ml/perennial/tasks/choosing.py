@@ -1,0 +1,17 @@
+"""The task of a model, by what its file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from perennial.config import Model
+from perennial.config.label import TaskName
+from perennial.tasks.binary import Binary
+from perennial.tasks.task import Task
+
+TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary}
+
+
+def task_of(model: Model) -> Task:
+    """What `label.task` names."""
+    return TASKS[model.label.task](model)

@@ -1,0 +1,89 @@
+"""A figure of two recipes on the same rows, with the interval of its difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from perennial.metrics import DailyGain
+from perennial.records import Interval, MetricComparison
+
+Value = Callable[[pd.Series, pd.Series], float]
+Single = Callable[[pd.Series, pd.Series, float], Interval]
+Difference = Callable[[pd.Series, pd.Series, pd.Series], Interval]
+ByDay = Callable[[pd.Series, pd.Series, pd.Series], DailyGain]
+
+
+LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
+
+
+def find_floor(min_gain: float, champion: float) -> float:
+    """The smallest gain worth a promotion in a metric between 0 and 1: relative to it, but never much of what is left to gain.
+
+    Worked example (min_gain .01): .0080 at an AUC of .80, .0070 at .86, and .0010 at .98, where a relative .0098 would ask for
+    half of all that is wrong.
+    """
+    return min(min_gain * champion, LEFT_WEIGHT * min_gain * (1 - champion))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric with its paired difference; where lower is better the difference is turned round into a gain.
+
+    Attributes:
+        name: as the ledger writes it.
+        value: of (scores, labels).
+        difference: of (ours, theirs, labels), ours minus theirs.
+    """
+
+    name: str
+    value: Value
+    difference: Difference
+    is_lower_better: bool = False
+
+    def gain(self, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
+        """Positive when `ours` is better."""
+        found = self.difference(ours, theirs, labels)
+        if not self.is_lower_better:
+            return found
+        return Interval(-found.estimate, -found.high, -found.low, found.standard_error)
+
+    def compare(self, ours: pd.Series, theirs: pd.Series | None, labels: pd.Series) -> MetricComparison:
+        """Both figures, and the gain of ours where there is another."""
+        return MetricComparison(
+            metric=self.name,
+            champion=None if theirs is None else self.value(theirs, labels),
+            challenger=self.value(ours, labels),
+            gain=None if theirs is None else self.gain(ours, theirs, labels),
+        )
+
+    def merit(self, scores: pd.Series, labels: pd.Series) -> float:
+        """The value, turned so that more is better."""
+        return -self.value(scores, labels) if self.is_lower_better else self.value(scores, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline(Measure):
+    """The measure that decides who is better.
+
+    Attributes:
+        title: as people read it, such as `AUC`.
+        by_day: the gain of ours on theirs within each as_of, above 0 where ours is better, and what every entity contributes.
+        single: the value with its interval, clustered by entity; the third argument is the confidence.
+    """
+
+    title: str
+    by_day: ByDay
+    single: Single
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A measure that a promotion must not harm, with the words that its sentence begins with and the loss that is borne."""
+
+    name: str
+    measure: Measure
+    fact: str
+    tolerated: float

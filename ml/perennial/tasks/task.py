@@ -1,0 +1,94 @@
+"""The questions that the platform asks about labels and scores, and every task answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perennial.config import Model
+from perennial.config.label import TaskName
+from perennial.metrics.panel import Panel
+from perennial.tasks.measure import Guarded, Headline, Measure
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Link = Literal["logit", "identity", "log"]
+Library = Literal["xgboost", "lightgbm"]
+
+
+class Task(ABC):
+    """What one kind of labels asks for. Labels and scores are Series indexed by (as_of, entity_id), or with a cluster beside.
+
+    Attributes:
+        label_column: type and check of the column `label` in PostgreSQL.
+        label_types: what labels.sql may give for it.
+        link: from the sum of the trees, or of the weighted inputs, to a raw score.
+        objectives: of each library, with the metric that stops its rounds.
+        calibrators: kinds that are tried out of fold, the plainest first.
+        linear: name of the plain recipe over all inputs.
+        score_range: scores lie inside, both ends included; None: no end.
+        headline: what decides who is better.
+        loss: what breaks ties of a search and chooses the first champion.
+    """
+
+    name: ClassVar[TaskName]
+    label_column: ClassVar[str]
+    label_types: ClassVar[tuple[str, ...]]
+    link: ClassVar[Link]
+    linear: ClassVar[Literal["logistic", "ridge"]]
+    objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
+    calibrators: ClassVar[tuple[str, ...]]
+    score_range: ClassVar[tuple[float | None, float | None]]
+    headline: Headline
+    loss: Measure
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    # Labels
+    @abstractmethod
+    def find_wrong_labels(self, labels: Floats) -> str | None:
+        """What labels must be and what was found, where some are not that; missing ones are somebody else's finding."""
+
+    @abstractmethod
+    def can_learn(self, labels: Floats) -> bool:
+        """Is there a difference among these labels to learn?"""
+
+    @abstractmethod
+    def say_unlearnable(self, labels: Floats) -> str:
+        """Why there is none."""
+
+    @abstractmethod
+    def can_judge(self, labels: pd.Series) -> bool:
+        """Is there an as_of on which the headline tells predictors apart?"""
+
+    # Judging
+    @property
+    @abstractmethod
+    def measures(self) -> tuple[Measure, ...]:
+        """Everything that a comparison shows, the headline first."""
+
+    @abstractmethod
+    def find_floor(self, champion: float) -> float:
+        """The smallest gain in the headline worth a promotion, by `promotion.min_gain` and the champion's value."""
+
+    @property
+    @abstractmethod
+    def guarded(self) -> tuple[Guarded, ...]:
+        """What must not be harmed over all rows."""
+
+    @abstractmethod
+    def make_panel(self, labels: pd.Series) -> Panel:
+        """The labels as the metrics read them."""
+
+    @abstractmethod
+    def carries(self, panel: Panel) -> Mask:
+        """The rows that an assessment needs enough of: of two classes the positives."""
+
+    carriers_named: ClassVar[str]
+    """What those rows are called, such as `positives`."""
