@@ -25,7 +25,6 @@ class Binary(Task):
     name: ClassVar[TaskName] = "binary"
     label_column = "smallint not null check (label in (0, 1))"
     label_types = ("smallint", "integer", "bigint", "boolean")
-    link: ClassVar[Link] = "logit"
     linear = "logistic"
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
         "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
@@ -49,6 +48,8 @@ class Binary(Task):
         difference = partial(metrics.paired_loss_difference, loss="log_loss", confidence=confidence)
         self.loss = Measure("log_loss", metrics.log_loss, difference, is_lower_better=True)
 
+    # Labels
+
     def find_wrong_labels(self, labels: Floats) -> str | None:
         """0 and 1, and nothing else."""
         found = np.unique(labels)
@@ -67,6 +68,15 @@ class Binary(Task):
     def can_judge(self, labels: pd.Series) -> bool:
         """Both classes occur on some as_of."""
         return bool(labels.groupby(level="as_of").mean().between(0, 1, inclusive="neither").any())
+
+    # Fitting
+
+    @property
+    def link(self) -> Link:
+        """Log-odds."""
+        return "logit"
+
+    # Judging
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -130,3 +140,5 @@ class Binary(Task):
         return metrics.paired_bootstrap_difference(
             metric, (ours, theirs), labels, confidence=rules.confidence, seed=self.model.training.seed
         )
+
+    # Watching

@@ -27,7 +27,6 @@ class Task(ABC):
     Attributes:
         label_column: type and check of the column `label` in PostgreSQL.
         label_types: what labels.sql may give for it.
-        link: from the sum of the trees, or of the weighted inputs, to a raw score.
         objectives: of each library, with the metric that stops its rounds.
         calibrators: kinds that are tried out of fold, the plainest first.
         linear: name of the plain recipe over all inputs.
@@ -39,7 +38,6 @@ class Task(ABC):
     name: ClassVar[TaskName]
     label_column: ClassVar[str]
     label_types: ClassVar[tuple[str, ...]]
-    link: ClassVar[Link]
     linear: ClassVar[Literal["logistic", "ridge"]]
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
     calibrators: ClassVar[tuple[str, ...]]
@@ -51,6 +49,7 @@ class Task(ABC):
         self.model = model
 
     # Labels
+
     @abstractmethod
     def find_wrong_labels(self, labels: Floats) -> str | None:
         """What labels must be and what was found, where some are not that; missing ones are somebody else's finding."""
@@ -67,7 +66,15 @@ class Task(ABC):
     def can_judge(self, labels: pd.Series) -> bool:
         """Is there an as_of on which the headline tells predictors apart?"""
 
+    # Fitting
+
+    @property
+    @abstractmethod
+    def link(self) -> Link:
+        """From the sum of the trees, or of the weighted inputs, to a raw score."""
+
     # Judging
+
     @property
     @abstractmethod
     def measures(self) -> tuple[Measure, ...]:
@@ -92,3 +99,5 @@ class Task(ABC):
 
     carriers_named: ClassVar[str]
     """What those rows are called, such as `positives`."""
+
+    # Watching
