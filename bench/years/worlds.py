@@ -136,7 +136,7 @@ def make_gain(as_ofs: int) -> DailyGain:
     plain = np.linalg.solve(np.linalg.cholesky(drawn.T @ drawn), drawn.T).T
     influence = np.sqrt((ENTITIES - 1) / ENTITIES) * plain @ np.linalg.cholesky(correlate(as_ofs)).T
     days = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(as_ofs))
-    return DailyGain(days, np.zeros(as_ofs), influence, POSITIVES, ENTITIES - POSITIVES)
+    return DailyGain(days, np.zeros(as_ofs), influence, {"carry a positive label": POSITIVES})
 
 
 def draw_shocks(rng: np.random.Generator, shape: tuple[int, ...], memory: str) -> Floats:

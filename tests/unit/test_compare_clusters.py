@@ -51,7 +51,7 @@ def test_copies_add_no_evidence_on_a_gain():
     single, clustered = measure(make_contest()), measure(sum_by_cluster(make_copies()))
     assert clustered.estimate == pytest.approx(single.estimate)
     assert clustered.standard_error == pytest.approx(single.standard_error, rel=1e-6)
-    assert (clustered.positive_entities, clustered.negative_entities) == (60, 200)
+    assert clustered.entities_by_group == {"carry a positive label": 60, "carry a negative label": 200}
 
 
 def test_counted_one_by_one_copies_make_the_error_too_small():

@@ -16,6 +16,7 @@ from perennial.compare.superiority import look_again
 from perennial.metrics import DailyGain
 
 ALPHA = 0.02
+GROUPS = {"carry a positive label": 500, "carry a negative label": 2_000}
 PLAN = TestPlan(alpha=ALPHA, final=8, overlap=4, seed=7)
 DAYS = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(8))
 OVERLAP = np.array([1, 0.48, 0.25, 0.10, 0, 0, 0, 0])
@@ -34,7 +35,7 @@ def make_gain(covariance, *, gain=0.0, entities=4000):
     plain = np.linalg.solve(np.linalg.cholesky(drawn.T @ drawn), drawn.T).T
     influence = np.sqrt((entities - 1) / entities) * plain @ np.linalg.cholesky(covariance).T
     days = tuple(date(2017, 1, 2) + timedelta(weeks=week) for week in range(as_ofs))
-    return DailyGain(days, np.full(as_ofs, gain), influence, 500, 2_000)
+    return DailyGain(days, np.full(as_ofs, gain), influence, GROUPS)
 
 
 def take_looks(gain, counts, plan=PLAN):
@@ -146,7 +147,7 @@ def test_information_that_jumps_under_lognormal_losses_leaves_every_boundary_fin
         rng = np.random.default_rng(seed)
         influence = rng.choice([-1, 1], (60, 8)) * rng.lognormal(0, 3, (60, 8))
         influence -= influence.mean(axis=0)
-        looks = take_looks(DailyGain(DAYS, rng.normal(size=8), influence, 60, 60), (4, 5, 6, 7, 8))
+        looks = take_looks(DailyGain(DAYS, rng.normal(size=8), influence, GROUPS), (4, 5, 6, 7, 8))
         spent = [0.0, *(look.spent for look in looks)]
         assert all(0 < later - before for before, later in itertools.pairwise(spent))
         assert spent[-1] == ALPHA
@@ -181,7 +182,7 @@ def test_as_ofs_that_tell_nothing_new_spend_a_hundredth_of_what_is_left(former, 
 
 def test_predictors_that_rank_alike_are_looked_at_and_never_win():
     gain = make_gain(correlate())
-    alike = DailyGain(gain.as_ofs, np.zeros(8), np.zeros_like(gain.influence), 500, 2_000)
+    alike = DailyGain(gain.as_ofs, np.zeros(8), np.zeros_like(gain.influence), GROUPS)
     looks = take_looks(alike, (4, 5, 8))
     assert [look.lower for look in looks] == [0.0, 0.0, 0.0]
     assert not is_won(looks[-1].lower, looks[-1].estimate, 0.0)
@@ -191,7 +192,7 @@ def test_a_look_after_one_without_any_error_is_a_first_look():
     gain = make_gain(correlate(5))
     influence = gain.influence.copy()
     influence[:, :4] = 0
-    looks = take_looks(DailyGain(gain.as_ofs, gain.gains, influence, 500, 2_000), (4, 5))
+    looks = take_looks(DailyGain(gain.as_ofs, gain.gains, influence, GROUPS), (4, 5))
     assert np.isfinite(looks[-1].boundary)
     assert looks[-1].boundary > norm.isf(ALPHA)
 

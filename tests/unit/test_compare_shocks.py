@@ -44,12 +44,12 @@ def draw_gain(days, *, shock=0.0, entities=2_000, error=0.003, seed=1):
     influence = rng.standard_normal((entities, len(days))) * error / np.sqrt(entities)
     influence -= influence.mean(axis=0)
     gains = rng.normal(0, error, len(days)) + rng.normal(0, shock, len(days))
-    return DailyGain(days, gains, influence, entities // 10, entities)
+    return DailyGain(days, gains, influence, {"carry a positive label": entities // 10})
 
 
 def test_the_surplus_is_the_variance_of_the_gains_less_that_of_the_entities_plus_what_neighbours_share():
     influence = np.array([[0.1, 0.1, 0.0], [-0.1, -0.1, 0.0], [0.0, 0.0, 0.1], [0.0, 0.0, -0.1]])
-    gain = DailyGain(weeks(3), np.array([0.0, 0.3, 0.6]), influence, 2, 2)
+    gain = DailyGain(weeks(3), np.array([0.0, 0.3, 0.6]), influence, {"carry a positive label": 2})
     covariance = 4 / 3 * np.array([[0.02, 0.02, 0.0], [0.02, 0.02, 0.0], [0.0, 0.0, 0.02]])
     assert gain.within == pytest.approx(covariance)
     assert gain.surplus == pytest.approx(0.09 - 4 / 3 * 0.02 + 4 / 3 * 0.02 / 3)

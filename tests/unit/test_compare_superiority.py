@@ -188,7 +188,7 @@ def test_a_gain_is_said_with_its_sign_and_limits():
 # Looking again
 def gain_on(*days):
     influence = np.random.default_rng(3).standard_normal((400, len(days))) / 400
-    return DailyGain(days, np.full(len(days), 0.02), influence, 300, 100)
+    return DailyGain(days, np.full(len(days), 0.02), influence, {"carry a positive label": 300})
 
 
 def test_one_more_as_of_is_one_more_look():

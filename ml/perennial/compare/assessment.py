@@ -31,9 +31,9 @@ def refuse_without_account(contest: ComparisonInput) -> Assessment:
     return Assessment(Outcome.INCONCLUSIVE, (sentence,), contest.account_frees_on)
 
 
-def refuse_few_entities(label: str, found: int, fewest: int) -> Assessment:
-    """Too few independent entities of one class for any decision."""
-    sentence = f"Only {found} different entities carry a {label} label, and {fewest} are the fewest to decide on."
+def refuse_few_entities(group: str, found: int, fewest: int) -> Assessment:
+    """Too few independent entities of one group, such as those that `carry a positive label`, for any decision."""
+    sentence = f"Only {found} different entities {group}, and {fewest} are the fewest to decide on."
     return Assessment(Outcome.INCONCLUSIVE, (sentence,))
 
 

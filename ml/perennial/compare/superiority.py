@@ -17,7 +17,7 @@ from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain
 from perennial.records import Interval, Look, Outcome
 
-FEWEST_ENTITIES = 30  # of either class: below that the normal law of an AUC difference is a guess
+FEWEST_ENTITIES = 30  # of either class, or that both predict otherwise: below that the normal law of a gain is a guess
 
 
 def assess_superiority(contest: ComparisonInput, gain: Interval, floor: float) -> Assessment:
@@ -39,9 +39,9 @@ def look_or_refuse(contest: ComparisonInput) -> tuple[Look, ...] | Assessment:
     """
     assert contest.champion is not None
     daily = measure_gain(contest)
-    for label, found in (("positive", daily.positive_entities), ("negative", daily.negative_entities)):
+    for group, found in daily.entities_by_group.items():
         if found < FEWEST_ENTITIES:
-            return refuse_few_entities(label, found, FEWEST_ENTITIES)
+            return refuse_few_entities(group, found, FEWEST_ENTITIES)
     if contest.test is None:
         return refuse_without_account(contest)
     return look_again(daily, contest.former, contest.test)

@@ -11,11 +11,11 @@ from statistics import NormalDist
 import numpy as np
 
 from perennial.errors import MetricNotFinite
-from perennial.metrics.panel import Floats, Panel
+from perennial.metrics.panel import AlignedRows, Floats
 from perennial.records import Interval
 
 
-def clustered_interval(estimate: float, influence: Floats, panel: Panel, *, confidence: float) -> Interval:
+def clustered_interval(estimate: float, influence: Floats, panel: AlignedRows, *, confidence: float) -> Interval:
     """The interval of an estimate whose error is the sum of the influence values of its rows.
 
     Args:

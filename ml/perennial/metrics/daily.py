@@ -1,4 +1,4 @@
-"""The gain in AUC as_of by as_of, with all rows of one entity counted as one piece of evidence over all of them.
+"""The gain as_of by as_of, with all rows of one entity counted as one piece of evidence over all of them.
 
 A sequential test needs more than the mean and its error: how much each new as_of adds to what is known already. Label
 windows of neighbouring as_ofs overlap, so that their errors move together; the covariance of entity sums says how much.
@@ -9,6 +9,7 @@ Sources: DeLong, DeLong and Clarke-Pearson 1988 (influence of a row), Obuchowski
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from statistics import NormalDist
@@ -18,20 +19,22 @@ import pandas as pd
 
 from perennial.errors import MetricNotFinite, OneClassLabels
 from perennial.metrics.auc import auc_within
-from perennial.metrics.panel import AS_OF, Floats, Ints, Panel, make_panel
+from perennial.metrics.panel import Floats, Ints, Panel, make_panel
 from perennial.records import Interval
+
+POSITIVE, NEGATIVE = "carry a positive label", "carry a negative label"
 
 
 @dataclass(frozen=True, eq=False)
 class DailyGain:
-    """Differences of AUC within each as_of, challenger minus champion.
+    """By how much the challenger is better than the champion within each as_of: in AUC, in normalised Gini, or in a loss.
 
     Attributes:
-        as_ofs: on which both classes occur, oldest first.
-        gains: shape (as_ofs,).
+        as_ofs: on which the two can be told apart (for an AUC both classes occur), oldest first.
+        gains: shape (as_ofs,), positive is better.
         influence: shape (entities, as_ofs): by how much each entity pulls the gain of each as_of; columns sum to 0.
-        positive_entities, negative_entities: entities that carry at least one such label: AUC is as uncertain as the rarer
-            of the two is.
+        entities_by_group: how many different entities do what the name of each group says, as in `carry a positive label`:
+            the gain is as uncertain as the smallest group is small.
         shocks: covariance of what is common to all rows of an as_of, shape (as_ofs, as_ofs); None: there is nothing.
         shock_freedom: degrees of freedom with which the shocks are known.
     """
@@ -39,13 +42,12 @@ class DailyGain:
     as_ofs: tuple[date, ...]
     gains: Floats
     influence: Floats
-    positive_entities: int
-    negative_entities: int
+    entities_by_group: Mapping[str, int]
     shocks: Floats | None = None
     shock_freedom: float = np.inf
 
     def first(self, count: int) -> DailyGain:
-        """Only the oldest as_ofs; the entities of each class stay those of all."""
+        """Only the oldest as_ofs; the entities of each group stay those of all."""
         shocks = None if self.shocks is None else self.shocks[:count, :count]
         kept = self.influence[:, :count]
         return replace(self, as_ofs=self.as_ofs[:count], gains=self.gains[:count], influence=kept, shocks=shocks)
@@ -142,22 +144,13 @@ def paired_auc_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Ser
     influence = np.column_stack([by_entity for _, by_entity in parts])
     if not (np.isfinite(gains).all() and np.isfinite(influence).all()):
         raise MetricNotFinite(f"A gain in AUC is not finite on {len(days)} as_ofs.")
-    positive, negative = (_count_entities(panel, days, is_positive=kind) for kind in (True, False))
-    return DailyGain(_name_days(panel, days), gains, influence, positive, negative)
+    is_ranked = np.isin(panel.days, panel.days[[rows[0] for rows in days]])
+    groups = {POSITIVE: panel.is_positive & is_ranked, NEGATIVE: ~panel.is_positive & is_ranked}
+    counted = {name: panel.count_entities(members) for name, members in groups.items()}
+    return DailyGain(panel.name_days(days), gains, influence, counted)
 
 
 def _compare_within(panel: Panel, rows: Ints, ours: Floats, theirs: Floats) -> tuple[float, Floats]:
     our_auc, our_influence = auc_within(ours[rows], panel.is_positive[rows])
     their_auc, their_influence = auc_within(theirs[rows], panel.is_positive[rows])
-    summed = np.bincount(panel.entities[rows], weights=our_influence - their_influence, minlength=panel.entity_count)
-    return our_auc - their_auc, np.asarray(summed, dtype=np.float64)
-
-
-def _name_days(panel: Panel, days: list[Ints]) -> tuple[date, ...]:
-    stamps = panel.index.get_level_values(AS_OF)
-    return tuple(pd.Timestamp(stamps[rows[0]]).date() for rows in days)
-
-
-def _count_entities(panel: Panel, days: list[Ints], *, is_positive: bool) -> int:
-    rows = np.concatenate(days)
-    return len(np.unique(panel.entities[rows][panel.is_positive[rows] == is_positive]))
+    return our_auc - their_auc, panel.sum_by_entity(rows, our_influence - their_influence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,15 @@ AS_OF, ENTITY, CLUSTER = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """One row per (as_of, entity_id).
+class AlignedRows:
+    """One row per (as_of, entity_id), whatever its label is.
 
     Attributes:
-        is_positive: the label, true for 1.
         days, entities: codes of the as_of and the entity of each row, counted from 0; where the index has a third level,
             the cluster, that stands for the entity: copies of each other are one piece of evidence.
     """
 
     index: pd.MultiIndex
-    is_positive: npt.NDArray[np.bool_]
     days: Ints
     entities: Ints
 
@@ -44,12 +43,18 @@ class Panel:
         order = np.argsort(self.days, kind="stable")
         yield from np.split(order, np.flatnonzero(np.diff(self.days[order])) + 1)
 
-    def two_class_days(self) -> Iterator[Ints]:
-        """Only the as_ofs on which both classes occur; on the others no ranking can be assessed."""
-        for rows in self.rows_by_day():
-            positives = int(self.is_positive[rows].sum())
-            if 0 < positives < len(rows):
-                yield rows
+    def name_days(self, days: list[Ints]) -> tuple[date, ...]:
+        """The as_ofs that the given rows, as `rows_by_day` has them, belong to."""
+        stamps = self.index.get_level_values(AS_OF)
+        return tuple(pd.Timestamp(stamps[rows[0]]).date() for rows in days)
+
+    def sum_by_entity(self, rows: Ints, influence: Floats) -> Floats:
+        """The influence values of some rows, summed within entities; one value per entity of all rows."""
+        return np.bincount(self.entities[rows], weights=influence, minlength=self.entity_count).astype(np.float64)
+
+    def count_entities(self, is_counted: npt.NDArray[np.bool_]) -> int:
+        """Entities with at least one of the rows that count."""
+        return len(np.unique(self.entities[is_counted]))
 
     def align(self, scores: pd.Series) -> Floats:
         """The scores in the order of this panel.
@@ -68,12 +73,67 @@ class Panel:
         return values
 
 
+@dataclass(frozen=True, eq=False)
+class Panel(AlignedRows):
+    """Rows whose label is 0 or 1; `is_positive` is true for 1."""
+
+    is_positive: npt.NDArray[np.bool_]
+
+    def two_class_days(self) -> Iterator[Ints]:
+        """Only the as_ofs on which both classes occur; on the others no ranking can be assessed."""
+        for rows in self.rows_by_day():
+            positives = int(self.is_positive[rows].sum())
+            if 0 < positives < len(rows):
+                yield rows
+
+
+@dataclass(frozen=True, eq=False)
+class Amounts(AlignedRows):
+    """Rows whose label is an amount: any finite number, in the units of the target."""
+
+    amounts: Floats
+
+    def differing_days(self) -> Iterator[Ints]:
+        """Only the as_ofs on which amounts differ; on the others no order is better than another."""
+        for rows in self.rows_by_day():
+            if np.ptp(self.amounts[rows]) > 0:
+                yield rows
+
+
 def make_panel(labels: pd.Series) -> Panel:
     """Read labels (0 or 1) indexed by (as_of, entity_id), or (as_of, entity_id, cluster).
 
     Raises:
         MisalignedScores: the index is neither, or a row occurs twice.
         MetricNotFinite: a label is missing or neither 0 nor 1.
+    """
+    index, days, entities = code_rows(labels)
+    values = labels.to_numpy(dtype=np.float64)
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise MetricNotFinite("A label is missing or neither 0 nor 1.")
+    return Panel(index, days, entities, values == 1.0)
+
+
+def make_amounts(labels: pd.Series) -> Amounts:
+    """Read labels (finite numbers) indexed by (as_of, entity_id), or (as_of, entity_id, cluster).
+
+    Raises:
+        MisalignedScores: the index is neither, or a row occurs twice.
+        MetricNotFinite: there is no label, or one is missing or infinite.
+    """
+    index, days, entities = code_rows(labels)
+    values = labels.to_numpy(dtype=np.float64)
+    broken = int((~np.isfinite(values)).sum())
+    if broken or not len(values):
+        raise MetricNotFinite(f"{broken} of {len(values)} labels are missing or infinite, or there is none: nothing to compare.")
+    return Amounts(index, days, entities, values)
+
+
+def code_rows(labels: pd.Series) -> tuple[pd.MultiIndex, Ints, Ints]:
+    """The index of the labels, with the codes of as_ofs and entities (or clusters).
+
+    Raises:
+        MisalignedScores: the index is neither (as_of, entity_id) nor (as_of, entity_id, cluster), or a row occurs twice.
     """
     index = labels.index
     if not isinstance(index, pd.MultiIndex) or index.nlevels not in (ENTITY + 1, CLUSTER + 1):
@@ -82,10 +142,7 @@ def make_panel(labels: pd.Series) -> Panel:
         raise MisalignedScores(
             f"{int(index.duplicated().sum())} rows of the labels occur twice; expected one per (as_of, entity_id)."
         )
-    values = labels.to_numpy(dtype=np.float64)
-    if not np.isin(values, (0.0, 1.0)).all():
-        raise MetricNotFinite("A label is missing or neither 0 nor 1.")
-    return Panel(index, values == 1.0, _code(index, AS_OF), _code(index, index.nlevels - 1))
+    return index, _code(index, AS_OF), _code(index, index.nlevels - 1)
 
 
 def _code(index: pd.MultiIndex, level: int) -> Ints:
