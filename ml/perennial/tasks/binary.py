@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from math import log, nan
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +13,14 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.errors import OneClassLabels
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import Panel, make_panel
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
-from perennial.tasks.task import Floats, Library, Link, Mask, Task
+from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
+
+SMALLEST_SHARE = 1e-9
 
 
 class Binary(Task):
@@ -25,6 +29,10 @@ class Binary(Task):
     name: ClassVar[TaskName] = "binary"
     label_column = "smallint not null check (label in (0, 1))"
     label_types = ("smallint", "integer", "bigint", "boolean")
+    label_type, label_cast, label_dtype = "smallint", "integer", "int64"
+    wrong_label = "a label that is neither 0 nor 1"
+    wrong_score = "lie outside [0, 1]"
+    score_meaning = "Calibrated probability in [0, 1]"
     linear = "logistic"
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
         "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
@@ -142,3 +150,62 @@ class Binary(Task):
         )
 
     # Watching
+
+    turns: ClassVar[Mapping[str, Turn]] = {"auc": "fall", "calibration": "either", "log_loss": "rise"}
+    names: ClassVar[Mapping[str, str]] = {
+        "auc": "the AUC of the scores",
+        "calibration": "the calibration (log-odds of what happened minus log-odds of the mean score)",
+        "log_loss": "the log-loss of the scores",
+        "feature": "the AUC of a single feature",
+    }
+
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """AUC and log-loss; a day of one class ranks nobody."""
+        try:
+            auc = self.headline.single(scores, labels, confidence)
+        except OneClassLabels:
+            auc = Interval(nan, nan, nan, nan)
+        return {"auc": auc, "log_loss": Interval(self.loss.value(scores, labels), nan, nan, nan)}
+
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """AUC, calibration, log-loss."""
+        return {
+            "auc": metrics.auc_with_interval(scores, labels),
+            "calibration": _compare_odds(scores, labels),
+            "log_loss": metrics.loss_with_interval(scores, labels),
+        }
+
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """The AUC."""
+        return metrics.auc_alone(values, labels, is_category=is_category)
+
+    def count_rarer(self, labels: pd.Series) -> int:
+        """Rows of the rarer class."""
+        positives = int(labels.sum())
+        return min(positives, len(labels) - positives)
+
+    def count_positives(self, labels: pd.Series) -> int | None:
+        """Those that are 1."""
+        return int(labels.sum())
+
+    def find_scale(self, scores: pd.Series, mean: float) -> float:
+        """The mean itself: a probability lies above 0."""
+        return mean
+
+
+def _compare_odds(scores: pd.Series, labels: pd.Series) -> Interval:
+    """Log-odds of what happened minus log-odds of the mean score: on that scale small base rates are comparable.
+
+    Log-odds of a share m of n vary by 1 / (n m (1 - m)).
+    """
+    rows, positives = len(labels), int(labels.sum())
+    distance = _logit((positives + 0.5) / (rows + 1)) - _logit(float(scores.mean()))
+    rate = positives / rows
+    error = float(np.sqrt(1 / (rows * rate * (1 - rate))))
+    return Interval(distance, distance - 2 * error, distance + 2 * error, error)
+
+
+def _logit(share: float) -> float:
+    """Log-odds; scores that are all 0 or all 1 are taken for nearly so."""
+    inside = min(max(share, SMALLEST_SHARE), 1 - SMALLEST_SHARE)
+    return log(inside / (1 - inside))

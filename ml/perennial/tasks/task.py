@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.metrics.panel import Panel
+from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Link = Literal["logit", "identity", "log"]
 Library = Literal["xgboost", "lightgbm"]
+Turn = Literal["fall", "rise", "either"]
 
 
 class Task(ABC):
@@ -27,6 +29,10 @@ class Task(ABC):
     Attributes:
         label_column: type and check of the column `label` in PostgreSQL.
         label_types: what labels.sql may give for it.
+        label_type, label_cast, label_dtype: what it is in PostgreSQL, what it is cast to on its way there, and what it is in
+            memory.
+        wrong_label, wrong_score: what is said of a label that the column refuses, and of scores outside `score_range`.
+        score_meaning: the comment on a published score.
         objectives: of each library, with the metric that stops its rounds.
         calibrators: kinds that are tried out of fold, the plainest first.
         linear: name of the plain recipe over all inputs.
@@ -38,6 +44,12 @@ class Task(ABC):
     name: ClassVar[TaskName]
     label_column: ClassVar[str]
     label_types: ClassVar[tuple[str, ...]]
+    label_type: ClassVar[str]
+    label_cast: ClassVar[str]
+    label_dtype: ClassVar[Literal["int64", "float64"]]
+    wrong_label: ClassVar[str]
+    wrong_score: ClassVar[str]
+    score_meaning: ClassVar[str]
     linear: ClassVar[Literal["logistic", "ridge"]]
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
     calibrators: ClassVar[tuple[str, ...]]
@@ -101,3 +113,42 @@ class Task(ABC):
     """What those rows are called, such as `positives`."""
 
     # Watching
+
+    turns: Mapping[str, Turn]
+    """Where each measure of a newly matured as_of goes when its labels are wrong."""
+
+    @abstractmethod
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """The metrics of one publication, the headline first; NaN on all sides where labels leave a metric undefined.
+
+        A metric of which no interval is shown has NaN as its ends.
+        """
+
+    @abstractmethod
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """What `turns` names, of the labels of one as_of against the scores of that time; headline first, then calibration."""
+
+    @abstractmethod
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """How well one column ranks by itself, in [.5, 1], whichever way round; for 0 and 1 the AUC.
+
+        Args:
+            values: one per row, NaN where unknown; of a category its codes.
+        """
+
+    @abstractmethod
+    def count_rarer(self, labels: pd.Series) -> int:
+        """How many labels differ from the commonest: too few of them, and a day cannot be measured."""
+
+    @abstractmethod
+    def count_positives(self, labels: pd.Series) -> int | None:
+        """How many labels are 1; None where that means nothing."""
+
+    @abstractmethod
+    def find_scale(self, scores: pd.Series, mean: float) -> float:
+        """By what the move of a mean score is divided, from the scores on unseen rows and their mean."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Mapping[str, str]:
+        """What `turns` names, as people read it; `feature` is the figure of a single feature."""
