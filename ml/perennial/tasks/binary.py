@@ -13,10 +13,12 @@ from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
-from perennial.metrics.panel import Panel, make_panel
+from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
 from perennial.tasks.task import Floats, Library, Link, Mask, Task
+
+PRIOR_SHOCK = 0.004
 
 
 class Binary(Task):
@@ -33,6 +35,7 @@ class Binary(Task):
     calibrators = ("platt", "beta")
     score_range = (0.0, 1.0)
     carriers_named = "positives"
+    can_be_missed = True
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
@@ -116,13 +119,31 @@ class Binary(Task):
         fact = f"Of the {rules.capacity} that are acted on in a day, the share of positives goes"
         return Guarded("precision", measure, fact, rules.tolerated.precision)
 
-    def make_panel(self, labels: pd.Series) -> Panel:
-        """With its positives."""
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """None: a ranking cannot be won by a few rows."""
+        return ()
+
+    def find_prior_shock(self, champion: float) -> float:  # noqa: ARG002 - an AUC varies alike wherever it lies
+        """In AUC; bench/gate.py says what it costs."""
+        return PRIOR_SHOCK
+
+    def code_rows(self, labels: pd.Series) -> AlignedRows:
+        """Each 0 or 1."""
         return make_panel(labels)
 
-    def carries(self, panel: Panel) -> Mask:
-        """The positives."""
-        return panel.is_positive
+    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+        """Positives, and negatives."""
+        return {"a positive label": labels == 1, "a negative label": labels != 1}
+
+    def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:  # noqa: ARG002 - a threshold needs no days
+        """Who reaches the threshold, or the first `capacity` of each day."""
+        capacity = self.model.promotion.capacity
+        return scores >= self.model.scoring.threshold if capacity is None else rank < capacity
+
+    def bear_within_segment(self, champion: float) -> float:  # noqa: ARG002 - an AUC falls alike wherever it lies
+        """In AUC."""
+        return self.model.promotion.tolerated.segment_auc
 
     @cached_property
     def _precision_at_recall(self) -> Measure:
