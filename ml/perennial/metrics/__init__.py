@@ -51,7 +51,13 @@ from perennial.metrics.selection import (
     prepare_precision_at_recall,
 )
 from perennial.metrics.top_amounts import ndcg_at, prepare_ndcg_at, prepare_value_at, value_at
-from perennial.metrics.totals import paired_bias_difference, total_bias, total_bias_with_interval
+from perennial.metrics.totals import (
+    bias_size,
+    paired_bias_difference,
+    paired_bias_size_difference,
+    total_bias,
+    total_bias_with_interval,
+)
 
 __all__ = [
     "AmountBin",
@@ -67,6 +73,7 @@ __all__ = [
     "auc_alone",
     "auc_with_interval",
     "average_precision",
+    "bias_size",
     "bootstrap_interval",
     "brier",
     "calibration_error",
@@ -86,6 +93,7 @@ __all__ = [
     "paired_auc_by_day",
     "paired_auc_difference",
     "paired_bias_difference",
+    "paired_bias_size_difference",
     "paired_bootstrap_difference",
     "paired_gini_by_day",
     "paired_gini_difference",

@@ -57,3 +57,38 @@ def estimate_total_bias(rows: Amounts, predictions: Floats) -> Estimated:
         raise MetricNotFinite(f"{rows.rows} labels add up to {realised:g}: the total bias wants a sum above 0.")
     ratio = float(predictions.sum()) / realised
     return Estimated(ratio, (predictions - ratio * rows.amounts) / realised)
+
+
+def bias_size(predictions: pd.Series, labels: pd.Series) -> float:
+    """How far the predicted sum lies from the realised one, as a share of the sum of |labels|; 0 is right on the whole.
+
+    With labels of 0 and more that is |`total_bias` - 1|; unlike it, it is known of amounts that cancel as well.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label or a prediction is NaN or infinite, or all labels are 0.
+    """
+    rows = make_amounts(labels)
+    return _estimate_size(rows, rows.align(predictions)).value
+
+
+def paired_bias_size_difference(
+    challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, confidence: float = 0.95
+) -> Interval:
+    """`bias_size` of the challenger minus that of the champion, on the same rows: below 0 is better.
+
+    Linearised at the estimate: close to 0 the error is larger than this says.
+    """
+    rows = make_amounts(labels)
+    difference = _estimate_size(rows, rows.align(challenger)) - _estimate_size(rows, rows.align(champion))
+    return clustered_interval(difference.value, difference.influence, rows, confidence=confidence)
+
+
+def _estimate_size(rows: Amounts, predictions: Floats) -> Estimated:
+    sizes = np.abs(rows.amounts)
+    whole = float(sizes.sum())
+    if not whole > 0:
+        raise MetricNotFinite(f"All {rows.rows} labels are 0: a bias is a share of what came.")
+    missed = predictions - rows.amounts
+    share = float(missed.sum()) / whole
+    return abs(Estimated(share, (missed - share * sizes) / whole))
