@@ -28,8 +28,8 @@ from years.rivals import RULES, rate_rivals, rate_weeks
 from years.rows import LEVEL, ROW_WORLDS, count_row_crossings
 from years.worlds import ALPHA, BUDGET, FINAL, FIRST, SHOCKED, WORLDS, Test, World, plan_test
 
-from perennial.compare.shocks import PRIOR
 from perennial.config import load_model
+from perennial.tasks.binary import PRIOR_SHOCK
 
 MARGIN = 0.015  # beyond the budget, for what 2,000 years leave open
 RUN_IN = FINAL - FIRST + 1  # weeks until the shadows of a year are those of any year
@@ -117,7 +117,7 @@ def report_shocks(test: Test, years: int, seed: int) -> list[str]:
     print(f"\nShocks common to all rows of an as_of, and copies, {years} years a cell: without | with the variance of shocks")
     print(f"{'world':50}  {'equal: a false promotion':>48}  {f'+.02 within {SOON} weeks':>15}  {'+.01 within a year':>18}")
     for world in (*HARDEST, *SHOCKED):
-        cells = [live_shocked(world, test, prior, years=years, seed=seed) for prior in (None, PRIOR)]
+        cells = [live_shocked(world, test, prior, years=years, seed=seed) for prior in (None, PRIOR_SHOCK)]
         (before, *power_before), (after, *power_after) = cells
         powers = "  ".join(f"{was:7.3f} |{now:6.3f}" for was, now in zip(power_before, power_after, strict=True))
         print(f"{world.name:50}  {before} | {after}  {powers}", flush=True)

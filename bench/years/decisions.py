@@ -16,8 +16,8 @@ from scipy.stats import norm, t
 
 from perennial.compare.looks import is_lost, is_won
 from perennial.compare.shadows import measure_promise
-from perennial.compare.shocks import PRIOR
 from perennial.metrics.panel import Floats, Ints
+from perennial.tasks.binary import PRIOR_SHOCK
 from years.seen import Seen, average
 from years.worlds import (
     ALPHA,
@@ -86,7 +86,7 @@ class Years:
         years: int,
         seed: int,
         promise: Promise = by_gain,
-        prior: float | None = PRIOR,
+        prior: float | None = PRIOR_SHOCK,
     ) -> None:
         self.world, self.test, self.stream, self.promise = world, test, stream, promise
         told_apart = (int(world.error * 1e6), int(world.likeness * 10), int(stream.gain * 1e4) % 997, int(world.shock * 1e4))

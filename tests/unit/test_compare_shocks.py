@@ -10,7 +10,6 @@ import pytest
 from perennial.compare.harm.pair import make_pair
 from perennial.compare.harm.segments import guard_segments
 from perennial.compare.shocks import (
-    PRIOR,
     PRIOR_AS_OFS,
     Shocks,
     Surplus,
@@ -23,6 +22,7 @@ from perennial.compare.shocks import (
 from perennial.compare.superiority import look_or_refuse
 from perennial.metrics import DailyGain, paired_auc_by_day
 from perennial.records import Look
+from perennial.tasks.binary import PRIOR_SHOCK
 from tests.unit.test_compare_harm_segments import ENTITY
 from tests.unit.test_compare_superiority import AS_OFS, make_contest
 
@@ -63,7 +63,9 @@ def test_the_surplus_is_the_variance_of_the_shocks_on_average(shock):
 
 def test_one_as_of_says_nothing_of_shocks():
     assert np.isnan(draw_gain(weeks(1)).surplus)
-    assert pool_shocks([Surplus(weeks(1), float("nan"))], horizon_days=HORIZON) == Shocks(PRIOR**2, PRIOR_AS_OFS)
+    assert pool_shocks([Surplus(weeks(1), float("nan"))], prior=PRIOR_SHOCK, horizon_days=HORIZON) == Shocks(
+        PRIOR_SHOCK**2, PRIOR_AS_OFS
+    )
 
 
 def test_windows_share_less_the_further_apart_their_as_ofs_are():
@@ -72,49 +74,49 @@ def test_windows_share_less_the_further_apart_their_as_ofs_are():
 
 
 def test_before_anything_is_known_the_prior_stands():
-    assert pool_shocks([], horizon_days=HORIZON) == Shocks(PRIOR**2, PRIOR_AS_OFS)
+    assert pool_shocks([], prior=PRIOR_SHOCK, horizon_days=HORIZON) == Shocks(PRIOR_SHOCK**2, PRIOR_AS_OFS)
 
 
 def test_a_pair_counts_by_its_as_ofs_beside_the_prior():
     """Thirteen as_ofs of windows that do not overlap are as much as the prior: 12 degrees of freedom each."""
-    found = pool_shocks([Surplus(months(13), 0.01**2)], horizon_days=HORIZON)
-    assert found.variance == pytest.approx((PRIOR**2 + 0.01**2) / 2)
+    found = pool_shocks([Surplus(months(13), 0.01**2)], prior=PRIOR_SHOCK, horizon_days=HORIZON)
+    assert found.variance == pytest.approx((PRIOR_SHOCK**2 + 0.01**2) / 2)
     assert found.as_ofs == PRIOR_AS_OFS + 12
-    assert found.deviation == pytest.approx(np.sqrt((PRIOR**2 + 0.01**2) / 2))
+    assert found.deviation == pytest.approx(np.sqrt((PRIOR_SHOCK**2 + 0.01**2) / 2))
 
 
 def test_pairs_are_weighed_by_their_as_ofs_and_one_below_zero_counts_against_one_above():
     pairs = [Surplus(months(4), -3e-6), Surplus(months(10), 4e-6)]
     variance = (3 * -3e-6 + 9 * 4e-6) / 12
     worth = 9
-    expected = (PRIOR_AS_OFS * PRIOR**2 + worth * variance) / (PRIOR_AS_OFS + worth)
-    assert pool_shocks(pairs, horizon_days=HORIZON).variance == pytest.approx(expected)
+    expected = (PRIOR_AS_OFS * PRIOR_SHOCK**2 + worth * variance) / (PRIOR_AS_OFS + worth)
+    assert pool_shocks(pairs, prior=PRIOR_SHOCK, horizon_days=HORIZON).variance == pytest.approx(expected)
 
 
 def test_no_shocks_are_less_than_none():
-    found = pool_shocks([Surplus(months(13), -1.0)], horizon_days=HORIZON)
-    assert found.variance == pytest.approx(PRIOR**2 / 2)
+    found = pool_shocks([Surplus(months(13), -1.0)], prior=PRIOR_SHOCK, horizon_days=HORIZON)
+    assert found.variance == pytest.approx(PRIOR_SHOCK**2 / 2)
 
 
 def test_pairs_on_the_same_as_ofs_are_worth_no_more_than_these():
-    one = pool_shocks([Surplus(months(5), 1e-4)], horizon_days=HORIZON)
-    many = pool_shocks([Surplus(months(5), 1e-4)] * 20, horizon_days=HORIZON)
+    one = pool_shocks([Surplus(months(5), 1e-4)], prior=PRIOR_SHOCK, horizon_days=HORIZON)
+    many = pool_shocks([Surplus(months(5), 1e-4)] * 20, prior=PRIOR_SHOCK, horizon_days=HORIZON)
     assert (many.as_ofs, many.variance) == (one.as_ofs, pytest.approx(one.variance))
 
 
 def test_neighbours_that_share_a_window_differ_by_less_than_the_shocks_do():
     """Four weeks correlate .583 on average: the surplus is .417 of the variance, and they are worth 3 * .417 as_ofs."""
-    found = pool_shocks([Surplus(weeks(4), 1e-4)], horizon_days=HORIZON)
+    found = pool_shocks([Surplus(weeks(4), 1e-4)], prior=PRIOR_SHOCK, horizon_days=HORIZON)
     worth = 3 * (1 - 3.5 / 6)
     assert found.as_ofs == pytest.approx(PRIOR_AS_OFS + worth)
-    expected = (PRIOR_AS_OFS * PRIOR**2 + worth * 1e-4 / (1 - 3.5 / 6)) / (PRIOR_AS_OFS + worth)
+    expected = (PRIOR_AS_OFS * PRIOR_SHOCK**2 + worth * 1e-4 / (1 - 3.5 / 6)) / (PRIOR_AS_OFS + worth)
     assert found.variance == pytest.approx(expected)
 
 
 def test_a_ledger_full_of_pairs_finds_the_shocks_that_are_there():
     pairs = [draw_gain(months(40), shock=0.008, seed=seed) for seed in range(12)]
-    found = pool_shocks([Surplus(pair.as_ofs, pair.surplus) for pair in pairs], horizon_days=HORIZON)
-    without_prior = (found.variance * found.as_ofs - PRIOR_AS_OFS * PRIOR**2) / (found.as_ofs - PRIOR_AS_OFS)
+    found = pool_shocks([Surplus(pair.as_ofs, pair.surplus) for pair in pairs], prior=PRIOR_SHOCK, horizon_days=HORIZON)
+    without_prior = (found.variance * found.as_ofs - PRIOR_AS_OFS * PRIOR_SHOCK**2) / (found.as_ofs - PRIOR_AS_OFS)
     assert np.sqrt(without_prior) == pytest.approx(0.008, abs=0.0005)
 
 

@@ -13,6 +13,7 @@ from perennial.compare.superiority import assess_superiority, is_last, look_agai
 from perennial.errors import MisalignedScores
 from perennial.metrics import DailyGain
 from perennial.records import Interval, Look, Outcome
+from perennial.tasks.binary import Binary
 from tests.harm_worlds import DAYS, MODEL, contend
 
 AS_OFS = tuple(day.date() for day in DAYS)
@@ -182,7 +183,7 @@ def test_an_empty_account_says_until_when(day, until):
 
 
 def test_a_gain_is_said_with_its_sign_and_limits():
-    assert say_gain(Interval(0.005, -0.001, 0.011, 0.003), "AUC") == "+0.0050 AUC [-0.0010, +0.0110]"
+    assert say_gain(Interval(0.005, -0.001, 0.011, 0.003), Binary(MODEL).headline) == "+0.0050 AUC [-0.0010, +0.0110]"
 
 
 # Looking again

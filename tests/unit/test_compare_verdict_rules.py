@@ -221,8 +221,8 @@ def test_after_drift_the_day_of_the_first_labels_stands_before_the_lag():
 
 def test_segments_that_are_too_small_are_counted():
     small, large = (SegmentComparison("income", str(known), 10, 5, known, None) for known in (False, True))
-    assert _mention_segments((small, large, small)) == ("2 of 3 segments hold too few positives to be assessed.",)
-    assert _mention_segments((large,)) == ()
+    assert _mention_segments((small, large, small), "positives") == ("2 of 3 segments hold too few positives to be assessed.",)
+    assert _mention_segments((large,), "positives") == ()
 
 
 def test_guards_that_nobody_could_assess_are_counted_among_all():

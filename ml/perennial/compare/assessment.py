@@ -7,6 +7,7 @@ from datetime import date
 
 from perennial.compare.contest import ComparisonInput
 from perennial.records import Interval, Look, Outcome
+from perennial.tasks import Headline
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Assessment:
     looks: tuple[Look, ...] = ()
 
 
-def say_gain(gain: Interval, unit: str) -> str:
+def say_gain(gain: Interval, headline: Headline) -> str:
     """An interval as people read it: `+0.0050 AUC [-0.0010, +0.0110]`."""
-    return f"{gain.estimate:+.4f} {unit} [{gain.low:+.4f}, {gain.high:+.4f}]"
+    estimate, low, high = (headline.write_signed(value) for value in (gain.estimate, gain.low, gain.high))
+    return f"{estimate} {headline.title} [{low}, {high}]"
 
 
 def refuse_without_account(contest: ComparisonInput) -> Assessment:

@@ -42,7 +42,7 @@ def _members(column: pd.Series) -> list[tuple[str, pd.Series]]:
 
 
 def _compare_segment(contest: ComparisonInput, column: str, value: str, labels: pd.Series) -> SegmentComparison:
-    positives = labels[labels == 1]
+    positives = labels[contest.task.carries(labels.to_numpy(dtype=float))]
     carriers = positives.index.get_level_values(-1).nunique()  # entities, or clusters of them
     is_assessed = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
     gain = None

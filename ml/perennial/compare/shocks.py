@@ -21,8 +21,7 @@ from perennial.compare.contest import ComparisonInput
 from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats
 
-PRIOR = 0.004  # AUC, the standard deviation of shocks before anything is known; bench/gate.py says what it costs
-PRIOR_AS_OFS = 12
+PRIOR_AS_OFS = 12  # that the task's prior is worth
 Days = tuple[date, ...]
 
 
@@ -36,7 +35,7 @@ class Surplus:
 
 @dataclass(frozen=True)
 class Shocks:
-    """Variance of shocks, in AUC squared, and the as_ofs that it rests on, those that the prior is worth among them."""
+    """Variance of shocks, in squared units of the headline; the as_ofs that it rests on, those of the prior among them."""
 
     variance: float
     as_ofs: float
@@ -56,7 +55,11 @@ def measure_gain(contest: ComparisonInput) -> DailyGain:
 def find_shocks(daily: DailyGain, contest: ComparisonInput) -> Shocks:
     """From this pair and from those that the ledger has seen."""
     earlier = (Surplus(look.as_ofs, look.surplus) for look in contest.earlier if look.surplus is not None)
-    return pool_shocks((Surplus(daily.as_ofs, daily.surplus), *earlier), horizon_days=contest.model.label.horizon_days)
+    assert contest.champion is not None
+    task = contest.task
+    prior = task.find_prior_shock(task.headline.value(contest.champion.scores, contest.labels))
+    found = (Surplus(daily.as_ofs, daily.surplus), *earlier)
+    return pool_shocks(found, prior=prior, horizon_days=contest.model.label.horizon_days)
 
 
 def add_shocks(daily: DailyGain, shocks: Shocks, horizon_days: int) -> DailyGain:
@@ -75,20 +78,23 @@ def correlate_windows(as_ofs: Sequence[date], horizon_days: int) -> Floats:
     return shared
 
 
-def pool_shocks(found: Iterable[Surplus], *, horizon_days: int) -> Shocks:
+def pool_shocks(found: Iterable[Surplus], *, prior: float, horizon_days: int) -> Shocks:
     """One variance from the surplus of several pairs, weighed by their as_ofs, and the prior.
 
     Shocks that last as long as a label window move neighbours alike, so that n as_ofs differ by less than their variance:
     by the share 1 - (mean correlation of two of them), which the surplus is divided by.
+
+    Args:
+        prior: standard deviation, in units of the gains.
     """
     known = [each for each in found if isfinite(each.variance)]
     spread = sum((len(each.as_ofs) - 1) * each.variance for each in known)
     seen = sum((len(each.as_ofs) - 1) * _differ(each.as_ofs, horizon_days) for each in known)
     if not seen > 0:
-        return Shocks(PRIOR**2, PRIOR_AS_OFS)
+        return Shocks(prior**2, PRIOR_AS_OFS)
     different = len({as_of for each in known for as_of in each.as_ofs})
     worth = min(seen, different - 1)
-    variance = (PRIOR_AS_OFS * PRIOR**2 + worth * max(0.0, spread / seen)) / (PRIOR_AS_OFS + worth)
+    variance = (PRIOR_AS_OFS * prior**2 + worth * max(0.0, spread / seen)) / (PRIOR_AS_OFS + worth)
     return Shocks(variance, PRIOR_AS_OFS + worth)
 
 

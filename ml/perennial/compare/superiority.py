@@ -67,24 +67,24 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
 
 
 def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Assessment:
-    look, said = looks[-1], _say_who(contest, gain)
+    look, said, least = looks[-1], _say_who(contest, gain), contest.task.headline.write_signed(floor)
     if is_lost(gain.high, floor):
-        return Assessment(Outcome.REJECT, (f"{said} That does not reach the floor of {floor:+.4f}.",), looks=looks)
+        return Assessment(Outcome.REJECT, (f"{said} That does not reach the floor of {least}.",), looks=looks)
     bound = _say_bound(contest, look)
     if is_won(look.lower, gain.estimate, floor):
-        return Assessment(Outcome.PROMOTE, (f"{said} That reaches the floor of {floor:+.4f}. {bound}",), looks=looks)
+        return Assessment(Outcome.PROMOTE, (f"{said} That reaches the floor of {least}. {bound}",), looks=looks)
     again_on = None if is_last(contest) else next_look_on(contest)
-    return Assessment(Outcome.INCONCLUSIVE, (f"{said} That {_say_doubt(look, gain, floor)} {bound}",), again_on, looks)
+    return Assessment(Outcome.INCONCLUSIVE, (f"{said} That {_say_doubt(look, gain, floor, least)} {bound}",), again_on, looks)
 
 
 def _say_who(contest: ComparisonInput, gain: Interval) -> str:
     assert contest.champion is not None
     often = {"weekly": "every week", "4 weeks": "every 4 weeks", "monthly": "every month"}.get(contest.model.refreshes)
-    unit = contest.task.headline.title
+    headline = contest.task.headline
     fitted = f"refitted {often}" if often else "not refitted"
     return (
-        f"Recipe {contest.challenger.recipe}, {fitted}, ranked {'better' if gain.estimate > 0 else 'worse'} by "
-        f"{say_gain(gain, unit)} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."
+        f"Recipe {contest.challenger.recipe}, {fitted}, {headline.verb} {'better' if gain.estimate > 0 else 'worse'} by "
+        f"{say_gain(gain, headline)} than recipe {contest.champion.recipe}, {fitted}, over {len(contest.holdout_as_ofs)} as_ofs."
     )
 
 
@@ -95,15 +95,16 @@ def is_last(contest: ComparisonInput) -> bool:
 
 def _say_bound(contest: ComparisonInput, look: Look) -> str:
     assert contest.test is not None
+    lower = contest.task.headline.write_signed(look.lower)
     return (
-        f"Over all looks together its lower bound is {look.lower:+.4f}, {look.boundary:.2f} standard errors below, after "
+        f"Over all looks together its lower bound is {lower}, {look.boundary:.2f} standard errors below, after "
         f"{len(look.as_ofs)} of at most {contest.test.final} as_ofs."
     )
 
 
-def _say_doubt(look: Look, gain: Interval, floor: float) -> str:
+def _say_doubt(look: Look, gain: Interval, floor: float, least: str) -> str:
     if gain.estimate >= floor:
-        return f"reaches the floor of {floor:+.4f}, but it may still be chance."
+        return f"reaches the floor of {least}, but it may still be chance."
     if look.lower > 0:
-        return f"is above 0, but below the floor of {floor:+.4f}."
-    return f"settles nothing: it may still reach the floor of {floor:+.4f}, and it may be chance."
+        return f"is above 0, but below the floor of {least}."
+    return f"settles nothing: it may still reach the floor of {least}, and it may be chance."

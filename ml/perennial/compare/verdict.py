@@ -40,7 +40,7 @@ def compare(contest: ComparisonInput) -> Verdict:
     metrics, segments = compare_metrics(contest), compare_segments(contest)
     harm = assess_harm(contest)
     assessment = _assess(contest, metrics, harm)
-    unassessed = _mention_guards(harm.guards) if harm.guards else _mention_segments(segments)
+    unassessed = _mention_guards(harm.guards) if harm.guards else _mention_segments(segments, contest.task.carriers_named)
     assessment = replace(assessment, reasons=(*assessment.reasons, *unassessed))
     return replace(
         _open_verdict(contest, assessment, unseen),
@@ -48,9 +48,14 @@ def compare(contest: ComparisonInput) -> Verdict:
         segments=segments,
         guards=harm.guards,
         blast_radius=harm.blast_radius,
-        doubts=doubt_first(contest) if contest.champion is None else (*doubt_challenger(contest), *harm.doubts),
+        doubts=doubt_first(contest) if contest.champion is None else (*_doubt_challenger(contest), *harm.doubts),
         warnings=(*harm.warnings, *_list_remarks(contest)),
     )
+
+
+def _doubt_challenger(contest: ComparisonInput) -> tuple[str, ...]:
+    """Of the task, and of what the challenger reads."""
+    return (*contest.task.doubts, *doubt_challenger(contest))
 
 
 def _list_remarks(contest: ComparisonInput) -> tuple[str, ...]:
@@ -112,7 +117,7 @@ def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tupl
         champion_recipe=None if contest.champion is None else contest.champion.recipe,
         holdout_as_ofs=unseen,
         rows=len(labels),
-        positives=int(labels.sum()),
+        positives=int(contest.task.carries(labels.to_numpy(dtype=float)).sum()),
         metrics=(),
         segments=(),
         knowledge_lag_days=contest.knowledge_lag_days,
@@ -129,9 +134,9 @@ def _mention_guards(guards: tuple[Guard, ...]) -> tuple[str, ...]:
     return (f"{unassessed} of {len(guards)} guards not assessed: what they watch may be harmed unseen.",) if unassessed else ()
 
 
-def _mention_segments(segments: tuple[SegmentComparison, ...]) -> tuple[str, ...]:
+def _mention_segments(segments: tuple[SegmentComparison, ...], named: str) -> tuple[str, ...]:
     unassessed = sum(not segment.is_assessed for segment in segments)
-    return (f"{unassessed} of {len(segments)} segments hold too few positives to be assessed.",) if unassessed else ()
+    return (f"{unassessed} of {len(segments)} segments hold too few {named} to be assessed.",) if unassessed else ()
 
 
 def _mention_time(contest: ComparisonInput) -> tuple[str, ...]:

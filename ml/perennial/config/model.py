@@ -74,8 +74,10 @@ class Model(Section):
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
                 f"{', '.join(known)}"
             )
-        if self.label.cap is not None and self.label.task == "binary":
+        if self.label.task == "binary" and self.label.cap is not None:
             raise ValueError("label.cap is for amounts: leave it out where label.task = 'binary'")
+        if self.label.task == "binary" and not 0 <= self.scoring.threshold <= 1:
+            raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,17 @@ class Tolerated(Section):
     precision: float = Field(
         default=0.02, ge=0, description="Fall of the precision, at precision_at_recall or among the capacity"
     )
+    loss: float = Field(
+        default=0.01, ge=0, description="Of amounts: rise of the root mean squared error, as a share of it"
+    )
+    bias: float = Field(
+        default=0.02, ge=0, description="Of amounts: how much further the predicted sum may lie from the realised one, as a share"
+    )
+    gini: float = Field(default=0.01, ge=0, description="Of amounts: fall of the normalised Gini")
+    segment_loss: float = Field(
+        default=0.05, ge=0, description="Of amounts: rise of the loss within each assessed segment, as a share of it"
+    )
+    segment_gini: float = Field(default=0.04, ge=0, description="Of amounts: fall of the normalised Gini within each one")
     segment_auc: float = Field(default=0.02, ge=0, description="Fall of the AUC within each assessed segment")
     selection_rate_gap: float = Field(
         default=0.05, ge=0, description="How much further a segment's share on the action list may move from everybody else's"

@@ -8,7 +8,10 @@ from perennial.config.section import Band, Section, Share
 
 
 class Scoring(Section):
-    threshold: Share = Field(default=0.5, description="A score of at least this is a positive prediction")
+    threshold: float = Field(
+        default=0.5,
+        description="A score of at least this is a positive prediction; of amounts, who is acted on: without it the first tenth",
+    )
     reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
     publish_max_shift: Band = Field(
         default=0.50,

@@ -6,15 +6,15 @@ and the normal interval, which unlike the percentiles does not inherit the bias 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from perennial.errors import MetricNotFinite
-from perennial.metrics.panel import Floats, Panel, make_panel
-from perennial.metrics.selection import Metric, evaluate
+from perennial.metrics.panel import AlignedRows, Floats, make_amounts, make_panel
+from perennial.metrics.selection import AmountMetric, Metric, Reweighted, Rows, evaluate
 from perennial.records import Interval
 
 REPLICATES = 400  # the standard error is then known to 4 %: 1 / sqrt(2 * 400)
@@ -34,12 +34,23 @@ def paired_bootstrap_difference(
     Raises:
         MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
     """
-    panel = make_panel(labels)
-    first, second = (panel.align(each) for each in scores)
-    estimate = evaluate(metric, panel, first) - evaluate(metric, panel, second)
-    ours, theirs = metric(panel, first), metric(panel, second)
-    drawn = np.concatenate([ours(weights) - theirs(weights) for weights in _draw_entities(panel, seed)])
-    return _spread(estimate, drawn, confidence)
+    return _draw_difference(metric, make_panel(labels), scores, confidence, seed)
+
+
+def paired_amounts_difference(
+    metric: AmountMetric,
+    predictions: tuple[pd.Series, pd.Series],
+    labels: pd.Series,
+    *,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    """As `paired_bootstrap_difference`, for labels that are amounts.
+
+    Raises:
+        MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
+    """
+    return _draw_difference(metric, make_amounts(labels), predictions, confidence, seed)
 
 
 def bootstrap_interval(metric: Metric, scores: pd.Series, labels: pd.Series, *, confidence: float, seed: int) -> Interval:
@@ -48,11 +59,37 @@ def bootstrap_interval(metric: Metric, scores: pd.Series, labels: pd.Series, *, 
     Raises:
         MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
     """
-    panel = make_panel(labels)
-    values = panel.align(scores)
-    reweigh = metric(panel, values)
-    drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(panel, seed)])
-    return _spread(evaluate(metric, panel, values), drawn, confidence)
+    return _draw_interval(metric, make_panel(labels), scores, confidence, seed)
+
+
+def amounts_interval(
+    metric: AmountMetric, predictions: pd.Series, labels: pd.Series, *, confidence: float, seed: int
+) -> Interval:
+    """As `bootstrap_interval`, for labels that are amounts.
+
+    Raises:
+        MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
+    """
+    return _draw_interval(metric, make_amounts(labels), predictions, confidence, seed)
+
+
+def _draw_difference(
+    metric: Callable[[Rows, Floats], Reweighted], rows: Rows, scores: tuple[pd.Series, pd.Series], confidence: float, seed: int
+) -> Interval:
+    first, second = (rows.align(each) for each in scores)
+    estimate = evaluate(metric, rows, first) - evaluate(metric, rows, second)
+    ours, theirs = metric(rows, first), metric(rows, second)
+    drawn = np.concatenate([ours(weights) - theirs(weights) for weights in _draw_entities(rows, seed)])
+    return _spread(estimate, drawn, confidence)
+
+
+def _draw_interval(
+    metric: Callable[[Rows, Floats], Reweighted], rows: Rows, scores: pd.Series, confidence: float, seed: int
+) -> Interval:
+    values = rows.align(scores)
+    reweigh = metric(rows, values)
+    drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(rows, seed)])
+    return _spread(evaluate(metric, rows, values), drawn, confidence)
 
 
 def _spread(estimate: float, drawn: Floats, confidence: float) -> Interval:
@@ -64,7 +101,7 @@ def _spread(estimate: float, drawn: Floats, confidence: float) -> Interval:
     return Interval(estimate, estimate - reach, estimate + reach, standard_error)
 
 
-def _draw_entities(panel: Panel, seed: int) -> Iterator[Floats]:
+def _draw_entities(panel: AlignedRows, seed: int) -> Iterator[Floats]:
     """Row weights of all replicates, some at a time: how often the entity of each row was drawn."""
     rng = np.random.default_rng(seed)
     count = panel.entity_count

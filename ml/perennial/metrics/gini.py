@@ -5,9 +5,11 @@ Both Ginis are twice the covariance of the label with the rank, over the mean la
 side. It is taken within each as_of and averaged; as_ofs without differing labels are left out. Equal predictions share the mean
 of their ranks: the expected value over a random order of them.
 
-Sources: R. Lerman, S. Yitzhaki, Economics Letters 15 (1984), 363-368, for the Gini as a covariance; its influence values follow
-from the covariance of the label with the distribution function of the prediction, as in F. R. Hampel, Journal of the American
-Statistical Association 69 (1974), 383-393.
+The influence of a row is what the Gini loses without it (the jackknife, exact and in n log n): with few heavy amounts the
+derivative is too small, and 300 rows with 80 % zeros had a standard error 9 % too low by it, 5 % too high by this.
+
+Sources: R. Lerman, S. Yitzhaki, Economics Letters 15 (1984), 363-368, for the Gini as a covariance; B. Efron, C. Stein, Annals
+of Statistics 9 (1981), 586-596, for the jackknife.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from perennial.metrics.panel import Amounts, Floats, Ints, make_amounts
 from perennial.metrics.rates import Estimated
 from perennial.records import Interval
 
+ROUNDING = 1e-12  # of the covariance with the perfect order: below that nothing differs any more
 RANKED, UNCOMMON = "are ranked differently by both", "carry another label than the commonest"
 
 
@@ -88,32 +91,32 @@ def gini_within(predictions: Floats, labels: Floats) -> Estimated:
     """The normalised Gini of one as_of, whose labels differ, with influence values that sum to 0.
 
     Worked example: labels 0, 1, 5 predicted as 1, 3, 2 have centred labels -2, -1, 3 and ranks 1, 3, 2 instead of 1, 2, 3:
-    (-2 - 3 + 6) / (-2 - 2 + 9) = .2.
+    (-2 - 3 + 6) / (-2 - 2 + 9) = .2. A row that holds all that differs leaves a Gini of 0 without it: nothing is known then.
     """
     ours, perfect = _covary_with_rank(predictions, labels), _covary_with_rank(labels, labels)
-    gini = ours.value / perfect.value
-    return Estimated(gini, (ours.influence - gini * perfect.influence) / perfect.value)
+    without = np.divide(ours[1:], perfect[1:], out=np.zeros(len(labels)), where=perfect[1:] > ROUNDING * perfect[0])
+    pulls = (len(labels) - 1) / len(labels) * (without.mean() - without)
+    return Estimated(float(ours[0] / perfect[0]), pulls)
 
 
-def _covary_with_rank(predictions: Floats, labels: Floats) -> Estimated:
-    """Covariance of the label with the share of rows predicted below it, equal ones counted half.
+def _covary_with_rank(predictions: Floats, labels: Floats) -> Floats:
+    """Sum of the centred labels times the ranks of their predictions: of all rows, then without each of them.
 
-    A row contributes by its own label and rank, and as one that the labels of those above it are counted against.
+    Without a row, the ranks of those above it fall by 1 and of its equals by a half, so that one sort serves for all.
     """
-    count = len(labels)
-    place = (rankdata(predictions) - 0.5) / count  # in (0, 1), with mean .5
     centred = labels - labels.mean()
-    covariance = float(np.mean(centred * place))
-    own = centred * (place - 0.5)
-    return Estimated(covariance, (own + _average_above(predictions, centred) - 2 * covariance) / count)
+    products = centred * rankdata(predictions)
+    ranked_above = _sum_above(predictions, centred)
+    left = products.sum() - products - ranked_above + centred * len(labels) / 2  # mean rank n / 2, mean label not 0 any more
+    return np.concatenate([[products.sum()], left])
 
 
-def _average_above(predictions: Floats, centred: Floats) -> Floats:
-    """For each row the sum of the labels predicted above it, and half of those predicted alike, over all rows."""
+def _sum_above(predictions: Floats, centred: Floats) -> Floats:
+    """For each row the sum of the labels predicted above it, and half of those of its equals."""
     _, group = np.unique(predictions, return_inverse=True)
-    alike = np.bincount(group, weights=centred)
-    up_to = np.cumsum(alike)
-    above: Floats = ((up_to[-1] - up_to) + alike / 2)[group] / len(centred)
+    equals = np.bincount(group, weights=centred)
+    up_to = np.cumsum(equals)
+    above: Floats = (up_to[-1] - up_to + equals / 2)[group] - centred / 2
     return above
 
 

@@ -7,6 +7,7 @@ within [0, 1] and has a width even when nothing happened; E. L. Korn, B. I. Grau
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -14,7 +15,8 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from perennial.metrics.panel import Floats, Ints, make_panel
+from perennial.metrics.panel import Floats, Ints, make_amounts, make_panel
+from perennial.metrics.rates import Mask
 from perennial.records import Interval
 
 BINS = 10
@@ -29,30 +31,75 @@ class ReliabilityBin:
     share: Interval
 
 
+@dataclass(frozen=True)
+class AmountBin:
+    """Rows with neighbouring predictions: the mean that was predicted, and the mean that came, in units of the target."""
+
+    rows: int
+    mean_predicted: float
+    realised: Interval
+
+
 def reliability_bins(scores: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> tuple[ReliabilityBin, ...]:
     """Tenths of the rows by score, lowest first; equal scores share a bin, so that there may be fewer. As_ofs are pooled."""
     panel = make_panel(labels)
     values = panel.align(scores)
-    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
-    places = np.searchsorted(edges, values, side="left")
     return tuple(
         ReliabilityBin(
             rows=int(inside.sum()),
             mean_score=float(values[inside].mean()),
             share=_share(panel.is_positive[inside].astype(np.float64), panel.entities[inside], confidence),
         )
-        for inside in (places == place for place in np.unique(places))
+        for inside in _cut_tenths(values)
     )
+
+
+def amount_bins(predictions: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> tuple[AmountBin, ...]:
+    """Tenths of the rows by predicted amount, as `reliability_bins` cuts them.
+
+    The interval is normal, clustered by entity: of skewed amounts it reaches too low, and it has no width where nothing differs.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label or a prediction is NaN or infinite, or none is there.
+    """
+    rows = make_amounts(labels)
+    values = rows.align(predictions)
+    return tuple(
+        AmountBin(
+            rows=int(inside.sum()),
+            mean_predicted=float(values[inside].mean()),
+            realised=_mean(rows.amounts[inside], rows.entities[inside], confidence),
+        )
+        for inside in _cut_tenths(values)
+    )
+
+
+def _cut_tenths(values: Floats) -> Iterator[Mask]:
+    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+    places = np.searchsorted(edges, values, side="left")
+    yield from (places == place for place in np.unique(places))
+
+
+def _mean(amounts: Floats, entities: Ints, confidence: float) -> Interval:
+    mean = float(amounts.mean())
+    error = sqrt(_vary(amounts, entities))
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
+    return Interval(mean, mean - reach, mean + reach, error)
+
+
+def _vary(values: Floats, entities: Ints) -> float:
+    """Variance of their mean, clustered by entity."""
+    codes, counts = np.unique(entities, return_inverse=True)
+    by_entity = np.bincount(counts, weights=(values - values.mean()) / len(values))
+    small_sample = len(codes) / (len(codes) - 1) if len(codes) > 1 else 1.0
+    return small_sample * float(np.square(by_entity).sum())
 
 
 def _share(happened: Floats, entities: Ints, confidence: float) -> Interval:
     """Wilson's interval on the rows that are worth as much as these, clustered by entity."""
-    share = float(happened.mean())
-    codes, counts = np.unique(entities, return_inverse=True)
-    by_entity = np.bincount(counts, weights=(happened - share) / len(happened))
-    small_sample = len(codes) / (len(codes) - 1) if len(codes) > 1 else 1.0
-    variance = small_sample * float(np.square(by_entity).sum())
-    worth = min(len(happened), share * (1 - share) / variance) if variance > 0 else len(codes)
+    share, variance = float(happened.mean()), _vary(happened, entities)
+    worth = min(len(happened), share * (1 - share) / variance) if variance > 0 else len(np.unique(entities))
     return _wilson(share, worth, NormalDist().inv_cdf((1 + confidence) / 2))
 
 

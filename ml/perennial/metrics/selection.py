@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from perennial.errors import OneClassLabels
-from perennial.metrics.panel import Floats, Ints, Panel, make_panel
+from perennial.metrics.panel import AlignedRows, Amounts, Floats, Ints, Panel, make_panel
 
 Reweighted = Callable[[Floats], Floats]
 Metric = Callable[[Panel, Floats], Reweighted]
+AmountMetric = Callable[[Amounts, Floats], Reweighted]
+Rows = TypeVar("Rows", bound=AlignedRows)
 ROUNDING = 1e-9  # sums of weights: 0.8 of 5 positives are reached by 4
 
 
@@ -40,7 +43,7 @@ def precision_at_recall(scores: pd.Series, labels: pd.Series, *, recall: float) 
     return evaluate(prepare_precision_at_recall(recall), panel, panel.align(scores))
 
 
-def evaluate(metric: Metric, panel: Panel, scores: Floats) -> float:
+def evaluate(metric: Callable[[Rows, Floats], Reweighted], panel: Rows, scores: Floats) -> float:
     """The metric on the rows as they are: every row weighs 1."""
     return float(metric(panel, scores)(np.ones((1, panel.rows)))[0])
 
@@ -76,18 +79,18 @@ def _count(ranking: Ranking, panel: Panel, weights: Floats) -> tuple[Floats, Flo
 
 def _average_precision(positives: Floats, rows: Floats) -> Floats:
     steps = np.diff(positives, axis=1, prepend=0.0)
-    earned = np.nansum(steps * _divide(positives, rows), axis=1)  # NaN above the first row that was drawn
-    return _divide(earned, positives[:, -1])
+    earned = np.nansum(steps * divide(positives, rows), axis=1)  # NaN above the first row that was drawn
+    return divide(earned, positives[:, -1])
 
 
 def _precision_at(recall: float, positives: Floats, rows: Floats) -> Floats:
     reached = np.argmax(positives >= recall * positives[:, -1:] - ROUNDING, axis=1)[:, np.newaxis]
-    precision = _divide(np.take_along_axis(positives, reached, axis=1), np.take_along_axis(rows, reached, axis=1))[:, 0]
+    precision = divide(np.take_along_axis(positives, reached, axis=1), np.take_along_axis(rows, reached, axis=1))[:, 0]
     chosen: Floats = np.where(positives[:, -1] > 0, precision, np.nan)
     return chosen
 
 
-def _divide(part: Floats, whole: Floats) -> Floats:
+def divide(part: Floats, whole: Floats) -> Floats:
     """NaN where the whole is zero: a replicate that drew none of these rows says nothing."""
     quotient: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
     return quotient
@@ -97,4 +100,4 @@ def _mean_over_days(values: list[Floats]) -> Floats:
     if not values:
         raise OneClassLabels("None of the as_ofs holds both classes: there is nothing to choose from.")
     by_day = np.stack(values)
-    return _divide(np.nansum(by_day, axis=0), np.isfinite(by_day).sum(axis=0).astype(np.float64))
+    return divide(np.nansum(by_day, axis=0), np.isfinite(by_day).sum(axis=0).astype(np.float64))

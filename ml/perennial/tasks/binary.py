@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, partial
-from math import log, nan
+from math import nan
 from typing import ClassVar
 
 import numpy as np
@@ -15,12 +15,13 @@ from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.errors import OneClassLabels
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
-from perennial.metrics.panel import Panel, make_panel
+from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
 from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
+from perennial.tasks.watching import compare_odds
 
-SMALLEST_SHARE = 1e-9
+PRIOR_SHOCK = 0.004
 
 
 class Binary(Task):
@@ -41,6 +42,7 @@ class Binary(Task):
     calibrators = ("platt", "beta")
     score_range = (0.0, 1.0)
     carriers_named = "positives"
+    can_be_missed = True
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
@@ -124,13 +126,31 @@ class Binary(Task):
         fact = f"Of the {rules.capacity} that are acted on in a day, the share of positives goes"
         return Guarded("precision", measure, fact, rules.tolerated.precision)
 
-    def make_panel(self, labels: pd.Series) -> Panel:
-        """With its positives."""
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """None: a ranking cannot be won by a few rows."""
+        return ()
+
+    def find_prior_shock(self, champion: float) -> float:  # noqa: ARG002 - an AUC varies alike wherever it lies
+        """In AUC; bench/gate.py says what it costs."""
+        return PRIOR_SHOCK
+
+    def code_rows(self, labels: pd.Series) -> AlignedRows:
+        """Each 0 or 1."""
         return make_panel(labels)
 
-    def carries(self, panel: Panel) -> Mask:
-        """The positives."""
-        return panel.is_positive
+    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+        """Positives, and negatives."""
+        return {"a positive label": labels == 1, "a negative label": labels != 1}
+
+    def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:  # noqa: ARG002 - a threshold needs no days
+        """Who reaches the threshold, or the first `capacity` of each day."""
+        capacity = self.model.promotion.capacity
+        return scores >= self.model.scoring.threshold if capacity is None else rank < capacity
+
+    def bear_within_segment(self, champion: float) -> float:  # noqa: ARG002 - an AUC falls alike wherever it lies
+        """In AUC."""
+        return self.model.promotion.tolerated.segment_auc
 
     @cached_property
     def _precision_at_recall(self) -> Measure:
@@ -171,7 +191,7 @@ class Binary(Task):
         """AUC, calibration, log-loss."""
         return {
             "auc": metrics.auc_with_interval(scores, labels),
-            "calibration": _compare_odds(scores, labels),
+            "calibration": compare_odds(scores, labels),
             "log_loss": metrics.loss_with_interval(scores, labels),
         }
 
@@ -191,21 +211,3 @@ class Binary(Task):
     def find_scale(self, scores: pd.Series, mean: float) -> float:
         """The mean itself: a probability lies above 0."""
         return mean
-
-
-def _compare_odds(scores: pd.Series, labels: pd.Series) -> Interval:
-    """Log-odds of what happened minus log-odds of the mean score: on that scale small base rates are comparable.
-
-    Log-odds of a share m of n vary by 1 / (n m (1 - m)).
-    """
-    rows, positives = len(labels), int(labels.sum())
-    distance = _logit((positives + 0.5) / (rows + 1)) - _logit(float(scores.mean()))
-    rate = positives / rows
-    error = float(np.sqrt(1 / (rows * rate * (1 - rate))))
-    return Interval(distance, distance - 2 * error, distance + 2 * error, error)
-
-
-def _logit(share: float) -> float:
-    """Log-odds; scores that are all 0 or all 1 are taken for nearly so."""
-    inside = min(max(share, SMALLEST_SHARE), 1 - SMALLEST_SHARE)
-    return log(inside / (1 - inside))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.tasks.binary import Binary
+from perennial.tasks.regression import Regression
 from perennial.tasks.task import Task
 
-TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary}
+TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary, "regression": Regression}
 
 
 def task_of(model: Model) -> Task:

@@ -36,12 +36,22 @@ class Measure:
         name: as the ledger writes it.
         value: of (scores, labels).
         difference: of (ours, theirs, labels), ours minus theirs.
+        form: how its values are written: four decimals of what lies between 0 and 1, four digits of an amount.
     """
 
     name: str
     value: Value
     difference: Difference
     is_lower_better: bool = False
+    form: str = ".4f"
+
+    def write(self, value: float) -> str:
+        """A value, or the size of a difference."""
+        return f"{value:{self.form}}"
+
+    def write_signed(self, value: float) -> str:
+        """A difference."""
+        return f"{value:+{self.form}}"
 
     def gain(self, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
         """Positive when `ours` is better."""
@@ -70,20 +80,31 @@ class Headline(Measure):
 
     Attributes:
         title: as people read it, such as `AUC`.
+        verb: what is done better, such as `ranked`.
         by_day: the gain of ours on theirs within each as_of, above 0 where ours is better, and what every entity contributes.
         single: the value with its interval, clustered by entity; the third argument is the confidence.
     """
 
     title: str
+    verb: str = "ranked"
     by_day: ByDay
     single: Single
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """A measure that a promotion must not harm, with the words that its sentence begins with and the loss that is borne."""
+    """A measure that a promotion must not harm, with the words that its sentence begins with and the loss that is borne.
+
+    Attributes:
+        is_relative: the loss is a share of the champion's value.
+    """
 
     name: str
     measure: Measure
     fact: str
     tolerated: float
+    is_relative: bool = False
+
+    def borne(self, champion: float) -> float:
+        """In units of the measure."""
+        return self.tolerated * abs(champion) if self.is_relative else self.tolerated

@@ -5,13 +5,25 @@ Amounts above `label.cap` count as the cap, in training and in judging: a handfu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from perennial import metrics
+from perennial.config import Model
 from perennial.config.label import TaskName
-from perennial.tasks.task import Floats, Link, Task
+from perennial.metrics.panel import AlignedRows, make_amounts
+from perennial.tasks.binary import PRIOR_SHOCK
+from perennial.tasks.measure import Guarded, Headline, Measure, Single, find_floor
+from perennial.tasks.task import Floats, Link, Mask, Task, Turn
+from perennial.tasks.watching import compare_sums, find_scale, try_metric
+
+AMOUNT = ".4g"
+PRIOR_SHOCK_SHARE = 0.005
+MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 
 
 class Regression(Task):
@@ -21,8 +33,21 @@ class Regression(Task):
     label_column = "double precision not null check (label > '-infinity' and label < 'infinity')"
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
     linear = "ridge"
+    label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
+    wrong_label = "a label that is no finite number"
+    wrong_score = "are infinite"
+    score_meaning = "Amount that is expected, in the unit of the label"
     score_range = (None, None)
     carriers_named = "rows"
+    can_be_missed = False
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._confidence = model.promotion.confidence
+        self._cap = model.label.cap if model.label.cap is not None else np.inf
+        self._squared = metrics.squared_loss(self._cap)
+        self.headline = self._choose_headline()
+        self.loss = self._measure("mse", self._squared) if self.headline.name == "gini" else self.headline
 
     # Labels
 
@@ -31,6 +56,12 @@ class Regression(Task):
         wrong = labels[~np.isfinite(labels)]
         if len(wrong):
             return f"labels must be finite numbers, found {wrong[:5].tolist()}"
+        zeros = float((labels == 0).mean()) if len(labels) else 0.0
+        if self.model.metric == "mae" and zeros > MOST_ZEROS:
+            return (
+                f"{zeros:.0%} of the labels are 0, so that `always 0` has the lowest mean absolute error: choose training.metric "
+                "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
+            )
         low = float(labels.min()) if len(labels) else 0.0
         if low < 0 and self.model.metric in ("poisson", "tweedie", "gini"):
             return f"labels must not lie below 0 where training.metric = '{self.model.metric}', found {low:g}"
@@ -58,4 +89,179 @@ class Regression(Task):
 
     # Judging
 
+    def _measure(self, name: str, loss: metrics.RowLoss) -> Measure:
+        return Measure(
+            name,
+            lambda scores, labels: metrics.mean_loss(scores, labels, loss),
+            lambda ours, theirs, labels: metrics.paired_mean_loss_difference(
+                ours, theirs, labels, loss, confidence=self._confidence
+            ),
+            is_lower_better=True,
+            form=AMOUNT,
+        )
+
+    def _judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
+        measure = self._measure(name, loss)
+        return Headline(
+            name,
+            measure.value,
+            measure.difference,
+            is_lower_better=True,
+            form=AMOUNT,
+            title=title,
+            verb="predicted",
+            by_day=lambda ours, theirs, labels: metrics.paired_loss_by_day(ours, theirs, labels, loss),
+            single=lambda scores, labels, sure: metrics.mean_loss_with_interval(scores, labels, loss, confidence=sure),
+        )
+
+    def _judge_by_order(self) -> Headline:
+        return Headline(
+            "gini",
+            metrics.mean_gini,
+            partial(metrics.paired_gini_difference, confidence=self._confidence),
+            title="normalised Gini",
+            by_day=metrics.paired_gini_by_day,
+            single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
+        )
+
+    def _choose_headline(self) -> Headline:
+        """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
+        name, _, quantile = self.model.metric.partition(":")
+        if name == "gini":
+            return self._judge_by_order()
+        chosen: dict[str, tuple[str, str, metrics.RowLoss]] = {
+            "mae": ("mae", "mean absolute error", metrics.absolute_loss),
+            "rmse": ("mse", "mean squared error", self._squared),
+            "poisson": ("poisson", "Poisson deviance", metrics.poisson_deviance),
+            "tweedie": ("tweedie", "Tweedie deviance", metrics.tweedie_deviance()),
+        }
+        if name == "pinball":
+            return self._judge_by_loss("pinball", f"pinball loss at {quantile}", metrics.pinball_loss(float(quantile)))
+        return self._judge_by_loss(*chosen[name])
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The headline, then what is shown of every amount: both usual losses, the order, and whether the sums agree."""
+        shown = (self._measure("mae", metrics.absolute_loss), self._rmse, self._judge_by_order(), self._bias)
+        return (self.headline, *(measure for measure in shown if measure.name != self.headline.name))
+
+    def find_floor(self, champion: float) -> float:
+        """A share of the champion's loss; of the Gini as of an AUC, for both end at 1."""
+        share = self.model.promotion.min_gain
+        return share * champion if self.headline.is_lower_better else find_floor(share, max(champion, 0.0))
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """The squared error where something else is looked at, the order where a loss is, and the sum in any case."""
+        borne = self.model.promotion.tolerated
+        shown = [Guarded("bias", self._bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)]
+        if self.headline.name != "gini":
+            shown.append(Guarded("gini", self._judge_by_order(), "The normalised Gini goes", borne.gini))
+        if self.headline.name not in ("mse", "pinball"):  # a quantile is not the mean
+            shown.append(Guarded("rmse", self._rmse, "The root of the mean squared error goes", borne.loss, is_relative=True))
+        return tuple(shown)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Squared errors of amounts without a bound are those of a few rows."""
+        if self.headline.name != "mse" or self.model.label.cap is not None:
+            return ()
+        sentence = (
+            "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test "
+            "is not known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
+        )
+        return (sentence,)
+
+    def find_prior_shock(self, champion: float) -> float:
+        """A share of the champion's loss; of the Gini twice what it is of the AUC, for a Gini of 0/1 labels is 2 AUC - 1."""
+        return PRIOR_SHOCK_SHARE * champion if self.headline.is_lower_better else 2 * PRIOR_SHOCK
+
+    def code_rows(self, labels: pd.Series) -> AlignedRows:
+        """Each finite."""
+        return make_amounts(labels)
+
+    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+        """Every row says something."""
+        return {"a label": np.ones(len(labels), dtype=np.bool_)}
+
+    def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:
+        """The first `capacity` of each day, who reaches the threshold where one is declared, or else the first tenth."""
+        rules = self.model
+        if rules.promotion.capacity is not None:
+            return rank < rules.promotion.capacity
+        if "threshold" in rules.scoring.model_fields_set:
+            return scores >= rules.scoring.threshold
+        sizes = np.bincount(rows.days)[rows.days]
+        return rank < np.ceil(sizes / 10)
+
+    def bear_within_segment(self, champion: float) -> float:
+        """A share of the champion's loss there; of the Gini as it is."""
+        borne = self.model.promotion.tolerated
+        return borne.segment_loss * champion if self.headline.is_lower_better else borne.segment_gini
+
+    @cached_property
+    def _rmse(self) -> Measure:
+        """Shown in the unit of the target, its interval by the delta method."""
+        cap = self._cap
+        difference = partial(metrics.paired_rmse_difference, cap=cap, confidence=self._confidence)
+        return Measure("rmse", partial(metrics.rmse, cap=cap), difference, is_lower_better=True, form=AMOUNT)
+
+    @cached_property
+    def _bias(self) -> Measure:
+        difference = partial(metrics.paired_bias_size_difference, confidence=self._confidence)
+        return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
+
     # Watching
+
+    @property
+    def turns(self) -> Mapping[str, Turn]:
+        """The headline gets worse, sums differ either way, and where the order is looked at its squared errors rise."""
+        worse: Turn = "rise" if self.headline.is_lower_better else "fall"
+        return {self.headline.name: worse, "calibration": "either"} | ({} if self.loss is self.headline else {"mse": "rise"})
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By the titles of the metrics."""
+        return {
+            self.headline.name: f"the {self.headline.title} of the scores",
+            "calibration": "the calibration (logarithm of what came over what was predicted)",
+            "mse": "the mean squared error of the scores",
+            "feature": "the rank measure, (1 + normalised Gini) / 2, of a single feature",
+        }
+
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """The headline, the squared error where it is another one, and the total bias."""
+        singles = self._singles | {
+            "total_bias": lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
+        }
+        return {name: try_metric(partial(single, scores, labels, confidence)) for name, single in singles.items()}
+
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """The same with calibration by the sums."""
+        found = {name: try_metric(partial(single, scores, labels, 0.95)) for name, single in self._singles.items()}
+        return found | {"calibration": compare_sums(scores, labels)}
+
+    @property
+    def _singles(self) -> Mapping[str, Single]:
+        found = {self.headline.name: self.headline.single}
+        if self.loss is not self.headline:
+            found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+                scores, labels, self._squared, confidence=sure
+            )
+        return found
+
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """(1 + normalised Gini) / 2."""
+        return metrics.amounts_alone(values, labels, is_category=is_category)
+
+    def count_rarer(self, labels: pd.Series) -> int:
+        """Rows with another label than the commonest."""
+        return len(labels) - int(labels.value_counts().iloc[0])
+
+    def count_positives(self, labels: pd.Series) -> int | None:  # noqa: ARG002 - of amounts none
+        """It means nothing of amounts."""
+        return None
+
+    def find_scale(self, scores: pd.Series, mean: float) -> float:
+        """The mean, or the spread where the mean lies near 0."""
+        return find_scale(scores, mean)

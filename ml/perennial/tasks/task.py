@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.label import TaskName
-from perennial.metrics.panel import Panel
+from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure
 
@@ -101,16 +101,47 @@ class Task(ABC):
     def guarded(self) -> tuple[Guarded, ...]:
         """What must not be harmed over all rows."""
 
+    @property
     @abstractmethod
-    def make_panel(self, labels: pd.Series) -> Panel:
-        """The labels as the metrics read them."""
+    def doubts(self) -> tuple[str, ...]:
+        """Why nothing is promoted without a person, whatever the test says; a sentence each."""
 
     @abstractmethod
-    def carries(self, panel: Panel) -> Mask:
-        """The rows that an assessment needs enough of: of two classes the positives."""
+    def find_prior_shock(self, champion: float) -> float:
+        """Standard deviation of what is common to an as_of in the gain of the headline, before anything is known of it."""
+
+    @abstractmethod
+    def code_rows(self, labels: pd.Series) -> AlignedRows:
+        """The rows of these labels, which are checked.
+
+        Raises:
+            MisalignedScores: the index is not what metrics read.
+            MetricNotFinite: a label is missing, or not what labels of the task are.
+        """
+
+    @abstractmethod
+    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+        """The rows of each of which an assessment needs enough, by what they have, such as `a positive label`.
+
+        Those that come first are counted everywhere, the others only where rankings within a segment are compared.
+        """
+
+    def carries(self, labels: Floats) -> Mask:
+        """The rows that carry the evidence: the first of the sides."""
+        return next(iter(self.name_sides(labels).values()))
+
+    @abstractmethod
+    def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:
+        """Who is on the action list; `rank` counts from 0 within each as_of."""
+
+    @abstractmethod
+    def bear_within_segment(self, champion: float) -> float:
+        """How far the headline may fall within a segment, by the champion's value there."""
 
     carriers_named: ClassVar[str]
-    """What those rows are called, such as `positives`."""
+    """What the rows that carry evidence are called, such as `positives`."""
+    can_be_missed: ClassVar[bool]
+    """Is one label looked for, so that it may be missed by who stays off the action list?"""
 
     # Watching
 

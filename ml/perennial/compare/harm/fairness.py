@@ -38,6 +38,6 @@ def figure_rates(pair: ScoredPair, values: pd.Series, wanted: Collection[str]) -
 
 def _count(pair: ScoredPair, values: pd.Series, side: Scored, model: str) -> pd.DataFrame:
     rows = pd.DataFrame(
-        {"value": values.to_numpy(), "label": pair.panel.is_positive.astype(int), "selected": side.is_selected.astype(int)}
+        {"value": values.to_numpy(), "label": pair.carriers.astype(int), "selected": side.is_selected.astype(int)}
     )
     return rows.value_counts().reset_index(name="count").assign(model=model)

@@ -24,9 +24,9 @@ class HarmTest:
     say: Say
 
 
-def ask(name: str, fact: str, evidence: Sampled) -> HarmTest:
-    """A question whose sentence begins with a fact, such as `Log-loss goes from 0.2790 to 0.2881`."""
-    return HarmTest(name, evidence, partial(_say_loss, fact, evidence.tolerated))
+def ask(name: str, fact: str, evidence: Sampled, *, form: str = ".4f") -> HarmTest:
+    """A question whose sentence begins with a fact, such as `Log-loss goes from 0.2790 to 0.2881`; `form` is of its figures."""
+    return HarmTest(name, evidence, partial(_say_loss, fact, evidence.tolerated, form))
 
 
 def not_assessed(name: str, tolerated: float, sentence: str) -> Guard:
@@ -52,10 +52,10 @@ def _conclude(question: HarmTest, found: HolmAnswer) -> Guard:
     return Guard(question.name, interval, evidence.tolerated, state, question.say(interval, finding))
 
 
-def _say_loss(fact: str, tolerated: float, gain: Interval, finding: Finding) -> str:
+def _say_loss(fact: str, tolerated: float, form: str, gain: Interval, finding: Finding) -> str:
     if gain.estimate >= 0:
-        return f"{fact}: a gain of {gain.estimate:.4f} [{gain.low:+.4f}, {gain.high:+.4f}]."
-    loss = f"a loss of {-gain.estimate:.4f} [{-gain.high:+.4f}, {-gain.low:+.4f}]"
+        return f"{fact}: a gain of {gain.estimate:{form}} [{gain.low:+{form}}, {gain.high:+{form}}]."
+    loss = f"a loss of {-gain.estimate:{form}} [{-gain.high:+{form}}, {-gain.low:+{form}}]"
     return f"{fact}: {loss}, {say_finding(finding, f'{tolerated:g}')}."
 
 

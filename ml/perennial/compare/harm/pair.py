@@ -14,7 +14,7 @@ from perennial.compare.measures import MISSING
 from perennial.compare.shocks import Shocks, find_shocks
 from perennial.config import Model
 from perennial.metrics.clustered import clustered_interval
-from perennial.metrics.panel import Floats, Panel
+from perennial.metrics.panel import AlignedRows, Floats
 from perennial.metrics.rates import Mask
 
 MOVED_SHARE = 0.2  # of the realised rate: an action list by a threshold is then about as much too short or too long
@@ -40,7 +40,7 @@ class ScoredPair:
 
     contest: ComparisonInput
     champion: Contestant
-    panel: Panel
+    panel: AlignedRows
     labels: pd.Series
     ours: Scored
     theirs: Scored
@@ -54,13 +54,14 @@ class ScoredPair:
     @property
     def carriers(self) -> Mask:
         """The rows that an assessment needs enough of."""
-        return self.contest.task.carries(self.panel)
+        return self.contest.task.carries(self.labels.to_numpy())
 
     @cached_property
     def has_moved(self) -> bool:
         """Has the base rate moved away from what the champion says on average, by more than its error explains?"""
-        rate = float(self.panel.is_positive.mean())
-        gaps = self.panel.is_positive - self.theirs.scores
+        labels = self.labels.to_numpy()
+        rate = abs(float(labels.mean()))
+        gaps = labels - self.theirs.scores
         away = clustered_interval(float(gaps.mean()), (gaps - gaps.mean()) / self.panel.rows, self.panel, confidence=0.95)
         return abs(away.estimate) > max(MOVED_SHARE * rate, MOVED_ERRORS * away.standard_error)
 
@@ -85,24 +86,23 @@ class ScoredPair:
 def make_pair(contest: ComparisonInput, champion: Contestant) -> ScoredPair:
     """Align everything once, in the order of (as_of, entity_id), so that ties do not depend on the order of the rows."""
     labels = contest.labels.sort_index()
-    panel = contest.task.make_panel(labels)
+    panel = contest.task.code_rows(labels)
     segments = contest.segments.reindex(labels.index).astype("object")
     return ScoredPair(
         contest=contest,
         champion=champion,
         panel=panel,
         labels=labels.astype(float),
-        ours=_take_scores(contest.model, panel, panel.align(contest.challenger.scores)),
-        theirs=_take_scores(contest.model, panel, panel.align(champion.scores)),
+        ours=_take_scores(contest, panel, panel.align(contest.challenger.scores)),
+        theirs=_take_scores(contest, panel, panel.align(champion.scores)),
         segments=segments.where(segments.notna(), MISSING).astype(str),
         shocks=find_shocks(contest.task.headline.by_day(contest.challenger.scores, champion.scores, contest.labels), contest),
     )
 
 
-def _take_scores(model: Model, panel: Panel, scores: Floats) -> Scored:
-    """On the list is who reaches the threshold, or the first `capacity` of each day: what people act on."""
+def _take_scores(contest: ComparisonInput, panel: AlignedRows, scores: Floats) -> Scored:
+    """On the list is whom people act on, as the task has it."""
     rank = np.empty(panel.rows)
     for rows in panel.rows_by_day():
         rank[rows[np.argsort(-scores[rows], kind="stable")]] = np.arange(len(rows))
-    capacity = model.promotion.capacity
-    return Scored(scores, rank, scores >= model.scoring.threshold if capacity is None else rank < capacity)
+    return Scored(scores, rank, contest.task.select(panel, scores, rank))

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from perennial import metrics
 from perennial.compare.harm.evidence import Sampled
 from perennial.compare.harm.fairness import AFTER, BEFORE, MISSED, SELECTED, figure_rates
 from perennial.compare.harm.guards import HarmTest, ask, not_assessed
@@ -54,11 +53,11 @@ class Segment:
 
     @property
     def positives(self) -> Mask:
-        return self.members & self.pair.panel.is_positive
+        return self.members & self.pair.carriers
 
     @property
     def other_positives(self) -> Mask:
-        return ~self.members & self.pair.panel.is_positive
+        return ~self.members & self.pair.carriers
 
     @property
     def carriers(self) -> int:
@@ -76,7 +75,7 @@ def guard_segments(pair: ScoredPair) -> Iterator[HarmTest | Guard]:
     for column in pair.segments.columns:
         values = pair.segments[column]
         members = {value: (values == value).to_numpy() for value in sorted(values.unique())}
-        assessed = [value for value, rows in members.items() if _is_enough(pair, rows & pair.panel.is_positive)]
+        assessed = [value for value, rows in members.items() if _is_enough(pair, rows & pair.carriers)]
         figures = figure_rates(pair, values, assessed)
         for position, (value, rows) in enumerate(members.items()):
             segment = Segment(pair, f"{column} = {value}", value, rows, figures)
@@ -86,18 +85,22 @@ def guard_segments(pair: ScoredPair) -> Iterator[HarmTest | Guard]:
 def _guard_segment(segment: Segment, *, is_mirror: bool) -> Iterator[HarmTest | Guard]:
     """`is_mirror`: of two values the second lies as far from the first as that from it, and is not asked again."""
     pair, borne = segment.pair, segment.pair.model.promotion.tolerated
+    task = pair.contest.task
     if not _is_enough(pair, segment.positives):
-        counts = f"{int(segment.positives.sum())} positives from {pair.count_carriers(segment.positives)} entities"
-        yield not_assessed(segment.name, borne.segment_auc, f"Not assessed: {segment.name}, on {counts}; {say_fewest()}.")
+        counts = f"{int(segment.positives.sum())} {task.carriers_named} from {pair.count_carriers(segment.positives)} entities"
+        yield not_assessed(
+            segment.name, task.bear_within_segment(0.0), f"Not assessed: {segment.name}, on {counts}; {say_fewest()}."
+        )
         return
     yield _ask_ranking(segment)
     if not _is_enough(pair, segment.other_positives):
-        sentence = f"Not assessed: the gaps between {segment.name} and everybody else, who hold too few positives."
+        sentence = f"Not assessed: the gaps between {segment.name} and everybody else, who hold too few {task.carriers_named}."
         yield not_assessed(f"gaps, {segment.name}", borne.selection_rate_gap, sentence)
         return
     if not is_mirror:
         yield _ask_selection(segment)
-    yield _ask_missed(segment)
+    if task.can_be_missed:
+        yield _ask_missed(segment)
 
 
 def _is_enough(pair: ScoredPair, positives: Mask) -> bool:
@@ -105,24 +108,28 @@ def _is_enough(pair: ScoredPair, positives: Mask) -> bool:
 
 
 def _ask_ranking(segment: Segment) -> HarmTest | Guard:
-    pair, tolerated = segment.pair, segment.pair.model.promotion.tolerated.segment_auc
-    index = pair.panel.index[segment.members]
-    labels = pd.Series(pair.panel.is_positive[segment.members].astype(float), index=index)
-    ours, theirs = (pd.Series(side.scores[segment.members], index=index) for side in (pair.ours, pair.theirs))
-    negatives = pair.count_carriers(segment.members & ~pair.panel.is_positive)
-    if negatives < MIN_ENTITIES:
-        sentence = f"Not assessed: the ranking within {segment.name}, where only {negatives} entities have a negative label."
-        return not_assessed(f"auc, {segment.name}", tolerated, sentence)
+    pair, task = segment.pair, segment.pair.contest.task
+    headline = task.headline
+    name = f"{headline.name}, {segment.name}"
+    labels = pair.labels[segment.members]
+    ours, theirs = (pd.Series(side.scores[segment.members], index=labels.index) for side in (pair.ours, pair.theirs))
+    sides = task.name_sides(pair.labels.to_numpy())
+    carriers = {side: pair.count_carriers(segment.members & rows) for side, rows in sides.items()}
+    few = next((side for side, count in carriers.items() if count < MIN_ENTITIES), None)
+    if few is not None:
+        sentence = f"Not assessed: the ranking within {segment.name}, where only {carriers[few]} entities have {few}."
+        return not_assessed(name, task.bear_within_segment(0.0), sentence)
     try:
-        daily = metrics.paired_auc_by_day(ours, theirs, labels)
+        daily = headline.by_day(ours, theirs, labels)
     except OneClassLabels:
         sentence = f"Not assessed: the ranking within {segment.name}, where every row of a day has the same label."
-        return not_assessed(f"auc, {segment.name}", tolerated, sentence)
-    fact = f"AUC within {segment.name} goes from {metrics.mean_auc(theirs, labels):.4f} to {metrics.mean_auc(ours, labels):.4f}"
+        return not_assessed(name, task.bear_within_segment(0.0), sentence)
+    before, after = headline.value(theirs, labels), headline.value(ours, labels)
+    fact = f"{headline.title} within {segment.name} goes from {headline.write(before)} to {headline.write(after)}"
     gain = add_shocks(daily, pair.shocks, pair.model.label.horizon_days)
-    carriers = min(negatives, pair.count_carriers(segment.positives))
-    freedom = gain.mix_freedom(carriers - 1)
-    return ask(f"auc, {segment.name}", fact, Sampled(gain.estimate, gain.standard_error, tolerated, freedom + 1))
+    freedom = gain.mix_freedom(min(carriers.values()) - 1)
+    borne = task.bear_within_segment(before)
+    return ask(name, fact, Sampled(gain.estimate, gain.standard_error, borne, freedom + 1), form=headline.form)
 
 
 def _ask_selection(segment: Segment) -> HarmTest:

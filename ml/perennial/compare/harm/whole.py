@@ -36,9 +36,11 @@ def say_fewest() -> str:
 def _ask(pair: ScoredPair, guarded: Guarded, carriers: int) -> HarmTest:
     ours, theirs, labels = _series(pair)
     measure = guarded.measure
-    fact = f"{guarded.fact} from {measure.value(theirs, labels):.4f} to {measure.value(ours, labels):.4f}"
+    before, after = measure.value(theirs, labels), measure.value(ours, labels)
+    fact = f"{guarded.fact} from {measure.write(before)} to {measure.write(after)}"
     gain = measure.gain(ours, theirs, labels)
-    return ask(guarded.name, fact, Sampled(gain.estimate, gain.standard_error, guarded.tolerated, carriers))
+    evidence = Sampled(gain.estimate, gain.standard_error, guarded.borne(before), carriers)
+    return ask(guarded.name, fact, evidence, form=measure.form)
 
 
 def _series(pair: ScoredPair) -> tuple[pd.Series, pd.Series, pd.Series]:

@@ -1,0 +1,94 @@
+"""Do predicted amounts add up? The sum of all that was predicted over the sum of all that came, with its interval.
+
+1 is right on the whole, 1.2 promised a fifth too much. As_ofs are pooled: money is added up, not averaged. The influence of
+a row on a ratio of two sums is the delta method's: (predicted - ratio * realised) / sum realised.
+
+Source: W. G. Cochran, "Sampling Techniques" (1977), chapter 6, for the ratio; clusters as in `clustered`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from perennial.errors import MetricNotFinite
+from perennial.metrics.clustered import clustered_interval
+from perennial.metrics.panel import Amounts, Floats, make_amounts
+from perennial.metrics.rates import Estimated
+from perennial.records import Interval
+
+
+def total_bias(predictions: pd.Series, labels: pd.Series) -> float:
+    """Sum predicted over sum realised, without unit.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label or a prediction is NaN or infinite, or the labels do not add up to more than 0.
+    """
+    rows = make_amounts(labels)
+    return estimate_total_bias(rows, rows.align(predictions)).value
+
+
+def total_bias_with_interval(predictions: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> Interval:
+    """`total_bias` with its interval, clustered by entity."""
+    rows = make_amounts(labels)
+    found = estimate_total_bias(rows, rows.align(predictions))
+    return clustered_interval(found.value, found.influence, rows, confidence=confidence)
+
+
+def paired_bias_difference(
+    challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, confidence: float = 0.95
+) -> Interval:
+    """How much further from 1 the challenger's total bias lies than the champion's, on the same rows: below 0 is better.
+
+    Linearised at the estimate: close to 1 the error is larger than this says.
+    """
+    rows = make_amounts(labels)
+    right = Estimated(1.0, np.zeros(rows.rows))
+    ours, theirs = (abs(estimate_total_bias(rows, rows.align(each)) - right) for each in (challenger, champion))
+    difference = ours - theirs
+    return clustered_interval(difference.value, difference.influence, rows, confidence=confidence)
+
+
+def estimate_total_bias(rows: Amounts, predictions: Floats) -> Estimated:
+    """`total_bias` with its influence values."""
+    realised = float(rows.amounts.sum())
+    if not realised > 0:
+        raise MetricNotFinite(f"{rows.rows} labels add up to {realised:g}: the total bias wants a sum above 0.")
+    ratio = float(predictions.sum()) / realised
+    return Estimated(ratio, (predictions - ratio * rows.amounts) / realised)
+
+
+def bias_size(predictions: pd.Series, labels: pd.Series) -> float:
+    """How far the predicted sum lies from the realised one, as a share of the sum of |labels|; 0 is right on the whole.
+
+    With labels of 0 and more that is |`total_bias` - 1|; unlike it, it is known of amounts that cancel as well.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label or a prediction is NaN or infinite, or all labels are 0.
+    """
+    rows = make_amounts(labels)
+    return _estimate_size(rows, rows.align(predictions)).value
+
+
+def paired_bias_size_difference(
+    challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, confidence: float = 0.95
+) -> Interval:
+    """`bias_size` of the challenger minus that of the champion, on the same rows: below 0 is better.
+
+    Linearised at the estimate: close to 0 the error is larger than this says.
+    """
+    rows = make_amounts(labels)
+    difference = _estimate_size(rows, rows.align(challenger)) - _estimate_size(rows, rows.align(champion))
+    return clustered_interval(difference.value, difference.influence, rows, confidence=confidence)
+
+
+def _estimate_size(rows: Amounts, predictions: Floats) -> Estimated:
+    sizes = np.abs(rows.amounts)
+    whole = float(sizes.sum())
+    if not whole > 0:
+        raise MetricNotFinite(f"All {rows.rows} labels are 0: a bias is a share of what came.")
+    missed = predictions - rows.amounts
+    share = float(missed.sum()) / whole
+    return abs(Estimated(share, (missed - share * sizes) / whole))
