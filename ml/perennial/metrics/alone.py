@@ -77,7 +77,7 @@ def _rank(values: Floats, labels: pd.Series, is_category: bool) -> list[Floats]:
 
 
 def _rate_of_category(codes: Floats, labels: pd.Series) -> Floats:
-    """Each row gets the share of positives, or the mean amount, that its category has among the *other* entities of the same half.
+    """Each row gets the share of positives, or mean amount, of its category among the *other* entities of the same half.
 
     A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
     """

@@ -171,13 +171,20 @@ class Binary(Task):
 
     # Watching
 
-    turns: ClassVar[Mapping[str, Turn]] = {"auc": "fall", "calibration": "either", "log_loss": "rise"}
-    names: ClassVar[Mapping[str, str]] = {
-        "auc": "the AUC of the scores",
-        "calibration": "the calibration (log-odds of what happened minus log-odds of the mean score)",
-        "log_loss": "the log-loss of the scores",
-        "feature": "the AUC of a single feature",
-    }
+    @property
+    def turns(self) -> Mapping[str, Turn]:
+        """Rankings fall, the log-loss rises, and the calibration goes either way."""
+        return {"auc": "fall", "calibration": "either", "log_loss": "rise"}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """In words."""
+        return {
+            "auc": "the AUC of the scores",
+            "calibration": "the calibration (log-odds of what happened minus log-odds of the mean score)",
+            "log_loss": "the log-loss of the scores",
+            "feature": "the AUC of a single feature",
+        }
 
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """AUC and log-loss; a day of one class ranks nobody."""
@@ -208,6 +215,6 @@ class Binary(Task):
         """Those that are 1."""
         return int(labels.sum())
 
-    def find_scale(self, scores: pd.Series, mean: float) -> float:
+    def find_scale(self, scores: pd.Series, mean: float) -> float:  # noqa: ARG002 - the spread of amounts matters
         """The mean itself: a probability lies above 0."""
         return mean

@@ -16,6 +16,7 @@ from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.metrics.panel import AlignedRows, make_amounts
+from perennial.records import Interval
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.measure import Guarded, Headline, Measure, Single, find_floor
 from perennial.tasks.task import Floats, Link, Mask, Task, Turn
@@ -231,9 +232,8 @@ class Regression(Task):
 
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the squared error where it is another one, and the total bias."""
-        singles = self._singles | {
-            "total_bias": lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
-        }
+        singles = dict(self._singles)
+        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
         return {name: try_metric(partial(single, scores, labels, confidence)) for name, single in singles.items()}
 
     def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:

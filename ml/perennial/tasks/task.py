@@ -145,8 +145,10 @@ class Task(ABC):
 
     # Watching
 
-    turns: Mapping[str, Turn]
-    """Where each measure of a newly matured as_of goes when its labels are wrong."""
+    @property
+    @abstractmethod
+    def turns(self) -> Mapping[str, Turn]:
+        """Where each measure of a newly matured as_of goes when its labels are wrong."""
 
     @abstractmethod
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
