@@ -99,14 +99,15 @@ def describe_cost(model: Model, rows: int, seconds: float, scans: Sequence[Scan]
     return Finding(found)
 
 
-def describe_labels(model: Model, rows: int, positives: int) -> Finding:
-    """How often the outcome is there."""
-    found = f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
-    if positives in (0, rows):
+def describe_labels(model: Model, labels: pd.Series) -> Finding:
+    """How the outcome lies."""
+    task = task_of(model)
+    found = task.describe_labels(labels)
+    if not task.can_learn(labels.to_numpy(dtype=np.float64)):
         return Finding(
             found, advice=f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
         )
-    return Finding(found)
+    return Finding(found, advice=task.advise_on_labels(labels))
 
 
 def describe_suite(name: str, which: str, validation: Validation) -> Finding:

@@ -17,7 +17,7 @@ from perennial.errors import OneClassLabels
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
-from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
+from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
 from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
 from perennial.tasks.watching import compare_odds
 
@@ -31,9 +31,11 @@ class Binary(Task):
     label_column = "smallint not null check (label in (0, 1))"
     label_types = ("smallint", "integer", "bigint", "boolean")
     label_type, label_cast, label_dtype = "smallint", "integer", "int64"
+    label_said = "0 or 1"
     wrong_label = "a label that is neither 0 nor 1"
     wrong_score = "lie outside [0, 1]"
     score_meaning = "Calibrated probability in [0, 1]"
+    rarer_named = "rows of a class"
     linear = "logistic"
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
         "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
@@ -205,6 +207,19 @@ class Binary(Task):
     def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
         """The AUC."""
         return metrics.auc_alone(values, labels, is_category=is_category)
+
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """In AUC."""
+        return Worse(points=promised - realised.high)
+
+    def describe_labels(self, labels: pd.Series) -> str:
+        """How often the outcome is there."""
+        rows, positives = len(labels), int(labels.sum())
+        return f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
+
+    def advise_on_labels(self, labels: pd.Series) -> str:  # noqa: ARG002 - nothing of 0 and 1 is declared
+        """Nothing."""
+        return ""
 
     def count_rarer(self, labels: pd.Series) -> int:
         """Rows of the rarer class."""

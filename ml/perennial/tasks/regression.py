@@ -18,9 +18,9 @@ from perennial.config.label import TaskName
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
 from perennial.tasks.binary import PRIOR_SHOCK
-from perennial.tasks.measure import Guarded, Headline, Measure, Single, find_floor
+from perennial.tasks.measure import Guarded, Headline, Measure, Single, Worse, find_floor
 from perennial.tasks.task import Floats, Link, Mask, Task, Turn
-from perennial.tasks.watching import compare_sums, find_scale, try_metric
+from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
 AMOUNT = ".4g"
 PRIOR_SHOCK_SHARE = 0.005
@@ -35,9 +35,11 @@ class Regression(Task):
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
     linear = "ridge"
     label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
+    label_said = "a finite number"
     wrong_label = "a label that is no finite number"
     wrong_score = "are infinite"
     score_meaning = "Amount that is expected, in the unit of the label"
+    rarer_named = "rows with another label than the commonest"
     score_range = (None, None)
     carriers_named = "rows"
     can_be_missed = False
@@ -253,6 +255,20 @@ class Regression(Task):
     def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
         """(1 + normalised Gini) / 2."""
         return metrics.amounts_alone(values, labels, is_category=is_category)
+
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """As a share: the rise of a loss, or the fall of the Gini."""
+        if not promised > 0:
+            return Worse()
+        return Worse(share=realised.low / promised - 1 if self.headline.is_lower_better else 1 - realised.high / promised)
+
+    def describe_labels(self, labels: pd.Series) -> str:
+        """Zeros, the middle, and what lies far out."""
+        return describe_amounts(labels)
+
+    def advise_on_labels(self, labels: pd.Series) -> str:
+        """A cap where there is none, and a few amounts would decide alone."""
+        return "" if self.model.label.cap is not None else advise_cap(labels)
 
     def count_rarer(self, labels: pd.Series) -> int:
         """Rows with another label than the commonest."""

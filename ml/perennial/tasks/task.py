@@ -14,7 +14,7 @@ from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
-from perennial.tasks.measure import Guarded, Headline, Measure
+from perennial.tasks.measure import Guarded, Headline, Measure, Worse
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -31,8 +31,10 @@ class Task(ABC):
         label_types: what labels.sql may give for it.
         label_type, label_cast, label_dtype: what it is in PostgreSQL, what it is cast to on its way there, and what it is in
             memory.
+        label_said: what a label is, in words.
         wrong_label, wrong_score: what is said of a label that the column refuses, and of scores outside `score_range`.
         score_meaning: the comment on a published score.
+        rarer_named: what `count_rarer` counts.
         objectives: of each library, with the metric that stops its rounds.
         calibrators: kinds that are tried out of fold, the plainest first.
         linear: name of the plain recipe over all inputs.
@@ -47,9 +49,11 @@ class Task(ABC):
     label_type: ClassVar[str]
     label_cast: ClassVar[str]
     label_dtype: ClassVar[Literal["int64", "float64"]]
+    label_said: ClassVar[str]
     wrong_label: ClassVar[str]
     wrong_score: ClassVar[str]
     score_meaning: ClassVar[str]
+    rarer_named: ClassVar[str]
     linear: ClassVar[Literal["logistic", "ridge"]]
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
     calibrators: ClassVar[tuple[str, ...]]
@@ -168,6 +172,18 @@ class Task(ABC):
         Args:
             values: one per row, NaN where unknown; of a category its codes.
         """
+
+    @abstractmethod
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """How much worse the headline came out than on unseen rows, by the better end of what was realised."""
+
+    @abstractmethod
+    def describe_labels(self, labels: pd.Series) -> str:
+        """How the labels of one day lie, in a clause."""
+
+    @abstractmethod
+    def advise_on_labels(self, labels: pd.Series) -> str:
+        """What the model file should say of such labels; nothing where it does."""
 
     @abstractmethod
     def count_rarer(self, labels: pd.Series) -> int:

@@ -15,6 +15,8 @@ from perennial.records import Interval
 
 SMALLEST_SHARE = 1e-9
 NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
+HIGH = 0.98
+FAR = 3.0  # times that: one such row weighs in a squared error as much as nine at the percentile
 UNKNOWN = Interval(nan, nan, nan, nan)
 
 
@@ -44,6 +46,23 @@ def find_scale(scores: pd.Series, mean: float) -> float:
     """The size of the mean, or the standard deviation of the scores where the mean lies near 0."""
     spread = float(np.std(scores.to_numpy(dtype=np.float64)))
     return abs(mean) if abs(mean) > NEAR_ZERO * spread else spread
+
+
+def describe_amounts(labels: pd.Series) -> str:
+    """Their zeros, their middle, and what lies far out."""
+    zeros = float((labels == 0).mean())
+    return (
+        f"{len(labels)} labels: {zeros:.1%} are 0, the median is {labels.median():.4g}, the 98th percentile "
+        f"{labels.quantile(HIGH):.4g}, the largest {labels.max():.4g}"
+    )
+
+
+def advise_cap(labels: pd.Series) -> str:
+    """Where the largest lies far beyond what 98 in 100 keep."""
+    high = float(labels.quantile(HIGH))
+    if not (high > 0 and float(labels.max()) > FAR * high):
+        return ""
+    return f"a few amounts decide alone: write label.cap = {high:.3g}, beyond which amounts count as this much"
 
 
 def try_metric(measure: Callable[[], Interval]) -> Interval:
