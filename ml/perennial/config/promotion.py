@@ -17,9 +17,7 @@ class Tolerated(Section):
     precision: float = Field(
         default=0.02, ge=0, description="Fall of the precision, at precision_at_recall or among the capacity"
     )
-    loss: float = Field(
-        default=0.01, ge=0, description="Of amounts: rise of the root mean squared error, as a share of it"
-    )
+    loss: float = Field(default=0.01, ge=0, description="Of amounts: rise of the root mean squared error, as a share of it")
     bias: float = Field(
         default=0.02, ge=0, description="Of amounts: how much further the predicted sum may lie from the realised one, as a share"
     )
