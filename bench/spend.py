@@ -1,9 +1,9 @@
 """How well is an amount predicted, and what would random folds have promised? spend_next_28d, walked forward week by week.
 
-Every week each recipe is fitted on what had matured by then, as `training.refresh = "weekly"` does, and the labels of that week say
-how good its scores were. Beside the recipes of the platform stands a plain LightGBM with the library's defaults, once as five random
-folds of all rows believe it, and once as its weekly fits came out. The last line fits labels that were dealt out at random within
-each week: whoever finds an order in them has seen the answer.
+Every week each recipe is fitted on what had matured by then, as `training.refresh = "weekly"` does, and the labels of that week
+say how good its scores were. Beside the recipes of the platform stands a plain LightGBM with the library's defaults, once as
+five random folds of all rows believe it, and once as its weekly fits came out. The last line fits labels that were dealt out at
+random within each week: whoever finds an order in them has seen the answer.
 
     python bench/spend.py                       # some minutes, on a PostgreSQL of its own
 """
