@@ -57,9 +57,8 @@ def report(model: Model, rows: TrainingSet) -> None:
     }
     shown = task_of(model).measures
     print(f"{NAME}: {len(days)} weeks, {days[0]} .. {days[-1]}, {len(labels):,} rows, amounts up to {model.label.cap:g}")
-    print(
-        f"| recipe | {' | '.join(measure.name for measure in shown)} | Gini against the last value |\n|---|{'---|' * (len(shown) + 1)}"
-    )
+    print(f"| recipe | {' | '.join(measure.name for measure in shown)} | Gini against the last value |")
+    print(f"|---|{'---|' * (len(shown) + 1)}")
     served = {name: recipe() for name, recipe in recipes.items()}
     plainest = next(iter(served.values()))
     for name, scores in served.items():
