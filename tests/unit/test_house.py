@@ -45,6 +45,16 @@ def strip_comments(sql):
     return re.sub(r"--[^\n]*", "", sql)
 
 
+ASKS_WHICH_TASK = re.compile(r"\btask\.name\b|\blabel\.task\s*(?:==|!=|in\b)|\bisinstance\([^)]*\b(?:Binary|Regression)\b")
+KNOW_TASKS = ("ml/perennial/tasks/", "ml/perennial/config/model.py")
+
+
+@every_module
+def test_nobody_outside_the_room_asks_which_task_it_is(path):
+    if not name_of(path).startswith(KNOW_TASKS):
+        assert ASKS_WHICH_TASK.findall(path.read_text(encoding="utf-8")) == []
+
+
 @every_module
 def test_time_is_a_parameter_away_from_the_edge(path):
     found = [match.group() for match in PYTHON_CLOCK.finditer(path.read_text(encoding="utf-8"))]

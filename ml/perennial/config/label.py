@@ -25,13 +25,12 @@ METRICS: Mapping[TaskName, tuple[str, ...]] = {
 class Label(Section):
     task: TaskName = Field(
         default="binary",
-        description="What labels are: binary, 0 or 1, so that the score is a probability; regression, an amount in its own unit",
+        description="What labels are: binary, 0 or 1, so that scores are probabilities; regression, amounts, as scores then are",
     )
     cap: float | None = Field(
         default=None,
         gt=0,
-        description="Amounts above count as this much, in training and in judging; about the 98th percentile; metric rmse "
-        "promotes nothing by itself without it",
+        description="Amounts above it count as the cap, in training and in judging; about the 98th percentile",
     )
     horizon_days: int = Field(ge=1, le=730, description="The outcome is counted in [as_of, as_of + horizon_days)")
     grace_days: int = Field(default=2, ge=0, description="For so long after the horizon its facts may still arrive")

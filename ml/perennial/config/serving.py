@@ -10,7 +10,7 @@ from perennial.config.section import Band, Section, Share
 class Scoring(Section):
     threshold: float = Field(
         default=0.5,
-        description="A score of at least this is a positive prediction; of amounts, who is acted on: without it the first tenth",
+        description="A score of at least this is a positive prediction, and acted on; without it the first tenth of amounts is",
     )
     reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
     publish_max_shift: Band = Field(

@@ -46,8 +46,7 @@ class Training(Section):
     )
     metric: Metric | None = Field(
         default=None,
-        description="What decides who is better: roc_auc, the mean over as_ofs of the AUC within one; of amounts mae (the "
-        "default), rmse, gini, poisson, tweedie or a quantile's pinball loss. Empty: the default of label.task",
+        description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, and of amounts mae",
     )
     seed: int = Field(default=7, description="Every random choice takes it")
     max_feature_auc: FeatureAuc = Field(

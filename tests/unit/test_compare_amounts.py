@@ -1,0 +1,145 @@
+"""The gate on amounts: the same test, the same guards' procedure, other figures and words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from perennial.compare import compare
+from perennial.compare.looks import TestPlan
+from perennial.config import Model
+from perennial.records import Outcome
+from perennial.tasks import task_of
+from tests.harm_worlds import DAYS, MODEL, cut_segments, enter
+
+METRICS = ("mae", "rmse", "gini", "poisson", "tweedie", "pinball:0.9")
+
+
+def declare(metric, *, cap=None, task="regression", **rules):
+    declared = MODEL.model_dump(mode="python")
+    declared["label"] |= {"task": task, "cap": cap}
+    declared["training"]["metric"] = metric
+    declared["promotion"] |= rules
+    del declared["scoring"]["threshold"]
+    return Model.model_validate(declared)
+
+
+def draw_amounts(model, *, challenger, champion, zeros=0.0, entities=800, seed=1):
+    """Lognormal amounts whose logarithm both see through noise of their own; more noise is a worse model."""
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([DAYS, range(entities)], names=["as_of", "entity_id"])
+    level = rng.normal(size=entities)
+    spent = rng.random(len(index)) >= zeros
+    labels = pd.Series(np.exp(np.tile(level, len(DAYS)) + 0.5 * rng.normal(size=len(index)) + 3) * spent, index=index)
+
+    def see(noise):
+        seen = (level + noise * rng.normal(size=entities)) / (1 + noise**2)
+        guessed = np.exp(np.tile(seen, len(DAYS)) + 3)
+        return pd.Series(guessed * labels.mean() / guessed.mean(), index=index)
+
+    contest = enter(model, labels, see(challenger), see(champion), cut_segments(index, rng))
+    return replace(contest, test=TestPlan(0.02, 13, 4, seed=7))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_predicts_better_is_promoted_and_the_other_way_round_is_not(metric):
+    model = declare(metric, cap=500.0 if metric == "rmse" else None)
+    better = compare(draw_amounts(model, challenger=0.1, champion=2.0))
+    assert better.outcome == Outcome.PROMOTE, better.reasons
+    title, verb = task_of(model).headline.title, task_of(model).headline.verb
+    assert f"{verb} better by +" in better.reasons[0]
+    assert title in better.reasons[0]
+    worse = compare(draw_amounts(model, challenger=2.0, champion=0.1))
+    assert worse.outcome == Outcome.REJECT, worse.reasons
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_equal_recipes_are_not_promoted(metric):
+    model = declare(metric, cap=500.0 if metric == "rmse" else None)
+    found = [compare(draw_amounts(model, challenger=0.8, champion=0.8, seed=seed)).outcome for seed in range(5)]
+    assert Outcome.PROMOTE not in found
+
+
+def test_the_headline_comes_first_and_every_usual_figure_is_shown():
+    verdict = compare(draw_amounts(declare("gini"), challenger=0.5, champion=0.6))
+    assert [figure.metric for figure in verdict.metrics] == ["gini", "mae", "rmse", "bias"]
+    assert all(figure.gain is not None for figure in verdict.metrics)
+
+
+def test_sums_that_go_astray_are_harm():
+    """The order is better, and everybody is promised a third more than came."""
+    model = declare("gini")
+    contest = draw_amounts(model, challenger=0.1, champion=2.0)
+    inflated = replace(contest.challenger, scores=contest.challenger.scores * 1.33)
+    verdict = compare(replace(contest, challenger=inflated))
+    states = {guard.name: guard.state for guard in verdict.guards}
+    assert states["bias"] == "veto"
+    assert verdict.outcome == Outcome.REJECT
+
+
+def test_guards_of_amounts_ask_about_sums_order_errors_and_segments():
+    verdict = compare(draw_amounts(declare("mae"), challenger=0.5, champion=0.6))
+    names = [guard.name for guard in verdict.guards]
+    assert names[:3] == ["bias", "gini", "rmse"]
+    assert "mae, income = low" in names
+    assert "selection_rate_gap, income = low" in names
+    assert not any(name.startswith("false_negative_rate_gap") for name in names), "an amount has no positives to be missed"
+
+
+def test_squared_errors_without_a_cap_ask_a_person():
+    without = compare(draw_amounts(declare("rmse"), challenger=0.1, champion=2.0))
+    assert "label.cap" in without.doubts[0]
+    assert not compare(draw_amounts(declare("rmse", cap=500.0), challenger=0.1, champion=2.0)).doubts
+
+
+def test_the_floor_is_a_share_of_the_loss():
+    task = task_of(declare("mae", min_gain=0.01))
+    assert task.find_floor(50.0) == pytest.approx(0.5)
+    assert task_of(declare("gini", min_gain=0.01)).find_floor(0.9) == pytest.approx(0.005)
+
+
+def test_without_a_capacity_or_a_threshold_the_first_tenth_is_acted_on():
+    contest = draw_amounts(declare("mae"), challenger=0.1, champion=2.0, entities=795)
+    radius = compare(contest).blast_radius
+    assert "the action list of 80 " in radius.sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "found"),
+    [
+        ("mae", [0.0, 0.0, 3.0], "67% of the labels are 0"),
+        ("gini", [-1.0, 2.0], "must not lie below 0"),
+        ("rmse", [1.0, float("inf")], "must be finite numbers, found [inf]"),
+        ("rmse", [-1.0, 2.0], None),
+        ("mae", [0.0, 2.0], None),
+    ],
+)
+def test_labels_that_a_metric_cannot_judge_are_named(metric, labels, found):
+    said = task_of(declare(metric)).find_wrong_labels(np.array(labels))
+    assert said is None if found is None else found in said
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "cap", "said"),
+    [
+        ("roc_auc", "regression", None, "does not judge label.task = 'regression': write one of mae, rmse"),
+        ("mae", "binary", None, "does not judge label.task = 'binary': write one of roc_auc"),
+        (None, "binary", 10.0, "label.cap is for amounts"),
+    ],
+)
+def test_a_metric_belongs_to_its_task(metric, task, cap, said):
+    with pytest.raises(ValueError, match=said):
+        declare(metric, task=task, cap=cap)
+
+
+def test_a_threshold_of_a_probability_lies_between_0_and_1():
+    declared = MODEL.model_dump(mode="python")
+    declared["scoring"]["threshold"] = 3.0
+    with pytest.raises(ValueError, match="is no probability"):
+        Model.model_validate(declared)
+
+
+def test_the_default_metric_is_that_of_the_task():
+    assert declare(None).metric == "mae"
+    assert declare(None, task="binary").metric == "roc_auc"
