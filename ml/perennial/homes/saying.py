@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
+import numpy as np
+import pandas as pd
+
 from perennial.config import Model
 from perennial.homes.checked import Finding
 from perennial.records import Validation
@@ -12,6 +15,7 @@ from perennial.stores.warehouse.arrivals import Arrivals
 from perennial.stores.warehouse.costing import Scan
 from perennial.stores.warehouse.relations import Relation, name_times
 from perennial.stores.warehouse.sampling import Sample
+from perennial.tasks import task_of
 
 OFTEN_LATE = 0.05
 MOST_SETTLE_HOURS = 48  # as config.inputs.Schedule

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
-from math import nan
 from typing import ClassVar
 
 import numpy as np
@@ -13,13 +13,13 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
-from perennial.errors import OneClassLabels
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
 from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
-from perennial.tasks.watching import compare_odds
+from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
 
 PRIOR_SHOCK = 0.004
 
@@ -35,6 +35,8 @@ class Binary(Task):
     wrong_label = "a label that is neither 0 nor 1"
     wrong_score = "lie outside [0, 1]"
     score_meaning = "Calibrated probability in [0, 1]"
+    second = "log_loss"
+    came_named, bins_law = "Share that came true", "Wilson's"
     rarer_named = "rows of a class"
     linear = "logistic"
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
@@ -190,11 +192,9 @@ class Binary(Task):
 
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """AUC and log-loss; a day of one class ranks nobody."""
-        try:
-            auc = self.headline.single(scores, labels, confidence)
-        except OneClassLabels:
-            auc = Interval(nan, nan, nan, nan)
-        return {"auc": auc, "log_loss": Interval(self.loss.value(scores, labels), nan, nan, nan)}
+        auc = rank_or_unknown(partial(self.headline.single, scores, labels, confidence))
+        loss = try_metric(lambda: metrics.loss_with_interval(scores, labels, confidence=confidence))
+        return {"auc": auc, "log_loss": replace(loss, estimate=self.loss.value(scores, labels))}
 
     def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
         """AUC, calibration, log-loss."""
@@ -207,6 +207,29 @@ class Binary(Task):
     def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
         """The AUC."""
         return metrics.auc_alone(values, labels, is_category=is_category)
+
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """Each by itself, with its interval."""
+        recall = self.model.promotion.precision_at_recall
+        drawn = partial(metrics.bootstrap_interval, seed=self.model.training.seed)
+        measures: dict[str, Callable[..., Interval]] = {
+            "auc": metrics.auc_with_interval,
+            "average_precision": partial(drawn, metrics.prepare_average_precision),
+            "log_loss": metrics.loss_with_interval,
+            "brier": partial(metrics.loss_with_interval, loss="brier"),
+            "precision_at_recall": partial(drawn, metrics.prepare_precision_at_recall(recall)),
+            "calibration_error": partial(drawn, metrics.prepare_calibration_error),
+        }
+        sure = self.model.promotion.confidence
+        return {name: rank_or_unknown(partial(each, scores, labels, confidence=sure)) for name, each in measures.items()}
+
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """With Wilson's intervals."""
+        return metrics.reliability_bins(scores, labels, confidence=self.model.promotion.confidence)
+
+    def say_action(self, threshold: float, recall: float) -> str:
+        """The threshold, and the recall at which precision is given."""
+        return f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {recall:.0%} recall"
 
     def find_worse(self, promised: float, realised: Interval) -> Worse:
         """In AUC."""

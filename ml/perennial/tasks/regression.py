@@ -15,6 +15,7 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
 from perennial.tasks.binary import PRIOR_SHOCK
@@ -39,6 +40,8 @@ class Regression(Task):
     wrong_label = "a label that is no finite number"
     wrong_score = "are infinite"
     score_meaning = "Amount that is expected, in the unit of the label"
+    second = "total_bias"
+    came_named, bins_law = "Mean that came", "normal"
     rarer_named = "rows with another label than the commonest"
     score_range = (None, None)
     carriers_named = "rows"
@@ -255,6 +258,26 @@ class Regression(Task):
     def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
         """(1 + normalised Gini) / 2."""
         return metrics.amounts_alone(values, labels, is_category=is_category)
+
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """The headline, both usual errors in the unit of the label, the order, and the sums."""
+        singles = dict(self._singles)
+        singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+            scores, labels, metrics.absolute_loss, confidence=sure
+        )
+        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self._cap, confidence=sure)
+        singles["gini"] = self._judge_by_order().single
+        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
+        return {name: try_metric(partial(single, scores, labels, self._confidence)) for name, single in singles.items()}
+
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """With normal intervals."""
+        bins = metrics.amount_bins(scores, labels, confidence=self._confidence)
+        return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
+
+    def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - who is acted on is a question of the order
+        """Nothing is measured at a threshold."""
+        return "All figures are about the whole cohort, not about those with the highest amounts"
 
     def find_worse(self, promised: float, realised: Interval) -> Worse:
         """As a share: the rise of a loss, or the fall of the Gini."""

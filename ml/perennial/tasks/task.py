@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse
@@ -35,6 +36,8 @@ class Task(ABC):
         wrong_label, wrong_score: what is said of a label that the column refuses, and of scores outside `score_range`.
         score_meaning: the comment on a published score.
         rarer_named: what `count_rarer` counts.
+        second: the metric that is shown beside the headline.
+        came_named, bins_law: what stands beside a mean score, and whose interval it has.
         objectives: of each library, with the metric that stops its rounds.
         calibrators: kinds that are tried out of fold, the plainest first.
         linear: name of the plain recipe over all inputs.
@@ -54,6 +57,9 @@ class Task(ABC):
     wrong_score: ClassVar[str]
     score_meaning: ClassVar[str]
     rarer_named: ClassVar[str]
+    came_named: ClassVar[str]
+    second: ClassVar[str]
+    bins_law: ClassVar[str]
     linear: ClassVar[Literal["logistic", "ridge"]]
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
     calibrators: ClassVar[tuple[str, ...]]
@@ -156,9 +162,9 @@ class Task(ABC):
 
     @abstractmethod
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
-        """The metrics of one publication, the headline first; NaN on all sides where labels leave a metric undefined.
+        """The metrics of published scores, the headline first; NaN on all sides where labels leave a metric undefined.
 
-        A metric of which no interval is shown has NaN as its ends.
+        Of a single entity a metric may be known, and its ends are not.
         """
 
     @abstractmethod
@@ -172,6 +178,18 @@ class Task(ABC):
         Args:
             values: one per row, NaN where unknown; of a category its codes.
         """
+
+    @abstractmethod
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """What a card says of unseen rows, by name, the headline first; NaN where the labels leave a figure undefined."""
+
+    @abstractmethod
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """Tenths by score: the mean that was said, and the mean that came."""
+
+    @abstractmethod
+    def say_action(self, threshold: float, recall: float) -> str:
+        """What is known of those on the action list, in a clause."""
 
     @abstractmethod
     def find_worse(self, promised: float, realised: Interval) -> Worse:

@@ -65,6 +65,14 @@ def advise_cap(labels: pd.Series) -> str:
     return f"a few amounts decide alone: write label.cap = {high:.3g}, beyond which amounts count as this much"
 
 
+def rank_or_unknown(measure: Callable[[], Interval]) -> Interval:
+    """The metric, NaN on all sides where all labels are equal: such a day ranks nobody."""
+    try:
+        return measure()
+    except OneClassLabels:
+        return UNKNOWN
+
+
 def try_metric(measure: Callable[[], Interval]) -> Interval:
     """The metric, NaN on all sides where these labels leave it undefined."""
     try:

@@ -40,9 +40,9 @@ def probe_day(session: Session, declaration: Declaration, as_of: date) -> Probed
         open_views(session, declaration, label_bounds(model, as_of)),
         open_query(session, f"{folder}/labels.sql", declaration.labels_sql, parameters),
     ):
+        cast = task_of(model).label_cast
         session.exec_driver_sql(
-            f"create temporary table labelled on commit drop as select entity_id, label::{task_of(model).label_cast} as label "
-            "from user_query"
+            f"create temporary table labelled on commit drop as select entity_id, label::{cast} as label from user_query"  # noqa: S608 - a type of ours
         )
     found = _read(session, as_of)
     session.exec_driver_sql("drop table pg_temp.cohort, pg_temp.labelled")

@@ -55,7 +55,10 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
 
 
 def fill(statements: str, model: Model) -> str:
-    """The file for one model: `{key_columns}` becomes the columns of its key, `{score}` what a score is, and a line with `{key}` stands once for each."""
+    """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
+
+    `{score}` becomes what a score of its task is.
+    """
     key = read_key(model.entity)
     lines = [
         line.replace("{key}", quote(name))
