@@ -245,8 +245,7 @@ def serve(evidence: CardEvidence, as_ofs: int) -> CardEvidence:
     """The same version after so many as_ofs since its recipe's promotion have matured, each published by who served then."""
     days = tuple(date(2017, 11, 6) + timedelta(weeks=week) for week in range(as_ofs))
     served = tuple(
-        ServedDay(100 + place, day, _who_served(evidence, day), 2209, 290, CAME, 0.13, 0.131)
-        for place, day in enumerate(days)
+        ServedDay(100 + place, day, _who_served(evidence, day), 2209, 290, CAME, 0.13, 0.131) for place, day in enumerate(days)
     )
     pooled = measure_served(MODEL, *draw_scores(days[:4], seed=2)) if days else None
     newest = measure_served(MODEL, *draw_scores(days[-4:], seed=3)) if as_ofs > 4 else None

@@ -92,7 +92,9 @@ def test_an_as_of_is_measured_as_by_hand():
     assert found.found["auc"].estimate == 0.75  # of four pairs .6 stands above .4
     assert found.found["calibration"].estimate == pytest.approx(0.0)  # (2 + .5) / (4 + 1) = .5, and the mean score is .5
     assert found.found["log_loss"].estimate == pytest.approx(-(log(0.8) + log(0.4) + log(0.4) + log(0.8)) / 4)
-    assert found.found["log_loss"].standard_error == pytest.approx(sqrt(variance([-log(0.8), -log(0.4), -log(0.4), -log(0.8)]) / 4))
+    assert found.found["log_loss"].standard_error == pytest.approx(
+        sqrt(variance([-log(0.8), -log(0.4), -log(0.4), -log(0.8)]) / 4)
+    )
     assert {name: auc.estimate for name, auc in found.alone.items()} == {"up": 1.0, "down": 1.0}
 
 
