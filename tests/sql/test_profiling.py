@@ -182,3 +182,22 @@ def test_looking_for_too_long_is_given_up(url, monkeypatch):
     monkeypatch.setattr(profiling, "LIMIT_SECONDS", 0.001)
     with pytest.raises(ConfigError, match=r"looking took longer than 0\.001 s and was given up; nothing was written"):
         draft_model(url, wish(open_table(url, ASKED)))
+
+
+WORKDAYS = """
+create table source.balances (account integer, day date, balance double precision);
+insert into source.balances
+select account, day::date, account * 3.0 + extract(day from day)
+from generate_series(1, 5) as accounts (account)
+cross join generate_series(date '2026-01-05', date '2026-05-29', interval '1 day') as days (day)
+where extract(isodow from day) < 6;
+grant select on source.balances to pipeline;"""
+
+
+def test_balances_of_workdays_are_photographs(url, postgres):
+    database = Database(postgres.server.url("profiled", "postgres"))
+    with database.transaction() as session:
+        run_script(session, WORKDAYS)
+    database.dispose()
+    asked = {"entity": "account", "event_at": "day", "known_at": None, "days": 7}
+    assert draft_model(url, wish(open_table(url, "source.balances"), **asked)).plan.is_snapshots

@@ -93,9 +93,8 @@ def _look_back(session: Session, declaration: Declaration, plan: Plan) -> Seen:
     """Run the queries on some of the days that a first training builds, the oldest and the newest matured one among them."""
     model = declaration.model
     matured = model.latest_matured(model.known_until(plan.today))
-    lived = plan.times.as_ofs + plan.times.holdout_as_ofs + plan.wish.days // 7
-    covered = model.training_as_ofs(first_covered_day(session, declaration), matured)[-lived:]
-    days = choose_days(covered) or (plan.today,)
+    lived = model.bootstrap_as_ofs(first_covered_day(session, declaration), matured, plan.today)
+    days = choose_days([day for day in lived if day <= matured]) or (plan.today,)
     try:
         with limit_time(session, f"{plan.profile.table.written}, as the drafted queries read it"):
             probed = [probe_day(session, declaration, day) for day in days]
