@@ -156,7 +156,7 @@ def unpin(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let weekly fits serve again after a rollback, or after the alias was moved by hand."""
+    """Let later fits serve again after a rollback, or after the alias was moved by hand."""
     from perennial import pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:

@@ -14,8 +14,9 @@ from itertools import pairwise
 from math import ceil
 from statistics import median
 
+from perennial.config.entity import ENTITY, OURS
 from perennial.errors import ConfigError
-from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS, Wish, cast_entity
+from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS, Wish, cast_entity, name_plainly
 from perennial.records.profiles import ColumnProfile, Delivery, TableProfile
 from perennial.stores.warehouse.profiling import MOST_VALUES, NUMBERS, TEXTS
 
@@ -31,7 +32,6 @@ DEFAULT_AS_OFS, DEFAULT_MIN_AS_OFS, DEFAULT_HOLDOUT, FEWEST_HOLDOUT = 26, 8, 4, 
 WEEK_DAYS, USUAL_WEEKS, MOST_WEEKS = 7, 8, 60
 IDENTIFIER = re.compile(r"(^|_)(id|key|no|nr|number|code)$|[a-z]id$")
 QUERY_NAMES = ("entity_id", "days_ago")
-PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,12 @@ class Plan:
     def is_at_rest(self) -> bool:
         """The table ends long before the real today, so that only simulated days can be lived."""
         return self.delivery.is_at_rest(self.wish.today)
+
+    @property
+    def entity_key(self) -> str:
+        """What the model calls the entity: its column, in small letters, and apart from the columns that Perennial adds."""
+        name = name_plainly(self.wish.entity)[:50]
+        return f"{self.source[:12]}_{name}" if name in OURS - {ENTITY} else name
 
     @property
     def says_absence(self) -> bool:
@@ -248,7 +254,7 @@ def choose_inputs(
         else:
             kinds[kind].append(found)
     chosen = {}
-    stems = {_slug(profile.table.name)}
+    stems = {name_plainly(profile.table.name)}
     for kind, most in (("number", MOST_NUMBERS), ("flag", MOST_FLAGS), ("category", MOST_CATEGORIES)):
         chosen[kind] = tuple(Input(one, _name_stem(one.column.name, stems)) for one in kinds[kind][:most])
         reasons |= {one.column.name: f"beyond the first {most} of its kind" for one in kinds[kind][most:]}
@@ -277,19 +283,14 @@ def _judge(profile: ColumnProfile, rows: int) -> tuple[str, str]:
 
 def _name_source(profile: TableProfile) -> str:
     """What queries call the table: its name where that is plain, no word of SQL, and not what labels call the cohort."""
-    name = _slug(profile.table.name)
+    name = name_plainly(profile.table.name)
     return f"{name}_rows" if profile.table.is_reserved or name == "cohort" else name
 
 
 def _name_stem(name: str, taken: set[str]) -> str:
     """A short plain name for features, given out once."""
-    stem = _slug(name)[:40]
+    stem = name_plainly(name)[:40]
     while stem in taken:
         stem += "_2"
     taken.add(stem)
     return stem
-
-
-def _slug(name: str) -> str:
-    slug = PLAIN.sub("_", name.lower()).strip("_") or "facts"
-    return slug if slug[0].isalpha() else f"t_{slug}"

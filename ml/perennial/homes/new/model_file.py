@@ -61,7 +61,9 @@ def _head(plan: Plan) -> Iterator[str]:
 def _entity(plan: Plan) -> Iterator[str]:
     yield "[entity]"
     yield f"# {plan.profile.entities:,} different ones among {plan.profile.looked_at:,} rows"
-    yield f"key = {_write(plan.wish.entity)}"
+    if plan.entity_key != plan.wish.entity:
+        yield f"# the column {plan.profile.get(plan.wish.entity).column.written}, which the queries give as entity_id"
+    yield f"key = {_write(plan.entity_key)}"
     yield f'type = "{plan.entity_type}"'
 
 

@@ -24,6 +24,8 @@ def say_found(draft: Draft) -> Iterator[str]:
             "features take means over the windows, and no sums."
         )
     yield from _say_odd_rows(draft)
+    if plan.entity_key != plan.wish.entity:
+        yield f"The model calls {plan.write(plan.wish.entity)} {plan.entity_key}: its key is a plain name."
     if plan.wish.known_at is None:
         yield f"Assumed: {assume_known(plan)}"
     yield from _say_versions(draft)
