@@ -157,7 +157,7 @@ def test_training_as_ofs_are_listed_one_by_one():
 
 def test_a_refit_says_that_not_it_is_judged_but_its_recipe():
     said = section_of(REFRESHED, "This fit")
-    assert "It is not itself judged: what is judged is recipe 3, by what its weekly fits publish." in said
+    assert "It is not itself judged: what is judged is recipe 3, by what its fits publish." in said
     assert "- **Fitted:** for 2017-11-15: its recipe fitted again on the newest rows" in said
     assert "from version 8, the fit before, on 2,210 rows of 2017-11-13: rank correlation 0.981; 87% of the top tenth" in said
     assert "mean score +1.3%" in said

@@ -14,12 +14,12 @@ from perennial.homes.new import Wish, check_columns, say_found, write_files
 from perennial.homes.new.choosing import make_plan, trim_outliers
 from perennial.homes.new.drafting import Draft, choose_days
 from perennial.homes.new.features import list_features
-from perennial.homes.new.measuring import measure
+from perennial.homes.new.measuring import Seen, measure
 from perennial.homes.new.model_file import choose_band
 from perennial.homes.new.queries import render_features, render_labels
 from perennial.homes.new.suites import widen
 from perennial.homes.new.writing import load_drafted, render_files
-from perennial.records.profiles import ColumnProfile, Delay, FoundColumn, FoundTable, ProbedDay, Range, TableProfile
+from perennial.records.profiles import ColumnProfile, Delay, Delivery, FoundColumn, FoundTable, ProbedDay, Range, TableProfile
 
 INSTANT = "timestamp with time zone"
 FIRST, TODAY = date(2025, 1, 1), date(2026, 6, 1)
@@ -164,6 +164,28 @@ def test_a_table_that_has_come_to_rest_is_lived_in_simulation():
     assert (resting.today, resting.is_at_rest) == (TODAY, True)
 
 
+def days_apart(gap, last=TODAY):
+    return tuple(last - timedelta(days=gap * number) for number in range(30))
+
+
+@pytest.mark.parametrize(
+    ("happened", "learned", "today", "at_rest", "overdue"),
+    [
+        (days_apart(1), days_apart(1), 2, False, False),
+        (days_apart(1), days_apart(1), 7, False, True),
+        (days_apart(1), days_apart(1), 8, True, True),
+        (days_apart(7), days_apart(7), 8, False, False),
+        (days_apart(7), days_apart(7), 22, True, True),
+        (days_apart(1), days_apart(7), 8, False, False),  # each day happens, and is loaded with the others of its week
+        (days_apart(1), (TODAY + timedelta(days=100),), 100, True, False),  # an archive that was loaded today
+    ],
+)
+def test_a_table_is_at_rest_when_it_is_silent_for_much_longer_than_usual(happened, learned, today, at_rest, overdue):
+    delivery, now = Delivery.of(happened, learned), TODAY + timedelta(days=today)
+    assert (at_rest, overdue) == (delivery.is_at_rest(now), delivery.is_overdue(now))
+    assert (TODAY + timedelta(days=1) if at_rest else now) == delivery.choose_as_of(now)
+
+
 def test_a_slow_delivery_moves_the_schedule():
     slow = plan(profile(delay=Delay(usual_minutes=300, longest_hours=9.5)))
     assert (10, "30 11 * * *") == (load(slow).model.schedule.settle_hours, load(slow).model.schedule.refresh)
@@ -199,6 +221,7 @@ def test_an_entity_with_one_row_a_day_has_rows_for_facts_and_no_sums():
     daily = plan(replace(found, table=replace(found.table, columns=keyed)))
     assert ("customer_id", "paid_at") == daily.key
     assert [] == [one.name for one in list_features(daily) if "_sum_" in one.name]
+    assert "They are photographs: 99%" in " ".join(say_found(Draft(daily, Seen((), (), (), {}, {}, {}), {})))
 
 
 # Which columns become features
@@ -332,6 +355,15 @@ def test_limits_have_as_much_room_as_what_was_seen_spans(seen_between, limits):
 
 def test_the_band_of_rows_follows_the_largest_step():
     assert [0.3, 1.0] == [choose_band((400, 410)), choose_band((200, 300, 310))]
+
+
+@pytest.mark.parametrize(
+    ("rate", "says", "threshold"), [(0.1, "twice their mean", 0.2), (0.4, "as likely as not", 0.5), (0.001, "as low as", 0.01)]
+)
+def test_the_comment_beside_the_threshold_says_what_it_is(drafted, seen, rate, says, threshold):
+    text = render_files(drafted, replace(seen, rates=(rate,)))["models/winback.toml"]
+    assert says in text
+    assert threshold == tomllib.loads(text)["scoring"]["threshold"]
 
 
 def test_days_to_look_at_are_spread_over_history():

@@ -199,5 +199,4 @@ def _report(draft: Draft) -> None:
     typer.echo("\n".join(drafts.say_found(draft)))
     typer.echo("\nNext, once you have read them:\n")
     typer.echo("\n".join(f"  {command}" for command in drafts.list_next(draft)))
-    name = draft.plan.wish.name
-    typer.echo(f"\nWhere bootstrap says that a question waits for a person, read why, and run `perennial approve {name}`.")
+    typer.echo("\nWhere a person decides, bootstrap ends with the command that answers: read why before you type it.")

@@ -19,6 +19,7 @@ from perennial.stores.warehouse.identifiers import quote
 WEEK_DAYS = 7
 TRIALS, TIMEOUT_MINUTES = 20, 5
 WIDEST_BAND = 10.0
+LEAST, HALF = 0.01, 0.5
 HONEST = """These rank so well alone on the days that were looked at, with a little room. The views hide the future from them, and
 they know no more than how often and how lately facts happened. Look before you believe it."""
 SUSPICIOUS = """These rank suspiciously well alone, and they know what a column says: the first training stops at them. Is the
@@ -60,7 +61,9 @@ def _head(plan: Plan) -> Iterator[str]:
 def _entity(plan: Plan) -> Iterator[str]:
     yield "[entity]"
     yield f"# {plan.profile.entities:,} different ones among {plan.profile.looked_at:,} rows"
-    yield f"key = {_write(plan.wish.entity)}"
+    if plan.entity_key != plan.wish.entity:
+        yield f"# the column {plan.profile.get(plan.wish.entity).column.written}, which the queries give as entity_id"
+    yield f"key = {_write(plan.entity_key)}"
     yield f'type = "{plan.entity_type}"'
 
 
@@ -197,5 +200,8 @@ def _scoring(seen: Seen | None) -> Iterator[str]:
         return
     rate = sum(seen.rates) / len(seen.rates)
     yield "[scoring]"
-    yield f"# {min(seen.rates):.1%} to {max(seen.rates):.1%} of the cohort had the outcome; at twice its share a score is high"
-    yield f"threshold = {min(0.5, max(0.01, round(2 * rate, 2)))}"
+    threshold = min(HALF, max(LEAST, round(2 * rate, 2)))
+    means = {HALF: "half: the outcome is as likely as not", LEAST: "as low as a threshold goes"}
+    says = means.get(threshold, "twice their mean")
+    yield f"# {min(seen.rates):.1%} to {max(seen.rates):.1%} of the cohort had the outcome; a score is high from here on, {says}"
+    yield f"threshold = {threshold}"

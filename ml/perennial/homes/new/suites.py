@@ -51,10 +51,11 @@ def _watch_source(plan: Plan) -> Iterator[Rule]:
             min_value=min(weekly) // 2,
             max_value=max(weekly) * 3,
         )
-    silence = max(2, 2 * plan.times.longest_silence)
+    longest = plan.delivery.longest_silence
+    silence = max(2, 2 * longest)
     yield _rule(
         "expect_column_min_to_be_between",
-        f"The newest row is less than {silence} days old; the longest silence of half a year was {plan.times.longest_silence}.",
+        f"The newest row is less than {silence} days old; the longest silence of half a year was {longest}.",
         meta={"table": plan.source},
         column="age_days",
         min_value=0,
