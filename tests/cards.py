@@ -147,6 +147,7 @@ VERDICT = Verdict(
 )
 
 
+CAME = {"auc": interval(0.842), "log_loss": interval(0.29)}
 RECIPE_OF = {4: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 4}
 """Version -> recipe."""
 
@@ -235,7 +236,7 @@ REFRESHED = replace(
         move(9, date(2017, 11, 15), 8, "refresh"),
     ),
     checks=(),
-    published=(PublishedDay(date(2017, 11, 20), 2210, 0.128, None, None, None),),
+    published=(PublishedDay(date(2017, 11, 20), 2210, 0.128, None, None),),
 )
 """The third fit of the recipe serves: the first has published 11-06, the second 11-13."""
 
@@ -244,13 +245,12 @@ def serve(evidence: CardEvidence, as_ofs: int) -> CardEvidence:
     """The same version after so many as_ofs since its recipe's promotion have matured, each published by who served then."""
     days = tuple(date(2017, 11, 6) + timedelta(weeks=week) for week in range(as_ofs))
     served = tuple(
-        ServedDay(100 + place, day, _who_served(evidence, day), 2209, 290, interval(0.842), 0.29, 0.13, 0.131)
-        for place, day in enumerate(days)
+        ServedDay(100 + place, day, _who_served(evidence, day), 2209, 290, CAME, 0.13, 0.131) for place, day in enumerate(days)
     )
-    pooled = measure_served(*draw_scores(days[:4], seed=2), confidence=0.95) if days else None
-    newest = measure_served(*draw_scores(days[-4:], seed=3), confidence=0.95) if as_ofs > 4 else None
+    pooled = measure_served(MODEL, *draw_scores(days[:4], seed=2)) if days else None
+    newest = measure_served(MODEL, *draw_scores(days[-4:], seed=3)) if as_ofs > 4 else None
     own = tuple(
-        PublishedDay(day.as_of, day.rows, day.mean_score, day.positives, day.auc, day.log_loss)
+        PublishedDay(day.as_of, day.rows, day.mean_score, day.positives, day.metrics, day.base_rate)
         for day in served
         if day.version == evidence.version.version
     )

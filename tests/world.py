@@ -180,7 +180,9 @@ END_STATE = {
         order by promotion_id""",
     "admissions": "select as_of, event, reason, rests_until, evidence from ledger.admissions order by as_of, admission_id",
     "publications": "select as_of, rows, mean_score from ledger.publications where status = 'live' order by as_of",
-    "outcomes": "select as_of, rows, positives, auc from ledger.outcomes order by as_of",
+    "outcomes": """
+        select as_of, rows, positives, metric, value from ledger.outcomes join ledger.outcome_metrics using (publication_id)
+        order by as_of, position""",
     "drift_checks": "select as_of, rows, drifted_share, prediction_shift from ledger.drift_checks order by as_of",
     "decisions": "select as_of, choice, rule, sentence from ledger.decisions order by as_of, decision_id",
     "outbox": "select as_of, event, sent_at is not null as is_sent from ledger.outbox order by as_of, event",

@@ -16,6 +16,7 @@ import pandas as pd
 from perennial.admit import AS_OFS_BEFORE, FEWEST_BEFORE, admit, measure_as_of
 from perennial.config import Model
 from perennial.records import AsOfMeasures, Interval
+from perennial.tasks import Task, task_of
 
 FLIPPED, MISSING, LEAK = 0.3, 0.5, 3.0
 POISONS = ("none", "30 % flipped", "half the positives missing", "a leak of one week")
@@ -52,8 +53,8 @@ class Week:
     labels: pd.Series
     features: pd.DataFrame
 
-    def measure(self, poison: str, rng: np.random.Generator) -> AsOfMeasures | None:
-        return measure_as_of(*self.draw(poison, rng))
+    def measure(self, task: Task, poison: str, rng: np.random.Generator) -> AsOfMeasures | None:
+        return measure_as_of(task, *self.draw(poison, rng))
 
     def draw(self, poison: str, rng: np.random.Generator) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
         """Scores, labels and features of one as_of, poisoned."""
@@ -72,7 +73,7 @@ class Week:
 class SimulatedWeek(Week):
     """Its columns have no ties and no gaps, so that all of them are measured at once."""
 
-    def measure(self, poison: str, rng: np.random.Generator) -> AsOfMeasures:
+    def measure(self, task: Task, poison: str, rng: np.random.Generator) -> AsOfMeasures:  # noqa: ARG002 - of 0 and 1 alone
         return measure_at_once(*self.draw(poison, rng))
 
 
@@ -92,10 +93,14 @@ def measure_at_once(scores: pd.Series, labels: pd.Series, features: pd.DataFrame
     alone = zip(features.columns, np.maximum(aucs, 1 - aucs)[1:], errors[1:], strict=True)
     return AsOfMeasures(
         rows=rows,
-        positives=positives,
-        auc=_reach(aucs[0], errors[0]),
-        calibration=float(np.log(realised / (1 - realised)) - np.log(said / (1 - said))),
-        log_loss=_reach(losses.mean(), losses.std(ddof=1) / np.sqrt(rows)),
+        rarer=min(positives, rows - positives),
+        found={
+            "auc": _reach(aucs[0], errors[0]),
+            "calibration": _reach(
+                np.log(realised / (1 - realised)) - np.log(said / (1 - said)), np.sqrt(rows / (positives * (rows - positives)))
+            ),
+            "log_loss": _reach(losses.mean(), losses.std(ddof=1) / np.sqrt(rows)),
+        },
         alone={str(name): _reach(auc, error) for name, auc, error in alone},
     )
 
@@ -107,14 +112,14 @@ def _reach(estimate: float, error: float) -> Interval:
 
 def look(model: Model, weeks: Mapping[date, Week], rng: np.random.Generator, *, fewest: int = FEWEST_BEFORE) -> Found:
     """Look at every week that has `fewest` before it, once with each poison; those before it are quiet and were admitted."""
-    quiet = {day: week.measure(POISONS[0], rng) for day, week in weeks.items()}
+    quiet = {day: week.measure(task_of(model), POISONS[0], rng) for day, week in weeks.items()}
     found: Found = Counter()
     for day, week in weeks.items():
         nearby = model.training_as_ofs(day - timedelta(weeks=AS_OFS_BEFORE), day - timedelta(days=1))
         before = {other: measured for other in nearby if (measured := quiet.get(other)) is not None}
         if len(before) >= fewest:
             for poison in POISONS:
-                measures = quiet[day] if poison == POISONS[0] else week.measure(poison, rng)
+                measures = quiet[day] if poison == POISONS[0] else week.measure(task_of(model), poison, rng)
                 found[poison, admit(model, day, measures, before).rests] += 1
     return found
 

@@ -11,118 +11,90 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from math import inf, log, sqrt
+from math import inf, isfinite, sqrt
 from statistics import fmean, variance
 
 import numpy as np
 import pandas as pd
 
 from perennial.config import Model
-from perennial.metrics import auc_alone, auc_with_interval, loss_with_interval
-from perennial.records import Admission, AsOfMeasures, Interval, Statistic, StatisticName
+from perennial.records import Admission, AsOfMeasures, Interval, Statistic, write_figure
+from perennial.tasks import Task, task_of
+from perennial.tasks.task import Turn
 
 LIMIT = 4.0  # |z| beyond which an as_of rests
-FEWEST_OF_A_CLASS = 5
+FEWEST_RARER = 5
 FEWEST_BEFORE = 4
-SMALLEST_SHARE = 1e-9
 AS_OFS_BEFORE = 8
 """So many as_ofs before it are looked at; those among them that were admitted and scored are what it is compared with."""
-NAMES: Mapping[StatisticName, str] = {
-    "auc": "the AUC of the scores",
-    "calibration": "the calibration (log-odds of what happened minus log-odds of the mean score)",
-    "log_loss": "the log-loss of the scores",
-    "feature": "the AUC of a single feature",
-}
 
 
-def measure_as_of(scores: pd.Series, labels: pd.Series, features: pd.DataFrame) -> AsOfMeasures | None:
-    """Measure the labels of one as_of against the scores of that time and against each feature; None when one class is missing.
+def measure_as_of(task: Task, scores: pd.Series, labels: pd.Series, features: pd.DataFrame) -> AsOfMeasures | None:
+    """Measure the labels of one as_of against the scores of that time and against each feature; None when all are equal.
 
     Args:
-        scores: in [0, 1]; rows that were not scored then are left out.
-        labels: 0 or 1.
+        scores: as the model gives them; rows that were not scored then are left out.
+        labels: as the task has them.
         features: model inputs, float64 or category. All three are indexed by (as_of, entity_id).
     """
     scores = scores.reindex(labels.index).dropna()
     labels, features = labels.loc[scores.index], features.loc[scores.index]
-    rows, positives = len(labels), int(labels.sum())
-    if not 0 < positives < rows:
+    if labels.empty or (labels == labels.iloc[0]).all():
         return None
     return AsOfMeasures(
-        rows=rows,
-        positives=positives,
-        auc=auc_with_interval(scores, labels),
-        calibration=_logit((positives + 0.5) / (rows + 1)) - _logit(float(scores.mean())),
-        log_loss=loss_with_interval(scores, labels),
-        alone={str(name): _rank_feature(features[name], labels) for name in features if features[name].notna().any()},
+        rows=len(labels),
+        rarer=task.count_rarer(labels),
+        found=task.measure_day(scores, labels),
+        alone={str(name): _rank_feature(task, features[name], labels) for name in features if features[name].notna().any()},
     )
 
 
-def _rank_feature(column: pd.Series, labels: pd.Series) -> Interval:
+def _rank_feature(task: Task, column: pd.Series, labels: pd.Series) -> Interval:
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = np.where(column.isna(), np.nan, column.cat.codes)
-        return auc_alone(codes, labels, is_category=True)
-    return auc_alone(column.to_numpy(np.float64), labels, is_category=False)
-
-
-def _logit(share: float) -> float:
-    """Log-odds; scores that are all 0 or all 1 are taken for nearly so."""
-    inside = min(max(share, SMALLEST_SHARE), 1 - SMALLEST_SHARE)
-    return log(inside / (1 - inside))
+        return task.rank_alone(codes, labels, is_category=True)
+    return task.rank_alone(column.to_numpy(np.float64), labels, is_category=False)
 
 
 def admit(model: Model, as_of: date, measures: AsOfMeasures | None, before: Mapping[date, AsOfMeasures]) -> Admission:
     """Admit a newly matured as_of, or let it rest.
 
     Args:
-        measures: of the as_of; None when no fit of that time has scored it, or one class is missing.
+        measures: of the as_of; None when no fit of that time has scored it, or all its labels are equal.
         before: those of the as_ofs admitted among the `AS_OFS_BEFORE` before it.
     """
-    missing = _find_missing(measures, before)
+    missing = _find_missing(task_of(model), measures, before)
     if measures is None or missing:
         return Admission(as_of, rests=False, reason=f"Admitted, with nothing to compare it with: {missing}.")
-    former = [before[day] for day in sorted(before)]
-    statistics: dict[StatisticName, Statistic] = {
-        "auc": _compare_auc(measures, former),
-        "calibration": _compare_calibration(measures, former),
-        "log_loss": _compare_log_loss(measures, former),
-    }
+    former, task = [before[day] for day in sorted(before)], task_of(model)
+    compared = {name: _compare(name, turn, measures, former) for name, turn in task.turns.items()}
+    statistics = {name: statistic for name, statistic in compared.items() if statistic is not None}
     if (jump := _find_jump(model, measures, former)) is not None:
         statistics["feature"] = jump
     rests = any(statistic.is_beyond for statistic in statistics.values())
-    return Admission(as_of, rests, _say(statistics, len(former), rests=rests), tuple(sorted(before)), statistics)
+    return Admission(as_of, rests, _say(task, statistics, len(former), rests=rests), tuple(sorted(before)), statistics)
 
 
-def _find_missing(measures: AsOfMeasures | None, before: Mapping[date, AsOfMeasures]) -> str:
+def _find_missing(task: Task, measures: AsOfMeasures | None, before: Mapping[date, AsOfMeasures]) -> str:
     if measures is None:
         return "no fit of that time has scored it, or all its labels are equal"
-    fewest = min(measures.positives, measures.rows - measures.positives)
-    if fewest < FEWEST_OF_A_CLASS:
-        return f"{fewest} rows of a class, and at least {FEWEST_OF_A_CLASS} are needed"
+    if measures.rarer < FEWEST_RARER:
+        return f"{measures.rarer} {task.rarer_named}, and at least {FEWEST_RARER} are needed"
     if len(before) < FEWEST_BEFORE:
         found = f"{len(before)} of the {AS_OFS_BEFORE} as_ofs before it were admitted and scored by a fit of their time"
         return f"{found}, and at least {FEWEST_BEFORE} are needed"
     return ""
 
 
-def _compare_auc(measures: AsOfMeasures, former: list[AsOfMeasures]) -> Statistic:
-    values = tuple(each.auc.estimate for each in former)
-    z = _standardise(measures.auc.estimate, values, measures.auc.standard_error**2)
-    return Statistic(measures.auc.estimate, values, z, is_beyond=z < -LIMIT)
-
-
-def _compare_calibration(measures: AsOfMeasures, former: list[AsOfMeasures]) -> Statistic:
-    """On the logit scale, which makes small base rates comparable; log-odds of a share m of n vary by 1 / (n m (1 - m))."""
-    values = tuple(each.calibration for each in former)
-    rate = measures.base_rate
-    z = _standardise(measures.calibration, values, 1 / (measures.rows * rate * (1 - rate)))
-    return Statistic(measures.calibration, values, z, is_beyond=abs(z) > LIMIT)
-
-
-def _compare_log_loss(measures: AsOfMeasures, former: list[AsOfMeasures]) -> Statistic:
-    values = tuple(each.log_loss.estimate for each in former)
-    z = _standardise(measures.log_loss.estimate, values, measures.log_loss.standard_error**2)
-    return Statistic(measures.log_loss.estimate, values, z, is_beyond=z > LIMIT)
+def _compare(name: str, turn: Turn, measures: AsOfMeasures, former: list[AsOfMeasures]) -> Statistic | None:
+    """None where the figure is undefined on the day, or on too many of those before."""
+    found, others = measures.found[name], [each.found[name] for each in former]
+    values = tuple(each.estimate for each in others if isfinite(each.estimate))
+    if not isfinite(found.estimate) or len(values) < FEWEST_BEFORE:
+        return None
+    z = _standardise(found.estimate, values, found.standard_error**2)
+    is_beyond = {"fall": z < -LIMIT, "rise": z > LIMIT, "either": abs(z) > LIMIT}[turn]
+    return Statistic(found.estimate, values, z, is_beyond)
 
 
 def _find_jump(model: Model, measures: AsOfMeasures, former: list[AsOfMeasures]) -> Statistic | None:
@@ -132,12 +104,12 @@ def _find_jump(model: Model, measures: AsOfMeasures, former: list[AsOfMeasures])
     swings by itself (one quiet week of the demo reached .115) is no leak.
     """
     jumps = []
-    for name, auc in measures.alone.items():
+    for name, figure in measures.alone.items():
         values = tuple(each.alone[name].estimate for each in former if name in each.alone)
         if len(values) >= FEWEST_BEFORE and name not in model.training.exclude:
-            z = _standardise(auc.estimate, values, auc.standard_error**2)
-            is_beyond = auc.estimate - fmean(values) > model.training.max_jump and z > LIMIT
-            jumps.append(Statistic(auc.estimate, values, z, is_beyond, feature=name))
+            z = _standardise(figure.estimate, values, figure.standard_error**2)
+            is_beyond = figure.estimate - fmean(values) > model.training.max_jump and z > LIMIT
+            jumps.append(Statistic(figure.estimate, values, z, is_beyond, feature=name))
     return max(jumps, key=lambda jump: (jump.is_beyond, jump.value - jump.usual), default=None)
 
 
@@ -149,13 +121,14 @@ def _standardise(value: float, former: tuple[float, ...], error: float) -> float
     return inf * (1 if distance > 0 else -1) if distance else 0.0
 
 
-def _say(statistics: Mapping[StatisticName, Statistic], count: int, *, rests: bool) -> str:
+def _say(task: Task, statistics: Mapping[str, Statistic], count: int, *, rests: bool) -> str:
     if not rests:
         return f"Admitted: its labels agree with the scores of their time as those of the {count} as_ofs before did."
-    found = [_say_one(name, statistic) for name, statistic in statistics.items() if statistic.is_beyond]
+    found = [_say_one(task, name, statistic) for name, statistic in statistics.items() if statistic.is_beyond]
     return f"Compared with the {count} as_ofs admitted before it, {'; '.join(found)}."
 
 
-def _say_one(name: StatisticName, statistic: Statistic) -> str:
-    what = f"{NAMES[name]}, {statistic.feature}," if statistic.feature else NAMES[name]
-    return f"{what} is {statistic.value:.3f} where it was {statistic.usual:.3f} (z {statistic.z:+.1f})"
+def _say_one(task: Task, name: str, statistic: Statistic) -> str:
+    what = f"{task.names[name]}, {statistic.feature}," if statistic.feature else task.names[name]
+    value, usual = write_figure(name, statistic.value), write_figure(name, statistic.usual)
+    return f"{what} is {value} where it was {usual} (z {statistic.z:+.1f})"

@@ -58,6 +58,7 @@ def find_asks(evidence: DecisionEvidence, limits: Monitoring) -> tuple[Ask, ...]
     found = (
         _ask_for_drift(evidence, limits),
         _ask_for_loss(evidence, limits),
+        _ask_for_rise(evidence, limits),
         _ask_for_calibration(evidence),
         _ask_for_age(evidence, limits),
     )
@@ -163,6 +164,15 @@ def _ask_for_loss(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
     return Ask(
         "realised_loss", f"The realised AUC lies at least {loss:.3f} below that on unseen rows (limit {limits.max_auc_loss})."
     )
+
+
+def _ask_for_rise(evidence: DecisionEvidence, limits: Monitoring) -> Ask | None:
+    """The same of amounts, which have units: as a share of what was promised."""
+    rise = evidence.loss_rise
+    if rise is None or not isfinite(rise) or rise <= limits.max_loss_rise:
+        return None
+    said = f"What came true is predicted at least {rise:.1%} worse than on unseen rows"
+    return Ask("realised_loss", f"{said} (limit {limits.max_loss_rise:.0%}).")
 
 
 def _ask_for_calibration(evidence: DecisionEvidence) -> Ask | None:

@@ -19,7 +19,7 @@ from perennial.errors import (
     ValidationFailed,
 )
 from perennial.pipeline import Stores
-from perennial.records import Choice, Publication, Run, Snapshot
+from perennial.records import METRIC_NAMES, Choice, Publication, Realised, Run, Snapshot, name_headline, write_figure
 from perennial.score import is_stale
 from perennial.stores import ledger, warehouse
 
@@ -122,7 +122,8 @@ class Week:
     as_of: date
     rows: int | None
     version: int | None
-    auc: str
+    realised: str
+    metric: str
     drift: str
     decision: str
     mail: str
@@ -133,7 +134,7 @@ class Week:
             "as_of": self.as_of.isoformat(),
             "rows": "" if self.rows is None else self.rows,
             "champion": "" if self.version is None else self.version,
-            "AUC": self.auc,
+            METRIC_NAMES.get(self.metric, self.metric): self.realised,
             "drift": self.drift,
             "decision": self.decision,
             "mail": self.mail,
@@ -202,11 +203,18 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         as_of=as_of,
         rows=publication.rows if publication else None,
         version=publication.version if publication else None,
-        auc=f"{outcome.auc.estimate:.3f} [{outcome.auc.low:.3f}, {outcome.auc.high:.3f}]" if outcome else "",
+        metric=name_headline(stores.declaration(name).model.metric),
+        realised=_show_headline(outcome) if outcome else "",
         drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
         decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),
         mail=", ".join(notices),
     )
+
+
+def _show_headline(outcome: Realised) -> str:
+    metric, found = outcome.headline
+    value, low, high = (write_figure(metric, part) for part in (found.estimate, found.low, found.high))
+    return f"{value} [{low}, {high}]"
 
 
 # Lost days

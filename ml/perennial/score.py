@@ -15,6 +15,7 @@ from scipy.stats import norm
 from perennial.config import Band, Model, read_band, say_band
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
 from perennial.records import Acceptance, ApprovalQuestion, Run, ScoringRules, Tally, Version, say_how_to_accept
+from perennial.tasks import task_of
 
 DECILES = 10
 FALSE_STOP = 1 / 3650
@@ -101,12 +102,23 @@ def scoring_rules(model: Model, run: Run, champion: Version, accepted: Acceptanc
     known |= {f"the level accepted for {accepted.as_of}": accepted.level} if accepted else {}
     levels = {name: level for name, level in known.items() if level is not None}
     remedy = f". {say_how_to_accept(run, 'shift')}".rstrip(".")
-    check = partial(check_publication, max_shift=model.scoring.publish_max_shift, levels=levels, remedy=remedy)
+    check = partial(
+        check_publication,
+        max_shift=model.scoring.publish_max_shift,
+        levels=levels,
+        remedy=remedy,
+        wrong_score=task_of(model).wrong_score,
+    )
     return ScoringRules(check=check, rank=rank_scores, cut=cut_deciles)
 
 
 def check_publication(
-    tally: Tally, *, max_shift: Band, levels: Mapping[str, float] = MappingProxyType({}), remedy: str = ""
+    tally: Tally,
+    *,
+    max_shift: Band,
+    levels: Mapping[str, float] = MappingProxyType({}),
+    remedy: str = "",
+    wrong_score: str = "lie outside [0, 1]",
 ) -> tuple[str, ...]:
     """Why these scores must not be published, in sentences; none when they may.
 
@@ -117,9 +129,10 @@ def check_publication(
         levels: further mean scores, by name, one of which is near enough: a day that comes back from a former level to that of
             the reference is none that broke.
         remedy: what to do where the new level is right.
+        wrong_score: what is said of scores that the task does not give.
     """
     shifts = (sentence + remedy for sentence in _check_mean(tally, max_shift, levels))
-    return tuple(sentence for sentence in (*_check_rows(tally), *_check_scores(tally), *shifts) if sentence)
+    return tuple(sentence for sentence in (*_check_rows(tally), *_check_scores(tally, wrong_score), *shifts) if sentence)
 
 
 def rank_scores(scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -142,10 +155,10 @@ def _check_rows(tally: Tally) -> tuple[str, ...]:
     )
 
 
-def _check_scores(tally: Tally) -> tuple[str, ...]:
+def _check_scores(tally: Tally, wrong_score: str) -> tuple[str, ...]:
     return (
         f"{tally.missing} scores are missing" if tally.missing else "",
-        f"{tally.outside} scores lie outside [0, 1]" if tally.outside else "",
+        f"{tally.outside} scores {wrong_score}" if tally.outside else "",
     )
 
 

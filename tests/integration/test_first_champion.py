@@ -129,10 +129,15 @@ def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
     )
     beginning.tell(
         """
-        insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, log_loss, mean_score, base_rate,
-            auc, auc_low, auc_high, auc_standard_error, effective_at)
-        select model, as_of, version, publication_id, 2000, 680, .7, .18, .34, .8, .7, .9, .05, timestamptz '2017-05-07 12:00+00'
+        insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, mean_score, base_rate, effective_at)
+        select model, as_of, version, publication_id, 2000, 680, .18, .34, timestamptz '2017-05-07 12:00+00'
         from ledger.publications where as_of < date '2017-04-01'
+        """
+    )
+    beginning.tell(
+        """
+        insert into ledger.outcome_metrics (publication_id, metric, position, value, low, high, standard_error)
+        select publication_id, 'auc', 1, .8, .7, .9, .05 from ledger.publications where as_of < date '2017-04-01'
         """
     )
     run = beginning.run(THIRD)

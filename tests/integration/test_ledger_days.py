@@ -107,7 +107,16 @@ def test_an_outcome_is_recorded_once_for_each_publication(session):
     put_publication(session, on(DAY - WEEK))
     put_publication(session, RUN)
     (publication,) = ledger.without_outcome(session, "lapse", until=DAY - WEEK)
-    realised = Realised("lapse", DAY - WEEK, 3, 10, 4, Interval(0.85, 0.8, 0.9, 0.025), 0.4, 0.25, 0.4)
+    realised = Realised(
+        "lapse",
+        DAY - WEEK,
+        3,
+        10,
+        4,
+        {"auc": Interval(0.85, 0.8, 0.9, 0.025), "log_loss": Interval(0.4, 0.3, 0.5, 0.05)},
+        0.25,
+        0.4,
+    )
     ledger.record_outcome(session, on(DAY), publication, replace(realised, positives=5))
     ledger.record_outcome(session, on(DAY + WEEK), publication, realised)  # measured anew, and known as early
     assert ledger.without_outcome(session, "lapse", until=DAY - WEEK) == ()

@@ -41,7 +41,7 @@ def outcome(world: World) -> tuple[object, ...]:
 def test_a_poisoned_week_is_not_held_against_the_champion(published):
     decision = live(published, LOOKED_AT)
     poisoned_high, is_set_aside = outcome(published)
-    (before,) = published.ask("select auc_high from ledger.outcomes where as_of = :day", day=SCORED[1])
+    (before,) = published.ask("select auc_high from analytics.lapse_outcomes where as_of = :day", day=SCORED[1])
     promised = decision.evidence.auc_loss + before["auc_high"]
     assert (["rest"], True) == (events(published), is_set_aside)
     assert decision.evidence.auc_loss < limit(published) < promised - poisoned_high

@@ -177,7 +177,7 @@ def test_drift_asks_for_training_once_it_persists_and_then_cools_down(world):
     assert decisions[1].sentence == asked
     with pytest.raises(NotAsked, match="cooldown"):
         pipeline.ask_for_retraining(world.stores, world.run(THIRD_DAY), reason="drift")
-    (outcome,) = world.ask("select as_of, rows, auc from ledger.outcomes")
+    (outcome,) = world.ask("select as_of, rows, auc from analytics.lapse_outcomes")
     assert (FIRST_DAY, 451) == (outcome["as_of"], outcome["rows"])
     assert 0.7 < outcome["auc"] < 0.95
 

@@ -192,11 +192,12 @@ def test_after_a_rollback_a_scored_row_leads_to_the_verdict_that_once_let_the_ve
 
 
 def test_outcomes_belong_to_live_scores(toy, read):
-    outcome = """insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, auc, log_loss, mean_score,
-        base_rate, effective_at) values ('toy', '2017-11-06', 3, {}, 1000, 120, {}, .3, .12, .12, '2017-12-06')"""
+    outcome = """insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, mean_score,
+        base_rate, effective_at) values ('toy', '2017-11-06', 3, {}, 1000, 120, .12, .12, '2017-12-06')"""
+    metric = "insert into ledger.outcome_metrics values ({}, 'auc', 1, {}, null, null, null)"
     toy.publish()
     toy.publish()
-    write(toy, outcome.format(1, 0.5), outcome.format(2, 0.86))
+    write(toy, outcome.format(1), outcome.format(2), metric.format(1, 0.5), metric.format(2, 0.86))
     assert read("select as_of, auc, publication_id from analytics.toy_outcomes") == [(AS_OF, 0.86, 2)]
 
 

@@ -11,12 +11,15 @@ import pytest
 
 from perennial.admit import admit, measure_as_of
 from perennial.records import AsOfMeasures, Interval
+from perennial.tasks import task_of
 from tests.training_sets import LAPSE, mondays, small_model
 
 DAY = date(2017, 6, 5)
 BEFORE = tuple(DAY - timedelta(weeks=week) for week in range(8, 0, -1))
 SPREAD = (0.80, 0.82, 0.84, 0.86)  # mean .83, variance with ddof 1: .002 / 3
 WEEKS = 40
+CALIBRATION_ERROR = sqrt(1 / (1000 * 0.2 * 0.8))
+BINARY = task_of(LAPSE)
 
 
 def put(value, error=0.01):
@@ -24,8 +27,9 @@ def put(value, error=0.01):
 
 
 def measures(**changed):
-    usual = AsOfMeasures(rows=1000, positives=200, auc=put(0.83), calibration=0.0, log_loss=put(0.4), alone={"f": put(0.6)})
-    return replace(usual, **changed)
+    usual = {"auc": put(0.83), "calibration": put(0.0, CALIBRATION_ERROR), "log_loss": put(0.4)}
+    found = {name: changed.pop(name, value) for name, value in usual.items()}
+    return replace(AsOfMeasures(rows=1000, rarer=200, found=found, alone={"f": put(0.6)}), **changed)
 
 
 def history(**columns):
@@ -36,7 +40,7 @@ def history(**columns):
 
 QUIET = history(
     auc=[put(value) for value in SPREAD],
-    calibration=[-0.1, 0.1, -0.1, 0.1],
+    calibration=[put(value) for value in (-0.1, 0.1, -0.1, 0.1)],
     log_loss=[put(value) for value in (0.39, 0.41, 0.39, 0.41)],
     alone=[{"f": put(value)} for value in (0.58, 0.60, 0.62, 0.60)],
 )
@@ -55,10 +59,10 @@ def draw_week(week, *, rows=600, seed=7):
 
 def look_at(week, poison=lambda _scores, labels, features: (labels, features)):
     """Week by week until this one, which is poisoned."""
-    before = {mondays(other + 1)[-1]: measure_as_of(*draw_week(other)) for other in range(week - 8, week)}
+    before = {mondays(other + 1)[-1]: measure_as_of(BINARY, *draw_week(other)) for other in range(week - 8, week)}
     scores, labels, features = draw_week(week)
     labels, features = poison(scores, labels, features)
-    return admit(LAPSE, mondays(week + 1)[-1], measure_as_of(scores, labels, features), before)
+    return admit(LAPSE, mondays(week + 1)[-1], measure_as_of(BINARY, scores, labels, features), before)
 
 
 def flip(_scores, labels, features):
@@ -84,27 +88,29 @@ def beyond(admission):
 def test_an_as_of_is_measured_as_by_hand():
     index = pd.MultiIndex.from_product([[pd.Timestamp(DAY)], list("abcd")], names=["as_of", "entity_id"])
     scores, labels = pd.Series([0.2, 0.6, 0.4, 0.8], index), pd.Series([0, 0, 1, 1], index)
-    found = measure_as_of(scores, labels, pd.DataFrame({"up": [1.0, 2, 3, 4], "down": [4.0, 3, 2, 1]}, index))
-    assert found.auc.estimate == 0.75  # of four pairs .6 stands above .4
-    assert found.calibration == pytest.approx(0.0)  # (2 + .5) / (4 + 1) = .5, and the mean score is .5
-    assert found.log_loss.estimate == pytest.approx(-(log(0.8) + log(0.4) + log(0.4) + log(0.8)) / 4)
-    assert found.log_loss.standard_error == pytest.approx(sqrt(variance([-log(0.8), -log(0.4), -log(0.4), -log(0.8)]) / 4))
+    found = measure_as_of(BINARY, scores, labels, pd.DataFrame({"up": [1.0, 2, 3, 4], "down": [4.0, 3, 2, 1]}, index))
+    assert found.found["auc"].estimate == 0.75  # of four pairs .6 stands above .4
+    assert found.found["calibration"].estimate == pytest.approx(0.0)  # (2 + .5) / (4 + 1) = .5, and the mean score is .5
+    assert found.found["log_loss"].estimate == pytest.approx(-(log(0.8) + log(0.4) + log(0.4) + log(0.8)) / 4)
+    assert found.found["log_loss"].standard_error == pytest.approx(
+        sqrt(variance([-log(0.8), -log(0.4), -log(0.4), -log(0.8)]) / 4)
+    )
     assert {name: auc.estimate for name, auc in found.alone.items()} == {"up": 1.0, "down": 1.0}
 
 
 def test_rows_without_a_score_are_left_out():
     scores, labels, features = draw_week(0)
-    assert measure_as_of(scores.iloc[:400], labels, features).rows == 400
+    assert measure_as_of(BINARY, scores.iloc[:400], labels, features).rows == 400
 
 
 def test_labels_of_one_class_measure_nothing():
     scores, labels, features = draw_week(0)
-    assert measure_as_of(scores, labels * 0, features) is None
+    assert measure_as_of(BINARY, scores, labels * 0, features) is None
 
 
 def test_a_feature_without_values_is_not_ranked():
     scores, labels, features = draw_week(0)
-    assert "noise" not in measure_as_of(scores, labels, features.assign(noise=np.nan)).alone
+    assert "noise" not in measure_as_of(BINARY, scores, labels, features.assign(noise=np.nan)).alone
 
 
 # The statistics
@@ -120,7 +126,7 @@ def test_a_better_auc_is_no_reason_to_rest():
 
 @pytest.mark.parametrize("shift", [-0.7, 0.7])
 def test_the_calibration_is_compared_as_by_hand_either_way(shift):
-    found = admit(LAPSE, DAY, measures(calibration=shift), QUIET).statistics["calibration"]
+    found = admit(LAPSE, DAY, measures(calibration=put(shift, CALIBRATION_ERROR)), QUIET).statistics["calibration"]
     assert found.z == pytest.approx(shift / sqrt(variance([-0.1, 0.1, -0.1, 0.1]) + 1 / (1000 * 0.2 * 0.8)))
     assert found.is_beyond
 
@@ -173,8 +179,8 @@ def test_the_reason_names_what_lies_too_far_out():
     ("found", "before", "why"),
     [
         (None, QUIET, "no fit of that time has scored it, or all its labels are equal"),
-        (measures(positives=4), QUIET, "4 rows of a class, and at least 5 are needed"),
-        (measures(positives=997), QUIET, "3 rows of a class, and at least 5 are needed"),
+        (measures(rarer=4), QUIET, "4 rows of a class, and at least 5 are needed"),
+        (measures(rarer=3), QUIET, "3 rows of a class, and at least 5 are needed"),
         (
             measures(auc=put(0.1)),
             dict(list(QUIET.items())[:3]),

@@ -113,7 +113,7 @@ def test_a_challengers_holdout_is_not_called_flattering():
 
 def test_kept_is_compared_with_promised():
     evidence = serve(CHAMPION, 4)
-    difference = evidence.first_served.auc.estimate - 0.861
+    difference = evidence.first_served.headline.estimate - 0.861
     assert f"The AUC came out {difference:+.3f} from what the unseen rows of version 7 promised (0.861)" in text_of(evidence)
 
 

@@ -36,7 +36,7 @@ def test_a_provisional_champion_says_when_the_fourth_as_of_matures():
 
 def test_a_final_champion_says_what_was_promised_and_what_was_kept():
     evidence = serve(CHAMPION, 4)
-    assert f"its AUC was {evidence.first_served.auc.estimate:.3f}" in write_model_card(evidence).headline
+    assert f"its AUC was {evidence.first_served.headline.estimate:.3f}" in write_model_card(evidence).headline
     assert "the unseen rows of version 7 had promised 0.861" in write_model_card(evidence).headline
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 
 from perennial.config import load_declaration
@@ -80,8 +81,8 @@ def test_history_is_weighed_against_what_a_training_wants(covered, newest, advic
 
 
 def test_labels_of_one_kind_teach_nothing():
-    assert "nothing can be learned" in saying.describe_labels(MODEL, 40, 0).advice
-    assert saying.describe_labels(MODEL, 40, 10).found == "10 of 40 labels are 1 (25.0%)"
+    assert "nothing can be learned" in saying.describe_labels(MODEL, pd.Series([0] * 40)).advice
+    assert saying.describe_labels(MODEL, pd.Series([0, 0, 0, 1] * 10)).found == "10 of 40 labels are 1 (25.0%)"
 
 
 def test_a_slow_day_is_advised_about():

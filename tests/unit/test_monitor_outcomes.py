@@ -9,6 +9,7 @@ import pytest
 from perennial.errors import MisalignedScores
 from perennial.monitor import realise
 from perennial.records import Publication
+from tests.training_sets import LAPSE
 
 DAY = Publication(
     publication_id=1,
@@ -31,23 +32,23 @@ def test_a_publication_is_realised_with_its_interval():
     rng = np.random.default_rng(1)
     scores = by_entity(rng.random(2000))
     labels = by_entity((rng.random(2000) < scores).astype(int))
-    found = realise(DAY, scores, labels, confidence=0.95)
+    found = realise(LAPSE, DAY, scores, labels)
     assert (found.model, found.as_of, found.version, found.rows) == ("lapse", date(2017, 11, 6), 3, 2000)
-    assert found.auc.low < 5 / 6 < found.auc.high  # the AUC of uniform, calibrated scores
+    assert found.metrics["auc"].low < 5 / 6 < found.metrics["auc"].high  # the AUC of uniform, calibrated scores
     assert found.mean_score == pytest.approx(found.base_rate, abs=0.03)
 
 
 def test_labels_of_entities_that_were_not_scored_are_left_out():
-    found = realise(DAY, by_entity([0.9, 0.1]), by_entity([0, 1, 1], entities=[2, 1, 7]), confidence=0.95)
-    assert (found.rows, found.positives, found.auc.estimate) == (2, 1, 1.0)
+    found = realise(LAPSE, DAY, by_entity([0.9, 0.1]), by_entity([0, 1, 1], entities=[2, 1, 7]))
+    assert (found.rows, found.positives, found.metrics["auc"].estimate) == (2, 1, 1.0)
 
 
 def test_a_scored_entity_without_a_label_is_an_error():
     with pytest.raises(MisalignedScores, match="1 of 2 scored entities have no label"):
-        realise(DAY, by_entity([0.9, 0.1]), by_entity([1]), confidence=0.95)
+        realise(LAPSE, DAY, by_entity([0.9, 0.1]), by_entity([1]))
 
 
 def test_a_day_of_one_class_has_a_loss_but_no_auc():
-    found = realise(DAY, by_entity([0.5, 0.5]), by_entity([0, 0]), confidence=0.95)
-    assert np.isnan(found.auc.estimate)
-    assert found.log_loss == pytest.approx(np.log(2))
+    found = realise(LAPSE, DAY, by_entity([0.5, 0.5]), by_entity([0, 0]))
+    assert np.isnan(found.metrics["auc"].estimate)
+    assert found.metrics["log_loss"].estimate == pytest.approx(np.log(2))

@@ -145,7 +145,7 @@ def test_the_picture_shows_only_columns_that_may_ask_for_a_retraining():
 
 
 def test_realised_figures_of_older_days_close_the_table():
-    realised = Realised("lapse", BEFORE, 1, 2190, 250, Interval(0.861, 0.84, 0.88, 0.01), 0.3, 0.11, 0.12)
+    realised = Realised("lapse", BEFORE, 1, 2190, 250, {"auc": Interval(0.861, 0.84, 0.88, 0.01)}, 0.11, 0.12)
     assert ("AUC of 2017-10-30", "", "0.861", "[0.840, 0.880] on 2190 rows") == write_decision(realised=(realised,)).moved[-1]
     aside = notices.write_decision(choose(), CHECK, (realised,), psi_limit=0.1, aside=(realised.as_of,)).moved[-1]
     assert "[0.840, 0.880] on 2190 rows; its labels are set aside, and this counts for nothing" == aside[-1]

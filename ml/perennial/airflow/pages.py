@@ -13,7 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from perennial.airflow.connections import read_mlflow_uri, write_warehouse_url
 from perennial.airflow.declared import declared_models
+from perennial.config import Model
 from perennial.errors import RegistryUnavailable, VersionMissing, WarehouseUnavailable
+from perennial.records import METRIC_NAMES, name_headline, write_figure
 from perennial.stores.analytics import ModelFacts, Row, RunFacts, TableRows, find_report, find_training, read_model, read_run
 from perennial.stores.registry import read_card, read_report
 from perennial.stores.sessions import Database
@@ -58,7 +60,7 @@ def show_model(dag_id: str) -> HTMLResponse:
         facts: ModelFacts = read_model(open_warehouse(), model.name)
     except WarehouseUnavailable as error:
         return render("message.html", 503, title=model.name, message=str(error))
-    return render("model.html", model=model, facts=facts, chart=draw_weeks(facts.weeks))
+    return render("model.html", model=model, facts=facts, chart=draw_weeks(facts.weeks), title=name_title(model))
 
 
 def show_run(dag_id: str, dag_run_id: str) -> HTMLResponse:
@@ -101,12 +103,12 @@ def open_warehouse() -> Database:
 
 
 def draw_weeks(weeks: TableRows) -> tuple[Row, ...]:
-    """Points of the realised AUC with their intervals, oldest first, in the picture; none of days set aside."""
-    assessed = [week for week in reversed(weeks) if week["auc"] is not None and not week["is_aside"]]
+    """Points of the realised headline with their intervals, oldest first, in the picture; none of days set aside."""
+    assessed = [week for week in reversed(weeks) if week["realised"] is not None and not week["is_aside"]]
     if len(assessed) < FEWEST_POINTS:
         return ()
-    low = min(_number(week["auc_low"]) for week in assessed)
-    high = max(_number(week["auc_high"]) for week in assessed)
+    low = min(_number(week["realised_low"]) for week in assessed)
+    high = max(_number(week["realised_high"]) for week in assessed)
     step = (WIDTH - 2 * MARGIN) / (len(assessed) - 1)
 
     def place(value: object) -> float:
@@ -115,10 +117,10 @@ def draw_weeks(weeks: TableRows) -> tuple[Row, ...]:
     return tuple(
         {
             "x": round(MARGIN + step * position, 1),
-            "y": place(week["auc"]),
-            "low": place(week["auc_low"]),
-            "high": place(week["auc_high"]),
-            "label": f"{week['as_of']}: {_number(week['auc']):.3f}",
+            "y": place(week["realised"]),
+            "low": place(week["realised_low"]),
+            "high": place(week["realised_high"]),
+            "label": f"{week['as_of']}: {write_figure(str(week['metric']), _number(week['realised']))}",
         }
         for position, week in enumerate(assessed)
     )
@@ -131,9 +133,24 @@ def render(template: str, status: int = 200, **values: object) -> HTMLResponse:
 
 def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"tone": lambda word: TONES.get(str(word), "calm"), "day": _show_day, "percent": _show_percent}
+    environment.filters |= {
+        "tone": lambda word: TONES.get(str(word), "calm"),
+        "day": _show_day,
+        "percent": _show_percent,
+        "figure": _show_figure,
+        "headline": name_title,
+    }
     environment.globals |= {"width": WIDTH, "height": HEIGHT}
     return environment
+
+
+def name_title(model: Model) -> str:
+    """What the model is judged by, as people read it; without the task, whose metrics are heavy to load."""
+    return METRIC_NAMES[name_headline(model.metric)]
+
+
+def _show_figure(metric: str, value: float | None) -> str:
+    return "" if value is None else write_figure(metric, value)
 
 
 def _show_day(value: date | datetime | None) -> str:

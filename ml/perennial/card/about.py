@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from perennial.card.document import Cell, Facts, Section, Table, Verbatim
 from perennial.card.evidence import CardEvidence
-from perennial.card.words import count, join, write_days, write_share
+from perennial.card.words import count, join, say_labels, write_days
 from perennial.config import Model
 from perennial.config.inputs import Source
 from perennial.records.cards import BuiltDay
@@ -82,9 +82,9 @@ def _describe_holdout(evidence: CardEvidence) -> str:
     measured = evidence.measured
     if not evidence.version.holdout_as_ofs:
         return "nothing: history was too short for that"
-    share = write_share(measured.positives, measured.rows)
     rows = f"{count(measured.rows, 'row')} of {count(measured.entities, 'entity', 'entities')}"
-    return f"{rows}, {write_days(evidence.version.holdout_as_ofs)}, {share} positive"
+    labels = say_labels(measured.positives, measured.rows, measured.mean_label)
+    return f"{rows}, {write_days(evidence.version.holdout_as_ofs)}, {labels}"
 
 
 def _describe_snapshots(days: Iterable[BuiltDay]) -> str:

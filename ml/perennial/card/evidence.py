@@ -9,6 +9,7 @@ from perennial.card.measured import Measured, Served
 from perennial.config import Declaration, Model
 from perennial.records import AdmissionEntry, Contest, Decision, DriftCheck, Promotion, RecipeEntry, Version
 from perennial.records.cards import Asked, BuiltDay, DatedVerdict, KnownFit, LoggedTraining, PublishedDay, ServedDay
+from perennial.tasks import Task, task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,24 @@ class CardEvidence:
     @property
     def model(self) -> Model:
         return self.declaration.model
+
+    @property
+    def task(self) -> Task:
+        return task_of(self.model)
+
+    @property
+    def metric(self) -> str:
+        """The name of the headline; `title` as people read it."""
+        return self.task.headline.name
+
+    @property
+    def second(self) -> str:
+        """The name of the metric that is shown beside it."""
+        return self.task.second
+
+    @property
+    def title(self) -> str:
+        return self.task.headline.title
 
     @property
     def verdict(self) -> DatedVerdict | None:

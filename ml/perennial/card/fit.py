@@ -5,7 +5,19 @@ from __future__ import annotations
 from perennial.card.document import Block, Cell, Facts, Section, Sentences, Table
 from perennial.card.evidence import CardEvidence
 from perennial.card.standing import Standing
-from perennial.card.words import ONE_CLASS, count, write_days, write_interval, write_share
+from perennial.card.words import (
+    capitalise,
+    count,
+    name_labels,
+    say_equal,
+    say_labels,
+    write_days,
+    write_interval,
+    write_labels,
+    write_mean,
+    write_metric,
+    write_second,
+)
 from perennial.records.cards import PublishedDay
 
 ORIGINS = {
@@ -54,8 +66,8 @@ def _describe_fit(evidence: CardEvidence, standing: Standing) -> Facts:
 def describe_rows(evidence: CardEvidence) -> str:
     """How many rows it learned from, of which days."""
     measured = evidence.measured
-    share = write_share(measured.training_positives, measured.training_rows)
-    return f"{count(measured.training_rows, 'row')} of {write_days(evidence.version.training_as_ofs)}, {share} positive"
+    labels = say_labels(measured.training_positives, measured.training_rows, measured.training_mean)
+    return f"{count(measured.training_rows, 'row')} of {write_days(evidence.version.training_as_ofs)}, {labels}"
 
 
 def _say_service(standing: Standing) -> str:
@@ -85,17 +97,25 @@ def _list_published(evidence: CardEvidence) -> Table:
     shown = evidence.published[-SHOWN:]
     rows = tuple(_describe_day(evidence, day) for day in shown)
     title = "What it published itself" + ("" if len(shown) == len(evidence.published) else f": the newest {len(shown)} as_ofs")
-    headings = ("as_of", "Rows", "Mean score", "Positive", "AUC", "Log-loss")
+    second = capitalise(write_metric(evidence.second))
+    headings = ("as_of", "Rows", "Mean score", name_labels(evidence.measured.positives), evidence.title, second)
     return Table(headings, rows, frozenset({1, 2, 3, 4, 5}), title=title, empty="It has published nothing.")
 
 
 def _describe_day(evidence: CardEvidence, day: PublishedDay) -> tuple[Cell, ...]:
+    positives = evidence.measured.positives
     matures_on = evidence.local_day(evidence.model.matured_at(day.as_of))
     return (
         Cell(str(day.as_of)),
         Cell(f"{day.rows:,}"),
-        Cell(f"{day.mean_score:.3f}"),
-        Cell("" if day.positives is None else write_share(day.positives, day.rows)),
-        Cell(f"labels mature on {matures_on}" if day.auc is None else write_interval(day.auc) if day.is_ranked else ONE_CLASS),
-        Cell("" if day.log_loss is None else f"{day.log_loss:.3f}"),
+        Cell(write_mean(day.mean_score, positives)),
+        Cell(write_labels(day.positives, day.rows, day.base_rate)),
+        Cell(
+            f"labels mature on {matures_on}"
+            if day.headline is None
+            else write_interval(day.headline, metric=evidence.metric)
+            if day.is_ranked
+            else say_equal(positives)
+        ),
+        Cell(write_second(evidence.second, day.metrics)),
     )

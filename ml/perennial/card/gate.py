@@ -13,9 +13,9 @@ def write_gate(evidence: CardEvidence) -> Section:
     if evidence.verdict is None:
         return Section("Verdict", (Sentences(("Its recipe has not been compared yet.",)),))
     verdict = evidence.verdict.verdict
-    blocks: list[Block] = [_describe_verdict(verdict), Sentences(verdict.reasons, is_list=True, title="Reasons")]
+    blocks: list[Block] = [_describe_verdict(evidence, verdict), Sentences(verdict.reasons, is_list=True, title="Reasons")]
     blocks += [_list_comparison(verdict)] if verdict.metrics or verdict.baselines else []
-    blocks += [_list_looks(verdict)] if verdict.looks else []
+    blocks += [_list_looks(evidence, verdict)] if verdict.looks else []
     blocks += [_list_guards(verdict)] if verdict.guards else []
     blocks += [Sentences(verdict.doubts, is_list=True, title="Doubts, which a person has to weigh")] if verdict.doubts else []
     blocks += [Sentences(verdict.warnings, is_list=True, title="Warnings")] if verdict.warnings else []
@@ -23,7 +23,7 @@ def write_gate(evidence: CardEvidence) -> Section:
     return Section("Verdict", tuple(blocks))
 
 
-def _describe_verdict(verdict: Verdict) -> Facts:
+def _describe_verdict(evidence: CardEvidence, verdict: Verdict) -> Facts:
     against = f"champion version {verdict.champion_version}" if verdict.champion_version else "nobody: there was no champion"
     if verdict.champion_recipe:
         against = f"recipe {verdict.champion_recipe}, the champion's, by what the fits of both served or would have"
@@ -31,11 +31,15 @@ def _describe_verdict(verdict: Verdict) -> Facts:
         ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
         ("On", f"its recipe, of which version {verdict.challenger_version} was the newest fit"),
         ("Against", against),
-        ("Assessed on", f"{verdict.rows:,} rows, {verdict.positives:,} positive, {write_days(verdict.holdout_as_ofs)}"),
+        ("Assessed on", f"{verdict.rows:,} rows, {_count_positives(evidence, verdict)}{write_days(verdict.holdout_as_ofs)}"),
     ]
     entries += [("Error spent", f"at most {verdict.alpha:.2g} over all its looks")] if verdict.alpha is not None else []
     entries += [("Assessed again on", str(verdict.compared_again_on))] if verdict.compared_again_on else []
     return Facts(tuple(entries))
+
+
+def _count_positives(evidence: CardEvidence, verdict: Verdict) -> str:
+    return "" if evidence.measured.positives is None else f"{verdict.positives:,} positive, "
 
 
 def _list_comparison(verdict: Verdict) -> Table:
@@ -54,19 +58,19 @@ def _list_comparison(verdict: Verdict) -> Table:
     return Table(("Metric", opponent, "This recipe", "Gain"), rows, frozenset({1, 2, 3}), title=title)
 
 
-def _list_looks(verdict: Verdict) -> Table:
+def _list_looks(evidence: CardEvidence, verdict: Verdict) -> Table:
     rows = tuple(
         (
             Cell(str(number)),
             Cell(write_days(look.as_ofs)),
-            Cell(f"{look.estimate:+.4f}"),
-            Cell(f"{look.lower:+.4f}"),
+            Cell(evidence.task.headline.write_signed(look.estimate)),
+            Cell(evidence.task.headline.write_signed(look.lower)),
             Cell(f"{look.information:.0%}"),
             Cell(f"{look.spent:.2g}"),
         )
         for number, look in enumerate(verdict.looks, start=1)
     )
-    headings = ("Look", "as_ofs", "Gain in AUC", "Lower bound over all looks", "Information", "Error spent")
+    headings = ("Look", "as_ofs", f"Gain in {evidence.title}", "Lower bound over all looks", "Information", "Error spent")
     return Table(headings, rows, frozenset({0, 2, 3, 4, 5}), title="Looks of the sequential test")
 
 

@@ -29,10 +29,10 @@ def write_limits(evidence: CardEvidence) -> Section:
 def _limit_who(evidence: CardEvidence) -> Iterator[str]:
     grain = read_grain(evidence.declaration.features_sql)
     yield f"It speaks of its cohort alone: {grain}. Whoever is not in it gets no score, and nothing is claimed of them."
-    unassessed = Counter(each.segment for each in evidence.measured.segments if each.auc is None)
+    unassessed = Counter(each.segment for each in evidence.measured.segments if each.headline is None)
     if unassessed:
         named = join(f"{count(number, 'value')} of {segment}" for segment, number in unassessed.items())
-        yield f"How it ranks within {named} is unknown: too few positives, which is not the same as passed."
+        yield f"How it ranks within {named} is unknown: too few {evidence.task.carriers_named}, which is not the same as passed."
 
 
 def _limit_when(evidence: CardEvidence) -> Iterator[str]:
@@ -98,11 +98,11 @@ def _mention_changes(evidence: CardEvidence) -> Iterator[str]:
 def _limit_figures(evidence: CardEvidence) -> Iterator[str]:
     promotion, threshold = evidence.model.promotion, evidence.model.scoring.threshold
     yield (
-        f"The gate asks a challenger for a gain of {promotion.min_gain:.1%} of the champion's AUC: a better version below that "
-        "floor may have been kept out, and equal figures do not mean equal scores."
+        f"The gate asks a challenger for a gain of {promotion.min_gain:.1%} of the champion's {evidence.title}: a better version "
+        "below that floor may have been kept out, and equal figures do not mean equal scores."
     )
     yield (
-        f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {evidence.measured.recall:.0%} "
-        "recall: whoever acts on another share of the cohort should look at that share."
+        f"{evidence.task.say_action(threshold, evidence.measured.recall)}: whoever acts on another share of the cohort should "
+        "look at that share."
     )
     yield "Intervals are about chance, with entities as the pieces of evidence; they do not cover a world that changes."

@@ -10,7 +10,7 @@ from perennial.card.evidence import CardEvidence
 from perennial.card.fit import ORIGINS
 from perennial.card.pictures import list_drawn
 from perennial.card.words import count, word, write_number
-from perennial.records import ALGORITHM_NAMES, Choice
+from perennial.records import ALGORITHM_NAMES, Choice, write_figure
 
 MOVES = {
     "promote": "Promoted",
@@ -32,13 +32,16 @@ def write_making(evidence: CardEvidence) -> Section:
         if value not in (of_recipe.parameters.get(name), of_recipe.rulings.get(name))
     ]
     entries += [("Search", version.tuning.sentence)] if version.tuning else []
-    entries += [("AUC out of fold", _describe_folds(evidence))] if "auc" in evidence.logged.metrics else []
+    entries += (
+        [(f"{evidence.title} out of fold", _describe_folds(evidence))] if evidence.metric in evidence.logged.metrics else []
+    )
     return Section("Making", (Facts(tuple(entries)), Gallery(list_drawn(evidence))))
 
 
 def _describe_folds(evidence: CardEvidence) -> str:
-    folds = [f"{auc:.3f}" for _, auc in sorted(evidence.logged.fold_aucs.items())]
-    return f"{evidence.logged.metrics['auc']:.3f}" + (f"; by fold, oldest first: {', '.join(folds)}" if folds else "")
+    folds = [write_figure(evidence.metric, value) for _, value in sorted(evidence.logged.fold_aucs.items())]
+    whole = write_figure(evidence.metric, evidence.logged.metrics[evidence.metric])
+    return whole + (f"; by fold, oldest first: {', '.join(folds)}" if folds else "")
 
 
 def write_lineage(evidence: CardEvidence) -> Section:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from math import isfinite
 
 import pandas as pd
 
-from perennial import metrics
 from perennial.config import Model
-from perennial.errors import OneClassLabels
 from perennial.metrics import ReliabilityBin
 from perennial.predictor import Predictor
 from perennial.records import Interval, TrainingSet
+from perennial.tasks import Task, task_of
 
-MIN_POSITIVES, MIN_ENTITIES = 50, 30  # as the gate asks of a segment: below that its AUC moves by .05 by chance alone
+MIN_CARRYING, MIN_ENTITIES = 50, 30  # as the gate asks of a segment: below that an AUC moves by .05 by chance alone
 MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric under its name in the verdicts; None where one class alone came true."""
+    """A metric under its name in the verdicts; None where the labels leave it undefined."""
 
     metric: str
     value: Interval | None
@@ -41,14 +40,15 @@ class Input:
 
 @dataclass(frozen=True)
 class SegmentFigure:
-    """One slice of the holdout; `auc` is None where too few positives carry it."""
+    """One slice of the holdout; `headline` is None where too few rows carry it."""
 
     segment: str
     value: str
     rows: int
-    positives: int
+    positives: int | None
     mean_score: float
-    auc: Interval | None
+    headline: Interval | None
+    mean_label: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Measured:
 
     Attributes:
         confidence, recall: of the intervals and of the precision, as declared when it was measured.
+        figures: the headline first.
+        training_positives, positives: labels that are 1; None of amounts, of which training_mean and mean_label speak.
     """
 
     confidence: float
@@ -64,14 +66,21 @@ class Measured:
     inputs: tuple[Input, ...]
     calibrator: str
     training_rows: int
-    training_positives: int
+    training_positives: int | None
     rows: int
     entities: int
-    positives: int
+    positives: int | None
     mean_score: float
     figures: tuple[Figure, ...]
     bins: tuple[ReliabilityBin, ...]
     segments: tuple[SegmentFigure, ...]
+    training_mean: float | None = None
+    mean_label: float | None = None
+
+    @property
+    def headline(self) -> Figure:
+        """What the model is judged by."""
+        return self.figures[0]
 
     def figure(self, metric: str) -> Interval | None:
         return next((figure.value for figure in self.figures if figure.metric == metric), None)
@@ -83,10 +92,14 @@ class Served:
 
     as_ofs: tuple[date, ...]
     rows: int
-    positives: int
-    auc: Interval | None
-    log_loss: Interval
+    positives: int | None
+    metrics: Mapping[str, Interval | None]
     bins: tuple[ReliabilityBin, ...]
+    mean_label: float | None = None
+
+    @property
+    def headline(self) -> Interval | None:
+        return next(iter(self.metrics.values()))
 
 
 def measure_version(
@@ -97,67 +110,47 @@ def measure_version(
     Args:
         scores: of the holdout, by fits of the version's recipe that had not seen it.
     """
-    contract = predictor.contract
+    contract, task = predictor.contract, task_of(model)
     return Measured(
         confidence=model.promotion.confidence,
         recall=model.promotion.precision_at_recall,
         inputs=tuple(Input(each.name, each.kind, len(each.categories), each.monotone, each.pooled) for each in contract.features),
         calibrator=contract.calibrator.kind if contract.calibrator.coefficients != (1.0, 0.0) else "none",
         training_rows=len(training_labels),
-        training_positives=int(training_labels.sum()),
+        training_positives=task.count_positives(training_labels),
         rows=len(scores),
         entities=int(scores.index.get_level_values("entity_id").nunique()),
-        positives=int(holdout.labels.sum()),
+        positives=task.count_positives(holdout.labels),
         mean_score=float(scores.mean()),
-        figures=_measure_figures(model, scores, holdout.labels),
-        bins=metrics.reliability_bins(scores, holdout.labels, confidence=model.promotion.confidence),
-        segments=_measure_segments(model, scores, holdout),
+        figures=tuple(Figure(name, _known(found)) for name, found in task.list_figures(scores, holdout.labels).items()),
+        bins=task.cut_bins(scores, holdout.labels),
+        segments=_measure_segments(task, scores, holdout),
+        training_mean=float(training_labels.mean()),
+        mean_label=float(holdout.labels.mean()),
     )
 
 
-def measure_served(scores: pd.Series, labels: pd.Series, *, confidence: float) -> Served:
+def measure_served(model: Model, scores: pd.Series, labels: pd.Series) -> Served:
     """Pool published scores; both series are indexed by (as_of, entity_id) and hold the same rows."""
     days = sorted(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
+    task = task_of(model)
     return Served(
         as_ofs=tuple(days),
         rows=len(scores),
-        positives=int(labels.sum()),
-        auc=_unless_one_class(metrics.auc_with_interval, scores, labels, confidence),
-        log_loss=metrics.loss_with_interval(scores, labels, confidence=confidence),
-        bins=metrics.reliability_bins(scores, labels, confidence=confidence),
+        positives=task.count_positives(labels),
+        metrics={name: _known(found) for name, found in task.realise(scores, labels, model.promotion.confidence).items()},
+        bins=task.cut_bins(scores, labels),
+        mean_label=float(labels.mean()),
     )
 
 
-Measure = Callable[..., Interval]
+def _known(found: Interval) -> Interval | None:
+    return found if isfinite(found.estimate) else None
 
 
-def _measure_figures(model: Model, scores: pd.Series, labels: pd.Series) -> tuple[Figure, ...]:
-    limits, seed = model.promotion, model.training.seed
-    measures: dict[str, Measure] = {
-        "auc": metrics.auc_with_interval,
-        "average_precision": partial(metrics.bootstrap_interval, metrics.prepare_average_precision, seed=seed),
-        "log_loss": metrics.loss_with_interval,
-        "brier": partial(metrics.loss_with_interval, loss="brier"),
-        "precision_at_recall": partial(
-            metrics.bootstrap_interval, metrics.prepare_precision_at_recall(limits.precision_at_recall), seed=seed
-        ),
-        "calibration_error": partial(metrics.bootstrap_interval, metrics.prepare_calibration_error, seed=seed),
-    }
+def _measure_segments(task: Task, scores: pd.Series, holdout: TrainingSet) -> tuple[SegmentFigure, ...]:
     return tuple(
-        Figure(name, _unless_one_class(measure, scores, labels, limits.confidence)) for name, measure in measures.items()
-    )
-
-
-def _unless_one_class(measure: Measure, scores: pd.Series, labels: pd.Series, confidence: float) -> Interval | None:
-    try:
-        return measure(scores, labels, confidence=confidence)
-    except OneClassLabels:
-        return None
-
-
-def _measure_segments(model: Model, scores: pd.Series, holdout: TrainingSet) -> tuple[SegmentFigure, ...]:
-    return tuple(
-        _measure_segment(str(column), value, scores[members], holdout.labels[members], model.promotion.confidence)
+        _measure_segment(task, (str(column), value), scores[members], holdout.labels[members])
         for column in holdout.segments.columns
         for value, members in _find_members(holdout.segments[column])
     )
@@ -168,9 +161,10 @@ def _find_members(column: pd.Series) -> list[tuple[str, pd.Series]]:
     return [(value, values == value) for value in sorted(values.unique())]
 
 
-def _measure_segment(segment: str, value: str, scores: pd.Series, labels: pd.Series, confidence: float) -> SegmentFigure:
-    positives = labels[labels == 1]
-    carriers = positives.index.get_level_values("entity_id").nunique()
-    is_assessed = len(positives) >= MIN_POSITIVES and carriers >= MIN_ENTITIES
-    auc = _unless_one_class(metrics.auc_with_interval, scores, labels, confidence) if is_assessed else None
-    return SegmentFigure(segment, value, len(labels), len(positives), float(scores.mean()), auc)
+def _measure_segment(task: Task, named: tuple[str, str], scores: pd.Series, labels: pd.Series) -> SegmentFigure:
+    carrying = labels[task.carries(labels.to_numpy())]
+    carriers = carrying.index.get_level_values("entity_id").nunique()
+    is_assessed = len(carrying) >= MIN_CARRYING and carriers >= MIN_ENTITIES
+    found = _known(next(iter(task.realise(scores, labels, task.model.promotion.confidence).values()))) if is_assessed else None
+    positives = task.count_positives(labels)
+    return SegmentFigure(*named, len(labels), positives, float(scores.mean()), found, float(labels.mean()))

@@ -28,7 +28,7 @@ ROOM = 1.08
 
 def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
     """The reliability on unseen rows and of later outcomes, and beside it what the training drew out of fold."""
-    says = "Share that came true against mean score: unseen rows" + (
+    says = f"{evidence.task.came_named} against mean score: unseen rows" + (
         " and what its recipe published since" if evidence.first_served else ""
     )
     drawn = Picture(
@@ -41,35 +41,36 @@ def draw_calibrations(evidence: CardEvidence) -> tuple[Picture, ...]:
     if logged is None:
         return (drawn,)
     return drawn, Picture(
-        "calibration", "Calibration out of fold", "Share that came true against mean score, out of fold.", logged
+        "calibration", "Calibration out of fold", f"{evidence.task.came_named} against mean score, out of fold.", logged
     )
 
 
 def draw_course(evidence: CardEvidence) -> tuple[Picture, ...]:
-    """Promised against kept over time, where there is an AUC on both sides."""
-    promised, version = evidence.promise.figure("auc"), evidence.version.version
+    """Promised against kept over time, where there is a headline on both sides."""
+    promised, version = evidence.promise.figure(evidence.metric), evidence.version.version
     days = [day for day in evidence.served if day.is_ranked][-MOST_DAYS:]
     if not days or promised is None:
         return ()
     says = (
-        "AUC of each as_of that fits of the recipe published since it became champion, those of this fit filled; the band is "
-        f"what the unseen rows of version {evidence.promised_by} promised, {write_interval(promised)}."
+        f"{evidence.title} of each as_of that fits of the recipe published since it became champion, those of this fit filled; "
+        f"the band is what the unseen rows of version {evidence.promised_by} promised, "
+        f"{write_interval(promised, metric=evidence.metric)}."
     )
-    return (Picture("course", "Promised and kept", says, _draw_course(promised, days, version), is_wide=True),)
+    return (Picture("course", "Promised and kept", says, _draw_course(evidence.title, promised, days, version), is_wide=True),)
 
 
 def list_drawn(evidence: CardEvidence) -> tuple[Picture, ...]:
     """The pictures of the training, as they were logged."""
     says = {
-        "learning_curve": ("Learning curve", "AUC on the last fold by the number of newest training as_ofs."),
-        "folds": ("Folds", "AUC by fold, oldest first, with the baselines on the same rows."),
+        "learning_curve": ("Learning curve", f"{evidence.title} on the last fold by the number of newest training as_ofs."),
+        "folds": ("Folds", f"{evidence.title} by fold, oldest first, with the baselines on the same rows."),
     }
     logged = evidence.logged.pictures
     return tuple(Picture(name, title, said, logged[name]) for name, (title, said) in says.items() if name in logged)
 
 
 def _draw_reliability(evidence: CardEvidence) -> bytes:
-    figure, axes = _open(SIZE_INCHES, "mean score", "share that came true")
+    figure, axes = _open(SIZE_INCHES, "mean score", evidence.task.came_named.lower())
     sides: list[tuple[Sequence[ReliabilityBin], str, str]] = [(evidence.measured.bins, PROMISED, "unseen rows")]
     if evidence.first_served:
         sides.append((evidence.first_served.bins, KEPT, f"first {len(evidence.first_served.as_ofs)} since the promotion"))
@@ -91,15 +92,18 @@ def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: s
     )
 
 
-def _draw_course(promised: Interval, days: Sequence[ServedDay], version: int) -> bytes:
-    figure, axes = _open(WIDE_INCHES, "as_of", "AUC")
+def _draw_course(title: str, promised: Interval, days: Sequence[ServedDay], version: int) -> bytes:
+    figure, axes = _open(WIDE_INCHES, "as_of", title)
     places = range(len(days))
     axes.axhspan(promised.low, promised.high, color=PROMISED, alpha=0.12, linewidth=0)
     axes.axhline(promised.estimate, color=PROMISED, linewidth=1, linestyle=(0, (4, 3)), label="unseen rows, with its interval")
-    reach = ([day.auc.estimate - day.auc.low for day in days], [day.auc.high - day.auc.estimate for day in days])
+    reach = (
+        [day.headline.estimate - day.headline.low for day in days],
+        [day.headline.high - day.headline.estimate for day in days],
+    )
     axes.errorbar(
         places,
-        [day.auc.estimate for day in days],
+        [day.headline.estimate for day in days],
         yerr=reach,
         color=KEPT,
         marker="o",
@@ -112,7 +116,7 @@ def _draw_course(promised: Interval, days: Sequence[ServedDay], version: int) ->
     )
     mine = [place for place in places if days[place].version == version]
     if mine:
-        axes.plot(mine, [days[place].auc.estimate for place in mine], "o", color=KEPT, markersize=6, label="this fit")
+        axes.plot(mine, [days[place].headline.estimate for place in mine], "o", color=KEPT, markersize=6, label="this fit")
     step = max(1, len(days) // 9)
     axes.set_xticks(list(places)[::step], [str(day.as_of) for day in days][::step])
     axes.set_xlim(-0.6, len(days) - 0.4)

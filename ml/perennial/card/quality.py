@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from perennial.card.document import Block, Cell, Gallery, Section, Sentences, Table
 from perennial.card.evidence import CardEvidence
-from perennial.card.measured import Measured, SegmentFigure
+from perennial.card.measured import SegmentFigure
 from perennial.card.pictures import draw_calibrations
 from perennial.card.standing import Standing
-from perennial.card.words import LOWER_IS_BETTER, count, word, write_days, write_interval, write_metric, write_share
+from perennial.card.words import (
+    count,
+    name_labels,
+    word,
+    write_days,
+    write_ends,
+    write_interval,
+    write_labels,
+    write_mean,
+    write_metric,
+)
 from perennial.metrics import ReliabilityBin
-
-FEW_TO_TELL = "too few positives"
+from perennial.records import LOWER_IS_BETTER, write_figure
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
@@ -42,8 +51,8 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
     rows = tuple(
         (
             Cell(write_metric(figure.metric)),
-            Cell("" if figure.value is None else f"{figure.value.estimate:.3f}"),
-            Cell("" if figure.value is None else f"[{figure.value.low:.3f}, {figure.value.high:.3f}]"),
+            Cell("" if figure.value is None else write_figure(figure.metric, figure.value.estimate)),
+            Cell("" if figure.value is None else write_ends(figure.value, figure.metric)),
             Cell("lower is better" if figure.metric in LOWER_IS_BETTER else "higher is better"),
         )
         for figure in evidence.measured.figures
@@ -61,58 +70,61 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
 
 
 def write_calibration(evidence: CardEvidence) -> Section:
-    """Does a score of .2 come true in a fifth of the rows? Promised, kept, and out of fold."""
+    """Does a score of .2 come true in a fifth of the rows, an amount of 20 as 20? Promised, kept, and out of fold."""
     method = {"none": "Its scores are used as the library gives them"}.get(
         evidence.measured.calibrator, f"Its scores were calibrated out of fold ({evidence.measured.calibrator} scaling)"
     )
     said = (
-        f"{method}. Rows are cut into tenths by score; a point on the diagonal means what it says. Intervals are Wilson's, "
+        f"{method}. Rows are cut into tenths by score; a point on the diagonal means what it says. Intervals are "
+        f"{evidence.task.bins_law}, "
         "with an entity's rows of several as_ofs counted as one piece of evidence."
     )
     blocks: list[Block] = [Sentences((said,)), Gallery(draw_calibrations(evidence))]
-    blocks.append(_list_bins(evidence.measured.bins, "Unseen rows, in tenths"))
+    blocks.append(_list_bins(evidence, evidence.measured.bins, "Unseen rows, in tenths"))
     if evidence.first_served:
         days = count(len(evidence.first_served.as_ofs), "as_of")
         blocks.append(
-            _list_bins(evidence.first_served.bins, f"First {days} that its recipe published after the promotion, in tenths")
+            _list_bins(
+                evidence, evidence.first_served.bins, f"First {days} that its recipe published after the promotion, in tenths"
+            )
         )
     return Section("Calibration", tuple(blocks))
 
 
-def _list_bins(bins: tuple[ReliabilityBin, ...], title: str) -> Table:
+def _list_bins(evidence: CardEvidence, bins: tuple[ReliabilityBin, ...], title: str) -> Table:
+    task = evidence.task
     rows = tuple(
         (
             Cell(f"{each.rows:,}"),
-            Cell(f"{each.mean_score:.3f}"),
-            Cell(write_interval(each.share)),
+            Cell(write_mean(each.mean_score, evidence.measured.positives)),
+            Cell(write_interval(each.share, metric=evidence.metric)),
             word("inside" if each.share.low <= each.mean_score <= each.share.high else "outside"),
         )
         for each in bins
     )
-    return Table(("Rows", "Mean score", "Share that came true", "Mean score lies"), rows, frozenset({0, 1, 2}), title=title)
+    return Table(("Rows", "Mean score", task.came_named, "Mean score lies"), rows, frozenset({0, 1, 2}), title=title)
 
 
 def write_segments(evidence: CardEvidence) -> Section:
     """Each slice of the unseen rows by itself; what is too small is named, not assessed."""
-    measured = evidence.measured
+    measured, few = evidence.measured, evidence.task.carriers_named
     if not measured.segments:
         return Section("Segments", (Sentences(("The model file names no segments, so that none was looked at.",)),))
-    unassessed = sum(each.auc is None for each in measured.segments)
-    assessed = (
-        f"{count(unassessed, 'holds', 'hold')} too few positives to be assessed" if unassessed else "each holds enough positives"
-    )
+    unassessed = sum(each.headline is None for each in measured.segments)
+    assessed = f"{count(unassessed, 'holds', 'hold')} too few {few} to be assessed" if unassessed else f"each holds enough {few}"
     said = f"Slices of them, {len(measured.segments)} in all; {assessed}. The SQL reads them, and no model is fed with them."
-    rows = tuple(_describe_segment(each, measured) for each in measured.segments)
-    headings = ("Segment", "Value", "Rows", "Positive", "Mean score", "AUC")
+    rows = tuple(_describe_segment(evidence, each) for each in measured.segments)
+    headings = ("Segment", "Value", "Rows", name_labels(measured.positives), "Mean score", evidence.title)
     return Section("Segments", (Sentences((said,)), Table(headings, rows, frozenset({2, 3, 4, 5}))))
 
 
-def _describe_segment(each: SegmentFigure, measured: Measured) -> tuple[Cell, ...]:
+def _describe_segment(evidence: CardEvidence, each: SegmentFigure) -> tuple[Cell, ...]:
+    measured, labels = evidence.measured, write_labels(each.positives, each.rows, each.mean_label)
     return (
         Cell(each.segment),
         Cell(each.value),
         Cell(f"{each.rows:,}", share=each.rows / measured.rows if measured.rows else None),
-        Cell(f"{each.positives:,} ({write_share(each.positives, each.rows)})"),
-        Cell(f"{each.mean_score:.3f}"),
-        Cell(write_interval(each.auc, FEW_TO_TELL)),
+        Cell(labels if each.positives is None else f"{each.positives:,} ({labels})"),
+        Cell(write_mean(each.mean_score, each.positives)),
+        Cell(write_interval(each.headline, f"too few {evidence.task.carriers_named}", evidence.metric)),
     )

@@ -10,8 +10,21 @@ from perennial.card.evidence import CardEvidence
 from perennial.card.measured import Served
 from perennial.card.pictures import draw_course
 from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_stint
-from perennial.card.words import ONE_CLASS, count, join, word, write_interval, write_number, write_share
-from perennial.records import ALGORITHM_NAMES, Promotion
+from perennial.card.words import (
+    capitalise,
+    count,
+    join,
+    name_labels,
+    say_equal,
+    word,
+    write_interval,
+    write_labels,
+    write_mean,
+    write_metric,
+    write_number,
+    write_second,
+)
+from perennial.records import ALGORITHM_NAMES, Promotion, write_figure
 from perennial.records.cards import DatedVerdict, KnownFit
 
 FOUND_BY = {
@@ -88,23 +101,25 @@ def _say_service(evidence: CardEvidence, promotions: tuple[Promotion, ...], vers
 
 
 def _list_kept(evidence: CardEvidence, standing: Standing) -> Table:
-    pooled = [_describe_pooled(evidence.first_served, "first")] if evidence.first_served else []
-    pooled += [_describe_pooled(evidence.newest_served, "newest")] if evidence.newest_served else []
+    pooled = [_describe_pooled(evidence, evidence.first_served, "first")] if evidence.first_served else []
+    pooled += [_describe_pooled(evidence, evidence.newest_served, "newest")] if evidence.newest_served else []
+    metric, second = evidence.metric, evidence.second
     days = [
         (
             Cell(str(day.as_of)),
             Cell(str(day.version)),
             Cell(f"{day.rows:,}"),
-            Cell(write_share(day.positives, day.rows)),
-            Cell(f"{day.mean_score:.3f}"),
-            Cell(write_interval(day.auc) if day.is_ranked else ONE_CLASS),
-            Cell(f"{day.log_loss:.3f}"),
+            Cell(write_labels(day.positives, day.rows, day.base_rate)),
+            Cell(write_mean(day.mean_score, day.positives)),
+            Cell(write_interval(day.headline, metric=metric) if day.is_ranked else say_equal(day.positives)),
+            Cell(write_second(second, day.metrics)),
         )
         for day in evidence.served[-SHOWN:]
     ]
+    named = capitalise(write_metric(second))
     matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs"
     return Table(
-        ("as_of", "Fit", "Rows", "Positive", "Mean score", "AUC", "Log-loss"),
+        ("as_of", "Fit", "Rows", name_labels(evidence.measured.positives), "Mean score", evidence.title, named),
         (*days, *pooled),
         frozenset({1, 2, 3, 4, 5, 6}),
         sums=len(pooled),
@@ -115,30 +130,37 @@ def _list_kept(evidence: CardEvidence, standing: Standing) -> Table:
     )
 
 
-def _describe_pooled(served: Served, which: str) -> tuple[Cell, ...]:
+def _describe_pooled(evidence: CardEvidence, served: Served, which: str) -> tuple[Cell, ...]:
     return (
         Cell(f"{which} {len(served.as_ofs)}, pooled"),
         Cell(""),
         Cell(f"{served.rows:,}"),
-        Cell(write_share(served.positives, served.rows)),
+        Cell(write_labels(served.positives, served.rows, served.mean_label)),
         Cell(""),
-        Cell(write_interval(served.auc, ONE_CLASS)),
-        Cell(write_interval(served.log_loss)),
+        Cell(write_interval(served.headline, say_equal(served.positives), evidence.metric)),
+        Cell(write_interval(served.metrics.get(evidence.second), metric=evidence.second)),
     )
 
 
 def say_difference(evidence: CardEvidence) -> str:
     """Promised against kept, in one sentence."""
-    promised, kept = evidence.promise.figure("auc"), evidence.first_served.auc if evidence.first_served else None
+    metric = evidence.metric
+    promised, kept = evidence.promise.figure(metric), evidence.first_served.headline if evidence.first_served else None
     if promised is None or kept is None:
-        return "No AUC can be compared: one class alone came true."
+        return f"No {evidence.title} can be compared: {_say_undefined(evidence)}."
     verb = "came out" if evidence.first_served and len(evidence.first_served.as_ofs) > 1 else "came out so far"
-    difference = kept.estimate - promised.estimate
+    difference = write_figure(metric, abs(kept.estimate - promised.estimate))
+    sign = "-" if kept.estimate < promised.estimate else "+"
     inside = "inside" if kept.low <= promised.estimate <= kept.high else "outside"
     return (
-        f"The AUC {verb} {difference:+.3f} from what the unseen rows of version {evidence.promised_by} promised "
-        f"({promised.estimate:.3f}), which lies {inside} the interval of what was kept: {write_interval(kept)}."
+        f"The {evidence.title} {verb} {sign}{difference} from what the unseen rows of version {evidence.promised_by} promised "
+        f"({write_figure(metric, promised.estimate)}), which lies {inside} the interval of what was kept: "
+        f"{write_interval(kept, metric=metric)}."
     )
+
+
+def _say_undefined(evidence: CardEvidence) -> str:
+    return "one class alone came true" if evidence.measured.positives is not None else "all labels are equal"
 
 
 def _count_verdicts(evidence: CardEvidence) -> str:

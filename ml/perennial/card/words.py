@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from perennial.card.document import Cell, Tone
-from perennial.records import METRIC_NAMES, Interval
+from perennial.records import METRIC_NAMES, Interval, write_amount, write_figure
 
 ONE_CLASS = "one class came true"
-LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
+ALL_EQUAL = "all labels are equal"
 
 TONES: dict[str, Tone] = {
     **dict.fromkeys(("PROMOTE", "promoted", "champion", "final", "approved"), "good"),
@@ -32,9 +32,50 @@ def write_metric(metric: str) -> str:
     return METRIC_NAMES.get(name, name.replace("_", " ") if name.isidentifier() else name) + comma + where
 
 
-def write_interval(value: Interval | None, absent: str = "") -> str:
-    """`0.862 [0.842, 0.881]`."""
-    return absent if value is None else f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+def write_interval(value: Interval | None, absent: str = "", metric: str = "auc") -> str:
+    """`0.862 [0.842, 0.881]`; of amounts four digits."""
+    return absent if value is None else f"{write_figure(metric, value.estimate)} {write_ends(value, metric)}"
+
+
+def write_ends(value: Interval, metric: str = "auc") -> str:
+    """`[0.842, 0.881]`."""
+    return f"[{write_figure(metric, value.low)}, {write_figure(metric, value.high)}]"
+
+
+def write_labels(positives: int | None, rows: int, mean: float | None) -> str:
+    """`12.8%` of 0 and 1, the mean of amounts."""
+    return write_share(positives, rows) if positives is not None else "" if mean is None else write_amount(mean)
+
+
+def say_labels(positives: int | None, rows: int, mean: float | None) -> str:
+    """`12.8% positive`, `mean label 31.2`."""
+    said = write_labels(positives, rows, mean)
+    return f"{said} positive" if positives is not None else f"mean label {said}" if said else ""
+
+
+def name_labels(positives: int | None) -> str:
+    """The heading over that."""
+    return "Positive" if positives is not None else "Mean label"
+
+
+def write_second(metric: str, found: Mapping[str, Interval] | None) -> str:
+    """The figure beside the headline, without its ends."""
+    return "" if not found or metric not in found else write_figure(metric, found[metric].estimate)
+
+
+def capitalise(said: str) -> str:
+    """`Log-loss`."""
+    return said[:1].upper() + said[1:]
+
+
+def write_mean(value: float, positives: int | None) -> str:
+    """A mean score, or mean label: a share, or an amount."""
+    return f"{value:.3f}" if positives is not None else write_amount(value)
+
+
+def say_equal(positives: int | None) -> str:
+    """Why there is no headline."""
+    return ONE_CLASS if positives is not None else ALL_EQUAL
 
 
 def write_gain(value: Interval | None, absent: str = "") -> str:

@@ -13,8 +13,8 @@ from perennial.card.lineage import write_history, write_lineage, write_making
 from perennial.card.quality import write_calibration, write_quality, write_segments
 from perennial.card.recipe import write_recipe
 from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_standing
-from perennial.card.words import count, write_days, write_interval
-from perennial.records import Interval
+from perennial.card.words import count, write_days, write_ends, write_interval
+from perennial.records import Interval, write_figure
 
 
 def write_model_card(evidence: CardEvidence) -> ModelCard:
@@ -90,11 +90,12 @@ def _say_service(evidence: CardEvidence, standing: Standing) -> str:
 
 
 def _say_kept(evidence: CardEvidence) -> str:
-    kept, promised = evidence.first_served, evidence.promise.figure("auc")
+    kept, promised = evidence.first_served, evidence.promise.figure(evidence.metric)
     assert kept is not None
     return (
-        f"on {write_days(kept.as_ofs)} after its promotion its AUC was {write_interval(kept.auc, 'not defined')}, "
-        f"and the unseen rows of version {evidence.promised_by} had promised {write_interval(promised, 'none')}."
+        f"on {write_days(kept.as_ofs)} after its promotion its {evidence.title} was "
+        f"{write_interval(kept.headline, 'not defined', evidence.metric)}, and the unseen rows of version "
+        f"{evidence.promised_by} had promised {write_interval(promised, 'none', evidence.metric)}."
     )
 
 
@@ -121,19 +122,24 @@ def _choose_tiles(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...
 
 def _show_recipe(evidence: CardEvidence, standing: Standing) -> tuple[Tile, ...]:
     """Promised and kept."""
-    kept, promised = evidence.first_served, evidence.promise.figure("auc")
+    kept, promised = evidence.first_served, evidence.promise.figure(evidence.metric)
+    metric = evidence.metric
     if standing.since is None:
-        return (Tile("AUC on unseen rows", _short(promised), f"{_ends(promised)}assessed by it"),)
+        return (Tile(f"{evidence.title} on unseen rows", _short(promised, metric), f"{_ends(promised, metric)}assessed by it"),)
     matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs matured"
     return (
-        Tile("AUC of its recipe", _short(kept.auc if kept else None), matured),
-        Tile("AUC on unseen rows", _short(promised), f"{_ends(promised)}of version {evidence.promised_by}: flatters"),
+        Tile(f"{evidence.title} of its recipe", _short(kept.headline if kept else None, metric), matured),
+        Tile(
+            f"{evidence.title} on unseen rows",
+            _short(promised, metric),
+            f"{_ends(promised, metric)}of version {evidence.promised_by}: flatters",
+        ),
     )
 
 
-def _short(value: Interval | None) -> str:
-    return "none yet" if value is None else f"{value.estimate:.3f}"
+def _short(value: Interval | None, metric: str) -> str:
+    return "none yet" if value is None else write_figure(metric, value.estimate)
 
 
-def _ends(value: Interval | None) -> str:
-    return "" if value is None else f"[{value.low:.3f}, {value.high:.3f}], "
+def _ends(value: Interval | None, metric: str) -> str:
+    return "" if value is None else f"{write_ends(value, metric)}, "

@@ -30,6 +30,11 @@ class Monitoring(Section):
     max_auc_loss: float = Field(
         default=0.03, gt=0, description="Realised AUC that lies further below that on unseen rows asks for a training"
     )
+    max_loss_rise: float = Field(
+        default=0.10,
+        gt=0,
+        description="Of amounts: a realised loss that is by a larger share worse than on unseen rows asks for a training",
+    )
     calibration_budget: float = Field(
         default=0.02,
         gt=0,

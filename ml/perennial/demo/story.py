@@ -144,7 +144,7 @@ class Story:
         self.watch(self.life.start("monitor", MATURED))
         self.expect_admission(ASKED, "admit", MATURED)
         self.expect_admission(COOLING, "admit", MATURED)
-        aucs = [outcome.auc.estimate for outcome in self.outcomes()]
+        aucs = [outcome.metrics["auc"].estimate for outcome in self.outcomes()]
         low, high = WEEKLY_AUC
         spread = f"{min(aucs):.3f} .. {max(aucs):.3f}" if aucs else "none"
         self.account.expect(len(aucs) == len(WEEKS), f"{len(aucs)} of {len(WEEKS)} weeks have outcomes")

@@ -218,7 +218,7 @@ class _Examination:
             raise LabelsIncomplete(missing)
         warehouse.build_labels(self.session, self.declaration, self.run_at, self.as_of)
         labels = warehouse.read_labels(self.session, self.model, self.as_of)
-        return saying.describe_labels(self.model, len(labels), int(labels.sum()))
+        return saying.describe_labels(self.model, labels)
 
     def _run_source_suite(self) -> Finding:
         bounds = warehouse.feature_bounds(self.model, self.as_of)

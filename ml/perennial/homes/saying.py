@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
+import numpy as np
+import pandas as pd
+
 from perennial.config import Model
 from perennial.homes.checked import Finding
 from perennial.records import Validation
@@ -12,6 +15,7 @@ from perennial.stores.warehouse.arrivals import Arrivals
 from perennial.stores.warehouse.costing import Scan
 from perennial.stores.warehouse.relations import Relation, name_times
 from perennial.stores.warehouse.sampling import Sample
+from perennial.tasks import task_of
 
 OFTEN_LATE = 0.05
 MOST_SETTLE_HOURS = 48  # as config.inputs.Schedule
@@ -108,14 +112,15 @@ def describe_cost(rows: int, seconds: float, scans: Sequence[Scan], days: int) -
     return Finding(found)
 
 
-def describe_labels(model: Model, rows: int, positives: int) -> Finding:
-    """How often the outcome is there."""
-    found = f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
-    if positives in (0, rows):
+def describe_labels(model: Model, labels: pd.Series) -> Finding:
+    """How the outcome lies."""
+    task = task_of(model)
+    found = task.describe_labels(labels)
+    if not task.can_learn(labels.to_numpy(dtype=np.float64)):
         return Finding(
             found, advice=f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
         )
-    return Finding(found)
+    return Finding(found, advice=task.advise_on_labels(labels))
 
 
 def describe_suite(name: str, which: str, validation: Validation) -> Finding:

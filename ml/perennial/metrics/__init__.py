@@ -10,7 +10,7 @@ bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
-from perennial.metrics.alone import auc_alone, halve_entities, spread_of_auc
+from perennial.metrics.alone import amounts_alone, auc_alone, halve_entities, spread_of_auc
 from perennial.metrics.amounts import (
     mean_loss,
     mean_loss_with_interval,
@@ -69,6 +69,7 @@ __all__ = [
     "absolute_loss",
     "add_clusters",
     "amount_bins",
+    "amounts_alone",
     "amounts_interval",
     "auc_alone",
     "auc_with_interval",

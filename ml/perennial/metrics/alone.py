@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from perennial.metrics.auc import auc_with_interval
+from perennial.metrics.gini import gini_with_interval
 from perennial.metrics.panel import Floats
 from perennial.records import Interval
 
@@ -26,6 +27,20 @@ def auc_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interv
     """
     found = (auc_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
     return max((_turn(auc) for auc in found), key=lambda auc: auc.estimate)
+
+
+def amounts_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    """The same of amounts: (1 + normalised Gini) / 2, which of labels that are 0 and 1 is the AUC.
+
+    Raises:
+        OneClassLabels: on no as_of do labels differ.
+    """
+    found = (gini_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
+    return max((_turn(_as_auc(gini)) for gini in found), key=lambda each: each.estimate)
+
+
+def _as_auc(gini: Interval) -> Interval:
+    return Interval((1 + gini.estimate) / 2, (1 + gini.low) / 2, (1 + gini.high) / 2, gini.standard_error / 2)
 
 
 def spread_of_auc(auc: float, labels: pd.Series) -> float:
@@ -62,7 +77,7 @@ def _rank(values: Floats, labels: pd.Series, is_category: bool) -> list[Floats]:
 
 
 def _rate_of_category(codes: Floats, labels: pd.Series) -> Floats:
-    """Each row gets the share of positives that its category has among the *other* entities of the same half.
+    """Each row gets the share of positives, or mean amount, of its category among the *other* entities of the same half.
 
     A row's own label would make every rare category look like an oracle, so entities are halved and cross over.
     """

@@ -15,6 +15,7 @@ from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
 from perennial.monitor.chance import find_index_by_chance, find_shift_by_chance
 from perennial.monitor.psi import Bins, Floats, bin_categories, bin_numbers, compare_numbers
 from perennial.records import DriftCheck, FeatureDrift
+from perennial.tasks import task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +65,10 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
     )
     triggering = [feature.is_drifted for feature in features if feature.can_trigger]
     drifted_share = sum(triggering) / len(triggering) if triggering else 0.0
-    shift = float(day.scores.mean()) / day.reference_mean_score - 1
+    scale = task_of(day.model).find_scale(day.reference_scores, day.reference_mean_score)
+    shift = _measure_shift(day, scale)
     former, now = _numbers(day.reference_scores), _numbers(day.scores)
-    by_chance_alone = find_shift_by_chance(former, now, entities=entities) / day.reference_mean_score
+    by_chance_alone = find_shift_by_chance(former, now, entities=entities) / scale
     shift_limit = max(limits.prediction_shift, by_chance_alone)
     return DriftCheck(
         model=day.model.name,
@@ -91,10 +93,14 @@ def _check_inputs(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
     absent = [str(name) for name in reference.columns if name not in current.columns]
     if absent:
         raise SchemaMismatch(f"{day}: columns that version {day.version} was trained on are absent now: {', '.join(absent)}.")
-    if not (np.isfinite(day.scores.mean()) and np.isfinite(day.reference_mean_score) and day.reference_mean_score > 0):
-        raise MetricNotFinite(
-            f"{day}: a mean score of {day.scores.mean()} against {day.reference_mean_score} gives no relative shift."
-        )
+
+
+def _measure_shift(day: ScoredDay, scale: float) -> float:
+    """The move of the mean score, in units of the scale."""
+    now, before = float(day.scores.mean()), day.reference_mean_score
+    if not (np.isfinite(now) and np.isfinite(before) and scale > 0):
+        raise MetricNotFinite(f"{day}: a mean score of {now} against {before} gives no relative shift.")
+    return now / scale - before / scale
 
 
 def _measure_feature(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
-from perennial import metrics
-from perennial.errors import MisalignedScores, OneClassLabels
-from perennial.records import Interval, Publication, Realised
+from perennial.config import Model
+from perennial.errors import MisalignedScores
+from perennial.records import Publication, Realised
+from perennial.tasks import task_of
 
 
-def realise(publication: Publication, scores: pd.Series, labels: pd.Series, *, confidence: float) -> Realised:
+def realise(model: Model, publication: Publication, scores: pd.Series, labels: pd.Series) -> Realised:
     """The realised metrics of one publication.
 
     Args:
         scores: as published, indexed by entity_id.
-        labels: 0 or 1 of that as_of, indexed by entity_id; entities that were not scored (quarantined) are left out.
+        labels: of that as_of, indexed by entity_id; entities that were not scored (quarantined) are left out.
 
     Returns:
-        `auc` is NaN on all sides when only one class came true: such a day ranks nobody.
+        A metric is NaN on all sides where the labels leave it undefined: a day on which one class alone came true ranks nobody.
 
     Raises:
         MisalignedScores: a scored entity has no label, or nothing was scored.
@@ -32,24 +32,17 @@ def realise(publication: Publication, scores: pd.Series, labels: pd.Series, *, c
         )
     scores = _index_by_day(scores, publication.as_of)
     labels = _index_by_day(labels, publication.as_of).reindex(scores.index)
+    task = task_of(model)
     return Realised(
         model=publication.model,
         as_of=publication.as_of,
         version=publication.version,
         rows=len(scores),
-        positives=int(labels.sum()),
-        auc=_realise_auc(scores, labels, confidence=confidence),
-        log_loss=metrics.log_loss(scores, labels),
+        positives=task.count_positives(labels),
+        metrics=task.realise(scores, labels, model.promotion.confidence),
         mean_score=float(scores.mean()),
         base_rate=float(labels.mean()),
     )
-
-
-def _realise_auc(scores: pd.Series, labels: pd.Series, *, confidence: float) -> Interval:
-    try:
-        return metrics.auc_with_interval(scores, labels, confidence=confidence)
-    except OneClassLabels:
-        return Interval(np.nan, np.nan, np.nan, np.nan)
 
 
 def _index_by_day(column: pd.Series, as_of: date) -> pd.Series:

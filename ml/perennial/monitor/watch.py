@@ -1,8 +1,9 @@
-"""Do the scores still mean what they say? Realised rates against mean scores, watched sequentially at a small error a year.
+"""Do the scores still mean what they say? What came against what was said, watched sequentially at a small error a year.
 
 Each publication starts a test of its own, which then takes the next publication whose label window does not overlap with the
 last one that it took: its errors are independent, whatever labels of overlapping windows share. The distance is on the logit
-scale, where small base rates are comparable. A test is a betting score for "the scores are off by more than what is borne", a
+scale, where small base rates are comparable; of amounts it is the logarithm of the sum that came over the sum that was said, with
+the error of that ratio clustered by entity. A test is a betting score for "the scores are off by more than what is borne", a
 nonnegative supermartingale while they are not, and so crosses 1 / alpha with probability alpha at most, however often it is
 looked at (Ville 1939); the mixture over distances is half-normal (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021,
 "Time-uniform, nonparametric, nonasymptotic confidence sequences", one-sided normal mixture). Starting anew at every publication
@@ -21,9 +22,10 @@ from scipy.special import log_ndtr, logit
 
 from perennial.records import CalibrationAlarm, MaturedRate
 
-BORNE = 0.15  # on the logit scale: .18 that comes true as .20, or .02 as .023, is nothing to act on
+BORNE = 0.15  # on the logit scale: .18 that comes true as .20, or .02 as .023, is nothing to act on; a sum that is a sixth off
 SHOCK = 0.15  # standard deviation of what is common to all entities of one as_of, beyond the drawing of rows
 TYPICAL = 0.5  # of the distances that are looked for: .18 that comes true as .27
+MOST_RELATIVE_ERROR = 1 / 3  # of a ratio of two sums: beyond, likewise
 FEWEST_EXPECTED = 10  # of either outcome: below, the normal law of a logit is a guess
 DAY = timedelta(days=1)
 FOLLOWED = timedelta(days=365)
@@ -32,7 +34,7 @@ SPACINGS = 4  # publications closer together than a quarter of the horizon share
 
 @dataclass(frozen=True)
 class Step:
-    """One publication: how far the realised rate lies from the mean score, and how surely, on the logit scale."""
+    """One publication: how far what came lies from what was said, and how surely, on the scale of a logarithm."""
 
     rate: MaturedRate
     distance: float
@@ -63,12 +65,27 @@ def watch_calibration(
 def _take_steps(rates: Sequence[MaturedRate], spacing: timedelta) -> list[Step]:
     steps: list[Step] = []
     for rate in sorted(rates, key=lambda each: each.as_of):
-        spread = rate.rows * rate.mean_score * (1 - rate.mean_score)
-        is_told = rate.rows * min(rate.mean_score, 1 - rate.mean_score) >= FEWEST_EXPECTED
-        if is_told and (not steps or rate.as_of - steps[-1].rate.as_of >= spacing):
-            realised = (rate.positives + 0.5) / (rate.rows + 1)
-            steps.append(Step(rate, float(logit(realised) - logit(rate.mean_score)), 1 / spread + SHOCK**2))
+        step = _compare_sums(rate) if rate.positives is None else _compare_rates(rate, rate.positives)
+        if step is not None and (not steps or rate.as_of - steps[-1].rate.as_of >= spacing):
+            steps.append(step)
     return steps
+
+
+def _compare_rates(rate: MaturedRate, positives: int) -> Step | None:
+    """None where too few of either class were expected."""
+    if rate.rows * min(rate.mean_score, 1 - rate.mean_score) < FEWEST_EXPECTED:
+        return None
+    spread = rate.rows * rate.mean_score * (1 - rate.mean_score)
+    realised = (positives + 0.5) / (rate.rows + 1)
+    return Step(rate, float(logit(realised) - logit(rate.mean_score)), 1 / spread + SHOCK**2)
+
+
+def _compare_sums(rate: MaturedRate) -> Step | None:
+    """None where a sum is not above 0, or the ratio is hardly known."""
+    bias = rate.total_bias
+    if bias is None or not (bias.estimate > 0 and bias.standard_error <= MOST_RELATIVE_ERROR * bias.estimate):
+        return None
+    return Step(rate, -log(bias.estimate), (bias.standard_error / bias.estimate) ** 2 + SHOCK**2)
 
 
 def _count_starts(spacing: timedelta) -> int:
@@ -121,5 +138,5 @@ def _name(taken: Sequence[Step]) -> CalibrationAlarm:
         publications=len(rates),
         first_as_of=rates[0].as_of,
         mean_score=sum(rate.rows * rate.mean_score for rate in rates) / rows,
-        realised_rate=sum(rate.positives for rate in rates) / rows,
+        realised_rate=sum(rate.came for rate in rates) / rows,
     )

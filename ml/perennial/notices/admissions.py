@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 from perennial.notices.figures import show_number
-from perennial.records import Admission, AdmissionEntry, Notice, Statistic, StatisticName
+from perennial.records import METRIC_NAMES, Admission, AdmissionEntry, Notice, Statistic, write_figure
+from perennial.records.metrics import AMOUNT_NAMES
 
-NAMES: dict[StatisticName, str] = {
-    "auc": "AUC of the scores of that time",
-    "calibration": "calibration, in log-odds",
-    "log_loss": "log-loss of the scores of that time",
-    "feature": "AUC by itself",
-}
+ALONE = {True: "rank measure by itself", False: "AUC by itself"}
+CALIBRATION = {True: "calibration, as a logarithm", False: "calibration, in log-odds"}
 
 
 def say_why_aside(entry: AdmissionEntry) -> str:
@@ -39,7 +36,7 @@ def write_rest(entry: AdmissionEntry, admission: Admission, as_of: date) -> Noti
             f"The labels of {day} have matured, and do not agree with the scores that were made for that day as those of the "
             f"weeks before did. {entry.reason}"
         ),
-        moved=tuple(_show(name, statistic) for name, statistic in admission.statistics.items()),
+        moved=tuple(_show(_name(name, admission), name, statistic) for name, statistic in admission.statistics.items()),
         system_did=(
             f"Set {day} to rest: nothing learns from it, and no challenger is compared on it.",
             "Kept the champion, the scores and all other days as they are.",
@@ -51,21 +48,39 @@ def write_rest(entry: AdmissionEntry, admission: Admission, as_of: date) -> Noti
             f'If the labels are right: `perennial admit {model} --as-of {day} --reason "..."`.',
             f'If they cannot be repaired: `perennial reject {model} --as-of {day} --reason "..."`, and they never teach.',
         ),
-        chart={str(other): round(value, 4) for other, value in _list_aucs(admission)},
-        chart_title="AUC of the scores of each day, by its labels",
+        chart={str(other): round(value, 4) for other, value in _list_headlines(admission)},
+        chart_title=f"{_head(admission)} of the scores of each day, by its labels",
     )
 
 
-def _show(name: StatisticName, statistic: Statistic) -> tuple[str, str, str, str]:
-    what = f"{NAMES[name]}: {statistic.feature}" if statistic.feature else NAMES[name]
-    former = ", ".join(f"{value:.3f}" for value in statistic.former)
+def _name(name: str, admission: Admission) -> str:
+    has_units = any(metric in AMOUNT_NAMES for metric in admission.statistics)
+    known = {"calibration": CALIBRATION[has_units], "feature": ALONE[has_units]}
+    return known.get(name) or f"{METRIC_NAMES[name]} of the scores of that time"
+
+
+def _head(admission: Admission) -> str:
+    headline = next(iter(admission.statistics))
+    return METRIC_NAMES.get(headline, headline)
+
+
+def _show(what: str, name: str, statistic: Statistic) -> tuple[str, str, str, str]:
+    named = f"{what}: {statistic.feature}" if statistic.feature else what
+    former = ", ".join(write_figure(name, value) for value in statistic.former)
     judged = "beyond what chance explains" if statistic.is_beyond else "usual"
-    return (what, show_number(statistic.usual), show_number(statistic.value), f"z {statistic.z:+.1f}, {judged}; before: {former}")
+    remark = f"z {statistic.z:+.1f}, {judged}; before: {former}"
+    return (named, show_number(statistic.usual), show_number(statistic.value), remark)
 
 
-def _list_aucs(admission: Admission) -> list[tuple[date, float]]:
-    auc = admission.statistics["auc"]
-    return [*zip(admission.compared_with, auc.former, strict=True), (admission.as_of, auc.value)]
+def _list_headlines(admission: Admission) -> list[tuple[date, float]]:
+    """Only today's where the figure was undefined on a day before."""
+    headline = next(iter(admission.statistics.values()))
+    before = zip(admission.compared_with, headline.former, strict=True) if _is_whole(admission, headline) else ()
+    return [*before, (admission.as_of, headline.value)]
+
+
+def _is_whole(admission: Admission, headline: Statistic) -> bool:
+    return len(headline.former) == len(admission.compared_with)
 
 
 def write_release(released: AdmissionEntry, rested: AdmissionEntry, as_of: date) -> Notice:

@@ -8,15 +8,18 @@ from datetime import date
 
 from perennial.notices.figures import show_number
 from perennial.records import (
+    METRIC_NAMES,
     Choice,
     Decision,
     DriftCheck,
     FeatureDrift,
+    Interval,
     Notice,
     Publication,
     Realised,
     Run,
     Validation,
+    write_figure,
 )
 
 MOST_ROWS = 8
@@ -48,12 +51,13 @@ def write_decision(
     """
     outcomes = tuple(
         (
-            f"AUC of {o.as_of}",
+            f"{METRIC_NAMES.get(metric, metric)} of {each.as_of}",
             "",
-            f"{o.auc.estimate:.3f}",
-            f"[{o.auc.low:.3f}, {o.auc.high:.3f}] on {o.rows} rows{ASIDE * (o.as_of in aside)}",
+            write_figure(metric, found.estimate),
+            f"{_write_ends(metric, found)} on {each.rows} rows{ASIDE * (each.as_of in aside)}",
         )
-        for o in realised
+        for each in realised
+        for metric, found in (each.headline,)
     )
     return Notice(
         model=decision.model,
@@ -69,6 +73,10 @@ def write_decision(
         chart_title=DRIFT_TITLE,
         links=(("Evidently report", check.report),) if check.report else (),
     )
+
+
+def _write_ends(metric: str, found: Interval) -> str:
+    return f"[{write_figure(metric, found.low)}, {write_figure(metric, found.high)}]"
 
 
 def _list_calibration(decision: Decision) -> tuple[tuple[str, str, str, str], ...]:

@@ -27,6 +27,7 @@ from perennial.pipeline.opening import Stores, recorded
 from perennial.records import AdmissionEntry, AdmissionEvent, AsOfMeasures, Labelled, Notice, Run, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
+from perennial.tasks import task_of
 
 log = logging.getLogger(__name__)
 Entries = dict[date, AdmissionEntry]
@@ -169,7 +170,7 @@ class _Looking:
             except (VersionMissing, ArtifactCorrupt) as lost:
                 log.warning("admit %s, as_of %s: the fit of that time cannot score it any more. %s", self.run.model, day, lost)
                 return None
-        return measure_as_of(scores, rows.labels, rows.features)
+        return measure_as_of(task_of(self.declaration.model), scores, rows.labels, rows.features)
 
 
 def _enter(run: Run, event: AdmissionEvent, reason: str, built: ledger.Built, day: date) -> AdmissionEntry:

@@ -180,7 +180,7 @@ def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -
     model = evidence.model
     scores = {day.as_of: warehouse.read_scores(session, model, day.as_of)["score"] for day in days}
     labels = {day: warehouse.read_labels(session, model, day).reindex(scores[day].index) for day in scores}
-    return cards.measure_served(_stack(scores), _stack(labels), confidence=model.promotion.confidence)
+    return cards.measure_served(model, _stack(scores), _stack(labels))
 
 
 def _stack(columns: dict[date, pd.Series]) -> pd.Series:

@@ -10,6 +10,7 @@ from perennial.pipeline.admitting import is_aside
 from perennial.records import CalibrationAlarm, Choice, DecisionEvidence, DriftCheck, Run, SearchHistory, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
+from perennial.tasks import Worse, task_of
 
 BUDGET_DAYS = 30
 WATCHED = timedelta(days=730)
@@ -34,6 +35,7 @@ def gather(
     trained = ledger.last_training(session, model.name, before=run.as_of)
     checks = ledger.last_checks(session, model.name, run.as_of, limit=model.monitoring.persistence[1])
     today = next((check for check in checks if check.as_of == run.as_of), None)
+    worse = measure_worse(session, model, run, champion, rested) if champion else Worse()
     return DecisionEvidence(
         model=model.name,
         as_of=run.as_of,
@@ -46,7 +48,8 @@ def gather(
         prediction_shift=today.prediction_shift if today else None,
         shift_limit=today.shift_limit if today else None,
         drifted_columns=tuple(f.column for f in today.features if f.is_drifted and f.can_trigger) if today else (),
-        auc_loss=measure_auc_loss(session, model, run, champion, rested) if champion else None,
+        auc_loss=worse.points,
+        loss_rise=worse.share,
         last_training_at=trained.effective_at if trained else None,
         retrains=_asked_trainings(session, model, run),
         newest_matured=matured[-1] if matured else None,
@@ -93,9 +96,9 @@ def look_back(session: Session, run: Run, declaration: Declaration, champion: Ve
     )
 
 
-def measure_auc_loss(session: Session, model: Model, run: Run, champion: Version, rested: tuple[date, ...]) -> float | None:
-    """How far the newest realised AUC of the champion's recipe lies below what its earlier fits reached on days that they had
-    not seen, the benefit of doubt given: its upper bound.
+def measure_worse(session: Session, model: Model, run: Run, champion: Version, rested: tuple[date, ...]) -> Worse:
+    """How far the newest realised headline of the champion's recipe lies from what its earlier fits reached on days that they had
+    not seen, the benefit of doubt given: its better end.
 
     A day that is set aside is no evidence: the newest one before it that is not counts.
     """
@@ -103,8 +106,8 @@ def measure_auc_loss(session: Session, model: Model, run: Run, champion: Version
     outcomes = ledger.outcomes(session, run.model, recipe=champion.recipe, known_by=run.clock, limit=limit)
     newest = next((outcome for outcome in outcomes if not is_aside(model, outcome.as_of, rested)), None)
     if champion.holdout_auc is None or newest is None:
-        return None
-    return champion.holdout_auc - newest.auc.high
+        return Worse()
+    return task_of(model).find_worse(champion.holdout_auc, newest.headline[1])
 
 
 def find_calibration_alarm(

@@ -4,12 +4,13 @@ Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 """
 
 from perennial.records.acceptances import Acceptance, Level, say_how_to_accept
-from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic, StatisticName
+from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.current_state import CurrentStateUse, CurrentStateWorth
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
+from perennial.records.metrics import LOWER_IS_BETTER, METRIC_NAMES, name_headline, write_amount, write_figure
 from perennial.records.monitoring import (
     CalibrationAlarm,
     Choice,
@@ -39,7 +40,6 @@ from perennial.records.training import (
 )
 from perennial.records.tuning import SearchHistory, SearchProgress, Tuning
 from perennial.records.verdicts import (
-    METRIC_NAMES,
     Comparison,
     Evaluation,
     MetricComparison,
@@ -53,6 +53,7 @@ from perennial.records.verdicts import (
 
 __all__ = [
     "ALGORITHM_NAMES",
+    "LOWER_IS_BETTER",
     "METRIC_NAMES",
     "Acceptance",
     "Admission",
@@ -112,7 +113,6 @@ __all__ = [
     "Snapshot",
     "SplitPlan",
     "Statistic",
-    "StatisticName",
     "Tally",
     "Trained",
     "TrainingSet",
@@ -122,6 +122,9 @@ __all__ = [
     "Version",
     "Window",
     "dump_json",
+    "name_headline",
     "say_how_to_accept",
     "to_json",
+    "write_amount",
+    "write_figure",
 ]

@@ -11,7 +11,6 @@ from perennial.records.intervals import Interval
 from perennial.records.runs import Purpose
 
 AdmissionEvent = Literal["admit", "rest", "release", "reject"]
-StatisticName = Literal["auc", "calibration", "log_loss", "feature"]
 
 
 @dataclass(frozen=True)
@@ -19,21 +18,16 @@ class AsOfMeasures:
     """The labels of one as_of against the scores that the fit of that time gave, and against each feature.
 
     Attributes:
-        rows, positives: of those that were scored.
-        calibration: log-odds of the base rate minus log-odds of the mean score; 0 when the scores meant what they said.
-        alone: feature -> its AUC by itself; features without a single value are left out.
+        rows: those that were scored; rarer: those of them with another label than the commonest.
+        found: what the task measures of a day, the headline first; NaN where its labels leave a figure undefined. The
+            calibration is 0 when the scores meant what they said.
+        alone: feature -> how well it ranks by itself; features without a single value are left out.
     """
 
     rows: int
-    positives: int
-    auc: Interval
-    calibration: float
-    log_loss: Interval
+    rarer: int
+    found: Mapping[str, Interval]
     alone: Mapping[str, Interval]
-
-    @property
-    def base_rate(self) -> float:
-        return self.positives / self.rows
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class Statistic:
         value: on the as_of; `former`: on those before, oldest first.
         z: distance from their mean in standard errors, their own spread included.
         is_beyond: whether it lies so far out that the as_of must rest.
-        feature: whose AUC it is, of the statistic `feature`.
+        feature: whose figure it is, of the statistic `feature`.
     """
 
     value: float
@@ -66,14 +60,14 @@ class Admission:
     Attributes:
         reason: a sentence; also why there was nothing to compare with.
         compared_with: the as_ofs admitted before that it was measured against, oldest first.
-        statistics: none when there was nothing to compare with.
+        statistics: by name, as the task has it; none when there was nothing to compare with.
     """
 
     as_of: date
     rests: bool
     reason: str
     compared_with: tuple[date, ...] = ()
-    statistics: Mapping[StatisticName, Statistic] = field(default_factory=dict)
+    statistics: Mapping[str, Statistic] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -72,22 +72,31 @@ class BuiltDay:
 
 @dataclass(frozen=True)
 class ServedDay:
-    """How good one publication turned out to be; `auc` is NaN when only one class came true."""
+    """How good one publication turned out to be.
+
+    Attributes:
+        positives: labels that are 1; None of amounts.
+        metrics: the headline first; it is NaN when all labels are equal and it ranks.
+        base_rate: mean of the labels.
+    """
 
     publication_id: int
     as_of: date
     version: int
     rows: int
-    positives: int
-    auc: Interval
-    log_loss: float
+    positives: int | None
+    metrics: Mapping[str, Interval]
     mean_score: float
     base_rate: float
 
     @property
+    def headline(self) -> Interval:
+        return next(iter(self.metrics.values()))
+
+    @property
     def is_ranked(self) -> bool:
-        """Whether both classes came true, so that there is an AUC."""
-        return isfinite(self.auc.estimate)
+        """Whether labels differ, so that there is a headline."""
+        return isfinite(self.headline.estimate)
 
 
 @dataclass(frozen=True)
@@ -114,10 +123,14 @@ class PublishedDay:
     rows: int
     mean_score: float
     positives: int | None
-    auc: Interval | None
-    log_loss: float | None
+    metrics: Mapping[str, Interval] | None
+    base_rate: float | None = None
+
+    @property
+    def headline(self) -> Interval | None:
+        return next(iter(self.metrics.values())) if self.metrics else None
 
     @property
     def is_ranked(self) -> bool:
-        """Whether both classes came true, so that there is an AUC."""
-        return self.auc is not None and isfinite(self.auc.estimate)
+        """Whether labels have matured and differ, so that there is a headline."""
+        return self.headline is not None and isfinite(self.headline.estimate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -56,17 +57,27 @@ class DriftCheck:
 
 @dataclass(frozen=True)
 class Realised:
-    """Metrics of one publication once its labels have matured."""
+    """Metrics of one publication once its labels have matured.
+
+    Attributes:
+        positives: labels that are 1; None of amounts.
+        metrics: by name, the headline first; NaN where its labels leave a metric undefined.
+        base_rate: mean of the labels.
+    """
 
     model: str
     as_of: date
     version: int
     rows: int
-    positives: int
-    auc: Interval
-    log_loss: float
+    positives: int | None
+    metrics: Mapping[str, Interval]
     mean_score: float
     base_rate: float
+
+    @property
+    def headline(self) -> tuple[str, Interval]:
+        """Name and value of what the model is judged by."""
+        return next(iter(self.metrics.items()))
 
 
 @dataclass(frozen=True)
@@ -74,14 +85,24 @@ class MaturedRate:
     """What one publication said on average, and what came true.
 
     Attributes:
+        positives: labels that are 1; None of amounts.
         known_on: local day on which the outcome was known.
+        base_rate: mean of the labels.
+        total_bias: of amounts, the sum of what was said over the sum of what came.
     """
 
     as_of: date
     rows: int
-    positives: int
+    positives: int | None
     mean_score: float
     known_on: date
+    base_rate: float | None = None
+    total_bias: Interval | None = None
+
+    @property
+    def came(self) -> float:
+        """The sum of the labels."""
+        return self.positives if self.positives is not None else self.rows * (self.base_rate or 0.0)
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,12 @@ class CalibrationAlarm:
     def sentence(self) -> str:
         """What people read."""
         days = f"{self.first_as_of} to {self.as_of}" if self.publications > 1 else f"{self.as_of}"
-        return f"The scores of {days} said {self.mean_score:.3f} on average, and {self.realised_rate:.3f} came true."
+        return f"The scores of {days} said {_show(self.mean_score)} on average, and {_show(self.realised_rate)} came true."
+
+
+def _show(value: float) -> str:
+    """A share, or an amount."""
+    return f"{value:.3f}" if 0 <= value <= 1 else f"{value:.4g}"
 
 
 class Choice(StrEnum):
@@ -122,6 +148,7 @@ class DecisionEvidence:
         blocked_because: why today's publication was stopped, else None.
         checks: is_drifted of the last checks that ran, newest first, today's included.
         auc_loss: AUC of the champion's recipe on unseen rows minus its realised AUC (upper doubt already taken off), or None.
+        loss_rise: of amounts, how much worse than on unseen rows the headline came out, as a share (likewise), or None.
         last_training_at: clock of the last training, whoever asked for it; the cooldown counts from `retrains`.
         retrains: instants of the trainings asked for by a decision, within the last 30 days or the cooldown if that is longer.
         newest_matured: newest as_of with matured labels; `newest_trained`: newest as_of the last training had
@@ -155,6 +182,7 @@ class DecisionEvidence:
     left_out: tuple[str, ...] = ()
     shift_limit: float | None = None
     calibration: CalibrationAlarm | None = None
+    loss_rise: float | None = None
 
 
 @dataclass(frozen=True)

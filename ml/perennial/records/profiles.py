@@ -174,7 +174,7 @@ class ProbedDay:
     """What drafted queries give on one day of the past.
 
     Attributes:
-        rows, positives: the cohort, and how many of it have the label 1.
+        rows, positives: the cohort, and how many of it have another label than 0.
         sample: features of some of them, and `label`, indexed by entity_id.
     """
 

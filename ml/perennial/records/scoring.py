@@ -32,7 +32,7 @@ class Tally:
 
     Attributes:
         rows: scored rows; `expected_rows`: what the ledger says the snapshot holds.
-        doubles: entities that came more than once; `missing`: scores that are NaN; `outside`: scores not in [0, 1].
+        doubles: entities that came more than once; `missing`: scores that are NaN; `outside`: scores that the task does not give.
         former_mean: what the mean is measured against: that of the newest live publication of an earlier as_of, or, where
             another version gave it, of this version's scores when it was fitted; None when this is the first.
         error, former_error: standard errors of the two means, as far as the rows of one day are a sample.

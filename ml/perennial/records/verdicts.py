@@ -12,19 +12,6 @@ from perennial.records.intervals import Interval
 
 MoveKind = Literal["promote", "refresh", "rollback", "manual", "forced"]
 
-METRIC_NAMES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "log_loss": "log-loss",
-    "brier": "Brier score",
-    "precision_at_recall": "precision at the guarded recall",
-    "calibration_error": "calibration error",
-    "auc_over_recency": "AUC, recency rule",
-    "auc_over_logistic": "AUC, logistic regression",
-    "log_loss_over_logistic": "log-loss, logistic regression",
-}
-"""The metrics of a verdict as people read them, in mails and on cards."""
-
 
 class Outcome(StrEnum):
     PROMOTE = "PROMOTE"

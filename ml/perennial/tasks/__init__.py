@@ -7,7 +7,7 @@ Reading order: measure (a figure of both, and its paired difference), task (the 
 """
 
 from perennial.tasks.choosing import task_of
-from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
+from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
 from perennial.tasks.task import Link, Task
 
-__all__ = ["Guarded", "Headline", "Link", "Measure", "Task", "find_floor", "task_of"]
+__all__ = ["Guarded", "Headline", "Link", "Measure", "Task", "Worse", "find_floor", "task_of"]

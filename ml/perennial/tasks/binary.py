@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -12,11 +13,13 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
-from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
-from perennial.tasks.task import Floats, Library, Link, Mask, Task
+from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
+from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
+from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
 
 PRIOR_SHOCK = 0.004
 
@@ -27,6 +30,14 @@ class Binary(Task):
     name: ClassVar[TaskName] = "binary"
     label_column = "smallint not null check (label in (0, 1))"
     label_types = ("smallint", "integer", "bigint", "boolean")
+    label_type, label_cast, label_dtype = "smallint", "integer", "int64"
+    label_said = "0 or 1"
+    wrong_label = "a label that is neither 0 nor 1"
+    wrong_score = "lie outside [0, 1]"
+    score_meaning = "Calibrated probability in [0, 1]"
+    second = "log_loss"
+    came_named, bins_law = "Share that came true", "Wilson's"
+    rarer_named = "rows of a class"
     linear = "logistic"
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
         "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
@@ -163,3 +174,85 @@ class Binary(Task):
         )
 
     # Watching
+
+    @property
+    def turns(self) -> Mapping[str, Turn]:
+        """Rankings fall, the log-loss rises, and the calibration goes either way."""
+        return {"auc": "fall", "calibration": "either", "log_loss": "rise"}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """In words."""
+        return {
+            "auc": "the AUC of the scores",
+            "calibration": "the calibration (log-odds of what happened minus log-odds of the mean score)",
+            "log_loss": "the log-loss of the scores",
+            "feature": "the AUC of a single feature",
+        }
+
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """AUC and log-loss; a day of one class ranks nobody."""
+        auc = rank_or_unknown(partial(self.headline.single, scores, labels, confidence))
+        loss = try_metric(lambda: metrics.loss_with_interval(scores, labels, confidence=confidence))
+        return {"auc": auc, "log_loss": replace(loss, estimate=self.loss.value(scores, labels))}
+
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """AUC, calibration, log-loss."""
+        return {
+            "auc": metrics.auc_with_interval(scores, labels),
+            "calibration": compare_odds(scores, labels),
+            "log_loss": metrics.loss_with_interval(scores, labels),
+        }
+
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """The AUC."""
+        return metrics.auc_alone(values, labels, is_category=is_category)
+
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """Each by itself, with its interval."""
+        recall = self.model.promotion.precision_at_recall
+        drawn = partial(metrics.bootstrap_interval, seed=self.model.training.seed)
+        measures: dict[str, Callable[..., Interval]] = {
+            "auc": metrics.auc_with_interval,
+            "average_precision": partial(drawn, metrics.prepare_average_precision),
+            "log_loss": metrics.loss_with_interval,
+            "brier": partial(metrics.loss_with_interval, loss="brier"),
+            "precision_at_recall": partial(drawn, metrics.prepare_precision_at_recall(recall)),
+            "calibration_error": partial(drawn, metrics.prepare_calibration_error),
+        }
+        sure = self.model.promotion.confidence
+        return {name: rank_or_unknown(partial(each, scores, labels, confidence=sure)) for name, each in measures.items()}
+
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """With Wilson's intervals."""
+        return metrics.reliability_bins(scores, labels, confidence=self.model.promotion.confidence)
+
+    def say_action(self, threshold: float, recall: float) -> str:
+        """The threshold, and the recall at which precision is given."""
+        return f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {recall:.0%} recall"
+
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """In AUC."""
+        return Worse(points=promised - realised.high)
+
+    def describe_labels(self, labels: pd.Series) -> str:
+        """How often the outcome is there."""
+        rows, positives = len(labels), int(labels.sum())
+        return f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
+
+    def advise_on_labels(self, labels: pd.Series) -> str:  # noqa: ARG002 - nothing of 0 and 1 is declared
+        """Nothing."""
+        return ""
+
+    def count_rarer(self, labels: pd.Series) -> int:
+        """Rows of the rarer class."""
+        positives = int(labels.sum())
+        return min(positives, len(labels) - positives)
+
+    def count_positives(self, labels: pd.Series) -> int | None:
+        """Those that are 1."""
+        return int(labels.sum())
+
+    def find_scale(self, scores: pd.Series, mean: float) -> float:  # noqa: ARG002 - the spread of amounts matters
+        """The mean itself: a probability lies above 0."""
+        return mean

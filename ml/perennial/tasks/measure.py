@@ -92,6 +92,14 @@ class Headline(Measure):
 
 
 @dataclass(frozen=True)
+class Worse:
+    """How much worse a headline came out than it was promised: in its own points, or as a share of what was promised."""
+
+    points: float | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
 class Guarded:
     """A measure that a promotion must not harm, with the words that its sentence begins with and the loss that is borne.
 

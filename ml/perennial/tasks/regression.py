@@ -15,10 +15,13 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
+from perennial.records import Interval
 from perennial.tasks.binary import PRIOR_SHOCK
-from perennial.tasks.measure import Guarded, Headline, Measure, find_floor
-from perennial.tasks.task import Floats, Link, Mask, Task
+from perennial.tasks.measure import Guarded, Headline, Measure, Single, Worse, find_floor
+from perennial.tasks.task import Floats, Link, Mask, Task, Turn
+from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
 AMOUNT = ".4g"
 PRIOR_SHOCK_SHARE = 0.005
@@ -32,6 +35,14 @@ class Regression(Task):
     label_column = "double precision not null check (label > '-infinity' and label < 'infinity')"
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
     linear = "ridge"
+    label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
+    label_said = "a finite number"
+    wrong_label = "a label that is no finite number"
+    wrong_score = "are infinite"
+    score_meaning = "Amount that is expected, in the unit of the label"
+    second = "total_bias"
+    came_named, bins_law = "Mean that came", "normal"
+    rarer_named = "rows with another label than the commonest"
     score_range = (None, None)
     carriers_named = "rows"
     can_be_missed = False
@@ -207,3 +218,89 @@ class Regression(Task):
         return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
 
     # Watching
+
+    @property
+    def turns(self) -> Mapping[str, Turn]:
+        """The headline gets worse, sums differ either way, and where the order is looked at its squared errors rise."""
+        worse: Turn = "rise" if self.headline.is_lower_better else "fall"
+        return {self.headline.name: worse, "calibration": "either"} | ({} if self.loss is self.headline else {"mse": "rise"})
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By the titles of the metrics."""
+        return {
+            self.headline.name: f"the {self.headline.title} of the scores",
+            "calibration": "the calibration (logarithm of what came over what was predicted)",
+            "mse": "the mean squared error of the scores",
+            "feature": "the rank measure, (1 + normalised Gini) / 2, of a single feature",
+        }
+
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """The headline, the squared error where it is another one, and the total bias."""
+        singles = dict(self._singles)
+        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
+        return {name: try_metric(partial(single, scores, labels, confidence)) for name, single in singles.items()}
+
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """The same with calibration by the sums."""
+        found = {name: try_metric(partial(single, scores, labels, 0.95)) for name, single in self._singles.items()}
+        return found | {"calibration": compare_sums(scores, labels)}
+
+    @property
+    def _singles(self) -> Mapping[str, Single]:
+        found = {self.headline.name: self.headline.single}
+        if self.loss is not self.headline:
+            found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+                scores, labels, self._squared, confidence=sure
+            )
+        return found
+
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """(1 + normalised Gini) / 2."""
+        return metrics.amounts_alone(values, labels, is_category=is_category)
+
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """The headline, both usual errors in the unit of the label, the order, and the sums."""
+        singles = dict(self._singles)
+        singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+            scores, labels, metrics.absolute_loss, confidence=sure
+        )
+        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self._cap, confidence=sure)
+        singles["gini"] = self._judge_by_order().single
+        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
+        return {name: try_metric(partial(single, scores, labels, self._confidence)) for name, single in singles.items()}
+
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """With normal intervals."""
+        bins = metrics.amount_bins(scores, labels, confidence=self._confidence)
+        return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
+
+    def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - who is acted on is a question of the order
+        """Nothing is measured at a threshold."""
+        return "All figures are about the whole cohort, not about those with the highest amounts"
+
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """As a share: the rise of a loss, or the fall of the Gini."""
+        if not promised > 0:
+            return Worse()
+        return Worse(share=realised.low / promised - 1 if self.headline.is_lower_better else 1 - realised.high / promised)
+
+    def describe_labels(self, labels: pd.Series) -> str:
+        """Zeros, the middle, and what lies far out."""
+        return describe_amounts(labels)
+
+    def advise_on_labels(self, labels: pd.Series) -> str:
+        """A cap where there is none, and a few amounts would decide alone."""
+        return "" if self.model.label.cap is not None else advise_cap(labels)
+
+    def count_rarer(self, labels: pd.Series) -> int:
+        """Rows with another label than the commonest."""
+        return len(labels) - int(labels.value_counts().iloc[0])
+
+    def count_positives(self, labels: pd.Series) -> int | None:  # noqa: ARG002 - of amounts none
+        """It means nothing of amounts."""
+        return None
+
+    def find_scale(self, scores: pd.Series, mean: float) -> float:
+        """The mean, or the spread where the mean lies near 0."""
+        return find_scale(scores, mean)

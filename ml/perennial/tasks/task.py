@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows
-from perennial.tasks.measure import Guarded, Headline, Measure
+from perennial.records import Interval
+from perennial.tasks.measure import Guarded, Headline, Measure, Worse
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Link = Literal["logit", "identity", "log"]
 Library = Literal["xgboost", "lightgbm"]
+Turn = Literal["fall", "rise", "either"]
 
 
 class Task(ABC):
@@ -27,6 +30,14 @@ class Task(ABC):
     Attributes:
         label_column: type and check of the column `label` in PostgreSQL.
         label_types: what labels.sql may give for it.
+        label_type, label_cast, label_dtype: what it is in PostgreSQL, what it is cast to on its way there, and what it is in
+            memory.
+        label_said: what a label is, in words.
+        wrong_label, wrong_score: what is said of a label that the column refuses, and of scores outside `score_range`.
+        score_meaning: the comment on a published score.
+        rarer_named: what `count_rarer` counts.
+        second: the metric that is shown beside the headline.
+        came_named, bins_law: what stands beside a mean score, and whose interval it has.
         objectives: of each library, with the metric that stops its rounds.
         calibrators: kinds that are tried out of fold, the plainest first.
         linear: name of the plain recipe over all inputs.
@@ -38,6 +49,17 @@ class Task(ABC):
     name: ClassVar[TaskName]
     label_column: ClassVar[str]
     label_types: ClassVar[tuple[str, ...]]
+    label_type: ClassVar[str]
+    label_cast: ClassVar[str]
+    label_dtype: ClassVar[Literal["int64", "float64"]]
+    label_said: ClassVar[str]
+    wrong_label: ClassVar[str]
+    wrong_score: ClassVar[str]
+    score_meaning: ClassVar[str]
+    rarer_named: ClassVar[str]
+    came_named: ClassVar[str]
+    second: ClassVar[str]
+    bins_law: ClassVar[str]
     linear: ClassVar[Literal["logistic", "ridge"]]
     objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
     calibrators: ClassVar[tuple[str, ...]]
@@ -132,3 +154,68 @@ class Task(ABC):
     """Is one label looked for, so that it may be missed by who stays off the action list?"""
 
     # Watching
+
+    @property
+    @abstractmethod
+    def turns(self) -> Mapping[str, Turn]:
+        """Where each measure of a newly matured as_of goes when its labels are wrong."""
+
+    @abstractmethod
+    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """The metrics of published scores, the headline first; NaN on all sides where labels leave a metric undefined.
+
+        Of a single entity a metric may be known, and its ends are not.
+        """
+
+    @abstractmethod
+    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """What `turns` names, of the labels of one as_of against the scores of that time; headline first, then calibration."""
+
+    @abstractmethod
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """How well one column ranks by itself, in [.5, 1], whichever way round; for 0 and 1 the AUC.
+
+        Args:
+            values: one per row, NaN where unknown; of a category its codes.
+        """
+
+    @abstractmethod
+    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+        """What a card says of unseen rows, by name, the headline first; NaN where the labels leave a figure undefined."""
+
+    @abstractmethod
+    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """Tenths by score: the mean that was said, and the mean that came."""
+
+    @abstractmethod
+    def say_action(self, threshold: float, recall: float) -> str:
+        """What is known of those on the action list, in a clause."""
+
+    @abstractmethod
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """How much worse the headline came out than on unseen rows, by the better end of what was realised."""
+
+    @abstractmethod
+    def describe_labels(self, labels: pd.Series) -> str:
+        """How the labels of one day lie, in a clause."""
+
+    @abstractmethod
+    def advise_on_labels(self, labels: pd.Series) -> str:
+        """What the model file should say of such labels; nothing where it does."""
+
+    @abstractmethod
+    def count_rarer(self, labels: pd.Series) -> int:
+        """How many labels differ from the commonest: too few of them, and a day cannot be measured."""
+
+    @abstractmethod
+    def count_positives(self, labels: pd.Series) -> int | None:
+        """How many labels are 1; None where that means nothing."""
+
+    @abstractmethod
+    def find_scale(self, scores: pd.Series, mean: float) -> float:
+        """By what the move of a mean score is divided, from the scores on unseen rows and their mean."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Mapping[str, str]:
+        """What `turns` names, as people read it; `feature` is the figure of a single feature."""

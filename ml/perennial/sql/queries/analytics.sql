@@ -61,7 +61,7 @@ order by as_of desc
 limit :limit;
 
 -- name: weeks
--- Published days with their drift and, once labels have matured, the realised AUC and whether they are set aside; newest first.
+-- Published days with their drift and, once labels have matured, the realised headline and whether they are set aside; newest first.
 select
     publications.as_of,
     publications.version,
@@ -70,13 +70,15 @@ select
     drift_daily.drifted_share,
     drift_daily.prediction_shift,
     drift_daily.report,
-    outcomes.auc,
-    outcomes.auc_low,
-    outcomes.auc_high,
+    headline.metric,
+    nullif(headline.value, 'NaN') as realised,
+    headline.low as realised_low,
+    headline.high as realised_high,
     outcomes.base_rate,
     coalesce(looked_at.event in ('rest', 'reject'), false) as is_aside
 from ledger.publications
 left join ledger.outcomes using (publication_id)
+left join ledger.outcome_metrics as headline on headline.publication_id = publications.publication_id and position = 1
 left join lateral (
     -- A day between two training as_ofs goes with the former.
     select event

@@ -48,12 +48,8 @@ order by fits.trained_for, fits.version;
 -- name: published
 -- What a version itself has published and analysts still see, oldest first, with what came true of it.
 select
-    publications.as_of, publications.rows, publications.mean_score, outcomes.positives, outcomes.log_loss,
-    case
-        when outcomes.publication_id is not null then jsonb_build_object(
-            'estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error
-        )
-    end as auc
+    publications.as_of, publications.rows, publications.mean_score, outcomes.positives, outcomes.base_rate,
+    ledger.metrics_of(publication_id) as metrics
 from ledger.publications
 left join ledger.outcomes using (publication_id)
 where publications.model = :model and publications.version = :version and publications.status = 'live'
@@ -78,9 +74,8 @@ order by snapshots.as_of;
 -- name: served
 -- The matured outcomes of what the fits of a version's recipe published and analysts still see, oldest as_of first.
 select
-    outcomes.publication_id, outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss,
-    outcomes.mean_score, base_rate,
-    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+    publication_id, outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, outcomes.mean_score,
+    base_rate, ledger.metrics_of(publication_id) as metrics
 from ledger.outcomes
 join ledger.publications using (publication_id)
 where outcomes.model = :model and publications.status = 'live'

@@ -210,22 +210,24 @@ order by as_of;
 -- How good a publication turned out to be; a second look replaces the first, and what it says was known as early: an alarm that
 -- a later fit has answered stays answered after a rebuilt day.
 insert into ledger.outcomes (
-    model, as_of, version, publication_id, rows, positives, auc, auc_low, auc_high, auc_standard_error, log_loss,
-    mean_score, base_rate, effective_at
+    model, as_of, version, publication_id, rows, positives, mean_score, base_rate, effective_at
 )
-values (
-    :model, :as_of, :version, :publication_id, :rows, :positives, :auc, :auc_low, :auc_high, :auc_standard_error,
-    :log_loss, :mean_score, :base_rate, :effective_at
-)
+values (:model, :as_of, :version, :publication_id, :rows, :positives, :mean_score, :base_rate, :effective_at)
 on conflict (publication_id) do update set
-    rows = excluded.rows, positives = excluded.positives, auc = excluded.auc, auc_low = excluded.auc_low,
-    auc_high = excluded.auc_high, auc_standard_error = excluded.auc_standard_error, log_loss = excluded.log_loss,
-    mean_score = excluded.mean_score, base_rate = excluded.base_rate, recorded_at = clock_timestamp();
+    rows = excluded.rows, positives = excluded.positives, mean_score = excluded.mean_score, base_rate = excluded.base_rate,
+    recorded_at = clock_timestamp();
+
+-- name: record_outcome_metric
+-- One metric of it; a second look replaces the first.
+insert into ledger.outcome_metrics (publication_id, metric, position, value, low, high, standard_error)
+values (:publication_id, :metric, :position, :value, :low, :high, :standard_error)
+on conflict (publication_id, metric) do update set
+    value = excluded.value, low = excluded.low, high = excluded.high, standard_error = excluded.standard_error;
 
 -- name: outcomes
 -- The newest outcomes of a model (of the fits of one recipe, when it is given) known before an instant, newest as_of first.
-select outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, log_loss, outcomes.mean_score, base_rate,
-    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+select outcomes.model, outcomes.as_of, outcomes.version, outcomes.rows, positives, outcomes.mean_score, base_rate,
+    ledger.metrics_of(publication_id) as metrics
 from ledger.outcomes
 join ledger.publications using (publication_id)
 where outcomes.model = :model and publications.status = 'live'
@@ -236,8 +238,9 @@ limit :limit;
 
 -- name: matured_rates
 -- What live publications said on average and what came true, known before an instant, oldest first.
-select outcomes.as_of, outcomes.rows, positives, outcomes.mean_score,
-    (outcomes.effective_at at time zone :zone)::date as known_on
+select outcomes.as_of, outcomes.rows, positives, outcomes.mean_score, base_rate,
+    (outcomes.effective_at at time zone :zone)::date as known_on,
+    ledger.metrics_of(publication_id) -> 'total_bias' as total_bias
 from ledger.outcomes
 join ledger.publications using (publication_id)
 where outcomes.model = :model and publications.status = 'live' and outcomes.effective_at <= :known_by
@@ -429,8 +432,7 @@ select event from ledger.outbox where model = :model and as_of = :as_of order by
 
 -- name: outcome_of
 -- How good one publication turned out to be.
-select model, as_of, version, rows, positives, log_loss, mean_score, base_rate,
-    jsonb_build_object('estimate', auc, 'low', auc_low, 'high', auc_high, 'standard_error', auc_standard_error) as auc
+select model, as_of, version, rows, positives, mean_score, base_rate, ledger.metrics_of(publication_id) as metrics
 from ledger.outcomes
 where publication_id = :publication_id;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from math import isnan
 
 from perennial.records import MaturedRate, Publication, Realised, Run
 from perennial.stores.ledger.statements import execute, fetch_all, fetch_one
@@ -45,15 +46,21 @@ def record_outcome(session: Session, run: Run, publication: Publication, realise
         version=realised.version,
         rows=realised.rows,
         positives=realised.positives,
-        auc=realised.auc.estimate,
-        auc_low=realised.auc.low,
-        auc_high=realised.auc.high,
-        auc_standard_error=realised.auc.standard_error,
-        log_loss=realised.log_loss,
         mean_score=realised.mean_score,
         base_rate=realised.base_rate,
         effective_at=run.clock,
     )
+    for position, (metric, found) in enumerate(realised.metrics.items(), start=1):
+        ends = {"low": found.low, "high": found.high, "standard_error": found.standard_error}
+        execute(
+            session,
+            "record_outcome_metric",
+            publication_id=publication.publication_id,
+            metric=metric,
+            position=position,
+            value=found.estimate,
+            **{name: None if isnan(end) else end for name, end in ends.items()},
+        )
 
 
 def outcomes(session: Session, model: str, *, known_by: datetime, limit: int, recipe: int | None = None) -> tuple[Realised, ...]:

@@ -24,6 +24,7 @@ from perennial.stores.warehouse.capturing import describe_captures
 from perennial.stores.warehouse.entities import GivenKey, find_fault
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.point_in_time import describe_known_rules
+from perennial.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
     """Delete the day and insert what the open query gives; returns its rows. Labels also carry `known_at`.
 
     Raises:
-        GrainViolated: an entity stands twice or is null, a part of its key is, or a label is not 0 or 1.
+        GrainViolated: an entity stands twice or is null, a part of its key is, or a label is none of the task.
         ConfigError: the query fails on the data, as in a division by zero.
     """
     targets, values = day.listed, day.listed
     parameters: dict[str, object] = {"as_of": day.as_of}
     if known_at is not None:
-        targets, values = ', "label", known_at', ', "label"::integer, :known_at'
+        targets, values = ', "label", known_at', f', "label"::{task_of(day.declaration.model).label_cast}, :known_at'
         parameters["known_at"] = known_at
     session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
     statement = (
@@ -129,7 +130,7 @@ def _explain(day: Day, error: BaseException | None) -> PermanentError | None:
         case errors.NotNullViolation():
             return GrainViolated(f"{day} gives null as {error.diag.column_name}: every row needs one.")
         case errors.CheckViolation():
-            return GrainViolated(f"{day} gives a label that is neither 0 nor 1.")
+            return GrainViolated(f"{day} gives {task_of(day.declaration.model).wrong_label}.")
         case errors.DataError():
             return ConfigError(f"{day} fails: {str(error).strip()}")
         case _:

@@ -21,9 +21,8 @@ from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_a
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.relations import resolve
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
+from perennial.tasks import Task, task_of
 
-LABEL = Column("label", "smallint")
-LABEL_TYPES = ("smallint", "integer", "bigint", "boolean")
 USUAL_WEEKS = 8
 WEEK_DAYS = 7
 
@@ -35,7 +34,7 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
 
     Raises:
         SnapshotMissing: there is no snapshot, so no cohort.
-        GrainViolated: an entity stands twice, is null, is missing, lies outside the cohort, or its label is not 0 or 1.
+        GrainViolated: an entity stands twice, is null, is missing, lies outside the cohort, or its label is none of the task.
         FactsIncomplete: too many facts of the horizon lack a time or a part of their key.
         ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
     """
@@ -43,14 +42,14 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
     file = f"sql/{model.name}/labels.sql"
     take_lock(session, model.name, as_of)
     _check_facts(session, declaration, run, as_of)
-    day = Day(declaration, as_of, "labels", (LABEL,))
+    day = Day(declaration, as_of, "labels", (Column("label", task_of(model).label_type),))
     with (
         open_views(session, declaration, label_bounds(model, as_of)),
         _open_cohort(session, day),
         open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
     ):
         given = find_key_of_labels(file, columns, model.entity)
-        _check_label_columns(file, given.others)
+        _check_label_columns(file, given.others, task_of(model))
         replace_rows(session, day, given, known_at=model.matured_at(as_of))
         _check_cohort(session, day)
     return record_rows(session, day, run)
@@ -154,11 +153,12 @@ def _open_cohort(session: Session, day: Day) -> Iterator[None]:
     session.exec_driver_sql("drop view if exists pg_temp.cohort")
 
 
-def _check_label_columns(file: str, columns: tuple[Column, ...]) -> None:
+def _check_label_columns(file: str, columns: tuple[Column, ...], task: Task) -> None:
     types = {column.name: column.type for column in columns}
-    if set(types) != {"label"} or types["label"] not in LABEL_TYPES:
+    if set(types) != {"label"} or types["label"] not in task.label_types:
         raise ConfigError(
-            f"{file} must give the key and label (0 or 1, one of {', '.join(LABEL_TYPES)}); beside the key it gives {types}."
+            f"{file} must give the key and label ({task.label_said}, one of {', '.join(task.label_types)}); beside the key it "
+            f"gives {types}."
         )
 
 

@@ -15,6 +15,7 @@ from perennial.stores.warehouse.conditions import feature_bounds, label_bounds
 from perennial.stores.warehouse.entities import find_key
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
+from perennial.tasks import task_of
 
 SAMPLE_ROWS = 4000
 
@@ -39,8 +40,9 @@ def probe_day(session: Session, declaration: Declaration, as_of: date) -> Probed
         open_views(session, declaration, label_bounds(model, as_of)),
         open_query(session, f"{folder}/labels.sql", declaration.labels_sql, parameters),
     ):
+        cast = task_of(model).label_cast
         session.exec_driver_sql(
-            "create temporary table labelled on commit drop as select entity_id, cast(label as integer) as label from user_query"
+            f"create temporary table labelled on commit drop as select entity_id, label::{cast} as label from user_query"  # noqa: S608 - a type of ours
         )
     found = _read(session, as_of)
     session.exec_driver_sql("drop table pg_temp.cohort, pg_temp.labelled")
@@ -49,7 +51,7 @@ def probe_day(session: Session, declaration: Declaration, as_of: date) -> Probed
 
 def _read(session: Session, as_of: date) -> ProbedDay:
     counted = session.exec_driver_sql("""
-        select count(*) as rows, count(distinct entity_id) as entities, coalesce(sum(label), 0) as positives
+        select count(*) as rows, count(distinct entity_id) as entities, count(*) filter (where label <> 0) as positives
         from pg_temp.cohort left join pg_temp.labelled using (entity_id)""").one()
     if counted.rows != counted.entities:
         raise GrainViolated(
@@ -62,4 +64,4 @@ def _read(session: Session, as_of: date) -> ProbedDay:
         {"most": SAMPLE_ROWS},
     )
     sample = pd.DataFrame(drawn.all(), columns=list(drawn.keys())).set_index("entity_id")
-    return ProbedDay(as_of, counted.rows, int(counted.positives), sample)
+    return ProbedDay(as_of, counted.rows, counted.positives, sample)

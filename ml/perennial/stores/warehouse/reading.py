@@ -16,8 +16,11 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.tables import read_columns
+from perennial.tasks import task_of
 
 NULL = "\x1f"  # a control character that no text consists of, where COPY's own \N is one; an empty text stays a text
+CAPPED = "least(labels.label, %(cap)s)"
+"""What a label counts as, in training, judging and watching alike; without a cap (null) itself. What is stored stays raw."""
 
 
 def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd.DataFrame:
@@ -53,12 +56,12 @@ def read_training_set(
     numbered = {f"f{number}": column for number, column in enumerate(columns)}
     listed = "".join(f", features.{quote_for_driver(column.name)} as {short}" for short, column in numbered.items())
     query = f"""
-        select as_of, entity_id, labels.label{listed}
+        select as_of, entity_id, {CAPPED} as label{listed}
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
-    types = {"as_of": "str", ENTITY: name_entity_dtype(model), "label": "int64"}
+    types = {"as_of": "str", ENTITY: name_entity_dtype(model), "label": task_of(model).label_dtype}
     types |= {short: _pandas_type(column, model.asides) for short, column in numbered.items()}
-    rows = read_rows(session, query, {"as_ofs": list(as_ofs)}, types)
+    rows = read_rows(session, query, {"as_ofs": list(as_ofs), "cap": model.label.cap}, types)
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     rows = rows.set_index(["as_of", ENTITY])
     inputs = rows.drop(columns="label").rename(columns={short: column.name for short, column in numbered.items()})
@@ -104,10 +107,10 @@ def read_scores(session: Session, model: Model, as_of: date) -> pd.DataFrame:
 
 
 def read_labels(session: Session, model: Model, as_of: date) -> pd.Series:
-    """The labels that stand for one day, 0 or 1, indexed by entity_id and sorted; none if they have not been built."""
-    query = f'select entity_id, label from labels."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
-    types = {ENTITY: name_entity_dtype(model), "label": "int64"}
-    return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)["label"]
+    """The labels that stand for one day, no higher than the cap, by entity_id and sorted; none if they have not been built."""
+    query = f'select entity_id, {CAPPED} as label from labels."{model.name}" labels where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
+    types = {ENTITY: name_entity_dtype(model), "label": task_of(model).label_dtype}
+    return read_rows(session, query, {"as_of": as_of, "cap": model.label.cap}, types).set_index(ENTITY)["label"]
 
 
 def read_rows(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:

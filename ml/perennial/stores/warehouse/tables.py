@@ -15,6 +15,7 @@ from perennial.stores.warehouse.entities import check_key, describe_key, find_ke
 from perennial.stores.warehouse.identifiers import quote
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
+from perennial.tasks import task_of
 
 FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
 ANY_DAY = date(2000, 1, 1)  # columns do not depend on the day
@@ -33,11 +34,10 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     columns = describe_features(session, declaration)
     check_key(session, model)
     changes = _sync_features(session, model, columns)
-    labels = (
-        f"as_of date, entity_id {entity_type}, label smallint not null check (label in (0, 1)), known_at timestamptz not null"
-    )
+    labels = f"as_of date, entity_id {entity_type}, label {task_of(model).label_column}, known_at timestamptz not null"
     scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
+    _check_label_type(session, model)
     changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
     changes += _create_recipe_scores(session, model.name, entity_type)
     return tuple(changes)
@@ -99,6 +99,17 @@ def _sync_features(session: Session, model: Model, columns: Sequence[Column]) ->
     for column in added:
         run_script(session, f"alter table {table} add column {quote(column.name)} {column.type}")
     return [f"features.{name}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added]
+
+
+def _check_label_type(session: Session, model: Model) -> None:
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'labels."{model.name}"'})
+    (found,) = (row.type for row in rows if row.name == "label")
+    wanted = task_of(model).label_type
+    if found != wanted:
+        raise ColumnContractBroken(
+            f"{model.name}: labels.{model.name} holds labels as {found}, and label.task = '{model.label.task}' asks for "
+            f"{wanted}: write the former task again, or begin a new model: scores of the two mean different things."
+        )
 
 
 def name_recipe_scores(model: str) -> str:

@@ -15,6 +15,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session, run_script, take_lock
 from perennial.stores.warehouse.entities import read_key
 from perennial.stores.warehouse.identifiers import quote
+from perennial.tasks import task_of
 
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
 
@@ -48,13 +49,16 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
     shared = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((folder / "global").glob("*.sql")))
     own = (
         ViewFile(f"{model.name}:{path.stem}", fill(path.read_text(encoding="utf-8"), model))
-        for path in sorted((folder / "model").glob("*.sql"))
+        for path in sorted((*(folder / "model").glob("*.sql"), *(folder / "task" / model.label.task).glob("*.sql")))
     )
     return (*shared, *own)
 
 
 def fill(statements: str, model: Model) -> str:
-    """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each."""
+    """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
+
+    `{score}` becomes what a score of its task is.
+    """
     key = read_key(model.entity)
     lines = [
         line.replace("{key}", quote(name))
@@ -62,7 +66,12 @@ def fill(statements: str, model: Model) -> str:
         for name in ([name for name, _ in key] if "{key}" in line else [""])
     ]
     columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
-    return "".join(lines).replace("{key_columns}", columns).replace("{model}", model.name)
+    return (
+        "".join(lines)
+        .replace("{key_columns}", columns)
+        .replace("{score}", task_of(model).score_meaning)
+        .replace("{model}", model.name)
+    )
 
 
 def _sync_file(session: Session, file: ViewFile) -> bool:

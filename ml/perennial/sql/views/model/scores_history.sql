@@ -21,7 +21,7 @@ where publications.status = 'live';
 comment on view analytics.{model}_scores_history is 'Live scores of every as_of, one row per (as_of, entity_id); join {model}_lineage on publication_id for all they came from';
 comment on column analytics.{model}_scores_history.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.{model}_scores_history.entity_id is 'What got the score; of a key of several columns their values as the text of a JSON array, as json_build_array(...)::text writes it: a filter on it finds a row by the index';
-comment on column analytics.{model}_scores_history.score is 'Calibrated probability in [0, 1]';
+comment on column analytics.{model}_scores_history.score is '{score}';
 comment on column analytics.{model}_scores_history.rank is '1 is the highest score of the as_of; equal scores in the order of entity_id';
 comment on column analytics.{model}_scores_history.decile is 'Tenth by rank: 1 holds the highest scores';
 comment on column analytics.{model}_scores_history.reason_1 is 'The strongest reason: + raises the score, - lowers it, then feature = value';

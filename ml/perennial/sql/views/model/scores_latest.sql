@@ -8,7 +8,7 @@ where as_of = (select max(as_of) from ledger.publications where model = '{model}
 comment on view analytics.{model}_scores_latest is 'Scores of the newest as_of with a live publication (not of the newest write), one row per entity';
 comment on column analytics.{model}_scores_latest.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.{model}_scores_latest.entity_id is 'What got the score; of a key of several columns their values as the text of a JSON array, as json_build_array(...)::text writes it: a filter on it finds a row by the index';
-comment on column analytics.{model}_scores_latest.score is 'Calibrated probability in [0, 1]';
+comment on column analytics.{model}_scores_latest.score is '{score}';
 comment on column analytics.{model}_scores_latest.rank is '1 is the highest score of the as_of; equal scores in the order of entity_id';
 comment on column analytics.{model}_scores_latest.decile is 'Tenth by rank: 1 holds the highest scores';
 comment on column analytics.{model}_scores_latest.reason_1 is 'The strongest reason: + raises the score, - lowers it, then feature = value';

@@ -22,6 +22,7 @@ from perennial.stores.warehouse.publishing.attempts import (
     pass_fence,
 )
 from perennial.stores.warehouse.publishing.streams import Reader, Writer, count_scores, explain_rows, score_streamed
+from perennial.tasks import task_of
 
 
 def publish(database: Database, run: Run, job: ScoringJob) -> Publication:
@@ -57,7 +58,8 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
             pass_fence(session, attempt, checksum)
             scores, doubles = score_streamed(reader, job.predictor)
             former = find_former_mean(reader.session, run, job.version)
-            tally = count_scores(scores, doubles, expected_rows=rows, former=former)
+            task = task_of(job.declaration.model)
+            tally = count_scores(scores, doubles, task=task, expected_rows=rows, former=former)
             _refuse(run, job.rules.check(tally), mean_score=tally.mean)
             writer = Writer(session, job.declaration.model, run, attempt.publication_id)
             written = writer.replace_rows(explain_rows(reader, job.predictor, scores, job.rules))

@@ -40,6 +40,7 @@ from perennial.stores.warehouse.publishing.wire import (
     write_rows,
 )
 from perennial.stores.warehouse.tables import read_columns
+from perennial.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,20 @@ def score_streamed(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
     return np.concatenate([np.empty(0), *scores]), doubles
 
 
-def count_scores(scores: Matrix, doubles: int, *, expected_rows: int, former: FormerMean | None) -> Tally:
+def count_scores(scores: Matrix, doubles: int, *, task: Task, expected_rows: int, former: FormerMean | None) -> Tally:
     """What the first pass found, for the checks."""
     missing = int(np.isnan(scores).sum())
+    low, high = task.score_range
+    is_inside = (
+        np.isfinite(scores) & (scores >= (-np.inf if low is None else low)) & (scores <= (np.inf if high is None else high))
+    )
     error = float(scores.std()) / sqrt(len(scores)) if len(scores) else float("nan")
     return Tally(
         rows=len(scores),
         expected_rows=expected_rows,
         doubles=doubles,
         missing=missing,
-        outside=int((~((scores >= 0) & (scores <= 1))).sum()) - missing,
+        outside=int((~is_inside).sum()) - missing,
         mean=float(scores.mean()) if len(scores) else float("nan"),
         former_mean=None if former is None else former.mean,
         error=error,

@@ -8,12 +8,12 @@ select
     outcomes.positives,
     outcomes.base_rate,
     outcomes.mean_score,
-    outcomes.auc,
-    outcomes.auc_low,
-    outcomes.auc_high,
-    outcomes.log_loss,
+    auc.value as auc,
+    auc.low as auc_low,
+    auc.high as auc_high,
+    log_loss.value as log_loss,
     outcomes.effective_at as known_at,
-    publication_id,
+    outcomes.publication_id,
     coalesce((
         select event in ('rest', 'reject')
         from ledger.admissions
@@ -22,7 +22,10 @@ select
         limit 1
     ), false) as is_set_aside
 from ledger.outcomes
-join ledger.publications using (publication_id)
+join ledger.publications on publications.publication_id = outcomes.publication_id
+left join ledger.outcome_metrics as auc on auc.publication_id = outcomes.publication_id and auc.metric = 'auc'
+left join ledger.outcome_metrics as log_loss
+    on log_loss.publication_id = outcomes.publication_id and log_loss.metric = 'log_loss'
 where outcomes.model = '{model}' and publications.status = 'live';
 
 comment on view analytics.{model}_outcomes is 'Metrics of the live scores of each as_of once its labels have matured';

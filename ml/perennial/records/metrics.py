@@ -1,0 +1,49 @@
+"""Metrics as people read them, by the names that the ledger writes."""
+
+from __future__ import annotations
+
+AMOUNT_NAMES = {
+    "mae": "mean absolute error",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+    "gini": "normalised Gini",
+    "poisson": "Poisson deviance",
+    "tweedie": "Tweedie deviance",
+    "pinball": "pinball loss",
+    "bias": "bias of the sum",
+    "total_bias": "total bias",
+}
+METRIC_NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "precision_at_recall": "precision at the guarded recall",
+    "calibration_error": "calibration error",
+    "auc_over_recency": "AUC, recency rule",
+    "auc_over_logistic": "AUC, logistic regression",
+    "log_loss_over_logistic": "log-loss, logistic regression",
+    **AMOUNT_NAMES,
+}
+"""The metrics of verdicts and outcomes, in mails and on cards."""
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier", "calibration_error", "mae", "mse", "rmse", "poisson", "tweedie", "pinball", "bias"}
+)
+HEADLINES = {"roc_auc": "auc", "rmse": "mse"}
+GROUPED_FROM = 10_000  # five digits read better grouped
+
+
+def name_headline(metric: str) -> str:
+    """The name of the figure that `training.metric` judges by, such as `auc`."""
+    name = metric.partition(":")[0]
+    return HEADLINES.get(name, name)
+
+
+def write_figure(metric: str, value: float) -> str:
+    """`0.862`; of amounts, which have units, four digits."""
+    return write_amount(value) if metric in AMOUNT_NAMES else f"{value:.3f}"
+
+
+def write_amount(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:,.0f}" if abs(value) >= GROUPED_FROM else f"{value:.4g}"

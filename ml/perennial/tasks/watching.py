@@ -1,0 +1,92 @@
+"""Do scores mean what they say on one as_of? A distance with its error, on a scale on which different days are comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log, nan, sqrt
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from perennial import metrics
+from perennial.errors import MetricNotFinite, OneClassLabels
+from perennial.records import Interval
+
+SMALLEST_SHARE = 1e-9
+NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
+HIGH = 0.98
+FAR = 3.0  # times that: one such row weighs in a squared error as much as nine at the percentile
+UNKNOWN = Interval(nan, nan, nan, nan)
+
+
+def compare_odds(scores: pd.Series, labels: pd.Series) -> Interval:
+    """Of 0 and 1: log-odds of what happened minus log-odds of the mean score: there small base rates are comparable.
+
+    Log-odds of a share m of n vary by 1 / (n m (1 - m)).
+    """
+    rows, positives = len(labels), int(labels.sum())
+    distance = _logit((positives + 0.5) / (rows + 1)) - _logit(float(scores.mean()))
+    rate = positives / rows
+    return _reach(distance, sqrt(1 / (rows * rate * (1 - rate))))
+
+
+def compare_sums(scores: pd.Series, labels: pd.Series) -> Interval:
+    """Of amounts: logarithm of what came over what was predicted, with the error of the ratio by the delta method.
+
+    Unknown where either sum is not above 0.
+    """
+    bias = try_metric(lambda: metrics.total_bias_with_interval(scores, labels))
+    if not bias.estimate > 0:
+        return UNKNOWN
+    return _reach(-log(bias.estimate), bias.standard_error / bias.estimate)
+
+
+def find_scale(scores: pd.Series, mean: float) -> float:
+    """The size of the mean, or the standard deviation of the scores where the mean lies near 0."""
+    spread = float(np.std(scores.to_numpy(dtype=np.float64)))
+    return abs(mean) if abs(mean) > NEAR_ZERO * spread else spread
+
+
+def describe_amounts(labels: pd.Series) -> str:
+    """Their zeros, their middle, and what lies far out."""
+    zeros = float((labels == 0).mean())
+    return (
+        f"{len(labels)} labels: {zeros:.1%} are 0, the median is {labels.median():.4g}, the 98th percentile "
+        f"{labels.quantile(HIGH):.4g}, the largest {labels.max():.4g}"
+    )
+
+
+def advise_cap(labels: pd.Series) -> str:
+    """Where the largest lies far beyond what 98 in 100 keep."""
+    high = float(labels.quantile(HIGH))
+    if not (high > 0 and float(labels.max()) > FAR * high):
+        return ""
+    return f"a few amounts decide alone: write label.cap = {high:.3g}, beyond which amounts count as this much"
+
+
+def rank_or_unknown(measure: Callable[[], Interval]) -> Interval:
+    """The metric, NaN on all sides where all labels are equal: such a day ranks nobody."""
+    try:
+        return measure()
+    except OneClassLabels:
+        return UNKNOWN
+
+
+def try_metric(measure: Callable[[], Interval]) -> Interval:
+    """The metric, NaN on all sides where these labels leave it undefined."""
+    try:
+        return measure()
+    except (OneClassLabels, MetricNotFinite):
+        return UNKNOWN
+
+
+def _reach(estimate: float, error: float) -> Interval:
+    reach = NormalDist().inv_cdf(0.975) * error
+    return Interval(estimate, estimate - reach, estimate + reach, error)
+
+
+def _logit(share: float) -> float:
+    """Log-odds; scores that are all 0 or all 1 are taken for nearly so."""
+    inside = min(max(share, SMALLEST_SHARE), 1 - SMALLEST_SHARE)
+    return log(inside / (1 - inside))
