@@ -59,6 +59,20 @@ def test_from_a_table_to_scores_by_the_commands_that_it_prints(open_case):
     assert REFUSED == new(case, *ASKED, *WHO)[0]
 
 
+def test_a_column_named_alone_becomes_a_model_of_its_sum(open_case):
+    case = open_case("plain", mlflow=True)
+    case.load("delete from source.visits where entered_at < '2025-04-14'")
+    code, said = new(case, *ASKED, *WHO, "--predict", "minutes")
+    assert 0 == code, said
+    commands = [line.split()[1:] for line in said.splitlines() if line.startswith("  perennial ")]
+    for words in commands:
+        if words[0] != "check":  # which wants tables of its own beside the real ones
+            do(case, *words)
+    ((rows, mean),) = case.ask("select count(*), avg(score) from scores.stays_away")
+    assert rows > 40
+    assert 60 < mean < 900, "minutes, not probabilities"
+
+
 def do(case, *words):
     """What a command said that must end well."""
     code, out, said = case.shell.perennial(*words)

@@ -114,8 +114,8 @@ class Plan:
 
     @property
     def says_absence(self) -> bool:
-        """Missing facts make the label."""
-        return self.wish.predict == ABSENCE
+        """Missing facts make the label, or make it smaller."""
+        return self.wish.predict == ABSENCE or self.wish.amount is not None
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -19,6 +19,7 @@ from perennial.stores.warehouse import first_covered_day
 from perennial.stores.warehouse.probing import probe_day
 from perennial.stores.warehouse.profiling import find_late_times, find_table, limit_time, list_readable, profile_table
 from perennial.stores.warehouse.questions import Question
+from perennial.tasks import task_of
 
 MOST_PROBED = 6
 
@@ -102,7 +103,7 @@ def _look_back(session: Session, declaration: Declaration, plan: Plan) -> Seen:
         if plan.wish.is_condition and "labels.sql" in str(error):
             raise ConfigError(explain_condition(plan.wish, plan.source, str(error))) from error
         raise ConfigError(f"The drafted files do not fit this table, and none of them was written: {error}") from error
-    return measure(probed, list_features(plan), matured)
+    return measure(probed, list_features(plan), matured, task_of(model))
 
 
 def choose_days(days: Sequence[date]) -> tuple[date, ...]:

@@ -68,7 +68,7 @@ def _say_history(draft: Draft) -> Iterator[str]:
         f"Windows of {', '.join(str(days) for days in times.windows)} days; the labels of a day are known {plan.wish.days} + "
         f"{times.grace_days} days later; {times.as_ofs} weeks train and {times.holdout_as_ofs} judge."
     )
-    if not draft.seen.rates:
+    if not (draft.seen.rates or draft.seen.amounts):
         first = times.first + timedelta(days=times.lookback_days + plan.wish.days + times.grace_days + 7)
         yield (
             f"History is too short for a label: the first can be known about {first}. Load older facts, or choose fewer --days; "
@@ -78,6 +78,11 @@ def _say_history(draft: Draft) -> Iterator[str]:
 
 def _say_outcome(draft: Draft) -> Iterator[str]:
     rates, days = draft.seen.rates, draft.seen.days
+    if (found := draft.seen.amounts) is not None:
+        yield (
+            f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; what came was "
+            f"{found.means[0]:.4g} to {found.means[1]:.4g} on average, 0 of {found.zeros:.0%}, and up to {found.most:.4g}."
+        )
     if not rates:
         return
     yield (

@@ -10,6 +10,7 @@ from perennial.errors import ConfigError
 from perennial.records.profiles import FoundColumn, FoundTable
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
+NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 WHOLE_NUMBERS, TEXTS = ("smallint", "integer", "bigint"), ("text", "character varying", "character", "uuid", "enum")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 UNPLAIN = re.compile(r"[^a-z0-9]+")
@@ -25,7 +26,8 @@ class Wish:
         known_at: the column that says when a row was learned; None assumes that rows are there at once, and never change.
         key: columns that identify a fact; empty takes the primary key, if there is one.
         zone: what the clock showed that wrote times without a zone, where there are such.
-        predict: `absence` or `presence` of facts in the horizon, or a condition in SQL that one of them meets.
+        predict: `absence` or `presence` of facts in the horizon, a condition in SQL that one of them meets, or a numeric column,
+            whose sum over them is then the amount that is predicted.
         today: the local day on which the wish is made.
     """
 
@@ -45,7 +47,13 @@ class Wish:
     @property
     def is_condition(self) -> bool:
         """The outcome is a condition of the user's own."""
-        return self.predict not in (ABSENCE, PRESENCE)
+        return self.predict not in (ABSENCE, PRESENCE) and self.amount is None
+
+    @property
+    def amount(self) -> FoundColumn | None:
+        """The column whose sum is predicted, if the wish names one."""
+        named = (column for column in self.table.columns if self.predict in (column.name, column.written))
+        return next((column for column in named if column.type in NUMBERS), None)
 
 
 def name_plainly(name: str) -> str:
