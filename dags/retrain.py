@@ -22,7 +22,7 @@ wake as well."""
 STORY = """\
 Labels what has matured, sets to rest what looks wrong, and **refits** the champion's recipe on the newest days: that fit serves
 from now on. When a search is due, `train` looks for a better recipe, and `compare` puts every recipe under test beside the
-champion's, by what their weekly fits served or would have. Only a verdict PROMOTE lets another recipe in, and where a person
+champion's, by what their fits served or would have. Only a verdict PROMOTE lets another recipe in, and where a person
 decides it wakes `approve` instead. A second request for the same day and the same data ends without training."""
 GRACE = timedelta(minutes=25)
 UNLESS_FAILED = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS

@@ -46,8 +46,12 @@ class LeftOut:
 
 def backfill(stores: Stores, name: str, first: date, last: date) -> Iterator[Snapshot | LeftOut]:
     """Build and validate the snapshots of the training weekdays in [first, last], oldest first; nothing is scored or mailed."""
+    yield from _backfill_days(stores, name, stores.declaration(name).model.training_as_ofs(first, last))
+
+
+def _backfill_days(stores: Stores, name: str, days: tuple[date, ...]) -> Iterator[Snapshot | LeftOut]:
     model = stores.declaration(name).model
-    for as_of in model.training_as_ofs(first, last):
+    for as_of in days:
         run = Run(name, as_of, clock=model.known_until(as_of), purpose="backfill")
         snapshot = pipeline.refresh(stores, run)
         try:
@@ -82,27 +86,24 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
         RegistryUnavailable, VersionMissing: MLflow could not keep the training.
     """
     model = stores.declaration(run.model).model
-    newest, today = model.latest_matured(run.clock), run.clock.astimezone(model.zone).date()
+    today = run.clock.astimezone(model.zone).date()
     pipeline.check_registry(stores, run.model)
     sync(stores, run.model)
-    yield from backfill(stores, run.model, first_usable_day(stores, run), newest)
-    yield from backfill(stores, run.model, newest + timedelta(days=1), min(run.as_of, today) - timedelta(days=1))
+    days = list_usable_days(stores, replace(run, as_of=min(run.as_of, today)))
+    yield from _backfill_days(stores, run.model, days)
     yield pipeline.train(stores, run)
     yield pipeline.compare(stores, run)
     yield pipeline.promote(stores, run)
 
 
-def first_usable_day(stores: Stores, run: Run) -> date:
-    """The oldest training as_of that a training for `run` would use and whose windows lie within history.
+def list_usable_days(stores: Stores, run: Run) -> tuple[date, ...]:
+    """The as_ofs before that of `run` which teach, which a training for it or a later one uses, and whose windows lie in history.
 
     Raises:
         HistoryTooShort: there is none whose labels have matured.
     """
     declaration = stores.declaration(run.model)
-    model = declaration.model
-    steps = model.training.as_ofs + model.training.holdout_as_ofs + model.horizon // model.grid.shortest_step
-    steps *= 2 if model.entity.may_be_empty else 1  # a season off holds nothing to learn from
-    newest = model.latest_matured(run.clock)
+    newest = declaration.model.latest_matured(run.clock)
     with stores.warehouse.transaction() as session:
         covered = warehouse.first_covered_day(session, declaration)
     if covered > newest:
@@ -110,7 +111,7 @@ def first_usable_day(stores: Stores, run: Run) -> date:
             f"{run}: the first day whose windows lie within the history that was known by then is {covered}, and labels have "
             f"matured up to {newest}. Wait, or load older history; what was loaded in bulk needs known_from in the model file."
         )
-    return max(model.grid.add(newest, -steps), covered)
+    return declaration.model.bootstrap_as_ofs(covered, newest, run.as_of)
 
 
 # Replay

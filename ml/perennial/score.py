@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from perennial.config import Band, Model, read_band, say_band
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
-from perennial.records import Acceptance, Run, ScoringRules, Tally, Version, say_how_to_accept
+from perennial.records import Acceptance, ApprovalQuestion, Run, ScoringRules, Tally, Version, say_how_to_accept
 from perennial.tasks import task_of
 
 DECILES = 10
@@ -25,18 +25,19 @@ FEW_ERRORS = float(norm.isf(FALSE_STOP / 2))
 scores, others every day, it is once in six years."""
 
 
-def check_champion(run: Run, champion: Version | None, first_maturity: date) -> Version:
+def check_champion(run: Run, champion: Version | None, first_maturity: date, waiting: ApprovalQuestion | None = None) -> Version:
     """The version that scores the day.
 
     Args:
         first_maturity: the day on which the first labels mature.
+        waiting: the question about a first champion that nobody has answered, or carried out.
 
     Raises:
         NoChampionYet: there is none.
         ChampionTooNew: a past day would be scored with a champion that was trained later, which knows that day's future.
     """
     if champion is None:
-        raise NoChampionYet(f"{run}: no version has been promoted yet, so nothing was scored. {_say_when(run, first_maturity)}")
+        raise NoChampionYet(f"{run}: nothing was scored. {explain_nobody(run, first_maturity, waiting)}")
     if run.purpose != "live" and champion.effective_at > run.clock:
         raise ChampionTooNew(
             f"{run}: version {champion.version} was trained at {champion.effective_at:%Y-%m-%d %H:%M} UTC, after the run's clock "
@@ -45,15 +46,29 @@ def check_champion(run: Run, champion: Version | None, first_maturity: date) -> 
     return champion
 
 
+def explain_nobody(run: Run, first_maturity: date, waiting: ApprovalQuestion | None) -> str:
+    """Why no version serves, and what changes that."""
+    if waiting is None:
+        return f"No version has been promoted yet. {_say_when(run, first_maturity)}"
+    since = f"since {waiting.effective_at:%Y-%m-%d} (as_of {waiting.as_of})"
+    if waiting.status == "approved":
+        return f"Version {waiting.version} was approved and not promoted {since}: {waiting.commands} does it."
+    return (
+        f"No version serves: whether version {waiting.version} may, waits for a person {since}. Read why (its mail and its card, "
+        f"`perennial card {waiting.model} {waiting.version}`), then answer: {waiting.commands}."
+    )
+
+
 def _say_when(run: Run, first_maturity: date) -> str:
+    bootstrap = f"`perennial bootstrap {run.model} --as-of {run.as_of}{' --simulate' if run.purpose == 'simulation' else ''}`"
     if first_maturity <= run.as_of:
         return (
-            f"Labels have matured since {first_maturity}: the next training makes the first champion, unless one waits for a "
-            f"person or its mail says what stops it. `perennial bootstrap {run.model}` trains now."
+            f"Labels have matured since {first_maturity}: the next training makes the first champion, unless its mail "
+            f"says what stops it. {bootstrap} trains now."
         )
     return (
         f"The first labels mature on {first_maturity}; the next training after that makes the first champion, and "
-        f"`perennial bootstrap {run.model}` does it from history."
+        f"{bootstrap} does it from history, where there is some: `perennial check {run.model}` says so."
     )
 
 

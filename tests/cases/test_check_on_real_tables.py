@@ -70,7 +70,9 @@ def test_a_good_model_is_ready_beside_a_running_pipeline_and_nothing_is_left_beh
     assert "77 entities in 0." in found["a snapshot of the day has one row per entity"]["found"]
     assert "facts of the sampled entities" in found["a sample of the facts can be copied"]["found"]
     assert found["deleting facts at or after the as_of changes nothing"]["fault"] == ""
-    assert found["ready"]["found"] == f"next: perennial bootstrap {MODEL} --as-of 2025-08-03 --simulate"
+    assert found["ready"]["found"] == f"next: perennial bootstrap {MODEL} --as-of 2025-08-04 --simulate"
+    ((facts,),) = case.ask("select count(*) from source.visits")
+    assert f"visits by seq scan, {facts:,} rows. " in found["a snapshot of the day has one row per entity"]["found"]
     assert before == count_rows(case)
     assert [] == case.ask("select * from pg_locks where locktype = 'advisory'")
 
@@ -84,6 +86,28 @@ def test_a_fault_is_named_with_its_remedy(case, fault):
     assert FAULT == code
     assert said in found[rule]["fault"]
     assert rule in found["ready"]["fault"]
+
+
+ASKED = ("--entity", "member", "--event-at", "entered_at", "--known-at", "known_at", "--days", "10")
+WHO = ("--table", "source.visits", "--owner", "desk@example.com", "--timezone", "Europe/Vienna")
+LOADED_LAST_WEEK = """
+update source.visits set entered_at = entered_at + (current_date - 9 - date '2025-08-03') * interval '1 day';
+update source.visits set known_at = date_trunc('day', entered_at)
+    + (1 + ((current_date - 9) - entered_at::date) % 7) * interval '1 day'"""
+
+
+@pytest.mark.parametrize(("filling", "simulated"), [("select 1", True), (LOADED_LAST_WEEK, False)], ids=["at rest", "weekly"])
+def test_new_and_check_name_the_same_day_for_the_same_table(case, filling, simulated):
+    case.load(filling)
+    code, out, said = case.shell.perennial("new", "stays_away", *WHO, *ASKED)
+    assert 0 == code, said
+    (by_new,) = [line.strip() for line in out.splitlines() if line.startswith("  perennial bootstrap")]
+    code, out, said = case.shell.perennial("check", "stays_away", "--tables", "real", "--json")
+    assert 0 == code, out
+    found = {row["rule"]: row for row in case.shell.read(out)}
+    assert f"next: {by_new}" == found["ready"]["found"]
+    assert simulated == by_new.endswith("--simulate")
+    assert simulated == ("is it still delivered?" in found["facts of visits arrive in time"]["advice"])
 
 
 DAYS = """

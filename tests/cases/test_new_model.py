@@ -1,6 +1,7 @@
 """`perennial new` as a stranger meets it: a table, one command, and the commands that it prints, to published scores."""
 
 import io
+import re
 
 import pytest
 
@@ -39,14 +40,59 @@ def test_from_a_table_to_scores_by_the_commands_that_it_prints(open_case):
     drawn.write_text("-- as_of: 2025-06-30\n" + find_file("plain", "tables.sql").read_text(encoding="utf-8"), encoding="utf-8")
     commands = [line.split()[1:] for line in said.splitlines() if line.startswith("  perennial ")]
     assert ["sync", "check", "bootstrap", "refresh", "validate", "score", "scores"] == [words[0] for words in commands]
-    for words in commands:
-        code, out, said = case.shell.perennial(*words)
-        assert 0 == code, (words, out[-3000:], said)
+    ask_a_person(case)
+    do(case, *commands[0])
+    do(case, *commands[1])
+    counted = re.search(r"bootstrap builds (\d+) such days", do(case, "check", "stays_away", "--tables", "real"))
+    assert "`perennial bootstrap stays_away --as-of" in do(case, "scores", "stays_away")
+    built = do(case, *commands[2])
+    assert int(counted[1]) == len(re.findall(r"(?m)^as of \S+  rows \d+$", built))
+    answer_what_waits(case, built, commands[5])
+    for words in commands[3:6]:
+        assert f"ext: `perennial {' '.join(words)}`." in do(case, "scores", "stays_away")
+        do(case, *words)
+    assert "because" in do(case, *commands[6])
     ((scored, cohort),) = case.ask(
         "select count(score), (select count(distinct member) from source.visits) from scores.stays_away"
     )
     assert cohort // 2 < scored <= cohort
     assert REFUSED == new(case, *ASKED, *WHO)[0]
+
+
+def test_a_column_named_alone_becomes_a_model_of_its_sum(open_case):
+    case = open_case("plain", mlflow=True)
+    case.load("delete from source.visits where entered_at < '2025-04-14'")
+    code, said = new(case, *ASKED, *WHO, "--predict", "minutes")
+    assert 0 == code, said
+    commands = [line.split()[1:] for line in said.splitlines() if line.startswith("  perennial ")]
+    for words in commands:
+        if words[0] != "check":  # which wants tables of its own beside the real ones
+            do(case, *words)
+    ((rows, mean),) = case.ask("select count(*), avg(score) from scores.stays_away")
+    assert rows > 40
+    assert 60 < mean < 900, "minutes, not probabilities"
+
+
+def do(case, *words):
+    """What a command said that must end well."""
+    code, out, said = case.shell.perennial(*words)
+    assert 0 == code, (words, out[-3000:], said)
+    return out
+
+
+def ask_a_person(case):
+    file = case.home / "models" / "stays_away.toml"
+    file.write_text(file.read_text(encoding="utf-8") + '\n[promotion]\napproval = "manual"\n', encoding="utf-8")
+
+
+def answer_what_waits(case, built, scoring):
+    """Bootstrap ends with the command that answers; scoring and scores name it; it is typed as it was named."""
+    assert built.endswith("answered: `perennial approve stays_away 1` or `perennial reject stays_away 1`.\n")
+    assert built.count("because") == 2  # the verdict, and why a person is asked
+    assert "`perennial approve stays_away 1`" in do(case, "scores", "stays_away")
+    code, _, said = case.shell.perennial(*scoring)
+    assert (REFUSED, True) == (code, "answer: `perennial approve stays_away 1` or" in said)
+    do(case, "approve", "stays_away", "1")
 
 
 def test_without_a_terminal_it_says_what_is_missing(case):

@@ -181,6 +181,6 @@ def test_a_week_later_both_cards_tell_of_the_comparison(world):
     assert ("challenger", "candidate") == (challenger.role, challenger.status)
     said = render_markdown(challenger)
     assert "It is not itself judged: what is judged is recipe 2" in said
-    assert "- **Against:** recipe 1, the champion's, by what the weekly fits of both served or would have" in said
+    assert "- **Against:** recipe 1, the champion's, by what the fits of both served or would have" in said
     assert "**Guards: what it must not harm**" in said
     assert "as champion 1 time (" in section_of(champion, "Recipe")

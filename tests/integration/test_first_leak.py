@@ -9,7 +9,7 @@ import pytest
 from perennial import pipeline
 from perennial.card import render_markdown
 from perennial.errors import LeakSuspected
-from perennial.pipeline import approving
+from perennial.pipeline import approving, waiting
 from perennial.pipeline.carding import write_card
 from perennial.records import ApprovalQuestion, Version
 from perennial.stores import ledger
@@ -67,12 +67,14 @@ def test_who_approves_it_lets_it_serve_and_what_is_not_written_down_is_refused_l
     run = leaking.run(SHORT)
     approving.answer(leaking.stores, run, asked.question_id, decision="approve", actor="ann", source="shell")
     assert approving.carry_out(leaking.stores, run, asked.question_id).version == asked.version
+    assert "write recency_days = 0." in waiting.say_what_is_left(leaking.stores, asked)
     with pytest.raises(LeakSuspected, match="recency_days"):
         pipeline.refit(leaking.stores, leaking.run(NEXT))
     with pytest.raises(LeakSuspected, match="recency_days"):
         pipeline.train(leaking.stores, leaking.run(ENOUGH))
     assert read_champion(leaking).version == asked.version
     edit_model(leaking.settings.home, {"max_feature_auc = 0.60": "max_feature_auc = 0.95"})
+    assert waiting.say_what_is_left(leaking.stores, asked) is None
     assert pipeline.refit(leaking.stores, leaking.run(NEXT)).promotion is not None
 
 

@@ -217,7 +217,7 @@ def test_a_backfill_never_trains_promotes_or_mails(world):
 
 def test_a_first_training_before_history_covers_the_windows_is_told_from_when_on_it_does(world):
     with pytest.raises(HistoryTooShort, match=r"known by then is 2017-03-27, and labels have matured up to 2017-03-13"):
-        operate.first_usable_day(world.stores, world.run("2017-04-03"))
+        operate.list_usable_days(world.stores, world.run("2017-04-03"))
 
 
 def test_a_past_day_is_not_scored_with_a_champion_from_its_future(world):

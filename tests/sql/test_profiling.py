@@ -1,5 +1,6 @@
 """What `perennial new` finds out about a stranger's table, and what its drafted queries give on real days."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -182,3 +183,35 @@ def test_looking_for_too_long_is_given_up(url, monkeypatch):
     monkeypatch.setattr(profiling, "LIMIT_SECONDS", 0.001)
     with pytest.raises(ConfigError, match=r"looking took longer than 0\.001 s and was given up; nothing was written"):
         draft_model(url, wish(open_table(url, ASKED)))
+
+
+WORKDAYS = """
+create table source.balances ("AccountID" integer, day date, "Balance" double precision);
+insert into source.balances
+select account, day::date, account * 3.0 + extract(day from day)
+from generate_series(1, 5) as accounts (account)
+cross join generate_series(date '2026-01-05', date '2026-05-29', interval '1 day') as days (day)
+where extract(isodow from day) < 6;
+grant select on source.balances to pipeline;"""
+
+
+@pytest.fixture(scope="module")
+def balances(url, postgres):
+    database = Database(postgres.server.url("profiled", "postgres"))
+    with database.transaction() as session:
+        run_script(session, WORKDAYS)
+    database.dispose()
+    asked = {"entity": "AccountID", "event_at": "day", "known_at": None, "days": 7}
+    return wish(open_table(url, "source.balances"), **asked)
+
+
+def test_balances_of_workdays_are_photographs_whatever_letters_name_them(url, balances):
+    draft = draft_model(url, replace(balances, predict='"Balance" < 9'))
+    assert (True, "account_id") == (draft.plan.is_snapshots, draft.plan.entity_key)
+    assert 0.4 in {round(rate, 1) for rate in draft.seen.rates}
+
+
+def test_a_condition_that_sql_folds_is_refused_with_the_quotes_that_it_lacks(url, balances):
+    with pytest.raises(ConfigError, match=r'(?s)column "balance" does not exist.*write "Balance"\.$') as refused:
+        draft_model(url, replace(balances, predict="Balance < 9"))
+    assert "labels.sql" not in str(refused.value)

@@ -1,6 +1,7 @@
 """Tables of states: rows with valid_from and valid_to, and tables updated in place whose history is captured from now on."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
@@ -146,6 +147,19 @@ def test_a_new_column_is_captured_and_a_retyped_one_refused(session):
     session.exec_driver_sql("""alter table crm."Customers:now" alter id type text""")
     with pytest.raises(ColumnContractBroken, match=r"the column id of crm.Customers:now was bigint .* and is text now"):
         photograph(session, START)
+
+
+def test_columns_of_a_length_are_kept_whole_and_may_grow(session):
+    session.exec_driver_sql("""
+        alter table crm."Customers:now" add code char(3) default 'abc', add bits bit(4) default b'1010',
+            add codes char(2)[] default '{de,fr}', add price numeric(5, 2) default 1.25""")
+    photograph(session, START - timedelta(days=2))
+    session.exec_driver_sql("""
+        alter table crm."Customers:now" alter code type char(5), alter bits type bit(6) using b'101011', alter price type numeric;
+        update crm."Customers:now" set code = 'abcde', price = 1234567.875 where id = 1""")
+    photograph(session, START - timedelta(days=1))
+    found = see(session, "select code, cast(bits as text), codes[2], price from plans where id = 1", **IN_PLACE)
+    assert [("abcde", "101011", "fr", Decimal("1234567.875"))] == found
 
 
 @pytest.mark.parametrize(

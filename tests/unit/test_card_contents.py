@@ -124,7 +124,7 @@ def test_after_more_than_four_as_ofs_the_newest_four_stand_beside_the_first():
 
 def test_a_day_on_which_one_class_came_true_has_no_auc_and_spoils_nothing():
     evidence = serve(CHAMPION, 2)
-    nothing = replace(evidence.served[0], auc=Interval(np.nan, np.nan, np.nan, np.nan))
+    nothing = replace(evidence.served[0], metrics=evidence.served[0].metrics | {"auc": Interval(np.nan, np.nan, np.nan, np.nan)})
     assert "one class came true" in text_of(replace(evidence, served=(nothing, evidence.served[1])))
 
 
@@ -157,7 +157,7 @@ def test_training_as_ofs_are_listed_one_by_one():
 
 def test_a_refit_says_that_not_it_is_judged_but_its_recipe():
     said = section_of(REFRESHED, "This fit")
-    assert "It is not itself judged: what is judged is recipe 3, by what its weekly fits publish." in said
+    assert "It is not itself judged: what is judged is recipe 3, by what its fits publish." in said
     assert "- **Fitted:** for 2017-11-15: its recipe fitted again on the newest rows" in said
     assert "from version 8, the fit before, on 2,210 rows of 2017-11-13: rank correlation 0.981; 87% of the top tenth" in said
     assert "mean score +1.3%" in said

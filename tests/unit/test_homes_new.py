@@ -9,18 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from perennial.config import load_model
 from perennial.errors import ConfigError, WouldOverwrite
 from perennial.homes.new import Wish, check_columns, say_found, write_files
 from perennial.homes.new.choosing import make_plan, trim_outliers
 from perennial.homes.new.drafting import Draft, choose_days
 from perennial.homes.new.features import list_features
-from perennial.homes.new.measuring import measure
+from perennial.homes.new.measuring import Seen, measure
 from perennial.homes.new.model_file import choose_band
 from perennial.homes.new.queries import render_features, render_labels
 from perennial.homes.new.suites import widen
 from perennial.homes.new.writing import load_drafted, render_files
-from perennial.records.profiles import ColumnProfile, Delay, FoundColumn, FoundTable, ProbedDay, Range, TableProfile
+from perennial.records.profiles import ColumnProfile, Delay, Delivery, FoundColumn, FoundTable, ProbedDay, Range, TableProfile
+from perennial.tasks import task_of
+from tests.paths import ROOT
 
+YES_OR_NO = task_of(load_model(ROOT / "models" / "lapse.toml"))
 INSTANT = "timestamp with time zone"
 FIRST, TODAY = date(2025, 1, 1), date(2026, 6, 1)
 
@@ -123,7 +127,7 @@ def drafted():
 def seen(drafted):
     days = [date(2025, 6, 2), date(2025, 9, 1), date(2026, 1, 5)]
     return measure(
-        [probe(drafted, day, 200 + 20 * n, n) for n, day in enumerate(days)], list_features(drafted), date(2026, 4, 27)
+        [probe(drafted, day, 200 + 20 * n, n) for n, day in enumerate(days)], list_features(drafted), date(2026, 4, 27), YES_OR_NO
     )
 
 
@@ -164,6 +168,28 @@ def test_a_table_that_has_come_to_rest_is_lived_in_simulation():
     assert (resting.today, resting.is_at_rest) == (TODAY, True)
 
 
+def days_apart(gap, last=TODAY):
+    return tuple(last - timedelta(days=gap * number) for number in range(30))
+
+
+@pytest.mark.parametrize(
+    ("happened", "learned", "today", "at_rest", "overdue"),
+    [
+        (days_apart(1), days_apart(1), 2, False, False),
+        (days_apart(1), days_apart(1), 7, False, True),
+        (days_apart(1), days_apart(1), 8, True, True),
+        (days_apart(7), days_apart(7), 8, False, False),
+        (days_apart(7), days_apart(7), 22, True, True),
+        (days_apart(1), days_apart(7), 8, False, False),  # each day happens, and is loaded with the others of its week
+        (days_apart(1), (TODAY + timedelta(days=100),), 100, True, False),  # an archive that was loaded today
+    ],
+)
+def test_a_table_is_at_rest_when_it_is_silent_for_much_longer_than_usual(happened, learned, today, at_rest, overdue):
+    delivery, now = Delivery.of(happened, learned), TODAY + timedelta(days=today)
+    assert (at_rest, overdue) == (delivery.is_at_rest(now), delivery.is_overdue(now))
+    assert (TODAY + timedelta(days=1) if at_rest else now) == delivery.choose_as_of(now)
+
+
 def test_a_slow_delivery_moves_the_schedule():
     slow = plan(profile(delay=Delay(usual_minutes=300, longest_hours=9.5)))
     assert (10, "30 11 * * *") == (load(slow).model.schedule.settle_hours, load(slow).model.schedule.refresh)
@@ -199,6 +225,7 @@ def test_an_entity_with_one_row_a_day_has_rows_for_facts_and_no_sums():
     daily = plan(replace(found, table=replace(found.table, columns=keyed)))
     assert ("customer_id", "paid_at") == daily.key
     assert [] == [one.name for one in list_features(daily) if "_sum_" in one.name]
+    assert "They are photographs: 99%" in " ".join(say_found(Draft(daily, Seen((), (), (), {}, {}, {}), {})))
 
 
 # Which columns become features
@@ -301,7 +328,7 @@ def test_a_feature_of_times_that_ranks_above_the_alarm_is_acknowledged(drafted, 
 def test_a_column_that_ranks_above_the_alarm_is_left_to_a_person(drafted):
     day = probe(drafted, date(2026, 1, 5))
     day.sample["amount_latest"] = day.sample["label"] * 1.0
-    found = measure([day], list_features(drafted), TODAY)
+    found = measure([day], list_features(drafted), TODAY, YES_OR_NO)
     assert {"amount_latest": 1.0} == found.suspicious
     assert "# amount_latest = 1.0" in render_files(drafted, found)["models/winback.toml"]
     assert "amount_latest" not in load(drafted, found).model.training.acknowledged_auc
@@ -309,7 +336,7 @@ def test_a_column_that_ranks_above_the_alarm_is_left_to_a_person(drafted):
 
 def test_labels_that_have_not_matured_say_nothing(drafted):
     day = probe(drafted, date(2026, 5, 25))
-    assert () == measure([day], list_features(drafted), date(2026, 4, 27)).rates
+    assert () == measure([day], list_features(drafted), date(2026, 4, 27), YES_OR_NO).rates
 
 
 def test_limits_lie_around_what_was_seen_and_the_note_says_it(drafted, seen):
@@ -332,6 +359,15 @@ def test_limits_have_as_much_room_as_what_was_seen_spans(seen_between, limits):
 
 def test_the_band_of_rows_follows_the_largest_step():
     assert [0.3, 1.0] == [choose_band((400, 410)), choose_band((200, 300, 310))]
+
+
+@pytest.mark.parametrize(
+    ("rate", "says", "threshold"), [(0.1, "twice their mean", 0.2), (0.4, "as likely as not", 0.5), (0.001, "as low as", 0.01)]
+)
+def test_the_comment_beside_the_threshold_says_what_it_is(drafted, seen, rate, says, threshold):
+    text = render_files(drafted, replace(seen, rates=(rate,)))["models/winback.toml"]
+    assert says in text
+    assert threshold == tomllib.loads(text)["scoring"]["threshold"]
 
 
 def test_days_to_look_at_are_spread_over_history():
@@ -397,3 +433,44 @@ def test_nothing_is_overwritten(drafted, tmp_path):
 def test_the_model_file_is_toml_whatever_a_condition_says():
     text = render_files(plan(predict="channel = 'it''s \"new\"'"), None)["models/winback.toml"]
     assert "channel = 'it''s \"new\"'" in tomllib.loads(text)["description"]
+
+
+# Amounts
+@pytest.fixture(scope="module")
+def summed():
+    return plan(predict="amount")
+
+
+@pytest.fixture(scope="module")
+def seen_amounts(summed):
+    days = [probe(summed, day, 400, number) for number, day in enumerate([date(2025, 6, 2), date(2026, 1, 5)])]
+    for day in days:
+        day.sample["label"] = np.arange(len(day.sample)) // 4 * 2.5
+    return measure(days, list_features(summed), date(2026, 4, 27), task_of(load(summed, None).model))
+
+
+def test_a_numeric_column_is_summed_up(summed, seen_amounts):
+    model = load(summed, seen_amounts).model
+    assert ("regression", "invoices") == (model.label.task, model.label.absence_of)
+    assert model.label.cap == pytest.approx(seen_amounts.amounts.common, rel=0.05)
+    query = render_labels(summed)
+    assert "sum(amount::numeric)" in query
+    assert "coalesce(summed.amount, 0)::double precision as label" in query
+
+
+@pytest.mark.parametrize(("least", "zeros", "metric"), [(0, 0.4, "gini"), (0, 0.02, "mae"), (-5, 0.4, "mae")])
+def test_the_metric_follows_from_how_many_come_to_nothing(summed, seen_amounts, least, zeros, metric):
+    changed = replace(seen_amounts, amounts=replace(seen_amounts.amounts, least=least, zeros=zeros))
+    assert load(summed, changed).model.metric == metric
+
+
+def test_scores_of_amounts_are_watched_as_amounts(summed, seen_amounts):
+    rules = json.loads(render_files(summed, seen_amounts)["expectations/winback/scores.json"])["expectations"]
+    (limits,) = [rule["kwargs"] for rule in rules if rule["type"] == "expect_column_values_to_be_between"]
+    assert limits["max_value"] > seen_amounts.amounts.most > 1
+
+
+def test_a_condition_on_the_column_is_no_amount():
+    assert plan(predict="amount > 100").wish.amount is None
+    assert plan(predict="channel").wish.amount is None, "a text has no sum"
+    assert plan(predict='"Net Weight"').wish.amount.name == "Net Weight"

@@ -11,12 +11,12 @@ from perennial.homes.checked import Checked
 from perennial.homes.real_tables import reveal
 from perennial.records import RuleResult, Run
 from perennial.stores.warehouse.arrivals import Arrivals
+from perennial.stores.warehouse.costing import Scan
 from perennial.validate import SuiteFindings, conclude
 from tests.paths import ROOT
 
 DECLARATION = load_declaration(ROOT, "lapse")
 MODEL = DECLARATION.model
-FRESH = timedelta(hours=1)
 
 
 def arrive(**changes):
@@ -25,7 +25,7 @@ def arrive(**changes):
 
 
 def say(**changes):
-    return saying.describe_arrivals(MODEL, MODEL.label.absence_of, arrive(**changes), age=FRESH)
+    return saying.describe_arrivals(MODEL, MODEL.label.absence_of, arrive(**changes))
 
 
 def test_facts_that_arrive_in_time_are_described_and_nothing_is_advised():
@@ -46,16 +46,23 @@ def test_more_hours_than_settle_may_have_are_not_proposed():
     assert "settle_hours goes to 48, and 95 % need 71." in say(late=900, settle_hours=71).advice
 
 
+def test_a_table_that_is_filled_once_a_week_is_not_late():
+    weekly = arrive(late=800, settle_hours=160)
+    found = saying.describe_arrivals(MODEL, "purchases", weekly, wait_days=7)
+    assert (found.advice, found.fault) == ("", "")
+    assert "loads lie up to 7 days apart" in found.found
+
+
 def test_facts_that_labels_miss_are_a_fault_where_their_absence_is_the_label():
     assert "grace_days = 9 under [label]" in say(unlabelled=6, grace_days=9).fault
-    other = saying.describe_arrivals(MODEL, "another", arrive(unlabelled=6, grace_days=9), age=FRESH)
+    other = saying.describe_arrivals(MODEL, "another", arrive(unlabelled=6, grace_days=9))
     assert other.fault == ""
     assert "if labels.sql reads another." in other.advice
     assert say(unlabelled=5).fault == ""
 
 
 def test_a_source_that_is_silent_is_asked_about():
-    assert "learned 5.0 days ago" in saying.describe_arrivals(MODEL, "purchases", None, age=timedelta(days=5)).advice
+    assert "learned 5.0 days ago" in saying.describe_arrivals(MODEL, "purchases", None, silence=timedelta(days=5)).advice
 
 
 @pytest.mark.parametrize(
@@ -79,8 +86,14 @@ def test_labels_of_one_kind_teach_nothing():
 
 
 def test_a_slow_day_is_advised_about():
-    assert saying.describe_cost(MODEL, 10, 59, ()).advice == ""
-    assert "an index" in saying.describe_cost(MODEL, 10, 61, ()).advice
+    assert saying.describe_cost(10, 59, (), 39).advice == ""
+    assert "an index" in saying.describe_cost(10, 61, (), 39).advice
+
+
+def test_rows_that_nobody_counted_are_not_said():
+    scans = (Scan("visits", "Seq Scan", 17517), Scan("members", "Index Scan", None))
+    found = saying.describe_cost(10, 2.0, scans, 39).found
+    assert "visits by seq scan, 17,517 rows; members by index scan. bootstrap builds 39 such days: about 78 s" in found
 
 
 def test_a_suite_that_stops_the_day_names_where_its_limit_stands():
@@ -92,9 +105,9 @@ def test_a_suite_that_stops_the_day_names_where_its_limit_stands():
 
 def test_what_comes_next_depends_on_who_serves_and_on_the_clock():
     day = date(2025, 8, 3)
-    assert saying.name_next("quit", day, has_champion=True, simulated=False).startswith("a champion serves")
-    assert saying.name_next("quit", day, has_champion=False, simulated=False).endswith("--as-of 2025-08-03")
-    assert saying.name_next("quit", day, has_champion=False, simulated=True).endswith("--simulate")
+    assert saying.name_next("quit", day, has_champion=True, is_simulated=False).startswith("a champion serves")
+    assert saying.name_next("quit", day, has_champion=False, is_simulated=False).endswith("--as-of 2025-08-03")
+    assert saying.name_next("quit", day, has_champion=False, is_simulated=True).endswith("--simulate")
 
 
 def test_names_of_a_check_alone_are_said_as_those_of_the_model():

@@ -8,7 +8,7 @@ import pytest
 
 from perennial.config import load_model
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
-from perennial.records import Run, Tally, Version
+from perennial.records import ApprovalQuestion, Run, Tally, Version
 from perennial.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
 from tests.paths import ROOT
 
@@ -33,6 +33,25 @@ GOOD = Tally(rows=100, expected_rows=100, doubles=0, missing=0, outside=0, mean=
 def test_without_a_champion_nothing_is_scored():
     with pytest.raises(NoChampionYet, match=r"The first labels mature on 2017-12-06.*perennial bootstrap lapse"):
         check_champion(RUN, None, MATURES_ON)
+
+
+def ask(**changes):
+    """The question about a first champion."""
+    given = {"question_id": 1, "model": "lapse", "as_of": AS_OF, "version": 2, "champion_version": None, "evaluation_id": 1}
+    known = {"because": (), "status": "open", "deadline": RUN.clock, "purpose": "live", "effective_at": RUN.clock}
+    return ApprovalQuestion(**{**given, **known, **changes})
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("open", r"waits for a person since 2017-11-06.*`perennial approve lapse 2` or `perennial reject lapse 2`\.$"),
+        ("approved", r"was approved and not promoted since 2017-11-06 \(as_of 2017-11-06\): `perennial approve lapse 2` does it"),
+    ],
+)
+def test_without_a_champion_the_question_that_waits_is_named(status, says):
+    with pytest.raises(NoChampionYet, match=says):
+        check_champion(RUN, None, MATURES_ON, ask(status=status))
 
 
 def test_the_champion_of_the_day_scores():

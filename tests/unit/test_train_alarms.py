@@ -10,7 +10,7 @@ import pytest
 
 from perennial.errors import LeakSuspected
 from perennial.records import Interval
-from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
+from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, find_unwritten, meet_oracles, rank_alone
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
@@ -72,6 +72,14 @@ def test_where_nobody_serves_a_person_is_asked_with_features_aucs_and_keys():
     assert "acknowledged: leak (1.000, at least 0.95" in sentence
     assert 'leave them out by training.exclude = ["leak"].' in sentence
     assert "approves, and writes under [training.acknowledged_auc] of models/lapse.toml: leak = 1.0. " in sentence
+
+
+def test_what_a_person_has_to_write_is_read_from_what_was_asked():
+    rows = gather_rows("lapse", HONEST)
+    asked = meet_oracles(MODEL, rows, measured(**{"strong": 0.95, "spend, net = 7": 0.93}), "ask")
+    assert ["strong = 0.96", "spend, net = 7 = 0.94"] == find_unwritten(MODEL, ("Another reason.", *asked))
+    assert ["spend, net = 7 = 0.94"] == find_unwritten(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.96}), asked)
+    assert [] == find_unwritten(small_model(max_feature_auc=0.97), asked)
 
 
 @pytest.mark.parametrize("rule", ["ask", "refuse"])

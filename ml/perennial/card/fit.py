@@ -44,7 +44,7 @@ def say_judged(evidence: CardEvidence) -> str:
     number = evidence.recipe.number
     if evidence.is_judged:
         return f"Made before recipes were kept: it was itself judged, on its holdout. What is judged now is recipe {number}."
-    return f"It is not itself judged: what is judged is recipe {number}, by what its weekly fits publish."
+    return f"It is not itself judged: what is judged is recipe {number}, by what its fits publish."
 
 
 def _describe_fit(evidence: CardEvidence, standing: Standing) -> Facts:

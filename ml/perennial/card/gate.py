@@ -26,7 +26,7 @@ def write_gate(evidence: CardEvidence) -> Section:
 def _describe_verdict(evidence: CardEvidence, verdict: Verdict) -> Facts:
     against = f"champion version {verdict.champion_version}" if verdict.champion_version else "nobody: there was no champion"
     if verdict.champion_recipe:
-        against = f"recipe {verdict.champion_recipe}, the champion's, by what the weekly fits of both served or would have"
+        against = f"recipe {verdict.champion_recipe}, the champion's, by what the fits of both served or would have"
     entries = [
         ("Verdict", f"{verdict.outcome} on {verdict.as_of}"),
         ("On", f"its recipe, of which version {verdict.challenger_version} was the newest fit"),

@@ -60,7 +60,8 @@ def _describe(erasure: Erasure, *, is_done: bool) -> dict[str, object]:
     """Rows by table, the versions that had learned from them, and what is left to its owner."""
     rows = {("erased from " if is_done else "would go from ") + name: count for name, count in erasure.rows.items()}
     learned = {
-        f"versions of {model} that learned from it": ", ".join(map(str, versions)) for model, versions in erasure.versions.items()
+        f"{model} had learned from it in": ", ".join(f"version {version}" for version in versions)
+        for model, versions in erasure.versions.items()
     }
     yours = {f"yours: {each.table}": each.statement for each in erasure.elsewhere if each.rows != 0}
     return {"models": ", ".join(erasure.models), **rows, **learned, **yours}

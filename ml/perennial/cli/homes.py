@@ -145,16 +145,21 @@ def scores(
     limit: Annotated[int, typer.Option("--limit", min=1, help="So many rows.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Show the highest of the newest scores, with the reasons; `analytics.<model>_scores_latest` holds all of them."""
+    """Show the highest of the newest scores, with reasons, or why there are none; `analytics.<model>_scores_latest` has all."""
+    from perennial.pipeline.waiting import explain_silence  # noqa: PLC0415 - as above
     from perennial.stores import analytics  # noqa: PLC0415 - as above
 
     declared = load_declaration(find_home(), model).model
     name, key = declared.name, [column.name for column in declared.entity.columns]
     with open_stores() as stores:
         rows = analytics.read_scores(stores.warehouse, name, limit)
+        if not rows and not as_json:
+            run = build_run(stores.settings, name, read_today(stores.settings, name), simulate=False)
+            typer.echo(f"No scores yet. {explain_silence(stores, run)}")
+            return
     if rows and not as_json:
         typer.echo(f"{name}, as_of {rows[0]['as_of']}:")
-    show_table(rows if as_json else [_shorten(row, key) for row in rows], as_json=as_json, empty="No scores yet.")
+    show_table(rows if as_json else [_shorten(row, key) for row in rows], as_json=as_json)
 
 
 def _shorten(row: Mapping[str, object], key: list[str]) -> dict[str, object]:

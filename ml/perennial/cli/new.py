@@ -75,7 +75,9 @@ Entity = Annotated[str | None, typer.Option(help="Its column that says whom a ro
 EventAt = Annotated[str | None, typer.Option(help="Its column that says when it happened.")]
 KnownAt = Annotated[str | None, typer.Option(help="Its column that says when a row was learned; without it, at once.")]
 Key = Annotated[list[str] | None, typer.Option(help="A column that identifies a fact, once for each; else the primary key.")]
-Predict = Annotated[str | None, typer.Option(help="absence or presence of rows in the horizon, or a condition: 'amount > 100'.")]
+Predict = Annotated[
+    str | None, typer.Option(help="absence or presence of rows, a condition such as 'amount > 100', or a column to sum up.")
+]
 Days = Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="The horizon.")]
 Timezone = Annotated[str | None, typer.Option(help="Where a day begins at midnight; else as the server has it.")]
 Zone = Annotated[str | None, typer.Option(help="What the clock showed that wrote times without a zone, such as UTC.")]
@@ -146,7 +148,7 @@ def _settle_outcome(url: str, given: Mapping[str, str | int | None]) -> Mapping[
     predict, days, timezone, owner = settle(
         Question(
             "--predict",
-            "What is foretold: absence or presence of rows, or a condition that one meets?",
+            "What is foretold: absence or presence of rows, a condition that one meets, or a column to sum up?",
             named["predict"],
             ("absence",),
             "absence",
@@ -199,5 +201,4 @@ def _report(draft: Draft) -> None:
     typer.echo("\n".join(drafts.say_found(draft)))
     typer.echo("\nNext, once you have read them:\n")
     typer.echo("\n".join(f"  {command}" for command in drafts.list_next(draft)))
-    name = draft.plan.wish.name
-    typer.echo(f"\nWhere bootstrap says that a question waits for a person, read why, and run `perennial approve {name}`.")
+    typer.echo("\nWhere a person decides, bootstrap ends with the command that answers: read why before you type it.")

@@ -100,7 +100,10 @@ def backfill(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson =
 
 @app.command(rich_help_panel=PANEL)
 def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
-    """Make the first champion: backfill, train, promote."""
+    """Make the first champion: backfill, train, promote.
+
+    Where a person decides, it asks, names the command that answers, and ends with 0: a question is not a refusal.
+    """
     from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
@@ -115,18 +118,38 @@ def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json
         with show_search(stores, model) as speak:
             made = list(_show_each(operate.bootstrap(stores, run), as_json=as_json, speak=speak))
     _report_left_out(made)
+    if not as_json:
+        _report_question(made)
 
 
 def _show_each(
     records: Iterable[object], *, as_json: bool, speak: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> Iterator[object]:
-    """Show each record as it comes."""
+    """Show each record as it comes: a day in one line, and a reason that was shown just before not again."""
     from perennial import operate, pipeline  # noqa: PLC0415 - as above
+    from perennial.records import Snapshot  # noqa: PLC0415 - as above
+
+    because: object = None
+    for record in records:
+        facts = record.facts() if isinstance(record, operate.LeftOut) else pipeline.describe(record)
+        if not as_json and because is not None and facts.get("because") == because:
+            facts.pop("because")
+        because = facts.get("because", because)
+        with speak():
+            if as_json or not isinstance(record, operate.LeftOut | Snapshot):
+                show(facts, as_json=as_json)
+            else:
+                typer.echo("  ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in facts if name != "checksum"))
+        yield record
+
+
+def _report_question(records: Sequence[object]) -> None:
+    """The last word: what waits for whom."""
+    from perennial.records import ApprovalQuestion  # noqa: PLC0415 - as above
 
     for record in records:
-        with speak():
-            show(record.facts() if isinstance(record, operate.LeftOut) else pipeline.describe(record), as_json=as_json)
-        yield record
+        if isinstance(record, ApprovalQuestion) and record.status == "open":
+            typer.echo(f"\nNo version serves before a person has answered: {record.commands}.")
 
 
 def _report_left_out(records: Sequence[object]) -> None:

@@ -95,7 +95,7 @@ def _decide_on_day(model: str, as_of: date, decision: Literal["admit", "reject"]
 
 def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: str | None, *, as_json: bool) -> None:
     from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
-    from perennial.pipeline import approving  # noqa: PLC0415 - as above
+    from perennial.pipeline import approving, waiting  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
         question = approving.find_question(stores, model, version=version)
@@ -105,7 +105,8 @@ def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: s
             stores, run, question.question_id, decision=decision, actor=run.actor, source="shell", remark=reason
         )
         record = approving.carry_out(stores, run, question.question_id) if decision == "approve" else answered
-        show(pipeline.describe(record), as_json=as_json)
+        left = waiting.say_what_is_left(stores, question) if decision == "approve" else None
+        show(pipeline.describe(record) | ({"next": left} if left else {}), as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -155,7 +156,7 @@ def unpin(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let weekly fits serve again after a rollback, or after the alias was moved by hand."""
+    """Let later fits serve again after a rollback, or after the alias was moved by hand."""
     from perennial import pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:

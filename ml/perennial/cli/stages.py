@@ -16,7 +16,7 @@ PLAIN_STAGES = {
     "validate": "Put a snapshot before its Great Expectations suites.",
     "refit": "Fit the champion's recipe on the newest as_ofs that may teach, and let that fit serve.",
     "train": "Look for a challenger: search a recipe on matured snapshots, and fit it.",
-    "compare": "Assess every recipe under test against the champion's, by what their weekly fits served or would have.",
+    "compare": "Assess every recipe under test against the champion's, by what their fits served or would have.",
     "score": "Score a snapshot with the champion and publish the day.",
     "monitor": "Measure drift and matured outcomes.",
     "decide": "Decide on a retraining: TRAIN, SKIP or BLOCK.",

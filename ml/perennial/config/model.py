@@ -191,6 +191,17 @@ class Model(Section):
         """Every as_of in [first, last] that teaches, oldest first."""
         return self.grid.teaching(first, last)
 
+    def bootstrap_as_ofs(self, covered: date, newest: date, as_of: date) -> tuple[date, ...]:
+        """The days that the first training on `as_of` builds, oldest first: those before it that it or a later one will want.
+
+        Args:
+            covered: the first day whose windows lie within history.
+            newest: the newest as_of that teaches and has matured.
+        """
+        steps = self.training.as_ofs + self.training.holdout_as_ofs + self.horizon // self.grid.shortest_step
+        steps *= 2 if self.entity.may_be_empty else 1  # a season off holds nothing to learn from
+        return self.training_as_ofs(max(self.grid.add(newest, -steps), covered), as_of - timedelta(days=1))
+
     @property
     def config_hash(self) -> str:
         """SHA-256 over every key, defaults included; the same declaration gives the same hash."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from time import perf_counter
 
@@ -26,9 +26,10 @@ from perennial.homes.rules import (
     the_columns_of_its_source_suite_exist,
 )
 from perennial.records import Rejects, RuleResult, Run
+from perennial.records.profiles import Delivery
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Database, Session
-from perennial.stores.warehouse.arrivals import measure_arrivals, read_newest
+from perennial.stores.warehouse.arrivals import measure_arrivals, read_newest, read_recent_days
 from perennial.stores.warehouse.capturing import describe_captures
 from perennial.stores.warehouse.costing import explain_features
 from perennial.stores.warehouse.perturbing import delete_recorded, find_recorded
@@ -63,6 +64,9 @@ class _Examination:
     declaration: Declaration  # under the name of this check
     clock: datetime
     newest: Mapping[str, datetime] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    first: date = date.min  # the as_of that a first training is given
+    is_simulated: bool = False
     as_of: date = date.min
     faults: list[str] = field(default_factory=list)
     advice: int = 0
@@ -150,7 +154,24 @@ class _Examination:
                 f"the labels of {self.as_of} mature only at {self.model.matured_at(self.as_of)}: choose an earlier day with "
                 "--as-of, or leave it out."
             )
+        self._look_at_deliveries()
         return Finding(f"as_of {self.as_of}; facts are known up to {until:%Y-%m-%d %H:%M} UTC")
+
+    @property
+    def _today(self) -> date:
+        return self.clock.astimezone(self.model.zone).date()
+
+    def _look_at_deliveries(self) -> None:
+        """How each source is filled, and so which day is the first."""
+        recent = {
+            name: read_recent_days(self.session, resolve(self.session, self.model, name), self._today) for name in self.newest
+        }
+        self.deliveries = {name: Delivery.of(*days) for name, days in recent.items() if all(days)}
+        together = [set().union(*days) for days in zip(*(days for days in recent.values() if all(days)), strict=True)]
+        self.first = self._today
+        if together:
+            delivery = Delivery.of(*together)
+            self.first, self.is_simulated = delivery.choose_as_of(self._today), delivery.is_at_rest(self._today)
 
     def _measure_history(self) -> Finding:
         covered = warehouse.first_covered_day(self.session, self.declaration)
@@ -163,7 +184,11 @@ class _Examination:
     def _measure_arrivals(self, name: str) -> Finding:
         relation = resolve(self.session, self.model, name)
         arrivals = measure_arrivals(self.session, relation, self.as_of)
-        return saying.describe_arrivals(self.model, name, arrivals, age=self.clock - self.newest[name])
+        age = self.clock - self.newest[name]
+        delivery = self.deliveries.get(name)
+        is_overdue = age > self.model.freshness and (delivery is None or delivery.is_overdue(self._today))
+        wait_days = delivery.longest_wait if delivery else 1
+        return saying.describe_arrivals(self.model, name, arrivals, silence=age if is_overdue else None, wait_days=wait_days)
 
     def _make_tables(self) -> Finding:
         """In tables of this check alone; those of the model are only looked at."""
@@ -177,8 +202,15 @@ class _Examination:
         begun = perf_counter()
         snapshot = warehouse.build_snapshot(self.session, self.declaration, self.run_at)
         seconds = perf_counter() - begun
-        scans = explain_features(self.session, self.declaration, self.as_of)
-        return saying.describe_cost(self.model, snapshot.rows, seconds, scans)
+        scans = explain_features(self.session, self.declaration, self.as_of, is_run=seconds < saying.SLOW_SECONDS)
+        return saying.describe_cost(snapshot.rows, seconds, scans, self._count_days())
+
+    def _count_days(self) -> int:
+        """Those that the bootstrap which is named at the end will build."""
+        clock = self.model.known_until(self.first) if self.is_simulated else self.clock
+        newest = self.model.latest_matured(clock)
+        covered = warehouse.first_covered_day(self.session, self.declaration)
+        return len(self.model.bootstrap_as_ofs(covered, newest, self.first))
 
     def _label(self) -> Finding:
         missing = warehouse.label_delivery(self.session, self.declaration, self.as_of, self.clock)
@@ -250,6 +282,5 @@ class _Examination:
         if self.faults:
             return Checked(name, "ready", fault=f"mend first: {'; '.join(self.faults)}. Then run `perennial check {name}` again.")
         has_champion = ledger.champion(self.session, name) is not None
-        day = self._find_end().astimezone(self.model.zone).date()
-        simulated = self.clock - self._find_end() > timedelta(days=2)
-        return Checked(name, "ready", found=saying.name_next(name, day, has_champion=has_champion, simulated=simulated))
+        found = saying.name_next(name, self.first, has_champion=has_champion, is_simulated=self.is_simulated)
+        return Checked(name, "ready", found=found)

@@ -60,18 +60,28 @@ def describe_history(model: Model, covered: date, newest: date) -> Finding:
     return Finding(found)
 
 
-def describe_arrivals(model: Model, name: str, arrivals: Arrivals | None, *, age: timedelta) -> Finding:
-    """Whether facts are there when the schedule looks for them, and when labels do."""
+def describe_arrivals(
+    model: Model, name: str, arrivals: Arrivals | None, *, silence: timedelta | None = None, wait_days: int = 1
+) -> Finding:
+    """Whether facts are there when the schedule looks for them, and when labels do.
+
+    Args:
+        silence: how long nothing was learned, where that is longer than usual.
+        wait_days: the most days from one load to the next.
+    """
     advice, fault = [], ""
-    if age > model.freshness:
-        advice.append(f"its newest fact was learned {_say(age)} ago: is it still delivered?")
+    if silence is not None:
+        advice.append(f"its newest fact was learned {_say(silence)} ago: is it still delivered?")
     if arrivals is None:
         return Finding("no delay to measure: one time serves as both, or no fact lies around the day", advice=" ".join(advice))
     found = (
         f"half of {arrivals.facts} facts were known within {_say(arrivals.typical_hours * HOUR)}, 95 % within "
         f"{_say(arrivals.most_hours * HOUR)}; settle_hours = {model.schedule.settle_hours}"
     )
-    if arrivals.late_share > OFTEN_LATE:
+    is_next_load = MOST_SETTLE_HOURS < arrivals.settle_hours <= (wait_days + 1) * 24
+    if arrivals.late_share > OFTEN_LATE and is_next_load:
+        found += f"; loads lie up to {wait_days} days apart: until the next one features know nothing newer, in training as well"
+    elif arrivals.late_share > OFTEN_LATE:
         advice.append(_explain_late(arrivals))
     limit = model.quality.max_quarantined_share
     if arrivals.unlabelled_share > limit:
@@ -93,11 +103,10 @@ def _explain_late(arrivals: Arrivals) -> str:
     return f"{said} features lag behind; settle_hours goes to {MOST_SETTLE_HOURS}, and 95 % need {arrivals.settle_hours}."
 
 
-def describe_cost(model: Model, rows: int, seconds: float, scans: Sequence[Scan]) -> Finding:
-    """What the day took, what PostgreSQL reads for it, and what a first training will take."""
-    days = model.training.as_ofs + model.training.holdout_as_ofs
+def describe_cost(rows: int, seconds: float, scans: Sequence[Scan], days: int) -> Finding:
+    """What the day took, what PostgreSQL reads for it, and what the days of a bootstrap will take."""
     found = f"{rows} entities in {seconds:.2f} s; PostgreSQL reads {'; '.join(map(str, scans[:LARGEST_SCANS])) or 'no table'}. "
-    found += f"A first training builds up to {days} such days: about {_say(timedelta(seconds=seconds * days))}"
+    found += f"bootstrap builds {days} such days: about {_say(timedelta(seconds=seconds * days))}"
     if seconds > SLOW_SECONDS:
         return Finding(found, advice="an index on the times of the largest table, or a shorter lookback_days, makes days cheaper")
     return Finding(found)
@@ -145,11 +154,16 @@ def explain_static(name: str, columns: Sequence[str], as_of: date) -> str:
     )
 
 
-def name_next(name: str, day: date, *, has_champion: bool, simulated: bool) -> str:
+def name_next(name: str, day: date, *, has_champion: bool, is_simulated: bool) -> str:
     """The command that follows."""
     if has_champion:
         return "a champion serves; the next refresh goes on"
-    return f"next: perennial bootstrap {name} --as-of {day}" + (" --simulate" if simulated else "")
+    return f"next: perennial bootstrap {name_day(name, day, is_simulated=is_simulated)}"
+
+
+def name_day(name: str, day: date, *, is_simulated: bool) -> str:
+    """The model and the day, as every command to a first score takes them."""
+    return f"{name} --as-of {day}" + (" --simulate" if is_simulated else "")
 
 
 def _say(length: timedelta) -> str:

@@ -53,8 +53,10 @@ from perennial.metrics.selection import (
 from perennial.metrics.top_amounts import ndcg_at, prepare_ndcg_at, prepare_value_at, value_at
 from perennial.metrics.totals import (
     bias_size,
+    coverage_gap,
     paired_bias_difference,
     paired_bias_size_difference,
+    paired_coverage_gap_difference,
     total_bias,
     total_bias_with_interval,
 )
@@ -79,6 +81,7 @@ __all__ = [
     "brier",
     "calibration_error",
     "check_same_rows",
+    "coverage_gap",
     "gini_with_interval",
     "halve_entities",
     "log_loss",
@@ -96,6 +99,7 @@ __all__ = [
     "paired_bias_difference",
     "paired_bias_size_difference",
     "paired_bootstrap_difference",
+    "paired_coverage_gap_difference",
     "paired_gini_by_day",
     "paired_gini_difference",
     "paired_loss_by_day",

@@ -85,7 +85,6 @@ def write_question(
     question: ApprovalQuestion, verdict: Verdict, *, mlflow_run: str, airflow: str, model_card: str | None = None
 ) -> Notice:
     """The mail that asks a person: the verdict with its evidence, why a person decides, and how to answer."""
-    commands = " or ".join(f"`perennial {verb} {question.model} {question.version}`" for verb in ("approve", "reject"))
     waits = "a person decides."
     told = write_verdict(verdict, mlflow_run=mlflow_run, refused_because=waits, model_card=model_card)
     return replace(
@@ -94,7 +93,7 @@ def write_question(
         headline=f"may version {question.version} become champion?",
         summary=f"{told.summary} A person decides, because: {' '.join(question.because)}",
         you_must=(
-            f"Answer in Airflow at {question.model}.approve, or from a shell: {commands}.",
+            f"Answer in Airflow at {question.model}.approve, or from a shell: {question.commands}.",
             f"Airflow waits until {question.deadline:%Y-%m-%d %H:%M} UTC. Unanswered it stays open; the next look asks again.",
         ),
         links=(("Answer in Airflow", airflow), *told.links),

@@ -18,6 +18,7 @@ from perennial.pipeline.carding import card_address, write_cards
 from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.refitting import promote_newest_fit
+from perennial.pipeline.waiting import find_waiting
 from perennial.records import AnswerSource, ApprovalAnswer, ApprovalQuestion, Evaluation, Move, Notice, Outcome, Promotion, Run
 from perennial.stores import ledger
 from perennial.stores.ledger import approvals
@@ -70,10 +71,8 @@ def find_question(stores: Stores, model: str, *, version: int | None = None) -> 
         PromotionRefused: there is none.
     """
     with stores.warehouse.transaction() as session:
-        if version is not None:
-            found = ledger.newest_question(session, model, version=version)
-        else:
-            found = ledger.open_question(session, model) or approvals.approved_question(session, model)
+        asked = version is not None
+        found = ledger.newest_question(session, model, version=version) if asked else find_waiting(session, model)
     if found is None:
         about = "" if version is None else f" about version {version}"
         raise PromotionRefused(f"{model}: no question{about} waits for a person.")

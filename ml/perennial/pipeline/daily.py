@@ -23,6 +23,7 @@ from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.promised import read_promised
+from perennial.pipeline.waiting import find_waiting
 from perennial.pipeline.walking import Walk
 from perennial.records import (
     DriftCheck,
@@ -124,7 +125,8 @@ def score(stores: Stores, run: Run) -> Publication:
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
         _check_anybody(session, run)
-        champion = check_champion(run, find_serving(session, run), find_first_maturity(session, declaration, run))
+        first, waiting = find_first_maturity(session, declaration, run), find_waiting(session, run.model)
+        champion = check_champion(run, find_serving(session, run), first, waiting)
         accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
     if run.purpose == "live":
         check_freshness(declaration.model, run)

@@ -153,7 +153,8 @@ def _(question: ApprovalQuestion) -> Facts:
         "version": question.version,
         "champion": question.champion_version,
         "status": question.status,
-        "because": say_what_became(question),
+        "because": " ".join((say_what_became(question), *(question.because if question.status == "open" else ()))),
+        **({"next": f"a person answers: {question.commands}"} if question.status == "open" else {}),
     }
 
 

@@ -41,5 +41,12 @@ class ApprovalQuestion:
     answer_source: AnswerSource | None = None
     remark: str | None = None
 
+    @property
+    def commands(self) -> str:
+        """What answers it in a shell, as it is typed."""
+        if self.status == "approved":
+            return f"`perennial approve {self.model} {self.version}`"
+        return " or ".join(f"`perennial {verb} {self.model} {self.version}`" for verb in ("approve", "reject"))
+
     def __str__(self) -> str:
         return f"{self.model}, question {self.question_id} about version {self.version}"

@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+RECENT_DAYS, REST_DAYS, REST_GAPS = 180, 7, 3
+"""Half a year shows the pace of a table; one at rest has been silent for a week, and for three of its longest gaps."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a table was filled in the last half year, and so whether more is coming.
+
+    Attributes:
+        last, longest_gap: the newest day on which something happened, and the most days from one such day to the next.
+        loaded, longest_wait: likewise of the days on which something was learned.
+    """
+
+    last: date
+    longest_gap: int
+    loaded: date
+    longest_wait: int
+
+    @classmethod
+    def of(cls, happened: Collection[date], learned: Collection[date]) -> Delivery:
+        """From the days on which something happened, and those on which something was learned; one of either at least."""
+        return cls(max(happened), _find_gap(happened), max(learned), _find_gap(learned))
+
+    @property
+    def longest_silence(self) -> int:
+        """So many days may pass before the newest row is a day old again."""
+        return max(self.longest_gap, self.longest_wait)
+
+    def is_at_rest(self, today: date) -> bool:
+        """Does the table end so far in the past that nothing more is coming?"""
+        return (today - self.last).days > max(REST_DAYS, REST_GAPS * self.longest_silence)
+
+    def is_overdue(self, today: date) -> bool:
+        """Has it waited for longer than it ever did in the last half year, and a day?"""
+        return (today - self.loaded).days > self.longest_silence + 1
+
+    def choose_as_of(self, today: date) -> date:
+        """The day of a first training: today, or, of a table at rest, the day after its newest."""
+        return self.last + timedelta(days=1) if self.is_at_rest(today) else today
+
+
+def _find_gap(days: Collection[date]) -> int:
+    recent = sorted(day for day in days if (max(days) - day).days <= RECENT_DAYS)
+    return max([1, *((later - earlier).days for earlier, later in pairwise(recent))])
 
 
 @dataclass(frozen=True)
@@ -100,7 +147,8 @@ class TableProfile:
         days: rows by local day, up to today; days without any are left out.
         undated, ancient, future: rows whose time is null, lies before 1900, or after today.
         looked_at: so many rows gave `columns` and `delay`.
-        rhythm: days between two rows of an entity, and the share of all gaps that last exactly so long.
+        rhythm: distance of two rows of an entity, in days that have any, and the share of all gaps that last exactly so long.
+        loads: days of the last half year on which rows were learned, where another column says so than the one of `days`.
     """
 
     table: FoundTable
@@ -114,6 +162,7 @@ class TableProfile:
     entities: int
     delay: Delay | None = None
     rhythm: tuple[int, float] = (0, 0.0)
+    loads: tuple[date, ...] = ()
 
     def get(self, name: str) -> ColumnProfile:
         """The profile of a column that was asked for."""

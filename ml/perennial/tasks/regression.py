@@ -6,7 +6,7 @@ Amounts above `label.cap` count as the cap, in training and in judging: a handfu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,12 +18,12 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
+from perennial.tasks.amounts import NOT_BELOW_ZERO, Figures
 from perennial.tasks.binary import PRIOR_SHOCK
-from perennial.tasks.measure import Guarded, Headline, Measure, Single, Worse, find_floor
+from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
 from perennial.tasks.task import Floats, Link, Mask, Task, Turn
 from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
-AMOUNT = ".4g"
 PRIOR_SHOCK_SHARE = 0.005
 MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 
@@ -49,11 +49,9 @@ class Regression(Task):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        self._confidence = model.promotion.confidence
-        self._cap = model.label.cap if model.label.cap is not None else np.inf
-        self._squared = metrics.squared_loss(self._cap)
-        self.headline = self._choose_headline()
-        self.loss = self._measure("mse", self._squared) if self.headline.name == "gini" else self.headline
+        self.figures = Figures(model)
+        self.headline = self.figures.choose_headline()
+        self.loss = self.figures.squared_error if self.headline.name == "gini" else self.headline
 
     # Labels
 
@@ -69,7 +67,7 @@ class Regression(Task):
                 "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
             )
         low = float(labels.min()) if len(labels) else 0.0
-        if low < 0 and self.model.metric in ("poisson", "tweedie", "gini"):
+        if low < 0 and self.model.metric in NOT_BELOW_ZERO:
             return f"labels must not lie below 0 where training.metric = '{self.model.metric}', found {low:g}"
         return None
 
@@ -95,61 +93,18 @@ class Regression(Task):
 
     # Judging
 
-    def _measure(self, name: str, loss: metrics.RowLoss) -> Measure:
-        return Measure(
-            name,
-            lambda scores, labels: metrics.mean_loss(scores, labels, loss),
-            lambda ours, theirs, labels: metrics.paired_mean_loss_difference(
-                ours, theirs, labels, loss, confidence=self._confidence
-            ),
-            is_lower_better=True,
-            form=AMOUNT,
-        )
-
-    def _judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
-        measure = self._measure(name, loss)
-        return Headline(
-            name,
-            measure.value,
-            measure.difference,
-            is_lower_better=True,
-            form=AMOUNT,
-            title=title,
-            verb="predicted",
-            by_day=lambda ours, theirs, labels: metrics.paired_loss_by_day(ours, theirs, labels, loss),
-            single=lambda scores, labels, sure: metrics.mean_loss_with_interval(scores, labels, loss, confidence=sure),
-        )
-
-    def _judge_by_order(self) -> Headline:
-        return Headline(
-            "gini",
-            metrics.mean_gini,
-            partial(metrics.paired_gini_difference, confidence=self._confidence),
-            title="normalised Gini",
-            by_day=metrics.paired_gini_by_day,
-            single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
-        )
-
-    def _choose_headline(self) -> Headline:
-        """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
-        name, _, quantile = self.model.metric.partition(":")
-        if name == "gini":
-            return self._judge_by_order()
-        chosen: dict[str, tuple[str, str, metrics.RowLoss]] = {
-            "mae": ("mae", "mean absolute error", metrics.absolute_loss),
-            "rmse": ("mse", "mean squared error", self._squared),
-            "poisson": ("poisson", "Poisson deviance", metrics.poisson_deviance),
-            "tweedie": ("tweedie", "Tweedie deviance", metrics.tweedie_deviance()),
-        }
-        if name == "pinball":
-            return self._judge_by_loss("pinball", f"pinball loss at {quantile}", metrics.pinball_loss(float(quantile)))
-        return self._judge_by_loss(*chosen[name])
-
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The headline, then what is shown of every amount: both usual losses, the order, and whether the sums agree."""
-        shown = (self._measure("mae", metrics.absolute_loss), self._rmse, self._judge_by_order(), self._bias)
-        return (self.headline, *(measure for measure in shown if measure.name != self.headline.name))
+        shown = (
+            self.figures.absolute_error,
+            self.figures.rmse,
+            self.figures.judge_by_order(),
+            self.figures.bias,
+            *self.figures.at_the_top,
+        )
+        covered = () if self.figures.quantile is None else (self.figures.coverage_gap,)
+        return (self.headline, *(measure for measure in shown if measure.name != self.headline.name), *covered)
 
     def find_floor(self, champion: float) -> float:
         """A share of the champion's loss; of the Gini as of an AUC, for both end at 1."""
@@ -158,13 +113,22 @@ class Regression(Task):
 
     @property
     def guarded(self) -> tuple[Guarded, ...]:
-        """The squared error where something else is looked at, the order where a loss is, and the sum in any case."""
+        """The sum, or of a quantile its share; order and squared error, where others decide; what the top comes to."""
         borne = self.model.promotion.tolerated
-        shown = [Guarded("bias", self._bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)]
+        if self.figures.quantile is not None:  # which is not the mean: neither its sum nor its squares are looked at
+            fact = f"The share that comes to no more than predicted lies off {self.figures.quantile:g} by a gap that goes"
+            shown = [Guarded("coverage", self.figures.coverage_gap, fact, borne.bias)]
+        else:
+            shown = [
+                Guarded("bias", self.figures.bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)
+            ]
         if self.headline.name != "gini":
-            shown.append(Guarded("gini", self._judge_by_order(), "The normalised Gini goes", borne.gini))
-        if self.headline.name not in ("mse", "pinball"):  # a quantile is not the mean
-            shown.append(Guarded("rmse", self._rmse, "The root of the mean squared error goes", borne.loss, is_relative=True))
+            shown.append(Guarded("gini", self.figures.judge_by_order(), "The normalised Gini goes", borne.gini))
+        if self.headline.name != "mse" and self.figures.quantile is None:
+            shown.append(Guarded("rmse", self.figures.rmse, "The root mean squared error goes", borne.loss, is_relative=True))
+        if self.figures.at_the_top:
+            fact = f"What the {self.model.promotion.capacity} that are acted on in a day come to goes"
+            shown.append(Guarded("value", self.figures.at_the_top[0], fact, borne.precision, is_relative=True))
         return tuple(shown)
 
     @property
@@ -205,18 +169,6 @@ class Regression(Task):
         borne = self.model.promotion.tolerated
         return borne.segment_loss * champion if self.headline.is_lower_better else borne.segment_gini
 
-    @cached_property
-    def _rmse(self) -> Measure:
-        """Shown in the unit of the target, its interval by the delta method."""
-        cap = self._cap
-        difference = partial(metrics.paired_rmse_difference, cap=cap, confidence=self._confidence)
-        return Measure("rmse", partial(metrics.rmse, cap=cap), difference, is_lower_better=True, form=AMOUNT)
-
-    @cached_property
-    def _bias(self) -> Measure:
-        difference = partial(metrics.paired_bias_size_difference, confidence=self._confidence)
-        return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
-
     # Watching
 
     @property
@@ -251,7 +203,7 @@ class Regression(Task):
         found = {self.headline.name: self.headline.single}
         if self.loss is not self.headline:
             found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
-                scores, labels, self._squared, confidence=sure
+                scores, labels, self.figures.squared, confidence=sure
             )
         return found
 
@@ -265,14 +217,16 @@ class Regression(Task):
         singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
             scores, labels, metrics.absolute_loss, confidence=sure
         )
-        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self._cap, confidence=sure)
-        singles["gini"] = self._judge_by_order().single
+        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(
+            scores, labels, cap=self.figures.cap, confidence=sure
+        )
+        singles["gini"] = self.figures.judge_by_order().single
         singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
-        return {name: try_metric(partial(single, scores, labels, self._confidence)) for name, single in singles.items()}
+        return {name: try_metric(partial(single, scores, labels, self.figures.confidence)) for name, single in singles.items()}
 
     def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """With normal intervals."""
-        bins = metrics.amount_bins(scores, labels, confidence=self._confidence)
+        bins = metrics.amount_bins(scores, labels, confidence=self.figures.confidence)
         return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
 
     def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - who is acted on is a question of the order

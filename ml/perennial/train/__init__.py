@@ -4,6 +4,7 @@ Reading order: splits, training (the story), guards, alarms, rows, boosters, stu
 candidates, assessed, current_state, pictures, short (too little history for folds).
 """
 
+from perennial.train.alarms import find_unwritten
 from perennial.train.boosters import write_recipe
 from perennial.train.rows import choose_inputs
 from perennial.train.short import rule_again, train_short
@@ -15,6 +16,7 @@ __all__ = [
     "choose_inputs",
     "find_enough_on",
     "find_search",
+    "find_unwritten",
     "fit_predictor",
     "make_folds",
     "plan_fit",

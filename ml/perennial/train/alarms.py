@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Literal
 
@@ -24,6 +25,9 @@ from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
 SEPARATING_ROUNDS = 40
+UNTIL_WRITTEN = "Until that is written its later fits are refused."
+ALLOWED = re.compile(r"\[training\.acknowledged_auc\] of models/\w+\.toml: (.+)\. Until")
+LINE = re.compile(r"(.+?) = (1\.0|0\.\d+)(?:, |$)")
 CHANCE = NormalDist().inv_cdf(0.975)
 LeakRule = Literal["ask", "refuse", "refuse doubtful"]
 """What a leak does: where nobody serves a person is asked; a fit of the champion's recipe is refused; and beside a champion,
@@ -58,7 +62,18 @@ def meet_oracles(model: Model, rows: TrainingRows, alone: Mapping[str, Interval]
     if rule != "ask":
         raise LeakSuspected(f"{model.name}: {found} Whoever has looked and found them honest {allow}")
     sentence = f"Perhaps a leak: {found} Whoever has looked and found them honest approves, and {allow}"
-    return (f"{sentence} Until that is written its weekly fits are refused.",)
+    return (f"{sentence} {UNTIL_WRITTEN}",)
+
+
+def find_unwritten(model: Model, sentences: Sequence[str]) -> list[str]:
+    """Of the features that such sentences ask a person to acknowledge, those that the model file does not, a line each."""
+    asked = [pair for sentence in sentences if sentence.endswith(UNTIL_WRITTEN) for pair in ALLOWED.findall(sentence)]
+    lines = [LINE.findall(listed) for listed in asked]
+    return [
+        f"{name} = {auc}"
+        for name, auc in (pair for line in lines for pair in line)
+        if name not in model.training.acknowledged_auc and model.training.max_feature_auc < float(auc)
+    ]
 
 
 def _say_found(model: Model, oracles: Mapping[str, tuple[Interval, float]]) -> str:

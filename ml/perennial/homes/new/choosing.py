@@ -14,9 +14,10 @@ from itertools import pairwise
 from math import ceil
 from statistics import median
 
+from perennial.config.entity import ENTITY, OURS
 from perennial.errors import ConfigError
-from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS, Wish, cast_entity
-from perennial.records.profiles import ColumnProfile, TableProfile
+from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS, Wish, cast_entity, name_plainly
+from perennial.records.profiles import ColumnProfile, Delivery, TableProfile
 from perennial.stores.warehouse.profiling import MOST_VALUES, NUMBERS, TEXTS
 
 WINDOWS = (7, 28, 84)
@@ -25,13 +26,12 @@ MOSTLY_NULL = 0.95
 UNIQUE = 0.9
 """Whole numbers of which so many are different count rows, as a number of an invoice does: they grow with time."""
 STEADY = 0.9
-"""Rows of an entity that follow each other at one distance so often are snapshots of it, not events."""
+"""Rows of an entity that follow each other at one distance so often are photographs of it: their sums say nothing."""
 SILENCE_DAYS, OUTLIERS = 180, 0.01
 DEFAULT_AS_OFS, DEFAULT_MIN_AS_OFS, DEFAULT_HOLDOUT, FEWEST_HOLDOUT = 26, 8, 4, 2
 WEEK_DAYS, USUAL_WEEKS, MOST_WEEKS = 7, 8, 60
 IDENTIFIER = re.compile(r"(^|_)(id|key|no|nr|number|code)$|[a-z]id$")
 QUERY_NAMES = ("entity_id", "days_ago")
-PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,6 @@ class Times:
     holdout_as_ofs: int
     min_weekly_volume: float
     weekly: tuple[int, ...]
-    longest_silence: int
 
     @property
     def lookback_days(self) -> int:
@@ -78,10 +77,9 @@ class Plan:
     Attributes:
         source: what the queries call the table.
         entity_type, entity_cast: of the entity, as the model file and the queries write it.
-        is_snapshots: rows photograph an entity at a steady distance; else they are events.
+        is_snapshots: rows photograph an entity at a steady distance.
         left_out: column -> why it is no feature.
-        today: the last day that the data know well; before the real one where the table has come to rest.
-        is_at_rest: the table ends long before the real today, so that only simulated days can be lived.
+        delivery: how the table was filled lately.
     """
 
     wish: Wish
@@ -96,13 +94,28 @@ class Plan:
     flags: tuple[Input, ...]
     categories: tuple[Input, ...]
     left_out: Mapping[str, str]
-    today: date
-    is_at_rest: bool
+    delivery: Delivery
+
+    @property
+    def today(self) -> date:
+        """The last day that the data know well; before the real one where the table has come to rest."""
+        return self.delivery.choose_as_of(self.wish.today)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """The table ends long before the real today, so that only simulated days can be lived."""
+        return self.delivery.is_at_rest(self.wish.today)
+
+    @property
+    def entity_key(self) -> str:
+        """What the model calls the entity: its column, in small letters, and apart from the columns that Perennial adds."""
+        name = name_plainly(self.wish.entity)[:50]
+        return f"{self.source[:12]}_{name}" if name in OURS - {ENTITY} else name
 
     @property
     def says_absence(self) -> bool:
-        """Missing facts make the label."""
-        return self.wish.predict == ABSENCE
+        """Missing facts make the label, or make it smaller."""
+        return self.wish.predict == ABSENCE or self.wish.amount is not None
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -126,7 +139,6 @@ def make_plan(wish: Wish, profile: TableProfile) -> Plan:
     is_snapshots = profile.rhythm[1] >= STEADY
     numbers, flags, categories, left_out = choose_inputs(wish, profile)
     entity_type, entity_cast = cast_entity(profile.get(wish.entity).column)
-    is_at_rest = (wish.today - times.last).days > max(WEEK_DAYS, 3 * times.longest_silence)
     return Plan(
         wish=wish,
         profile=profile,
@@ -140,8 +152,7 @@ def make_plan(wish: Wish, profile: TableProfile) -> Plan:
         flags=flags,
         categories=categories,
         left_out=left_out,
-        today=times.last + timedelta(days=1) if is_at_rest else wish.today,
-        is_at_rest=is_at_rest,
+        delivery=Delivery.of(days, profile.loads or days),
     )
 
 
@@ -179,7 +190,6 @@ def choose_times(wish: Wish, profile: TableProfile, days: Mapping[date, int]) ->
         holdout_as_ofs=holdout,
         min_weekly_volume=_choose_volume(weekly),
         weekly=weekly,
-        longest_silence=_find_silence(days),
     )
 
 
@@ -194,12 +204,6 @@ def count_weeks(days: Mapping[date, int], *, not_before: date) -> tuple[int, ...
     count = max(0, min(MOST_WEEKS, (last - not_before).days // WEEK_DAYS))
     ends = [last - timedelta(days=WEEK_DAYS * week) for week in range(count - 1, -1, -1)]
     return tuple(sum(days.get(end - timedelta(days=back), 0) for back in range(WEEK_DAYS)) for end in ends)
-
-
-def _find_silence(days: Mapping[date, int]) -> int:
-    """The most days from one day with rows to the next, in the last half year."""
-    recent = sorted(day for day in days if (max(days) - day).days <= SILENCE_DAYS)
-    return max([1, *((later - earlier).days for earlier, later in pairwise(recent))])
 
 
 def _choose_volume(weekly: Sequence[int]) -> float:
@@ -250,7 +254,7 @@ def choose_inputs(
         else:
             kinds[kind].append(found)
     chosen = {}
-    stems = {_slug(profile.table.name)}
+    stems = {name_plainly(profile.table.name)}
     for kind, most in (("number", MOST_NUMBERS), ("flag", MOST_FLAGS), ("category", MOST_CATEGORIES)):
         chosen[kind] = tuple(Input(one, _name_stem(one.column.name, stems)) for one in kinds[kind][:most])
         reasons |= {one.column.name: f"beyond the first {most} of its kind" for one in kinds[kind][most:]}
@@ -279,19 +283,14 @@ def _judge(profile: ColumnProfile, rows: int) -> tuple[str, str]:
 
 def _name_source(profile: TableProfile) -> str:
     """What queries call the table: its name where that is plain, no word of SQL, and not what labels call the cohort."""
-    name = _slug(profile.table.name)
+    name = name_plainly(profile.table.name)
     return f"{name}_rows" if profile.table.is_reserved or name == "cohort" else name
 
 
 def _name_stem(name: str, taken: set[str]) -> str:
     """A short plain name for features, given out once."""
-    stem = _slug(name)[:40]
+    stem = name_plainly(name)[:40]
     while stem in taken:
         stem += "_2"
     taken.add(stem)
     return stem
-
-
-def _slug(name: str) -> str:
-    slug = PLAIN.sub("_", name.lower()).strip("_") or "facts"
-    return slug if slug[0].isalpha() else f"t_{slug}"

@@ -11,7 +11,7 @@ from perennial.errors import ConfigError, ForbiddenSource
 from perennial.homes.new.choosing import Plan, make_plan
 from perennial.homes.new.features import list_features
 from perennial.homes.new.measuring import Seen, measure
-from perennial.homes.new.wishes import Wish, check_table
+from perennial.homes.new.wishes import Wish, check_table, explain_condition
 from perennial.homes.new.writing import load_drafted, render_files
 from perennial.records.profiles import FoundTable
 from perennial.stores.sessions import Database, Session, explain_refusal
@@ -19,6 +19,7 @@ from perennial.stores.warehouse import first_covered_day
 from perennial.stores.warehouse.probing import probe_day
 from perennial.stores.warehouse.profiling import find_late_times, find_table, limit_time, list_readable, profile_table
 from perennial.stores.warehouse.questions import Question
+from perennial.tasks import task_of
 
 MOST_PROBED = 6
 
@@ -93,17 +94,16 @@ def _look_back(session: Session, declaration: Declaration, plan: Plan) -> Seen:
     """Run the queries on some of the days that a first training builds, the oldest and the newest matured one among them."""
     model = declaration.model
     matured = model.latest_matured(model.known_until(plan.today))
-    lived = plan.times.as_ofs + plan.times.holdout_as_ofs + plan.wish.days // 7
-    covered = model.training_as_ofs(first_covered_day(session, declaration), matured)[-lived:]
-    days = choose_days(covered) or (plan.today,)
+    lived = model.bootstrap_as_ofs(first_covered_day(session, declaration), matured, plan.today)
+    days = choose_days([day for day in lived if day <= matured]) or (plan.today,)
     try:
         with limit_time(session, f"{plan.profile.table.written}, as the drafted queries read it"):
             probed = [probe_day(session, declaration, day) for day in days]
     except (ConfigError, ForbiddenSource) as error:
         if plan.wish.is_condition and "labels.sql" in str(error):
-            raise ConfigError(f"--predict '{plan.wish.predict}' is no condition on a row of {plan.source}: {error}") from error
-        raise
-    return measure(probed, list_features(plan), matured)
+            raise ConfigError(explain_condition(plan.wish, plan.source, str(error))) from error
+        raise ConfigError(f"The drafted files do not fit this table, and none of them was written: {error}") from error
+    return measure(probed, list_features(plan), matured, task_of(model))
 
 
 def choose_days(days: Sequence[date]) -> tuple[date, ...]:

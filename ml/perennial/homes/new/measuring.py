@@ -9,11 +9,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from perennial.config.training import Training
 from perennial.homes.new.features import Feature
-from perennial.metrics import auc_alone
 from perennial.records.profiles import ProbedDay
+from perennial.tasks import Task
 
+COMMON = 0.98
 NO_STRONGER = 0.02
 """A feature of values that ranks no better than times alone do, with this room, says nothing that they do not."""
 
@@ -35,12 +35,30 @@ class SeenFeature:
 
 
 @dataclass(frozen=True)
+class SeenAmounts:
+    """Labels that are amounts, of all matured days together.
+
+    Attributes:
+        means: the least and the largest mean of a day.
+        zeros: share of them that are 0.
+        least, common, most: the smallest, what 98 of 100 do not exceed, and the largest.
+    """
+
+    means: tuple[float, float]
+    zeros: float
+    least: float
+    common: float
+    most: float
+
+
+@dataclass(frozen=True)
 class Seen:
     """What drafted queries gave on days of the past.
 
     Attributes:
         days, rows: the days, and the cohort of each.
-        rates: share of positives of each day whose labels have matured.
+        rates: share of positives of each day whose labels have matured; empty where labels are amounts.
+        amounts: those of the days whose labels have matured; None where labels are 0 or 1, or there are none.
         features: by name.
         honest: features that rank above the limit of the leak alarm and know nothing but times, with their AUC.
         suspicious: those that rank above it and know more.
@@ -52,13 +70,15 @@ class Seen:
     features: Mapping[str, SeenFeature]
     honest: Mapping[str, float]
     suspicious: Mapping[str, float]
+    amounts: SeenAmounts | None = None
 
 
-def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: date) -> Seen:
+def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: date, task: Task) -> Seen:
     """Sum the days up; labels count up to the newest day that has matured."""
-    labelled = [day for day in probed if day.as_of <= matured and 0 < day.positives < day.rows]
-    alone = _rank_alone(labelled, features)
-    strong = {name: auc for name, auc in alone.items() if auc > Training().max_feature_auc}
+    known = [day for day in probed if day.as_of <= matured and day.rows]
+    labelled = [day for day in known if task.can_learn(day.sample["label"].dropna().to_numpy(dtype=np.float64))]
+    alone = _rank_alone(labelled, features, task)
+    strong = {name: auc for name, auc in alone.items() if auc > task.model.training.max_feature_auc}
     times = max((alone.get(one.name, 0.5) for one in features if one.says == "times"), default=0.5)
     kinds = {one.name: one.says for one in features}
     honest = {
@@ -66,7 +86,7 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         for name, auc in strong.items()
         if kinds[name] == "times" or (kinds[name] == "values" and auc <= times + NO_STRONGER)
     }
-    rates = tuple(day.positives / day.rows for day in probed if day.as_of <= matured and day.rows)
+    rates = tuple(day.positives / day.rows for day in known) if task.can_be_missed else ()
     return Seen(
         days=tuple(day.as_of for day in probed),
         rows=tuple(day.rows for day in probed),
@@ -74,6 +94,21 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         features={one.name: _sum_up([day.sample[one.name] for day in probed if len(day.sample)]) for one in features},
         honest=honest,
         suspicious={name: auc for name, auc in strong.items() if name not in honest},
+        amounts=None if task.can_be_missed else _sum_amounts(labelled),
+    )
+
+
+def _sum_amounts(labelled: Sequence[ProbedDay]) -> SeenAmounts | None:
+    if not labelled:
+        return None
+    days = [day.sample["label"].dropna().astype(float) for day in labelled]
+    means, pooled = [float(day.mean()) for day in days], pd.concat(days)
+    return SeenAmounts(
+        means=(min(means), max(means)),
+        zeros=float((pooled == 0).mean()),
+        least=float(pooled.min()),
+        common=float(pooled.quantile(COMMON)),
+        most=float(pooled.max()),
     )
 
 
@@ -89,18 +124,18 @@ def _sum_up(samples: Sequence[pd.Series]) -> SeenFeature:
     return SeenFeature(null_share, low, high, (min(means), max(means)))
 
 
-def _rank_alone(labelled: Sequence[ProbedDay], features: Sequence[Feature]) -> dict[str, float]:
-    """The AUC of each feature alone, as a training will measure it."""
+def _rank_alone(labelled: Sequence[ProbedDay], features: Sequence[Feature], task: Task) -> dict[str, float]:
+    """The strength of each feature alone, as a training will measure it."""
     if not labelled:
         return {}
     frame = pd.concat({pd.Timestamp(day.as_of): day.sample for day in labelled}, names=["as_of", "entity_id"])
     labels = frame["label"].astype(float)
     usable = frame[labels.notna()]
-    return {one.name: _measure_alone(usable[one.name], labels.dropna()) for one in features}
+    return {one.name: _measure_alone(usable[one.name], labels.dropna(), task) for one in features}
 
 
-def _measure_alone(column: pd.Series, labels: pd.Series) -> float:
+def _measure_alone(column: pd.Series, labels: pd.Series, task: Task) -> float:
     known = column.dropna()
     is_category = bool(len(known)) and isinstance(known.iloc[0], str)
     numbers = pd.Series(pd.factorize(column)[0], column.index).replace(-1, np.nan) if is_category else column.astype(float)
-    return float(auc_alone(np.asarray(numbers, dtype=np.float64), labels, is_category=is_category).estimate)
+    return float(task.rank_alone(np.asarray(numbers, dtype=np.float64), labels, is_category=is_category).estimate)

@@ -19,6 +19,8 @@ from perennial.stores.warehouse.identifiers import quote
 WEEK_DAYS = 7
 TRIALS, TIMEOUT_MINUTES = 20, 5
 WIDEST_BAND = 10.0
+FEW_ZEROS, STRONG_BY_NATURE = 0.1, 0.95
+LEAST, HALF = 0.01, 0.5
 HONEST = """These rank so well alone on the days that were looked at, with a little room. The views hide the future from them, and
 they know no more than how often and how lately facts happened. Look before you believe it."""
 SUSPICIOUS = """These rank suspiciously well alone, and they know what a column says: the first training stops at them. Is the
@@ -32,9 +34,9 @@ def render_model(plan: Plan, seen: Seen | None) -> str:
         _entity(plan),
         _source(plan),
         _schedule(plan),
-        _label(plan),
+        _label(plan, seen),
         _quality(seen),
-        _training(plan),
+        _training(plan, seen),
         _acknowledged(seen),
         _scoring(seen),
     )
@@ -48,7 +50,7 @@ def _write(value: str | tuple[str, ...]) -> str:
 
 def _head(plan: Plan) -> Iterator[str]:
     outcome = describe_outcome(plan)
-    yield f"# Foretells each {outcome}."
+    yield f"# Foretells {'each' if plan.wish.amount is None else 'the'} {outcome}."
     yield f"# Drafted by `perennial new` from what {plan.profile.table.written} held on {plan.wish.today}; it is yours to change."
     yield "# `perennial keys` and the reference of the model file explain every key, also those that are left to their defaults."
     yield f"name = {_write(plan.wish.name)}"
@@ -60,7 +62,9 @@ def _head(plan: Plan) -> Iterator[str]:
 def _entity(plan: Plan) -> Iterator[str]:
     yield "[entity]"
     yield f"# {plan.profile.entities:,} different ones among {plan.profile.looked_at:,} rows"
-    yield f"key = {_write(plan.wish.entity)}"
+    if plan.entity_key != plan.wish.entity:
+        yield f"# the column {plan.profile.get(plan.wish.entity).column.written}, which the queries give as entity_id"
+    yield f"key = {_write(plan.entity_key)}"
     yield f'type = "{plan.entity_type}"'
 
 
@@ -141,8 +145,14 @@ def _schedule(plan: Plan) -> Iterator[str]:
     yield f"settle_hours = {times.settle_hours}"
 
 
-def _label(plan: Plan) -> Iterator[str]:
+def _label(plan: Plan, seen: Seen | None) -> Iterator[str]:
     yield "[label]"
+    if plan.wish.amount is not None:
+        yield 'task = "regression"'
+        if seen is not None and seen.amounts is not None and seen.amounts.common > 0:
+            found = seen.amounts
+            yield f"# 98 of 100 came to {found.common:.4g} at most, one to {found.most:.4g}: such a few would decide alone"
+            yield f"cap = {float(f'{found.common:.2g}')}"
     yield f"horizon_days = {plan.wish.days}"
     yield f"grace_days = {plan.times.grace_days}"
     if plan.says_absence:
@@ -164,15 +174,31 @@ def choose_band(rows: tuple[int, ...]) -> float:
     return round(min(WIDEST_BAND, max(0.3, 2 * max(steps, default=0.25))), 2)
 
 
-def _training(plan: Plan) -> Iterator[str]:
+def _training(plan: Plan, seen: Seen | None) -> Iterator[str]:
     times = plan.times
     yield "[training]"
+    if plan.wish.amount is not None:
+        yield from _choose_metric(seen)
     yield f"as_ofs = {times.as_ofs}"
     yield f"min_as_ofs = {times.min_as_ofs}"
     yield f"holdout_as_ofs = {times.holdout_as_ofs}"
     yield "# few, so that the first champion is there in minutes; 50 and 20 are the defaults"
     yield f"trials = {TRIALS}"
     yield f"timeout_minutes = {TIMEOUT_MINUTES}"
+
+
+def _choose_metric(seen: Seen | None) -> Iterator[str]:
+    """The order where many come to nothing, or where nothing is known; else how far off each amount is."""
+    found = seen.amounts if seen is not None else None
+    if found is not None and (found.least < 0 or found.zeros <= FEW_ZEROS):
+        yield f'# {found.zeros:.0%} came to 0: how far off an amount is says most; "gini" looks at the order'
+        yield 'metric = "mae"'
+    else:
+        share = f"{found.zeros:.0%} came to 0, so that" if found is not None else "nothing has matured yet:"
+        yield f'# {share} the order is looked at, and sums are guarded; "mae" looks at how far off each amount is'
+        yield 'metric = "gini"'
+    yield "# of amounts (1 + Gini) / 2: what somebody did lately ranks what is done next by nature"
+    yield f"max_feature_auc = {STRONG_BY_NATURE}"
 
 
 def _acknowledged(seen: Seen | None) -> Iterator[str]:
@@ -197,5 +223,8 @@ def _scoring(seen: Seen | None) -> Iterator[str]:
         return
     rate = sum(seen.rates) / len(seen.rates)
     yield "[scoring]"
-    yield f"# {min(seen.rates):.1%} to {max(seen.rates):.1%} of the cohort had the outcome; at twice its share a score is high"
-    yield f"threshold = {min(0.5, max(0.01, round(2 * rate, 2)))}"
+    threshold = min(HALF, max(LEAST, round(2 * rate, 2)))
+    means = {HALF: "half: the outcome is as likely as not", LEAST: "as low as a threshold goes"}
+    says = means.get(threshold, "twice their mean")
+    yield f"# {min(seen.rates):.1%} to {max(seen.rates):.1%} of the cohort had the outcome; a score is high from here on, {says}"
+    yield f"threshold = {threshold}"

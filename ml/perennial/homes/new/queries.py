@@ -21,6 +21,19 @@ from cohort
 left join met on cohort.entity_id = met.entity_id
 """
 
+LABELS_OF_AMOUNTS = """\
+with summed as (
+    select {entity} as entity_id, sum({amount}::numeric) as amount
+    from {source}
+    where {within}
+    group by {entity}
+)
+
+select cohort.entity_id, coalesce(summed.amount, 0)::double precision as label
+from cohort
+left join summed on cohort.entity_id = summed.entity_id
+"""
+
 
 def render_features(plan: Plan) -> str:
     """One pass over the facts of the longest window, and the newest fact of each entity."""
@@ -91,8 +104,10 @@ def _list(columns: list[str], select: str = "select") -> str:
 
 
 def render_labels(plan: Plan) -> str:
-    """Everybody of the cohort, and whether the outcome came."""
+    """Everybody of the cohort, and whether the outcome came, or how much of it."""
     wish, entity = plan.wish, plan.write(plan.wish.entity)
+    if wish.amount is not None:
+        return _render_amounts(plan, wish.amount.written)
     met = f" and ({wish.predict})" if wish.is_condition else ""
     happened = "is null" if wish.predict == ABSENCE else "is not null"
     head = _comment(
@@ -101,6 +116,18 @@ def render_labels(plan: Plan) -> str:
     return head + LABELS.format(
         entity=f"{entity}{plan.entity_cast}", source=plan.source, within=_write_horizon(plan), met=met, happened=happened
     )
+
+
+def _render_amounts(plan: Plan, amount: str) -> str:
+    """Who has no row in the horizon comes to 0; a row without an amount adds nothing."""
+    head = _comment(
+        f"Purpose: the label is the {describe_outcome(plan)}; 0 without a row. Drafted by `perennial new`; it is yours to change."
+    ) + _comment(
+        f"Grain: one row per {plan.wish.entity} of the cohort. `{plan.source}` holds what was known once the grace was over. "
+        "Sums are exact, so that the same rows give the same bytes; a row without an amount adds nothing."
+    )
+    entity = f"{plan.write(plan.wish.entity)}{plan.entity_cast}"
+    return head + LABELS_OF_AMOUNTS.format(entity=entity, amount=amount, source=plan.source, within=_write_horizon(plan))
 
 
 def _write_day(plan: Plan) -> str:
@@ -125,8 +152,10 @@ def _write_horizon(plan: Plan) -> str:
 
 
 def describe_outcome(plan: Plan) -> str:
-    """What a label of 1 means."""
+    """What a label of 1 means, or what a label is the amount of."""
     wish, source = plan.wish, plan.source
+    if wish.amount is not None:
+        return f"sum of {wish.amount.written} over the rows of {source} within {wish.days} days, of each {wish.entity}"
     match wish.predict:
         case "absence":
             return f"{wish.entity} without a row of {source} within {wish.days} days"

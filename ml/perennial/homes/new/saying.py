@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from perennial.homes.new.drafting import Draft
 from perennial.homes.new.model_file import assume_known, describe_week, say_range
+from perennial.homes.saying import name_day
 
 FEW, MANY = 0.01, 0.95
 
@@ -14,13 +15,17 @@ FEW, MANY = 0.01, 0.95
 def say_found(draft: Draft) -> Iterator[str]:
     """What was seen and assumed, a sentence each."""
     plan, profile, times = draft.plan, draft.plan.profile, draft.plan.times
-    shape = (
-        f"snapshots (of the rows of one {plan.wish.entity} {profile.rhythm[1]:.0%} come {profile.rhythm[0]} day(s) after another)"
-        if plan.is_snapshots
-        else "events"
-    )
-    yield f"{profile.table.written}: {profile.rows:,} {shape}, from {times.first} to {times.last}, {describe_week(plan)}."
+    yield f"{profile.table.written}: {profile.rows:,} rows, from {times.first} to {times.last}, {describe_week(plan)}."
+    if plan.is_snapshots:
+        gap, share = profile.rhythm
+        often = "each day" if gap == 1 else f"every {gap}th day"
+        yield (
+            f"They are photographs: {share:.0%} of the rows of one {plan.wish.entity} follow on {often} that has any. So "
+            "features take means over the windows, and no sums."
+        )
     yield from _say_odd_rows(draft)
+    if plan.entity_key != plan.wish.entity:
+        yield f"The model calls {plan.write(plan.wish.entity)} {plan.entity_key}: its key is a plain name."
     if plan.wish.known_at is None:
         yield f"Assumed: {assume_known(plan)}"
     yield from _say_versions(draft)
@@ -63,7 +68,7 @@ def _say_history(draft: Draft) -> Iterator[str]:
         f"Windows of {', '.join(str(days) for days in times.windows)} days; the labels of a day are known {plan.wish.days} + "
         f"{times.grace_days} days later; {times.as_ofs} weeks train and {times.holdout_as_ofs} judge."
     )
-    if not draft.seen.rates:
+    if not (draft.seen.rates or draft.seen.amounts):
         first = times.first + timedelta(days=times.lookback_days + plan.wish.days + times.grace_days + 7)
         yield (
             f"History is too short for a label: the first can be known about {first}. Load older facts, or choose fewer --days; "
@@ -73,6 +78,11 @@ def _say_history(draft: Draft) -> Iterator[str]:
 
 def _say_outcome(draft: Draft) -> Iterator[str]:
     rates, days = draft.seen.rates, draft.seen.days
+    if (found := draft.seen.amounts) is not None:
+        yield (
+            f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; what came was "
+            f"{found.means[0]:.4g} to {found.means[1]:.4g} on average, 0 of {found.zeros:.0%}, and up to {found.most:.4g}."
+        )
     if not rates:
         return
     yield (
@@ -90,7 +100,7 @@ def _say_outcome(draft: Draft) -> Iterator[str]:
 def list_next(draft: Draft) -> Iterator[str]:
     """The commands to the first scores."""
     plan = draft.plan
-    day = f"{plan.wish.name} --as-of {plan.today}" + (" --simulate" if plan.is_at_rest else "")
+    day = name_day(plan.wish.name, plan.today, is_simulated=plan.is_at_rest)
     yield f"perennial sync {plan.wish.name}"
     yield f"perennial check {plan.wish.name}"
     yield f"perennial bootstrap {day}"

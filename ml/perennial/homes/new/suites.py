@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from perennial.homes.new.choosing import Input, Plan
 from perennial.homes.new.features import Feature, list_features
-from perennial.homes.new.measuring import Seen, SeenFeature
+from perennial.homes.new.measuring import Seen, SeenAmounts, SeenFeature
 from perennial.homes.new.model_file import describe_week, say_range
 
 Rule: TypeAlias = dict[str, object]
@@ -51,10 +51,11 @@ def _watch_source(plan: Plan) -> Iterator[Rule]:
             min_value=min(weekly) // 2,
             max_value=max(weekly) * 3,
         )
-    silence = max(2, 2 * plan.times.longest_silence)
+    longest = plan.delivery.longest_silence
+    silence = max(2, 2 * longest)
     yield _rule(
         "expect_column_min_to_be_between",
-        f"The newest row is less than {silence} days old; the longest silence of half a year was {plan.times.longest_silence}.",
+        f"The newest row is less than {silence} days old; the longest silence of half a year was {longest}.",
         meta={"table": plan.source},
         column="age_days",
         min_value=0,
@@ -172,10 +173,35 @@ def _watch_feature(one: Feature, found: SeenFeature) -> Iterator[Rule]:
 
 
 # scores.json
+def _watch_amounts(found: SeenAmounts) -> Iterator[Rule]:
+    """Scores may lie outside of what came, for a fit extends it: by as much again."""
+    span = found.most - found.least
+    note = f"Of the amounts that came the least was {found.least:.4g} and the largest {found.most:.4g}."
+    yield _rule(
+        BETWEEN,
+        note,
+        column="score",
+        min_value=_round(found.least - span, math.floor),
+        max_value=_round(found.most + span, math.ceil),
+    )
+    least, most = found.means
+    if least > 0:
+        yield _rule(
+            "expect_column_mean_to_be_between",
+            f"The mean of a day lay between {least:.4g} and {most:.4g}; a mean score far from that is a broken feed.",
+            column="score",
+            min_value=_round(least / 2, math.floor),
+            max_value=_round(most * 2, math.ceil),
+        )
+
+
 def _watch_scores(seen: Seen | None) -> Iterator[Rule]:
     yield _rule("expect_column_values_to_be_unique", "Everybody has one score.", column="entity_id")
     yield _rule("expect_column_values_to_not_be_null", "Everybody has a score.", column="score")
-    yield _rule(BETWEEN, "A score is a probability.", column="score", min_value=0, max_value=1)
+    if seen is None or seen.amounts is None:
+        yield _rule(BETWEEN, "A score is a probability.", column="score", min_value=0, max_value=1)
+    else:
+        yield from _watch_amounts(seen.amounts)
     if seen and seen.rates:
         least, most = min(seen.rates), max(seen.rates)
         yield _rule(

@@ -10,8 +10,10 @@ from perennial.errors import ConfigError
 from perennial.records.profiles import FoundColumn, FoundTable
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
+NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 WHOLE_NUMBERS, TEXTS = ("smallint", "integer", "bigint"), ("text", "character varying", "character", "uuid", "enum")
-PLAIN_NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+UNPLAIN = re.compile(r"[^a-z0-9]+")
 TIMES = (INSTANT, CLOCK, DAY)
 ABSENCE, PRESENCE = "absence", "presence"
 
@@ -24,7 +26,8 @@ class Wish:
         known_at: the column that says when a row was learned; None assumes that rows are there at once, and never change.
         key: columns that identify a fact; empty takes the primary key, if there is one.
         zone: what the clock showed that wrote times without a zone, where there are such.
-        predict: `absence` or `presence` of facts in the horizon, or a condition in SQL that one of them meets.
+        predict: `absence` or `presence` of facts in the horizon, a condition in SQL that one of them meets, or a numeric column,
+            whose sum over them is then the amount that is predicted.
         today: the local day on which the wish is made.
     """
 
@@ -44,7 +47,33 @@ class Wish:
     @property
     def is_condition(self) -> bool:
         """The outcome is a condition of the user's own."""
-        return self.predict not in (ABSENCE, PRESENCE)
+        return self.predict not in (ABSENCE, PRESENCE) and self.amount is None
+
+    @property
+    def amount(self) -> FoundColumn | None:
+        """The column whose sum is predicted, if the wish names one."""
+        named = (column for column in self.table.columns if self.predict in (column.name, column.written))
+        return next((column for column in named if column.type in NUMBERS), None)
+
+
+def name_plainly(name: str) -> str:
+    """A name in small letters, digits and _: `AccountID` is account_id."""
+    plain = UNPLAIN.sub("_", CAMEL.sub("_", name).lower()).strip("_") or "facts"
+    return plain if plain[0].isalpha() else f"t_{plain}"
+
+
+def explain_condition(wish: Wish, source: str, refusal: str) -> str:
+    """Why PostgreSQL takes a condition for none, in words that name no file: none was written."""
+    file = f"sql/{wish.name}/labels.sql"
+    said = refusal.replace(f"{file} is not a valid query: ", "").replace(file, "the condition")
+    unquoted = re.sub(r"\"[^\"]*\"|'[^']*'", " ", wish.predict)
+    folded = [
+        column.written
+        for column in wish.table.columns
+        if column.written != column.name and re.search(rf"\b{re.escape(column.name)}\b", unquoted, re.IGNORECASE)
+    ]
+    names = f" SQL reads a name without quotes in small letters: write {', '.join(folded)}." if folded else ""
+    return f"--predict '{wish.predict}' is no condition on a row of {source}: {said}\nNothing was written.{names}"
 
 
 def check_table(table: FoundTable) -> None:
@@ -71,11 +100,6 @@ def check_columns(table: FoundTable, *, entity: str, event_at: str, known_at: st
         if name is not None and table.get(name) is None:
             listed = ", ".join(column.name for column in table.columns)
             raise ConfigError(f"{option} {name}: {table.written} has no such column; it has {listed}.")
-    if not PLAIN_NAME.match(entity):
-        raise ConfigError(
-            f"--entity {entity}: the model file takes a name of small letters, digits and _ here. Give the column such a name in "
-            f"a view over {table.written}."
-        )
     cast_entity(_get(table, entity))
     for option, name in (("--event-at", event_at), ("--known-at", known_at)):
         if name is not None:

@@ -24,6 +24,14 @@ select model, as_of, kind, rows, checksum, query_hash, config_hash, columns, sta
 from ledger.snapshots
 where model = :model and as_of = :as_of and kind = :kind;
 
+-- name: newest_snapshot
+-- What the ledger knows of the features of the newest day that was built.
+select model, as_of, kind, rows, checksum, query_hash, config_hash, columns, status
+from ledger.snapshots
+where model = :model and kind = 'features'
+order by as_of desc
+limit 1;
+
 -- name: mark_snapshot
 -- The suites have spoken about the features of a day.
 update ledger.snapshots set status = :status where model = :model and as_of = :as_of and kind = 'features';

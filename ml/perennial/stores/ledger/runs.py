@@ -52,6 +52,11 @@ def find_snapshot(session: Session, model: str, as_of: date, kind: Literal["feat
     return found
 
 
+def newest_snapshot(session: Session, model: str) -> Snapshot | None:
+    """The features of the newest day that was built, whatever the suites said of it."""
+    return fetch_one(Snapshot, session, "newest_snapshot", model=model)
+
+
 def mark_snapshot(session: Session, run: Run, status: Literal["valid", "invalid"]) -> None:
     """Let the features of the day through, or stop them."""
     execute(session, "mark_snapshot", model=run.model, as_of=run.as_of, status=status)

@@ -14,6 +14,7 @@ from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import clamp
 from perennial.stores.warehouse.identifiers import quote_for_text
 from perennial.stores.warehouse.incomplete import needed_columns
+from perennial.stores.warehouse.pace import list_recent_days
 from perennial.stores.warehouse.relations import Relation, resolve
 
 LOOKS_BACK = timedelta(days=56)
@@ -65,6 +66,15 @@ def read_newest(session: Session, declaration: Declaration) -> Mapping[str, date
             if newest is not None:
                 found[name] = newest
     return found
+
+
+def read_recent_days(session: Session, relation: Relation, today: date) -> tuple[tuple[date, ...], tuple[date, ...]]:
+    """The local days of the last half year of a source on which something happened, and those on which something was learned."""
+    happened, learned = (
+        list_recent_days(session, relation.table, instant, relation.values, timezone=relation.model.timezone, today=today)
+        for instant in (relation.event_at, relation.known_at)
+    )
+    return happened, learned
 
 
 def measure_arrivals(session: Session, relation: Relation, as_of: date) -> Arrivals | None:

@@ -47,25 +47,28 @@ def capture_sources(session: Session, declaration: Declaration, at: datetime) ->
         EmptySource: a table is empty that was not: somebody is loading it anew, or has lost it.
         ColumnContractBroken: a column was retyped.
     """
-    sources = {name: source for name, source in declaration.model.sources.items() if source.times == "captured"}
-    return tuple(_capture(session, declaration.model, name, source, at) for name, source in sources.items())
+    model = declaration.model
+    return tuple(_capture(session, model, name, source, at) for name, source in list_captured(model).items())
+
+
+def list_captured(model: Model) -> dict[str, Source]:
+    """The sources of a model whose tables are photographed."""
+    return {name: source for name, source in model.sources.items() if source.times == "captured"}
 
 
 def sync_histories(session: Session, declaration: Declaration) -> tuple[str, ...]:
     """Make the history of every captured table that has none, and add new columns; a sentence for each change."""
     model = declaration.model
-    captured = [(name, source) for name, source in model.sources.items() if source.times == "captured"]
-    return tuple(change for name, source in captured for change in sync_history(session, model, name, source))
+    return tuple(change for name, source in list_captured(model).items() for change in sync_history(session, model, name, source))
 
 
 def describe_captures(session: Session, model: Model) -> dict[str, dict[str, object]]:
     """Of each captured source since when its history is known: what the ledger keeps beside a snapshot."""
     described: dict[str, dict[str, object]] = {}
-    for name, source in model.sources.items():
-        if source.times == "captured":
-            history = name_history(name, source).replace(":", "\\:")
-            first: datetime | None = session.execute(text(f'select min("{CAPTURED_AT}") from {history}')).scalar_one()  # noqa: S608 - quoted
-            described[name] = {"rule": "captured", "since": first.isoformat() if first else None}
+    for name, source in list_captured(model).items():
+        history = name_history(name, source).replace(":", "\\:")
+        first: datetime | None = session.execute(text(f'select min("{CAPTURED_AT}") from {history}')).scalar_one()  # noqa: S608 - quoted
+        described[name] = {"rule": "captured", "since": first.isoformat() if first else None}
     return described
 
 
@@ -187,7 +190,7 @@ def _capture(session: Session, model: Model, name: str, source: Source, at: date
 
 def _create(session: Session, name: str, source: Source, columns: Mapping[str, str]) -> str:
     history = name_history(name, source)
-    listed = ", ".join(f"{quote(column)} {kind}" for column, kind in columns.items())
+    listed = ", ".join(f"{quote(column)} {_free(kind)}" for column, kind in columns.items())
     key = ", ".join((*map(quote, source.key), quote(CAPTURED_AT)))
     own = f'"{CAPTURED_AT}" timestamptz not null, "{GONE}" boolean not null'
     said = f"One row per new, changed or deleted row of {show_table(name, source)}, found by perennial capture".replace("'", "''")
@@ -195,8 +198,14 @@ def _create(session: Session, name: str, source: Source, columns: Mapping[str, s
     return f"history of {show_table(name, source)}: created; what it held before is not known"
 
 
+def _free(kind: str) -> str:
+    """A type without a length, so that a column of the table may grow; of two SQL means a length of 1 by that name."""
+    free = {"character": "bpchar", "bit": '"bit"'}
+    return {**free, **{f"{name}[]": f"{other}[]" for name, other in free.items()}}.get(kind, kind)
+
+
 def _add(session: Session, name: str, source: Source, column: str, kind: str) -> str:
-    run_script(session, f"alter table {name_history(name, source)} add column {quote(column)} {kind}")
+    run_script(session, f"alter table {name_history(name, source)} add column {quote(column)} {_free(kind)}")
     return f"history of {show_table(name, source)}: added the column {column} ({kind}); it is null in older photographs"
 
 

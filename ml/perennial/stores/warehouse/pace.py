@@ -1,19 +1,36 @@
-"""How fast rows come to be known, and at what distance those of one entity follow each other."""
+"""How fast rows come to be known, on which days, and at what distance those of one entity follow each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import text
 
-from perennial.records.profiles import Delay
+from perennial.records.profiles import RECENT_DAYS, Delay
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.questions import Question
 
 OLD_HOURS, LOAD_SHARE = 7 * 24, 0.05
 """A day on which a twentieth of all rows were learned, each more than a week late, is a load in bulk."""
 RHYTHM_DAYS, RHYTHM_ENTITIES = 84, 2000
+
+
+def list_recent_days(
+    session: Session, relation: str, instant: str, values: Mapping[str, object], *, timezone: str, today: date
+) -> tuple[date, ...]:
+    """The local days up to today on which an instant of a table lies, in the half year before the newest of them.
+
+    Args:
+        relation, instant: as SQL; `values` are what they bind.
+    """
+    query = text(f"""
+        with days as (
+            select cast({instant} at time zone :day_zone as date) as day from {relation} where isfinite({instant})
+        )
+        select distinct day from days
+        where day <= :today and day >= (select max(day) from days where day <= :today) - {RECENT_DAYS} order by 1""")  # noqa: S608 - checked identifiers
+    return tuple(session.execute(query, {**values, "day_zone": timezone, "today": today}).scalars())
 
 
 def measure_delay(session: Session, question: Question) -> Delay | None:
@@ -47,7 +64,11 @@ def _find_load(days: Sequence[tuple[date, int, int]]) -> tuple[date | None, floa
 
 
 def find_rhythm(session: Session, question: Question) -> tuple[int, float]:
-    """The most frequent number of days between two rows of an entity, and its share of all such gaps."""
+    """The most frequent distance between two rows of an entity, and its share of all such gaps.
+
+    The distance counts days on which the table has rows at all: what is photographed on workdays, or once a month, is so on
+    each of its days.
+    """
     query = text(f"""
         with newest as (
             select max({question.happened}) as latest from {question.relation} where {question.is_dated}
@@ -58,9 +79,10 @@ def find_rhythm(session: Session, question: Question) -> tuple[int, float]:
             where {question.happened} > latest - make_interval(days => {RHYTHM_DAYS}) and {question.is_dated}
                 and {question.who} is not null
         ),
+        placed as (select entity, dense_rank() over (order by day) as place from recent),
         chosen as (select distinct entity from recent order by entity limit {RHYTHM_ENTITIES}),
         gaps as (
-            select day - lag(day) over (partition by entity order by day) as gap from recent join chosen using (entity)
+            select place - lag(place) over (partition by entity order by place) as gap from placed join chosen using (entity)
         )
         select gap, count(*) / sum(count(*)) over () as share from gaps where gap is not null
         group by gap order by 2 desc, 1 limit 1""")  # noqa: S608 - quoted

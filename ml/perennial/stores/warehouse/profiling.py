@@ -18,7 +18,7 @@ from perennial.errors import ConfigError
 from perennial.records.profiles import ColumnProfile, FoundColumn, FoundTable, Range, TableProfile
 from perennial.stores import queries
 from perennial.stores.sessions import Session, read_code
-from perennial.stores.warehouse.pace import find_rhythm, measure_delay
+from perennial.stores.warehouse.pace import find_rhythm, list_recent_days, measure_delay
 from perennial.stores.warehouse.questions import Question, ask, ask_number
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
@@ -111,6 +111,7 @@ def profile_table(session: Session, question: Question) -> TableProfile:
             entities=ask_number(session, f"select count(distinct {who}) from pg_temp.profiled"),  # noqa: S608 - quoted
             delay=measure_delay(session, question),
             rhythm=find_rhythm(session, question),
+            loads=_list_loads(session, question),
         )
 
 
@@ -146,6 +147,14 @@ def _count_days(session: Session, question: Question) -> Mapping[date, int]:
         from {question.relation} where {question.is_dated} group by 1 order by 1""")  # noqa: S608 - quoted
     rows = session.execute(query, {"timezone": question.timezone, **question.bounds})
     return {row.day: row.rows for row in rows if row.day <= question.today}
+
+
+def _list_loads(session: Session, question: Question) -> tuple[date, ...]:
+    """The recent days on which rows were learned; none where no column of its own says it."""
+    if question.known_at in (None, question.event_at):
+        return ()
+    relation, learned = question.relation, question.learned
+    return list_recent_days(session, relation, learned, {}, timezone=question.timezone, today=question.today)
 
 
 def _plain_columns(table: FoundTable) -> tuple[FoundColumn, ...]:
