@@ -18,12 +18,13 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
+from perennial.tasks.amounts import AMOUNT, judge_by_loss, judge_by_order, measure_bias, measure_loss, measure_rmse
 from perennial.tasks.binary import PRIOR_SHOCK
+from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Headline, Measure, Single, Worse, find_floor
-from perennial.tasks.task import Floats, Link, Mask, Task, Turn
+from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
-AMOUNT = ".4g"
 PRIOR_SHOCK_SHARE = 0.005
 MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 
@@ -34,7 +35,6 @@ class Regression(Task):
     name: ClassVar[TaskName] = "regression"
     label_column = "double precision not null check (label > '-infinity' and label < 'infinity')"
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
-    linear = "ridge"
     label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
     label_said = "a finite number"
     wrong_label = "a label that is no finite number"
@@ -43,6 +43,10 @@ class Regression(Task):
     second = "total_bias"
     came_named, bins_law = "Mean that came", "normal"
     rarer_named = "rows with another label than the commonest"
+    alike = "labels that are all the same"
+    awaited = "labels that differ"
+    alone_named = "a strength, (1 + normalised Gini) / 2,"
+    calibration_named = ("mean predicted", "mean realised")
     score_range = (None, None)
     carriers_named = "rows"
     can_be_missed = False
@@ -52,8 +56,9 @@ class Regression(Task):
         self._confidence = model.promotion.confidence
         self._cap = model.label.cap if model.label.cap is not None else np.inf
         self._squared = metrics.squared_loss(self._cap)
+        self.fitting = fit_amounts(model.metric, self._cap)
         self.headline = self._choose_headline()
-        self.loss = self._measure("mse", self._squared) if self.headline.name == "gini" else self.headline
+        self.loss = measure_loss("mse", self._squared, self._confidence) if self.headline.name == "gini" else self.headline
 
     # Labels
 
@@ -89,66 +94,43 @@ class Regression(Task):
     # Fitting
 
     @property
-    def link(self) -> Link:
-        """Of counts and of amounts with many zeros the logarithm, so that scores stay above 0."""
-        return "log" if self.model.metric in ("poisson", "tweedie") else "identity"
+    def search_inputs(self) -> tuple[object, ...]:
+        """What is fitted, and to what."""
+        return (self.model.metric, self.model.label.cap)
+
+    @property
+    def out_of_fold(self) -> tuple[Measure, ...]:
+        """All of them, and the loss where the order decides."""
+        is_shown = self.loss.name in [measure.name for measure in self.measures]
+        return self.measures if is_shown else (self.headline, self.loss, *self.measures[1:])
+
+    def round_merit(self, merit: float) -> float:
+        """To four digits, whatever the unit is."""
+        return float(f"{merit:{AMOUNT}}")
+
+    def spread_alone(self, strength: float, labels: pd.Series) -> float:
+        """By the entities above the median, and the others."""
+        return metrics.spread_of_amounts(strength, labels)
 
     # Judging
 
-    def _measure(self, name: str, loss: metrics.RowLoss) -> Measure:
-        return Measure(
-            name,
-            lambda scores, labels: metrics.mean_loss(scores, labels, loss),
-            lambda ours, theirs, labels: metrics.paired_mean_loss_difference(
-                ours, theirs, labels, loss, confidence=self._confidence
-            ),
-            is_lower_better=True,
-            form=AMOUNT,
-        )
-
-    def _judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
-        measure = self._measure(name, loss)
-        return Headline(
-            name,
-            measure.value,
-            measure.difference,
-            is_lower_better=True,
-            form=AMOUNT,
-            title=title,
-            verb="predicted",
-            by_day=lambda ours, theirs, labels: metrics.paired_loss_by_day(ours, theirs, labels, loss),
-            single=lambda scores, labels, sure: metrics.mean_loss_with_interval(scores, labels, loss, confidence=sure),
-        )
-
-    def _judge_by_order(self) -> Headline:
-        return Headline(
-            "gini",
-            metrics.mean_gini,
-            partial(metrics.paired_gini_difference, confidence=self._confidence),
-            title="normalised Gini",
-            by_day=metrics.paired_gini_by_day,
-            single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
-        )
-
     def _choose_headline(self) -> Headline:
         """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
-        name, _, quantile = self.model.metric.partition(":")
+        name = self.model.metric.partition(":")[0]
         if name == "gini":
-            return self._judge_by_order()
-        chosen: dict[str, tuple[str, str, metrics.RowLoss]] = {
-            "mae": ("mae", "mean absolute error", metrics.absolute_loss),
-            "rmse": ("mse", "mean squared error", self._squared),
-            "poisson": ("poisson", "Poisson deviance", metrics.poisson_deviance),
-            "tweedie": ("tweedie", "Tweedie deviance", metrics.tweedie_deviance()),
-        }
-        if name == "pinball":
-            return self._judge_by_loss("pinball", f"pinball loss at {quantile}", metrics.pinball_loss(float(quantile)))
-        return self._judge_by_loss(*chosen[name])
+            return judge_by_order(self._confidence)
+        written = "mse" if name == "rmse" else name
+        return judge_by_loss(written, self.fitting.loss_named, self.fitting.row_loss, self._confidence)
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The headline, then what is shown of every amount: both usual losses, the order, and whether the sums agree."""
-        shown = (self._measure("mae", metrics.absolute_loss), self._rmse, self._judge_by_order(), self._bias)
+        shown = (
+            measure_loss("mae", metrics.absolute_loss, self._confidence),
+            self._rmse,
+            judge_by_order(self._confidence),
+            self._bias,
+        )
         return (self.headline, *(measure for measure in shown if measure.name != self.headline.name))
 
     def find_floor(self, champion: float) -> float:
@@ -162,7 +144,7 @@ class Regression(Task):
         borne = self.model.promotion.tolerated
         shown = [Guarded("bias", self._bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)]
         if self.headline.name != "gini":
-            shown.append(Guarded("gini", self._judge_by_order(), "The normalised Gini goes", borne.gini))
+            shown.append(Guarded("gini", judge_by_order(self._confidence), "The normalised Gini goes", borne.gini))
         if self.headline.name not in ("mse", "pinball"):  # a quantile is not the mean
             shown.append(Guarded("rmse", self._rmse, "The root of the mean squared error goes", borne.loss, is_relative=True))
         return tuple(shown)
@@ -207,15 +189,11 @@ class Regression(Task):
 
     @cached_property
     def _rmse(self) -> Measure:
-        """Shown in the unit of the target, its interval by the delta method."""
-        cap = self._cap
-        difference = partial(metrics.paired_rmse_difference, cap=cap, confidence=self._confidence)
-        return Measure("rmse", partial(metrics.rmse, cap=cap), difference, is_lower_better=True, form=AMOUNT)
+        return measure_rmse(self._cap, self._confidence)
 
     @cached_property
     def _bias(self) -> Measure:
-        difference = partial(metrics.paired_bias_size_difference, confidence=self._confidence)
-        return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
+        return measure_bias(self._confidence)
 
     # Watching
 
@@ -266,7 +244,7 @@ class Regression(Task):
             scores, labels, metrics.absolute_loss, confidence=sure
         )
         singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self._cap, confidence=sure)
-        singles["gini"] = self._judge_by_order().single
+        singles["gini"] = judge_by_order(self._confidence).single
         singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
         return {name: try_metric(partial(single, scores, labels, self._confidence)) for name, single in singles.items()}
 
