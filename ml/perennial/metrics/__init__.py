@@ -10,7 +10,7 @@ bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
-from perennial.metrics.alone import amounts_alone, auc_alone, halve_entities, spread_of_auc
+from perennial.metrics.alone import amounts_alone, auc_alone, halve_entities, spread_of_amounts, spread_of_auc
 from perennial.metrics.amounts import (
     mean_loss,
     mean_loss_with_interval,
@@ -118,6 +118,7 @@ __all__ = [
     "reliability_bins",
     "rmse",
     "rmse_with_interval",
+    "spread_of_amounts",
     "spread_of_auc",
     "squared_loss",
     "top_tenth_overlap",
