@@ -274,6 +274,6 @@ class Regression(Task):
         """It means nothing of amounts."""
         return None
 
-    def find_scale(self, scores: pd.Series, mean: float) -> float:
+    def find_scale(self, spread: float, mean: float) -> float:
         """The mean, or the spread where the mean lies near 0."""
-        return find_scale(scores, mean)
+        return find_scale(spread, mean)
