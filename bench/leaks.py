@@ -15,13 +15,15 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from gate import Share
+from gate import ROOT, Share
 
+from perennial.config import load_model
 from perennial.metrics import auc_with_interval
 from perennial.records import TrainingSet
 from perennial.train.alarms import CHANCE, find_least
 from perennial.train.rows import gather_rows
 
+MODEL = load_model(ROOT / "models" / "lapse.toml")
 ROWS, HONEST, FEATURES, LIMIT = 400, 0.70, 20, 0.80
 POSITIVES, LEAKS = (5, 10, 30), (0.95, 0.999)
 
@@ -47,7 +49,7 @@ def count_alarms(positives: int, auc: float, features: int, *, starts: int, seed
     shift = np.sqrt(2) * NormalDist().inv_cdf(auc)
     happened = pd.Series(labels.astype(int), index)
     nothing = pd.DataFrame({"x": np.zeros(ROWS)}, index)
-    rows = gather_rows("leaks", TrainingSet(nothing, happened, pd.DataFrame(index=index), None, ""))
+    rows = gather_rows(MODEL, TrainingSet(nothing, happened, pd.DataFrame(index=index), None, ""))
     counts = np.zeros(3, dtype=int)
     for _ in range(starts):
         drawn = rng.normal(size=(features, ROWS)) + shift * labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -22,6 +23,12 @@ def small_model(**training: object) -> Model:
     """The lapse model with two folds and three trials; none of its real features is named."""
     keys = {"folds": 2, "trials": 3, "recency": None, "acknowledged_auc": {}, **training}
     return LAPSE.model_copy(update={"training": LAPSE.training.model_copy(update=keys)})
+
+
+def amount_model(metric: str, *, cap: float | None = None, **training: object) -> Model:
+    """The same for amounts."""
+    model = small_model(**{"metric": metric, "max_feature_auc": 0.99, **training})
+    return model.model_copy(update={"label": model.label.model_copy(update={"task": "regression", "cap": cap})})
 
 
 def mondays(count: int) -> tuple[date, ...]:
@@ -58,3 +65,14 @@ def make_training_set(
     labels = pd.Series((rng.random(len(index)) < likely).astype(int), index=index, name="label")
     segments = pd.DataFrame({"income": rng.choice(["low", "high"], size=len(index))}, index=index)
     return TrainingSet(features, labels, segments, data_hash=f"{seed}-{entities}-{signal}-{curved}-{two}")
+
+
+def make_amounts(as_ofs: tuple[date, ...], *, counts: bool = False, signal: float = 1.0, seed: int = 1) -> TrainingSet:
+    """The same features, some of which say how large an amount is: skewed around 20, or counts around 2, with zeros."""
+    training = make_training_set(as_ofs, seed=seed)
+    rng, features = np.random.default_rng(seed + 1), training.features
+    driver = signal * (0.6 * np.abs(features["strength"]) + 0.3 * features["other"])
+    noise = rng.normal(size=len(features)) * 0.4
+    amounts = rng.poisson(np.exp(driver)) if counts else 20 * np.exp(driver + noise)
+    labels = pd.Series(amounts.astype(float), index=features.index, name="label")
+    return replace(training, labels=labels, data_hash=f"amounts-{counts}-{signal}-{seed}")

@@ -20,7 +20,7 @@ LABELS = HONEST.labels
 
 
 def rows_with(**columns: object):
-    return gather_rows("lapse", replace(HONEST, features=HONEST.features.assign(**columns)))
+    return gather_rows(MODEL, replace(HONEST, features=HONEST.features.assign(**columns)))
 
 
 def measured(error: float = 0.005, **aucs: float) -> dict[str, Interval]:
@@ -36,7 +36,7 @@ def few_positives(count: int, *, above: int):
     index = pd.MultiIndex.from_product([[pd.Timestamp("2017-03-27")], range(100)], names=["as_of", "entity_id"])
     ranks = np.r_[np.full(count, above + 0.5), np.arange(100 - count)]
     features, labels = pd.DataFrame({"few": ranks}, index), pd.Series((np.arange(100) < count).astype(int), index)
-    return gather_rows("lapse", replace(HONEST, features=features, labels=labels))
+    return gather_rows(MODEL, replace(HONEST, features=features, labels=labels))
 
 
 def count_weeks() -> np.ndarray:
@@ -44,7 +44,7 @@ def count_weeks() -> np.ndarray:
 
 
 def test_honest_features_pass():
-    assert meet(gather_rows("lapse", HONEST)) == ()
+    assert meet(gather_rows(MODEL, HONEST)) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_of_twenty_honest_features_none_is_a_leak_by_five_positives():
     found = []
     for _ in range(20):
         features = pd.DataFrame(rng.normal(size=(400, 20)) + 0.742 * labels[:, None], index).add_prefix("x")
-        rows = gather_rows("lapse", replace(HONEST, features=features, labels=pd.Series(labels.astype(int), index)))
+        rows = gather_rows(MODEL, replace(HONEST, features=features, labels=pd.Series(labels.astype(int), index)))
         found.append((bool(meet(rows)), max(auc.estimate for auc in rank_alone(rows).values()) > 0.8))
     assert [any(alarm for alarm, _ in found), sum(high for _, high in found) > 15] == [False, True]
 
@@ -117,12 +117,12 @@ def test_what_may_be_chance_is_named_all_the_same():
 
 def test_an_acknowledged_feature_does_not_stop_the_training():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
-    assert meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.85, weak=0.6), "refuse doubtful") == ()
+    assert meet_oracles(model, gather_rows(MODEL, HONEST), measured(strong=0.85, weak=0.6), "refuse doubtful") == ()
 
 
 def test_acknowledged_features_are_named_all_the_same():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86, "second": 0.83, "weak": 0.83})
-    (sentence,) = find_alarms(model, gather_rows("lapse", HONEST), measured(weak=0.6, second=0.81, strong=0.85))
+    (sentence,) = find_alarms(model, gather_rows(MODEL, HONEST), measured(weak=0.6, second=0.81, strong=0.85))
     assert (
         sentence == "Alone over max_feature_auc = 0.8 and acknowledged: strong (0.850, up to 0.86), second (0.810, up to 0.83)."
     )
@@ -130,19 +130,19 @@ def test_acknowledged_features_are_named_all_the_same():
 
 def test_an_acknowledged_feature_that_grew_weak_is_not_named():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
-    assert find_alarms(model, gather_rows("lapse", HONEST), measured(strong=0.8)) == ()
+    assert find_alarms(model, gather_rows(MODEL, HONEST), measured(strong=0.8)) == ()
 
 
 def test_an_acknowledged_feature_stops_the_training_once_it_knows_more_than_was_found_honest():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
     with pytest.raises(LeakSuspected, match=r"strong \(0\.930, .*strong = 0\.94"):
-        meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.93), "refuse")
+        meet_oracles(model, gather_rows(MODEL, HONEST), measured(strong=0.93), "refuse")
 
 
 def test_acknowledging_one_feature_lets_no_other_pass():
     model = small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.86})
     with pytest.raises(LeakSuspected, match=r": other \(0\.850, at least 0\.8"):
-        meet_oracles(model, gather_rows("lapse", HONEST), measured(strong=0.85, other=0.85), "refuse")
+        meet_oracles(model, gather_rows(MODEL, HONEST), measured(strong=0.85, other=0.85), "refuse")
 
 
 def test_a_category_of_its_own_for_every_entity_is_no_oracle():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perennial.predictor import apply_calibrator
+from perennial.tasks.fitting import PROBABILITIES
 from perennial.train.calibration import choose_calibrator, fit_calibrator
 
 RNG = np.random.default_rng(3)
@@ -22,7 +23,7 @@ def test_platt_recovers_a_stretched_and_shifted_margin():
 
 
 def test_a_lopsided_distortion_is_left_to_beta():
-    assert choose_calibrator(TRUE**3, LABELS, FOLDS).kind == "beta"
+    assert choose_calibrator(PROBABILITIES, TRUE**3, LABELS, FOLDS).kind == "beta"
 
 
 @pytest.mark.parametrize("kind", ["platt", "beta"])
@@ -38,4 +39,4 @@ def test_the_order_survives_even_when_labels_contradict_it(kind):
 
 
 def test_with_a_single_fold_there_is_nothing_to_choose_by():
-    assert choose_calibrator(TRUE**3, LABELS, np.zeros(len(TRUE))).kind == "platt"
+    assert choose_calibrator(PROBABILITIES, TRUE**3, LABELS, np.zeros(len(TRUE))).kind == "platt"

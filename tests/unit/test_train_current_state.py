@@ -29,7 +29,7 @@ TRAINING = replace(
         balance=HONEST.labels * 1.2 + RNG.normal(size=len(HONEST.labels)), visits=RNG.normal(size=len(HONEST.labels))
     ),
 )
-ROWS = gather_rows("lapse", TRAINING)
+ROWS = gather_rows(MODEL, TRAINING)
 FOLDS = cut_folds(ROWS, make_folds(DAYS, 2, MODEL.embargo))
 USE = CurrentStateUse(("accounts",), ("balance", "visits", "gone"))
 weighing = partial(Weighing, MODEL, rows=ROWS, clusters=None)
@@ -44,7 +44,7 @@ def weigh(recipe: Recipe, use: CurrentStateUse = USE, clusters: pd.Series | None
 
 def test_the_recipe_is_assessed_again_without_them():
     worth = weigh(PLAIN_LOGISTIC)
-    honest = assess(PLAIN_LOGISTIC, cut_folds(gather_rows("lapse", HONEST), [fold.fold for fold in FOLDS]))
+    honest = assess(PLAIN_LOGISTIC, cut_folds(gather_rows(MODEL, HONEST), [fold.fold for fold in FOLDS]))
     whole = assess(PLAIN_LOGISTIC, FOLDS)
     assert (worth.use.features, worth.inputs, worth.is_out_of_fold) == (("balance", "visits"), 6, True)
     assert (worth.auc_with, worth.auc_without) == pytest.approx((whole.metrics["auc"], honest.metrics["auc"]))

@@ -111,4 +111,4 @@ def test_a_model_that_excludes_everything_is_refused():
 def test_an_infinite_value_is_refused():
     features = TRAINING.features.assign(strength=np.inf)
     with pytest.raises(SchemaMismatch, match="strength"):
-        gather_rows("lapse", replace(TRAINING, features=features))
+        gather_rows(MODEL, replace(TRAINING, features=features))

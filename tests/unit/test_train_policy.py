@@ -12,7 +12,8 @@ from perennial.train.policy import choose_search, name_basis
 from perennial.train.rows import gather_rows
 from tests.training_sets import make_training_set, mondays, small_model
 
-RULES = small_model(search_every_days=28, search_on_drift=True).training
+MODEL = small_model(search_every_days=28, search_on_drift=True)
+RULES = MODEL.training
 RECIPE = REGULARISED_DEFAULTS["lightgbm"]
 GAIN = Interval(0.001, -0.001, 0.003, 0.001)
 LAST = Tuning(True, "Nothing was searched before.", RECIPE, "the same", 12, GAIN)
@@ -56,8 +57,8 @@ def test_a_limit_of_no_days_searches_every_time():
 
 
 def basis_of(query_hash: str = "", *, training=TRAINING, **rules: object) -> str:
-    changed = RULES.model_copy(update=rules)
-    return name_basis(changed, gather_rows("lapse", training, changed).features, query_hash)
+    changed = MODEL.model_copy(update={"training": RULES.model_copy(update=rules)})
+    return name_basis(changed, gather_rows(changed, training).features, query_hash)
 
 
 def test_other_rows_have_the_same_basis():

@@ -8,10 +8,11 @@ import pandas as pd
 from perennial.predictor import expand_inputs
 from perennial.train.pooling import FEWEST_ENTITIES, MOST_VALUES
 from perennial.train.rows import gather_rows
-from tests.training_sets import make_training_set, mondays
+from tests.training_sets import make_training_set, mondays, small_model
 
 DAYS = mondays(4)
-ROWS = gather_rows("lapse", make_training_set(DAYS, entities=3))
+MODEL = small_model()
+ROWS = gather_rows(MODEL, make_training_set(DAYS, entities=3))
 
 
 def test_as_ofs_that_stand_together_are_looked_at_and_not_copied():
@@ -41,7 +42,7 @@ ENTITIES = WIDE.features.index.get_level_values("entity_id")
 
 def gather_text(values):
     training = replace(WIDE, features=pd.DataFrame({"text": pd.Categorical(values)}, index=WIDE.features.index))
-    rows = gather_rows("lapse", training)
+    rows = gather_rows(MODEL, training)
     return rows.features[0], rows
 
 

@@ -90,5 +90,7 @@ def _say_drift(checks: tuple[DriftCheck, ...], model: Model) -> str:
 
 
 def _say_importance(algorithm: str) -> str:
-    what = "the sum of its coefficients' sizes" if algorithm in ("logistic", "single_feature") else "the gain of all splits"
+    what = (
+        "the sum of its coefficients' sizes" if algorithm in ("logistic", "ridge", "single_feature") else "the gain of all splits"
+    )
     return f"Importance is the share of a feature in {what}; it says what the score leans on, not what causes the outcome."

@@ -114,7 +114,8 @@ def challenge(
     model: ModelName,
     as_of: AsOf,
     algorithm: Annotated[
-        str, typer.Option("--algorithm", help="xgboost, lightgbm, logistic or single_feature.", show_default=False)
+        str,
+        typer.Option("--algorithm", help="xgboost, lightgbm, logistic (of amounts ridge) or single_feature.", show_default=False),
     ],
     reason: Why,
     chosen: Annotated[
@@ -126,10 +127,13 @@ def challenge(
 ) -> None:
     """Enter a recipe that you wrote: fit it, and compare it with the champion's on the last as_ofs at once."""
     from perennial import pipeline  # noqa: PLC0415 - as above
+    from perennial.tasks import task_of  # noqa: PLC0415 - as above
     from perennial.train import write_recipe  # noqa: PLC0415 - as above
 
-    recipe = write_recipe(algorithm, dict(_read_setting(setting) for setting in chosen or ()))
+    settings = dict(_read_setting(setting) for setting in chosen or ())
     with open_stores() as stores:
+        linear = task_of(stores.declaration(model).model).fitting.linear
+        recipe = write_recipe(algorithm, settings, linear=linear)
         run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
         show(pipeline.describe(pipeline.challenge(stores, run, recipe=recipe, reason=reason)), as_json=as_json)
         show(pipeline.describe(pipeline.compare(stores, run)), as_json=as_json)

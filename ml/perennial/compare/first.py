@@ -1,4 +1,4 @@
-"""The first champion: who had the lowest log-loss out of fold serves at once, for somebody must.
+"""The first champion: who had the lowest loss out of fold serves at once, for somebody must.
 
 No test is asked of it, for there is nobody to be better than: on strangers' data a test against the baselines left nobody
 serving. What it is, and what it was chosen from, is said. Where its sources or its rows may hold the answer, a person decides.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from perennial.compare.contest import ComparisonInput
 from perennial.records import ALGORITHM_NAMES, RecipeChoice
 
+LARGE = 10  # of amounts; no log-loss comes near
 DECEIVES = "rows of the past may hold what became known later, and then it promises more than it can keep."
 
 
@@ -25,7 +26,7 @@ def say_first(contest: ComparisonInput) -> str:
             too_new = "enough of them, but one outcome is too new or too rare for folds to choose on"
             return f"{fitted}, {too_new}. {until}: there may be enough of it on {choice.enough_on}, at the earliest."
         return f"{fitted}, too few to choose on. {until}: there will be enough as_ofs on {choice.enough_on}."
-    return f"First champion: lowest out-of-fold log-loss, {_list_losses(who.algorithm, choice)}."
+    return f"First champion: lowest out-of-fold {choice.loss}, {_list_losses(who.algorithm, choice)}."
 
 
 def _list_losses(algorithm: str, choice: RecipeChoice) -> str:
@@ -37,7 +38,7 @@ def _list_losses(algorithm: str, choice: RecipeChoice) -> str:
 
 
 def _show(loss: float) -> str:
-    return f"{loss:.4f}".removeprefix("0")
+    return f"{loss:,.2f}" if loss >= LARGE else f"{loss:.4f}".removeprefix("0")
 
 
 def doubt_first(contest: ComparisonInput) -> tuple[str, ...]:

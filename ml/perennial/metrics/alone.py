@@ -52,9 +52,19 @@ def spread_of_auc(auc: float, labels: pd.Series) -> float:
     Args:
         labels: 0 or 1, indexed by (as_of, entity_id).
     """
+    return _spread(auc, labels, labels.to_numpy(dtype=np.float64) == 1)
+
+
+def spread_of_amounts(strength: float, labels: pd.Series) -> float:
+    """The same for `amounts_alone`: one class are the entities above the median amount, where most are 0 those with another."""
+    amounts = labels.to_numpy(dtype=np.float64)
+    is_above = amounts > np.median(amounts)
+    return _spread(strength, labels, is_above if is_above.any() else amounts == amounts.max())
+
+
+def _spread(auc: float, labels: pd.Series, is_positive: npt.NDArray[np.bool_]) -> float:
     entities = labels.index.get_level_values("entity_id")
-    happened = labels.to_numpy(dtype=np.float64) == 1
-    positives, negatives = entities[happened].nunique(), entities[~happened].nunique()
+    positives, negatives = entities[is_positive].nunique(), entities[~is_positive].nunique()
     others = (positives + negatives) / 2 - 1
     shared = (1 - auc) / (2 - auc) + auc / (1 + auc)
     return sqrt(auc * (1 - auc) * (1 + others * shared) / (positives * negatives))

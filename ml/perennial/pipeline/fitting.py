@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from perennial.config import Declaration, read_code_version
+from perennial.config import Declaration, Model, read_code_version
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
-from perennial.metrics import mean_auc, mean_shift, rank_correlation, top_tenth_overlap
+from perennial.metrics import mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
@@ -22,6 +22,7 @@ from perennial.predictor import Predictor, load_predictor
 from perennial.records import FitDistance, Labelled, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
+from perennial.tasks import task_of
 from perennial.train import plan_fit, refit
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Promised:
 
     as_ofs: Days
     mean_score: float | None
-    auc: float | None
+    headline: float | None
 
 
 def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin: Origin) -> Version:
@@ -136,7 +137,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
             effective_at=run.clock,
             parameters=trained.parameters,
             holdout_mean_score=promised.mean_score,
-            holdout_auc=promised.auc,
+            holdout_auc=promised.headline,
             newest_mean_score=newest_mean,
             distance=distance,
             config_hash=declaration.model.config_hash,
@@ -165,12 +166,14 @@ def measure_promised(material: Material, entry: RecipeEntry) -> Promised:
     if scores.empty:
         return Promised((), None, None)
     scored: Days = tuple(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
-    return Promised(scored, float(scores.mean()), _measure_auc(scores, rows.labels.loc[scores.index]))
+    return Promised(
+        scored, float(scores.mean()), _measure_headline(material.declaration.model, scores, rows.labels.loc[scores.index])
+    )
 
 
-def _measure_auc(scores: pd.Series, labels: pd.Series) -> float | None:
+def _measure_headline(model: Model, scores: pd.Series, labels: pd.Series) -> float | None:
     try:
-        return mean_auc(scores, labels)
+        return task_of(model).headline.value(scores, labels)
     except OneClassLabels:
         return None
 

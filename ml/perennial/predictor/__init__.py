@@ -1,22 +1,26 @@
 """A fitted model as files without pickle, and what it says about rows: scores and reasons."""
 
-from perennial.predictor.calibration import apply_calibrator
-from perennial.predictor.contract import IDENTITY, Calibrator, Contract, Feature, Linear
+from perennial.predictor.calibration import apply_calibrator, apply_link
+from perennial.predictor.contract import CALIBRATORS, IDENTITIES, IDENTITY, Calibrator, CalibratorKind, Contract, Feature, Linear
 from perennial.predictor.encoding import encode
 from perennial.predictor.files import hash_manifest, load_predictor, write_files
-from perennial.predictor.logistic import expand_inputs
+from perennial.predictor.linear import expand_inputs
 from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, predict_raw
 from perennial.predictor.scoring import Predictor
 
 __all__ = [
+    "CALIBRATORS",
+    "IDENTITIES",
     "IDENTITY",
     "Calibrator",
+    "CalibratorKind",
     "Contract",
     "Feature",
     "Linear",
     "NativeBooster",
     "Predictor",
     "apply_calibrator",
+    "apply_link",
     "as_dmatrix",
     "encode",
     "expand_inputs",

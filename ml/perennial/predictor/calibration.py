@@ -1,4 +1,4 @@
-"""From raw probabilities to calibrated scores."""
+"""From margins to raw scores, and from these to calibrated ones."""
 
 from __future__ import annotations
 
@@ -7,19 +7,44 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from perennial.predictor.contract import Calibrator
+from perennial.records import Link
 
 SMALLEST = 1e-15  # keeps the logarithms finite; raw probabilities of fitted boosters stay far inside
+FURTHEST = 300.0  # of a logarithm of an amount: 1e130, so that none becomes 0 or infinite
+Floats = NDArray[np.float64]
 
 
-def apply_calibrator(calibrator: Calibrator, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Calibrated scores in [0, 1], in the order of `raw`.
+def apply_link(link: Link, margin: Floats) -> Floats:
+    """Raw scores from sums of trees or of weighted inputs, in double precision: a single one would tie the highest."""
+    sums = np.asarray(margin, dtype=np.float64)
+    if link == "identity":
+        return sums
+    return np.asarray(expit(sums), dtype=np.float64) if link == "logit" else _exp(sums)
+
+
+def apply_calibrator(calibrator: Calibrator, raw: Floats) -> Floats:
+    """Calibrated scores, in the order of `raw`: probabilities in [0, 1], or amounts in the units of the target.
 
     Source: Platt 1999 (on the logit); Kull, Silva Filho and Flach 2017, beta calibration, equation 3.
     """
-    inside = np.clip(np.asarray(raw, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    values = np.asarray(raw, dtype=np.float64)
+    if calibrator.kind in ("platt", "beta"):
+        return _calibrate_probabilities(calibrator, values)
+    slope, offset = calibrator.coefficients
+    if calibrator.kind == "line":
+        return np.asarray(slope * values + offset, dtype=np.float64)
+    return values if (slope, offset) == (1, 0) else _exp(slope * np.log(values) + offset)
+
+
+def _calibrate_probabilities(calibrator: Calibrator, raw: Floats) -> Floats:
+    inside = np.clip(raw, SMALLEST, 1 - SMALLEST)
     left, right = np.log(inside), np.log1p(-inside)
     if calibrator.kind == "platt":
         slope, offset = calibrator.coefficients
         return np.asarray(expit(slope * (left - right) + offset), dtype=np.float64)
     a, b, c = calibrator.coefficients
     return np.asarray(expit(a * left - b * right + c), dtype=np.float64)
+
+
+def _exp(logarithms: Floats) -> Floats:
+    return np.asarray(np.exp(np.clip(logarithms, -FURTHEST, FURTHEST)), dtype=np.float64)

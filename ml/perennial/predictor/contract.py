@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Algorithm = Literal["xgboost", "lightgbm", "logistic", "single_feature"]
+from perennial.records import Algorithm, Link
+
 MODEL_FILES: dict[str, str | None] = {
     "xgboost": "model.ubj",
     "lightgbm": "model.lgb",
     "logistic": None,
+    "ridge": None,
     "single_feature": None,
 }
 
@@ -29,7 +32,7 @@ class Feature(Part):
         categories: of a category: the values that it knows, sorted; a value's code is its position.
         pooled: of a category: how many rarer values of the training share one more code, the last, with whatever it never saw.
             0: none were rare, and what it never saw is missing.
-        median: of a numeric input over the training rows; logistic regression puts it where a value is missing.
+        median: of a numeric input over the training rows; a linear recipe puts it where a value is missing.
         monotone: how the score was bound to move as known values of a number grow, all else equal.
     """
 
@@ -65,32 +68,45 @@ class Feature(Part):
         return self
 
 
+CalibratorKind = Literal["platt", "beta", "line", "power"]
+CALIBRATORS: Mapping[Link, tuple[CalibratorKind, ...]] = {"logit": ("platt", "beta"), "identity": ("line",), "log": ("power",)}
+"""Of raw scores by each link, the plainest first."""
+
+
 class Calibrator(Part):
-    """A strictly increasing map of raw probabilities, so that calibration never makes or breaks a tie.
+    """A strictly increasing map of raw scores, so that calibration never makes or breaks a tie.
 
     Attributes:
         coefficients: platt (a, b): sigmoid(a logit(p) + b) with a > 0;
-            beta (a, b, c): sigmoid(a ln p - b ln(1 - p) + c) with a, b >= 0 and one of them above 0.
+            beta (a, b, c): sigmoid(a ln p - b ln(1 - p) + c) with a, b >= 0 and one of them above 0;
+            line (a, b), of amounts: a y + b with a > 0, b in the units of the target;
+            power (a, b), of amounts above 0: exp(a ln y + b) with a > 0.
     """
 
-    kind: Literal["platt", "beta"]
+    kind: CalibratorKind
     coefficients: tuple[float, ...]
 
     @model_validator(mode="after")
     def _is_strictly_increasing(self) -> Calibrator:
         match self.kind, self.coefficients:
-            case "platt", (slope, _) if slope > 0:
+            case "platt" | "line" | "power", (slope, _) if slope > 0:
                 return self
             case "beta", (left, right, _) if min(left, right) >= 0 and max(left, right) > 0:
                 return self
         raise ValueError(f"{self.kind} calibrator with coefficients {self.coefficients} is not strictly increasing")
 
 
-IDENTITY = Calibrator(kind="platt", coefficients=(1.0, 0.0))
+IDENTITIES: Mapping[Link, Calibrator] = {
+    link: Calibrator(kind=kinds[0], coefficients=(1.0, 0.0)) for link, kinds in CALIBRATORS.items()
+}
+"""What leaves raw scores as they are."""
+IDENTITY = IDENTITIES["logit"]
 
 
 class Linear(Part):
-    """Logistic regression over the columns of `expand_inputs`: sigmoid(intercept + sum of coefficient * (x - mean) / scale)."""
+    """A weighted sum over the columns of `expand_inputs`, intercept + sum of coefficient * (x - mean) / scale: the margin, which
+    the contract's link turns into a raw score.
+    """
 
     intercept: float
     coefficients: tuple[float, ...]
@@ -107,7 +123,12 @@ class Linear(Part):
 
 
 class Contract(Part):
-    """What a predictor needs beside its native file; `rounds` is the number of boosting rounds, 0 where none are."""
+    """What a predictor needs beside its native file.
+
+    Attributes:
+        rounds: number of boosting rounds, 0 where none are.
+        link: from the margin to a raw score; the file says nothing of it where it is `logit`, as all were once.
+    """
 
     format: Literal[1] = 1
     model: str
@@ -116,18 +137,29 @@ class Contract(Part):
     calibrator: Calibrator = IDENTITY
     rounds: int = Field(default=0, ge=0)
     linear: Linear | None = None
+    link: Link = "logit"
+
+    @model_validator(mode="after")
+    def _is_calibrated_by_its_link(self) -> Contract:
+        if self.calibrator.kind not in CALIBRATORS[self.link]:
+            raise ValueError(f"a {self.calibrator.kind} calibrator does not fit link {self.link}: {CALIBRATORS[self.link]} do")
+        return self
 
     @model_validator(mode="after")
     def _is_whole(self) -> Contract:
         if len(set(self.names)) < len(self.names):
             raise ValueError(f"a feature is listed twice: {self.names}")
         if (self.model_file is None) != (self.linear is not None):
-            raise ValueError("linear belongs to logistic and to single_feature, and only to them")
+            raise ValueError("linear belongs to logistic, ridge and single_feature, and only to them")
         if self.algorithm == "single_feature" and len(self.features) > 1:
             raise ValueError(f"a single_feature rule reads one feature, found {self.names}")
         if self.linear is not None and len(self.linear.coefficients) != self.expanded_width:
             raise ValueError(f"linear has {len(self.linear.coefficients)} columns, the features expand to {self.expanded_width}")
         return self
+
+    def write(self) -> str:
+        """As contract.json: the same contract gives the same bytes."""
+        return self.model_dump_json(indent=1, exclude={"link"} if self.link == "logit" else None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,5 +172,5 @@ class Contract(Part):
 
     @property
     def model_file(self) -> str | None:
-        """The native file's name; None for what is whole in contract.json: logistic and single_feature."""
+        """The native file's name; None for what is whole in contract.json."""
         return MODEL_FILES[self.algorithm]

@@ -1,4 +1,4 @@
-"""The two boosting libraries behind one face: bytes in and out, raw probabilities, contributions."""
+"""The two boosting libraries behind one face: bytes in and out, raw scores, contributions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TypeAlias
 import lightgbm
 import numpy as np
 import xgboost
-from scipy.special import expit
 
 from perennial.errors import ArtifactCorrupt
+from perennial.predictor.calibration import apply_link
 from perennial.predictor.contract import Feature
 from perennial.predictor.encoding import Matrix
+from perennial.records import Link
 
 NativeBooster: TypeAlias = xgboost.Booster | lightgbm.Booster
 # What the libraries raise at a damaged file, UnicodeDecodeError among the ValueErrors.
@@ -51,10 +52,12 @@ def name_inputs(booster: xgboost.Booster, features: Sequence[Feature]) -> list[s
     return numbered if booster.feature_names == numbered else [feature.name for feature in features]
 
 
-def predict_raw(booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2) -> Matrix:
-    """Uncalibrated probabilities, one per row.
+def predict_raw(
+    booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2, link: Link = "logit"
+) -> Matrix:
+    """Uncalibrated probabilities or amounts, one per row.
 
-    The sigmoid is taken here in double precision: XGBoost's own is single and would tie the highest scores.
+    The link is taken here in double precision: XGBoost's own is single and would tie the highest scores.
     """
     if isinstance(booster, xgboost.Booster):
         booster.set_param({"nthread": threads})
@@ -62,11 +65,13 @@ def predict_raw(booster: NativeBooster, matrix: Matrix, features: Sequence[Featu
         margin = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), output_margin=True)
     else:
         margin = booster.predict(matrix, raw_score=True, num_threads=threads)
-    return np.asarray(expit(np.asarray(margin, dtype=np.float64)), dtype=np.float64)
+    return apply_link(link, np.asarray(margin, dtype=np.float64))
 
 
 def contribute_native(booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2) -> Matrix:
-    """Exact TreeSHAP contributions in log-odds, one column per feature; the constant last column is left off.
+    """Exact TreeSHAP contributions, one column per feature; the constant last column is left off.
+
+    They are in the units of the link: log-odds, those of the target, or logarithms of these.
 
     Source: Lundberg, Erion and Lee 2018, as both libraries implement it. XGBoost's approximation is not used: it names
     the same strongest feature in only 81 % of rows.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perennial.predictor.calibration import apply_calibrator
 from perennial.predictor.contract import Contract, Feature
 from perennial.predictor.encoding import Matrix, encode, refuse_infinite
-from perennial.predictor.logistic import contribute_linear, predict_linear
+from perennial.predictor.linear import contribute_linear, predict_linear
 from perennial.predictor.native import NativeBooster, contribute_native, predict_raw
 
 Reasons = NDArray[np.object_]
@@ -27,7 +27,9 @@ class Predictor:
     threads: int = 2
 
     def score(self, frame: pd.DataFrame) -> Matrix:
-        """Calibrated scores in [0, 1], one per row; the order of the columns is irrelevant.
+        """Calibrated scores, one per row; the order of the columns is irrelevant.
+
+        Probabilities lie in [0, 1]; amounts are in the units of the target, and above 0 where the link is a logarithm.
 
         Raises:
             SchemaMismatch: columns are missing, retyped or infinite.
@@ -62,9 +64,9 @@ class Predictor:
         if len(matrix) == 0:
             return np.empty(0)
         if self.contract.linear is not None:
-            return predict_linear(self.contract.linear, matrix, features)
+            return predict_linear(self.contract.linear, matrix, features, self.contract.link)
         assert self.booster is not None
-        return predict_raw(self.booster, matrix, features, threads=self.threads)
+        return predict_raw(self.booster, matrix, features, threads=self.threads, link=self.contract.link)
 
     def _contribute(self, matrix: Matrix) -> Matrix:
         features = self.contract.features

@@ -22,7 +22,7 @@ from perennial.records.monitoring import (
     Realised,
 )
 from perennial.records.notices import Notice
-from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
+from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Link, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
 from perennial.records.scoring import Publication, ScoringRules, Tally
 from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation, Window
@@ -86,6 +86,7 @@ __all__ = [
     "Json",
     "Labelled",
     "Level",
+    "Link",
     "Look",
     "MaturedRate",
     "MetricComparison",

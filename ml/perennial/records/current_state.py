@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from perennial.records.intervals import Interval
 
 SHOWN = 6
+SMALL = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class CurrentStateWorth:
         auc_with, auc_without, gain: None where it reads none, or where that could not be found out; the interval of the gain is
             clustered by entity.
         is_out_of_fold: else the rows are those that both were fitted on, for history is too short for folds.
+        measure: what these figures are; of amounts no AUC.
     """
 
     use: CurrentStateUse
@@ -44,6 +46,7 @@ class CurrentStateWorth:
     auc_without: float | None = None
     gain: Interval | None = None
     is_out_of_fold: bool = True
+    measure: str = "AUC"
 
     @property
     def sentence(self) -> str:
@@ -65,4 +68,12 @@ class CurrentStateWorth:
         if self.gain is None:
             return "no as_of has both outcomes, so that nothing says what they are worth."
         rows = "out of fold" if self.is_out_of_fold else "on the rows that it was fitted on"
-        return f"{rows} its AUC is {self.auc_with:.3f} with them and {self.auc_without:.3f} without, a difference of {self.gain}."
+        both = f"{_show(self.auc_with)} with them and {_show(self.auc_without)} without"
+        return f"{rows} its {self.measure} is {both}, a difference of {self.gain}."
+
+
+def _show(value: float | None) -> str:
+    """Three decimals, or as many digits of what is small."""
+    if value is None:
+        return "unknown"
+    return f"{value:.3f}" if abs(value) >= SMALL else f"{value:.3g}"

@@ -11,12 +11,15 @@ from typing import Literal
 
 from perennial.records.current_state import CurrentStateWorth
 
-Algorithm = Literal["xgboost", "lightgbm", "logistic", "single_feature"]
+Algorithm = Literal["xgboost", "lightgbm", "logistic", "ridge", "single_feature"]
+Link = Literal["logit", "identity", "log"]
+"""From the sum of the trees, or of the weighted inputs, to a raw score: a probability, an amount, or one that is above 0."""
 RecipeOrigin = Literal["search", "person", "ruling", "former"]
 ALGORITHM_NAMES: Mapping[str, str] = {
     "xgboost": "XGBoost",
     "lightgbm": "LightGBM",
     "logistic": "logistic regression",
+    "ridge": "ridge regression",
     "single_feature": "single-feature rule",
     "booster": "boosting",
 }
@@ -63,13 +66,15 @@ class RecipeChoice:
     """What the choice of a recipe rests on.
 
     Attributes:
-        losses: log-loss out of fold of `booster`, `logistic` and `single_feature`; empty where history was too short for folds.
+        losses: out of fold, of `booster`, `single_feature` and the linear recipe of the task (`logistic`, `ridge`); empty where
+            history was too short for folds.
         suspicions: sentences of the leak checks that did not stop the training, and that a person should read.
         enough_on: where history was too short: the day on which there will be enough to choose on.
         remarks: further sentences that people should read; they stop nothing.
         is_outcome_new: there were as_ofs enough, but one outcome is too new, or too rare, to be in the folds:
             `enough_on` is the earliest day on which it may be.
         current_state: what its features from `current_state` sources are worth; None without such a source.
+        loss: what the losses are, as people read it.
     """
 
     losses: Mapping[str, float]
@@ -78,6 +83,7 @@ class RecipeChoice:
     remarks: tuple[str, ...] = ()
     is_outcome_new: bool = False
     current_state: CurrentStateWorth | None = None
+    loss: str = "log-loss"
 
 
 @dataclass(frozen=True)

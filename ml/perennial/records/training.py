@@ -23,7 +23,7 @@ class TrainingSet:
 
     Attributes:
         features: model inputs, float64 or category dtype, index (as_of: datetime64, entity_id), sorted, unique.
-        labels: 0 or 1, same index.
+        labels: 0 or 1, or amounts; same index.
         segments: segment columns (text), same index; never an input.
         clusters: which entities are copies of each other (text), same index; never an input; None: none are.
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
@@ -110,7 +110,7 @@ class Baseline:
     """A fitted baseline as predictor files of its own, so that it can score the same holdout rows as everybody.
 
     Attributes:
-        feature: of the single-feature rule: the one it ranks by; None for logistic regression.
+        feature: of the single-feature rule: the one it ranks by; None for the linear recipe.
         metrics: out of fold: metric name -> value.
     """
 
@@ -129,10 +129,10 @@ class Trained:
         recipe: what it is a fit of, with its inputs and rulings.
         parameters: as given to the library; `rounds` is the median of the early stops over the folds.
         fold_metrics: one row per fold: metric name -> value.
-        tuning: how the booster came by its parameters; None when a logistic regression was fitted again.
-        learning_curve: number of training as_ofs -> AUC on the last fold.
+        tuning: how the booster came by its parameters; None when a linear recipe was fitted again.
+        learning_curve: number of training as_ofs -> the headline on the last fold.
         pictures: name -> PNG file; `alarms`: sentences of the leak checks that did not stop the training.
-        baselines: `logistic` and `recency`, fitted on the same rows.
+        baselines: `logistic` (of amounts `ridge`) and `recency`, fitted on the same rows.
         choice: why it is this recipe; None when a known one was fitted again.
     """
 
@@ -189,8 +189,8 @@ class Version:
     Attributes:
         recipe: number of what it is a fit of.
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
-        holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them, and the mean and the
-            AUC of these scores are `holdout_mean_score` and `holdout_auc`. Empty while history is too short for that.
+        holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them: `holdout_mean_score`,
+            and `holdout_auc`, which of amounts is the headline. Empty while history is too short for that.
         newest_mean_score: mean of its scores of the newest valid snapshot when it was fitted.
         distance: from the former fit of its recipe; None for the first.
         origin: `training`: the first fit of a recipe under test, `refresh`: a later one, `manual`: registered by hand.

@@ -18,8 +18,8 @@ class Tuning:
         because: why it was searched, or why not: a sentence.
         basis: SHA-256 over what a search depends on beside the rows: SQL, inputs, libraries and their ranges.
         trials: of the search; 0 without one.
-        gain: out-of-fold AUC of the recipe minus that of the better regularised default. The best of many trials flatters
-            itself on the rows it was chosen by: an upper hope, not a promise.
+        gain: of the recipe on the better regularised default, out of fold, in `measure`. The best of many trials flatters itself
+            on the rows it was chosen by: an upper hope, not a promise.
     """
 
     is_searched: bool
@@ -28,6 +28,7 @@ class Tuning:
     basis: str
     trials: int
     gain: Interval
+    measure: str = "AUC"
 
     @property
     def sentence(self) -> str:
@@ -46,7 +47,7 @@ class Tuning:
             verdict = "lost against"
         else:
             verdict = "gained nothing certain on"
-        return f"{verdict} the regularised default: {self.gain} AUC, out of fold"
+        return f"{verdict} the regularised default: {self.gain} {self.measure}, out of fold"
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 A task says what a label may be, what a score is, how it is fitted, by what two recipes are compared, and what people read. The
 rest of the platform asks the task of a model for it, and never what kind it is. A new task is one file beside `binary`.
 
-Reading order: measure (a figure of both, and its paired difference), task (the questions), binary, regression.
+Reading order: measure (a figure of both, and its paired difference), fitting, task (the questions), binary, amounts (their
+measures), regression.
 """
 
 from perennial.tasks.choosing import task_of
+from perennial.tasks.fitting import Fitting, Library
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
-from perennial.tasks.task import Link, Task
+from perennial.tasks.task import Task
 
-__all__ = ["Guarded", "Headline", "Link", "Measure", "Task", "Worse", "find_floor", "task_of"]
+__all__ = ["Fitting", "Guarded", "Headline", "Library", "Measure", "Task", "Worse", "find_floor", "task_of"]

@@ -10,6 +10,7 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.records import Interval
+from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Headline, Measure
 
 AMOUNT = ".4g"
@@ -72,20 +73,12 @@ class Figures:
             single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
         )
 
-    def choose_headline(self) -> Headline:
+    def choose_headline(self, fitting: Fitting) -> Headline:
         """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
-        name, _, quantile = self.model.metric.partition(":")
+        name = self.model.metric.partition(":")[0]
         if name == "gini":
             return self.judge_by_order()
-        chosen: dict[str, tuple[str, str, metrics.RowLoss]] = {
-            "mae": ("mae", "mean absolute error", metrics.absolute_loss),
-            "rmse": ("mse", "mean squared error", self.squared),
-            "poisson": ("poisson", "Poisson deviance", metrics.poisson_deviance),
-            "tweedie": ("tweedie", "Tweedie deviance", metrics.tweedie_deviance()),
-        }
-        if name == "pinball":
-            return self._judge_by_loss("pinball", f"pinball loss at {quantile}", metrics.pinball_loss(float(quantile)))
-        return self._judge_by_loss(*chosen[name])
+        return self._judge_by_loss("mse" if name == "rmse" else name, fitting.loss_named, fitting.row_loss)
 
     @cached_property
     def rmse(self) -> Measure:

@@ -17,8 +17,9 @@ from perennial.metrics import ReliabilityBin
 from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
+from perennial.tasks.fitting import PROBABILITIES
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
-from perennial.tasks.task import Floats, Library, Link, Mask, Task, Turn
+from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
 
 PRIOR_SHOCK = 0.004
@@ -38,12 +39,11 @@ class Binary(Task):
     second = "log_loss"
     came_named, bins_law = "Share that came true", "Wilson's"
     rarer_named = "rows of a class"
-    linear = "logistic"
-    objectives: ClassVar[Mapping[Library, Mapping[str, object]]] = {
-        "xgboost": {"objective": "binary:logistic", "eval_metric": "logloss"},
-        "lightgbm": {"objective": "binary", "metric": "binary_logloss"},
-    }
-    calibrators = ("platt", "beta")
+    alike = "labels of one class only"
+    awaited = "more of the rarer outcome"
+    fitting = PROBABILITIES
+    alone_named = "an AUC"
+    calibration_named = ("mean score", "share that happened")
     score_range = (0.0, 1.0)
     carriers_named = "positives"
     can_be_missed = True
@@ -86,9 +86,18 @@ class Binary(Task):
     # Fitting
 
     @property
-    def link(self) -> Link:
-        """Log-odds."""
-        return "logit"
+    def out_of_fold(self) -> tuple[Measure, ...]:
+        """Those that are means or ranks; what a capacity says belongs to comparisons."""
+        known = {measure.name: measure for measure in self.measures}
+        return tuple(known[name] for name in ("auc", "log_loss", "brier", "average_precision"))
+
+    def round_merit(self, merit: float) -> float:
+        """AUCs closer than .0001 are equal: the standard error is six times that."""
+        return round(merit, 4)
+
+    def spread_alone(self, strength: float, labels: pd.Series) -> float:
+        """By the positives and negatives among entities."""
+        return metrics.spread_of_auc(strength, labels)
 
     # Judging
 

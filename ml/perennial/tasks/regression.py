@@ -18,10 +18,11 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import NOT_BELOW_ZERO, Figures
+from perennial.tasks.amounts import AMOUNT, NOT_BELOW_ZERO, Figures
 from perennial.tasks.binary import PRIOR_SHOCK
+from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
-from perennial.tasks.task import Floats, Link, Mask, Task, Turn
+from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
 PRIOR_SHOCK_SHARE = 0.005
@@ -34,7 +35,6 @@ class Regression(Task):
     name: ClassVar[TaskName] = "regression"
     label_column = "double precision not null check (label > '-infinity' and label < 'infinity')"
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
-    linear = "ridge"
     label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
     label_said = "a finite number"
     wrong_label = "a label that is no finite number"
@@ -43,6 +43,10 @@ class Regression(Task):
     second = "total_bias"
     came_named, bins_law = "Mean that came", "normal"
     rarer_named = "rows with another label than the commonest"
+    alike = "labels that are all the same"
+    awaited = "labels that differ"
+    alone_named = "a strength, (1 + normalised Gini) / 2,"
+    calibration_named = ("mean predicted", "mean realised")
     score_range = (None, None)
     carriers_named = "rows"
     can_be_missed = False
@@ -50,7 +54,8 @@ class Regression(Task):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.figures = Figures(model)
-        self.headline = self.figures.choose_headline()
+        self.fitting = fit_amounts(model.metric, self.figures.cap)
+        self.headline = self.figures.choose_headline(self.fitting)
         self.loss = self.figures.squared_error if self.headline.name == "gini" else self.headline
 
     # Labels
@@ -87,9 +92,23 @@ class Regression(Task):
     # Fitting
 
     @property
-    def link(self) -> Link:
-        """Of counts and of amounts with many zeros the logarithm, so that scores stay above 0."""
-        return "log" if self.model.metric in ("poisson", "tweedie") else "identity"
+    def search_inputs(self) -> tuple[object, ...]:
+        """What is fitted, and to what."""
+        return (self.model.metric, self.model.label.cap)
+
+    @property
+    def out_of_fold(self) -> tuple[Measure, ...]:
+        """All of them, and the loss where the order decides."""
+        is_shown = self.loss.name in [measure.name for measure in self.measures]
+        return self.measures if is_shown else (self.headline, self.loss, *self.measures[1:])
+
+    def round_merit(self, merit: float) -> float:
+        """To four digits, whatever the unit is."""
+        return float(f"{merit:{AMOUNT}}")
+
+    def spread_alone(self, strength: float, labels: pd.Series) -> float:
+        """By the entities above the median, and the others."""
+        return metrics.spread_of_amounts(strength, labels)
 
     # Judging
 

@@ -15,12 +15,11 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
+from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Link = Literal["logit", "identity", "log"]
-Library = Literal["xgboost", "lightgbm"]
 Turn = Literal["fall", "rise", "either"]
 
 
@@ -38,9 +37,10 @@ class Task(ABC):
         rarer_named: what `count_rarer` counts.
         second: the metric that is shown beside the headline.
         came_named, bins_law: what stands beside a mean score, and whose interval it has.
-        objectives: of each library, with the metric that stops its rounds.
-        calibrators: kinds that are tried out of fold, the plainest first.
-        linear: name of the plain recipe over all inputs.
+        alike, awaited: what labels are from which nothing can be learned, and what to wait for then.
+        fitting: how recipes learn.
+        alone_named: what the strength of a feature by itself is, `an AUC` or what stands for it.
+        calibration_named: what a picture of calibration shows: scores, and what became of them.
         score_range: scores lie inside, both ends included; None: no end.
         headline: what decides who is better.
         loss: what breaks ties of a search and chooses the first champion.
@@ -60,9 +60,11 @@ class Task(ABC):
     came_named: ClassVar[str]
     second: ClassVar[str]
     bins_law: ClassVar[str]
-    linear: ClassVar[Literal["logistic", "ridge"]]
-    objectives: ClassVar[Mapping[Library, Mapping[str, object]]]
-    calibrators: ClassVar[tuple[str, ...]]
+    alike: ClassVar[str]
+    awaited: ClassVar[str]
+    fitting: Fitting
+    alone_named: ClassVar[str]
+    calibration_named: ClassVar[tuple[str, str]]
     score_range: ClassVar[tuple[float | None, float | None]]
     headline: Headline
     loss: Measure
@@ -91,9 +93,22 @@ class Task(ABC):
     # Fitting
 
     @property
+    def search_inputs(self) -> tuple[object, ...]:
+        """What the best parameters depend on beside rows, features and libraries: another search when it changes."""
+        return ()
+
+    @property
     @abstractmethod
-    def link(self) -> Link:
-        """From the sum of the trees, or of the weighted inputs, to a raw score."""
+    def out_of_fold(self) -> tuple[Measure, ...]:
+        """What is written about every recipe that a training assesses."""
+
+    @abstractmethod
+    def round_merit(self, merit: float) -> float:
+        """A merit of the headline without the digits that are chance: of equals the loss decides."""
+
+    @abstractmethod
+    def spread_alone(self, strength: float, labels: pd.Series) -> float:
+        """The standard error that such a strength would have by the number of different entities alone."""
 
     # Judging
 

@@ -17,9 +17,10 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import LeakSuspected
-from perennial.metrics import auc_alone, halve_entities, mean_auc, spread_of_auc
+from perennial.metrics import halve_entities, mean_auc
 from perennial.predictor import Feature
 from perennial.records import Interval
+from perennial.tasks import task_of
 from perennial.train.pooling import IDENTIFYING
 from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
 
@@ -35,10 +36,13 @@ where a search costs nobody anything, a doubtful one is refused as well."""
 
 
 def rank_alone(rows: TrainingRows) -> dict[str, Interval]:
-    """The AUC of every feature on its own, in whichever direction it ranks better; a constant has .5."""
+    """The strength of every feature on its own, in whichever direction it ranks better; a constant has .5.
+
+    It is an AUC, or of amounts (1 + normalised Gini) / 2, which is the same of labels 0 and 1: limits keep their meaning.
+    """
     labels = rows.series(rows.labels)
     return {
-        feature.name: auc_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category")
+        feature.name: rows.task.rank_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category")
         for place, feature in enumerate(rows.features)
     }
 
@@ -79,15 +83,15 @@ def find_unwritten(model: Model, sentences: Sequence[str]) -> list[str]:
 def _say_found(model: Model, oracles: Mapping[str, tuple[Interval, float]]) -> str:
     named = ", ".join(f"{name} ({auc.estimate:.3f}, at least {least:.3f})" for name, (auc, least) in oracles.items())
     return (
-        f"alone, these features reach an AUC over max_feature_auc = {model.training.max_feature_auc} and over what was "
-        f"acknowledged: {named}. Does their SQL read facts at or after the as_of, or the label itself? Then correct it, or "
-        f"leave them out by training.exclude = {json.dumps(list(oracles))}."
+        f"alone, these features reach {task_of(model).alone_named} over max_feature_auc = {model.training.max_feature_auc} "
+        f"and over what was acknowledged: {named}. Does their SQL read facts at or after the as_of, or the label itself? "
+        f"Then correct it, or leave them out by training.exclude = {json.dumps(list(oracles))}."
     )
 
 
 def find_least(auc: Interval, limit: float, rows: TrainingRows) -> float:
     """The lower bound of an AUC, as wide as entities would spread one that lies on the limit, or as these rows do if wider."""
-    return auc.estimate - CHANCE * max(auc.standard_error, spread_of_auc(limit, rows.series(rows.labels)))
+    return auc.estimate - CHANCE * max(auc.standard_error, rows.task.spread_alone(limit, rows.series(rows.labels)))
 
 
 def _read_estimate(auc: Interval, _limit: float, _rows: TrainingRows) -> float:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from perennial.metrics import mean_auc, paired_auc_difference
-from perennial.predictor import IDENTITY, Predictor
+from perennial.predictor import IDENTITIES, Predictor
 from perennial.records import Baseline, Interval, Recipe, RecipeChoice
-from perennial.train.baselines import PLAIN_LOGISTIC
+from perennial.tasks import Task
+from perennial.train.baselines import PLAIN, read_inverse_penalty
 from perennial.train.boosters import SPACES
 from perennial.train.candidates import (
     Candidate,
     assess_booster,
-    assess_logistic,
+    assess_linear,
     assess_single_feature,
     write_candidate,
 )
@@ -30,53 +30,61 @@ class Assessed:
 
     Attributes:
         booster: None when a recipe without one is fitted again.
+        linear: the linear recipe of the task: logistic regression, or ridge.
         recency: the single-feature rule.
     """
 
     challenger: Candidate
     recipe: Recipe
     booster: Candidate | None
-    logistic: Candidate
+    linear: Candidate
     recency: Candidate
+
+    @property
+    def task(self) -> Task:
+        """Of the model."""
+        return self.challenger.task
 
     @property
     def named(self) -> dict[str, Candidate]:
         """What was assessed, under the names of its metrics."""
-        known = {"booster": self.booster, "logistic": self.logistic, "recency": self.recency}
+        known = {"booster": self.booster, self.task.fitting.linear: self.linear, "recency": self.recency}
         return {name: candidate for name, candidate in known.items() if candidate is not None}
 
 
 def choose_challenger(
     searched: Searched, folds: Sequence[FoldRows], *, single: Recipe, recency: Candidate, seed: int
 ) -> Assessed:
-    """The lowest log-loss out of fold among booster, logistic regression and single-feature rule, all calibrated alike."""
-    booster, logistic = assess_booster(searched.best, folds, seed), assess_logistic(folds)
-    entered = ((recency, single), (logistic, PLAIN_LOGISTIC), (booster, searched.best.recipe))  # of equals the plainest
-    challenger, recipe = min(entered, key=lambda each: each[0].metrics["log_loss"])
-    return Assessed(challenger, recipe, booster, logistic, recency)
+    """The lowest loss out of fold among booster, linear recipe and single-feature rule, all calibrated alike."""
+    booster, linear = assess_booster(searched.best, folds, seed), assess_linear(folds)
+    plain = PLAIN[recency.task.fitting.linear]
+    entered = ((recency, single), (linear, plain), (booster, searched.best.recipe))  # of equals the plainest
+    challenger, recipe = min(entered, key=lambda each: each[0].loss)
+    return Assessed(challenger, recipe, booster, linear, recency)
 
 
 def keep_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, threads: int) -> Assessed:
     """The challenger is this very recipe, whatever else is ahead."""
     candidate = assess_recipe(recipe, folds, seed=seed, threads=threads)
     booster = candidate if recipe.algorithm in SPACES else None
-    return Assessed(candidate, recipe, booster, assess_logistic(folds), recency)
+    return Assessed(candidate, recipe, booster, assess_linear(folds), recency)
 
 
 def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Candidate:
     """A known recipe on these folds: rounds and calibrator are found anew."""
     if recipe.algorithm == "single_feature":
         return assess_single_feature(recipe, folds)
-    if recipe.algorithm == "logistic":
-        return assess_logistic(folds, float(recipe.parameters["C"]))
+    if recipe.algorithm == folds[0].training.task.fitting.linear:
+        return assess_linear(folds, read_inverse_penalty(recipe))
     return assess_booster(try_recipe(recipe, folds, seed=seed, threads=threads), folds, seed)
 
 
 def state_choice(assessed: Assessed, suspicions: tuple[str, ...], remarks: tuple[str, ...]) -> RecipeChoice:
-    """What the choice rests on: the log-loss of everybody, and what a person should look at."""
-    named = {"booster": assessed.booster, "logistic": assessed.logistic, "single_feature": assessed.recency}
-    losses = {name: candidate.metrics["log_loss"] for name, candidate in named.items() if candidate is not None}
-    return RecipeChoice(losses, suspicions, remarks=remarks)
+    """What the choice rests on: the loss of everybody, and what a person should look at."""
+    fitting = assessed.task.fitting
+    named = {"booster": assessed.booster, fitting.linear: assessed.linear, "single_feature": assessed.recency}
+    losses = {name: candidate.loss for name, candidate in named.items() if candidate is not None}
+    return RecipeChoice(losses, suspicions, remarks=remarks, loss=fitting.loss_named)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +97,23 @@ class Written:
 
 
 def write_all(assessed: Assessed, rows: TrainingRows, golden: pd.DataFrame, folder: Path) -> Written:
-    """Fit and write challenger/, logistic/ and recency/, each a predictor in a folder of its own.
+    """Fit and write challenger/, that of the linear recipe (logistic/ or ridge/) and recency/, each a predictor of its own.
 
-    The baselines are plain: a logistic regression states probabilities by itself, and a calibrated one is what the
+    The baselines are plain: a linear recipe states probabilities or amounts by itself, and a calibrated one is what the
     challenger becomes where it wins.
     """
+    linear = assessed.task.fitting.linear
     challenger, manifest = write_candidate(assessed.challenger, rows, golden, folder / "challenger")
     baselines = {
-        "logistic": _write_baseline(assessed.logistic, rows, golden, folder / "logistic"),
+        linear: _write_baseline(assessed.linear, rows, golden, folder / linear),
         "recency": _write_baseline(assessed.recency, rows, golden, folder / "recency"),
     }
     return Written(challenger, manifest, baselines)
 
 
 def _write_baseline(candidate: Candidate, rows: TrainingRows, golden: pd.DataFrame, folder: Path) -> Baseline:
-    predictor, manifest = write_candidate(replace(candidate, calibrator=IDENTITY), rows, golden, folder)
+    plain = replace(candidate, calibrator=IDENTITIES[candidate.task.fitting.link])
+    predictor, manifest = write_candidate(plain, rows, golden, folder)
     names = predictor.contract.names
     return Baseline(folder, manifest, names[0] if folder.name == "recency" else None, candidate.metrics)
 
@@ -119,25 +129,29 @@ def measure_fold(assessed: Assessed, fold: FoldRows, number: int) -> dict[str, f
     rows = fold.validation.index
     labels = assessed.challenger.labels.loc[rows]
     everybody = {"challenger": assessed.challenger, **assessed.named}
-    aucs = {f"{name}_auc": mean_auc(candidate.scores.loc[rows], labels) for name, candidate in everybody.items()}
+    headline = assessed.task.headline
+    achieved = {
+        f"{name}_{headline.name}": headline.value(candidate.scores.loc[rows], labels) for name, candidate in everybody.items()
+    }
     sizes = {"training_rows": float(len(fold.training.labels)), "validation_rows": float(len(rows))}
-    return {"fold": float(number), **sizes, **aucs}
+    return {"fold": float(number), **sizes, **achieved}
 
 
 def measure_search(searched: Searched) -> dict[str, float]:
     """What the search found and cost."""
+    name = searched.best.task.headline.name
     return {
-        "tuned_auc": searched.best.auc,
-        "default_auc": searched.default.auc,
+        f"tuned_{name}": searched.best.value,
+        f"default_{name}": searched.default.value,
         "trials": float(searched.trials),
         "pruned_trials": float(searched.pruned),
         "fold_fits": float(searched.fold_fits),
     }
 
 
-def compare_to_default(searched: Searched, labels: pd.Series, confidence: float) -> Interval:
-    """Out-of-fold AUC of the booster's recipe minus that of the better regularised default, on the same rows.
+def compare_to_default(searched: Searched, labels: pd.Series) -> Interval:
+    """What the booster's recipe gains on the better regularised default in the headline, out of fold, on the same rows.
 
     The best of many trials flatters itself on the rows it was chosen by, so that this is an upper hope, not a promise.
     """
-    return paired_auc_difference(searched.best.raw, searched.default.raw, labels, confidence=confidence)
+    return searched.best.task.headline.gain(searched.best.raw, searched.default.raw, labels)

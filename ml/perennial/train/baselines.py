@@ -1,38 +1,80 @@
-"""The plain recipes that stand beside every booster: logistic regression, and a single-feature rule such as recency."""
+"""The plain recipes that stand beside every booster: a linear one over all inputs, and a single-feature rule such as recency."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from perennial.config import Model
 from perennial.config.training import Direction
 from perennial.errors import ConfigError
-from perennial.predictor import Contract, Feature, Linear, Predictor, expand_inputs
-from perennial.records import Interval, Recipe
+from perennial.predictor import IDENTITIES, Contract, Feature, Linear, Predictor, expand_inputs
+from perennial.records import Algorithm, Interval, Link, Recipe
+from perennial.tasks import Fitting
 from perennial.train.logistic import solve_logistic
+from perennial.train.ridge import solve_log_ridge, solve_ridge
 from perennial.train.rows import Floats, TrainingRows
 
-INVERSE_PENALTY = 1.0  # scikit-learn's C; on standardised columns and thousands of rows hardly felt
+Solver = Callable[[Floats, Floats, Floats, float], Floats]
+INVERSE_PENALTY = 1.0  # scikit-learn's C, or 1 / alpha; on standardised columns and thousands of rows hardly felt
 PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
+PLAIN_RIDGE = Recipe("ridge", {"alpha": 1 / INVERSE_PENALTY})
+PLAIN = {recipe.algorithm: recipe for recipe in (PLAIN_LOGISTIC, PLAIN_RIDGE)}
+SOLVERS: Mapping[Link, Solver] = {"logit": solve_logistic, "identity": solve_ridge, "log": solve_log_ridge}
 
 
-def fit_logistic(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
-    """Logistic regression on standardised columns, medians where a value is missing; not yet calibrated."""
+def read_inverse_penalty(recipe: Recipe) -> float:
+    """How little a linear recipe shrinks its coefficients: C, or 1 / alpha."""
+    if recipe.algorithm == "logistic":
+        return float(recipe.parameters["C"])
+    alpha = float(recipe.parameters["alpha"])
+    return 1 / alpha if alpha > 0 else np.inf
+
+
+def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
+    """The linear recipe of the task on standardised columns, medians where a value is missing; not yet calibrated."""
+    fitting = rows.task.fitting
     features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
     expanded = expand_inputs(rows.matrix, features)
     means, scales = expanded.mean(axis=0), expanded.std(axis=0)
     scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
     scales[scales == 0] = 1.0
-    weights = solve_logistic((expanded - means) / scales, rows.labels, _signs_of(features), inverse_penalty)
+    columns = (expanded - means) / scales
+    weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty)
     linear = Linear(
-        intercept=float(weights[-1]),
+        intercept=_place(fitting, columns @ weights[:-1], rows.labels) if fitting.link == "identity" else float(weights[-1]),
         coefficients=tuple(weights[:-1].tolist()),
         means=tuple(means.tolist()),
         scales=tuple(scales.tolist()),
     )
-    return Predictor(Contract(model=rows.model, algorithm="logistic", features=features, linear=linear), None)
+    return Predictor(begin_contract(rows, fitting.linear, features=features, linear=linear), None)
+
+
+def _place(fitting: Fitting, slopes: Floats, labels: Floats) -> float:
+    """The intercept that costs least by the task's own loss: a slope for the mean serves a median or a quantile as well."""
+    return fitting.constant(labels - slopes)
+
+
+def begin_contract(
+    rows: TrainingRows,
+    algorithm: Algorithm,
+    *,
+    features: tuple[Feature, ...] | None = None,
+    linear: Linear | None = None,
+    rounds: int = 0,
+) -> Contract:
+    """That of a fit on these rows which is not yet calibrated; `features` where the fit knows more of them than the rows."""
+    link = rows.task.fitting.link
+    return Contract(
+        model=rows.task.model.name,
+        algorithm=algorithm,
+        features=features or rows.features,
+        calibrator=IDENTITIES[link],
+        rounds=rounds,
+        linear=linear,
+        link=link,
+    )
 
 
 def _signs_of(features: Sequence[Feature]) -> Floats:
@@ -63,13 +105,13 @@ def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, 
 
 
 def _show_direction(only: TrainingRows) -> Direction:
-    linear = fit_logistic(only).contract.linear
+    linear = fit_linear(only).contract.linear
     assert linear is not None
     return "increasing" if linear.coefficients[0] >= 0 else "decreasing"
 
 
 def fit_single_feature(recipe: Recipe, rows: TrainingRows) -> Predictor:
-    """A logistic curve over one feature: it ranks as the feature does, in the direction of the recipe.
+    """A logistic curve, or of amounts a line, over one feature: it ranks as the feature does, in the direction of the recipe.
 
     Raises:
         ConfigError: the recipe names no feature of these rows.
@@ -77,10 +119,10 @@ def fit_single_feature(recipe: Recipe, rows: TrainingRows) -> Predictor:
     feature = recipe.parameters.get("feature")
     if feature not in [known.name for known in rows.features]:
         raise ConfigError(
-            f"{rows.model}: a single-feature rule over '{feature}' cannot be fitted, for no training row has that column: "
-            "let the next training choose anew."
+            f"{rows.task.model.name}: a single-feature rule over '{feature}' cannot be fitted, for no training row has that "
+            "column: let the next training choose anew."
         )
-    fitted = fit_logistic(rows.only(str(feature)).bound_to(recipe.parameters.get("direction")))
+    fitted = fit_linear(rows.only(str(feature)).bound_to(recipe.parameters.get("direction")))
     return Predictor(fitted.contract.model_copy(update={"algorithm": "single_feature"}), None)
 
 

@@ -11,8 +11,10 @@ import numpy as np
 import xgboost
 
 from perennial.errors import ConfigError
-from perennial.predictor import Contract, Feature, NativeBooster, Predictor, name_inputs, predict_raw
+from perennial.predictor import Feature, NativeBooster, Predictor, name_inputs, predict_raw
 from perennial.records import Recipe
+from perennial.tasks import Library
+from perennial.train.baselines import PLAIN, begin_contract
 from perennial.train.rows import (
     LIGHTGBM_BINNING,
     THREADS_PER_FIT,
@@ -23,9 +25,8 @@ from perennial.train.rows import (
     bin_for_xgboost,
 )
 
-Library = Literal["xgboost", "lightgbm"]
 MOST_ROUNDS = 800  # a bound for the slowest rate of the search, .02; on the demo early stopping came at 250
-PATIENCE = 30  # rounds without a better validation log-loss
+PATIENCE = 30  # rounds without a better validation loss
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,20 @@ REGULARISED_DEFAULTS: dict[Library, Recipe] = {
 }
 
 
-def write_recipe(algorithm: str, chosen: Mapping[str, float | str]) -> Recipe:
+def write_recipe(
+    algorithm: str, chosen: Mapping[str, float | str], *, linear: Literal["logistic", "ridge"] = "logistic"
+) -> Recipe:
     """A recipe that a person wrote: what is not named is as in the regularised default.
+
+    Args:
+        linear: the linear recipe of the model's task, the only one of its kind that fits such labels.
 
     Raises:
         ConfigError: there is no such algorithm, or it has no such parameter, or one has no such value.
     """
     if algorithm == "single_feature":
         return _write_rule(chosen)
-    defaults = (*REGULARISED_DEFAULTS.values(), Recipe("logistic", {"C": 1.0}))
+    defaults = (*REGULARISED_DEFAULTS.values(), PLAIN[linear])
     default = next((recipe for recipe in defaults if recipe.algorithm == algorithm), None)
     if default is None:
         known = ", ".join((*(recipe.algorithm for recipe in defaults), "single_feature"))
@@ -141,19 +147,20 @@ def read_recipe(parameters: Mapping[str, object], allowed: tuple[Library, ...]) 
 
 
 def validate_recipe(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[Floats, int]:
-    """Fit on a fold's training rows until its validation log-loss stops falling; raw probabilities there, and the rounds."""
+    """Fit on a fold's training rows until its validation loss stops falling; raw scores there, and the rounds."""
     if recipe.algorithm == "xgboost":
         booster, rounds = _stop_xgboost(recipe, fold, seed)
     else:
         booster, rounds = _stop_lightgbm(recipe, fold, seed)
-    return predict_raw(booster, fold.validation.matrix, fold.validation.features, threads=THREADS_PER_FIT), rounds
+    rows, link = fold.validation, fold.validation.task.fitting.link
+    return predict_raw(booster, rows.matrix, rows.features, threads=THREADS_PER_FIT, link=link), rounds
 
 
 def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
     training, validation = fold.for_xgboost
     stop = xgboost.callback.EarlyStopping(rounds=PATIENCE, save_best=True)
     booster = xgboost.train(
-        full_parameters(recipe, seed, fold.training.features),
+        full_parameters(recipe, seed, fold.training),
         training,
         num_boost_round=MOST_ROUNDS,
         evals=[(validation, "validation")],
@@ -166,15 +173,15 @@ def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBoos
 def _stop_lightgbm(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
     training, validation = fold.for_lightgbm
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    parameters = full_parameters(recipe, seed, fold.training.features)
+    parameters = full_parameters(recipe, seed, fold.training)
     booster = lightgbm.train(parameters, training, num_boost_round=MOST_ROUNDS, valid_sets=[validation], callbacks=[stop])
     return booster, int(booster.best_iteration)
 
 
 def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: TrainingRows) -> Predictor:
     """Fit on all the given rows for a known number of rounds; not yet calibrated."""
-    contract = Contract(model=rows.model, algorithm=recipe.algorithm, features=rows.features, rounds=rounds)
-    parameters = full_parameters(recipe, seed, rows.features)
+    contract = begin_contract(rows, recipe.algorithm, rounds=rounds)
+    parameters = full_parameters(recipe, seed, rows)
     if recipe.algorithm == "xgboost":
         booster: NativeBooster = xgboost.train(parameters, bin_for_xgboost(rows), num_boost_round=rounds)
     else:
@@ -182,18 +189,13 @@ def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: TrainingRows) -> Pr
     return Predictor(contract, booster, THREADS_PER_FIT)
 
 
-def full_parameters(recipe: Recipe, seed: int, features: Sequence[Feature]) -> dict[str, object]:
-    """As given to the library: the trial's choices and what is the same for every trial."""
-    chosen = {**_choices_of(recipe), **_bind_features(recipe, features)}
+def full_parameters(recipe: Recipe, seed: int, rows: TrainingRows) -> dict[str, object]:
+    """As given to the library: the trial's choices and what is the same for every trial of the task."""
+    chosen = {**_choices_of(recipe), **_bind_features(recipe, rows.features)}
     if recipe.algorithm == "xgboost":
-        fixed: dict[str, object] = {
-            "objective": "binary:logistic",
-            "eval_metric": "logloss",
-            "tree_method": "hist",
-            "max_bin": 255,
-        }
+        fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255}
         return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
-    fixed = {"objective": "binary", "metric": "binary_logloss", "bagging_freq": 1}
+    fixed = {**rows.task.fitting.objectives["lightgbm"], "bagging_freq": 1}
     return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}
 
 
@@ -218,7 +220,7 @@ def _choices_of(recipe: Recipe) -> dict[str, object]:
 
 
 def measure_gains(predictor: Predictor) -> dict[str, float]:
-    """Share of every feature in the total gain of the trees; of logistic regression, in the sum of |coefficients|."""
+    """Share of every feature in the total gain of the trees; of a linear recipe, in the sum of |coefficients|."""
     gains = _gains(predictor)
     total = gains.sum() or 1.0
     shares = dict(zip(predictor.contract.names, (gains / total).tolist(), strict=True))

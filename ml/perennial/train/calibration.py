@@ -2,47 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from perennial.predictor import Calibrator, apply_calibrator
+from perennial.metrics import RowLoss
+from perennial.predictor import CALIBRATORS, IDENTITIES, Calibrator, CalibratorKind, apply_calibrator
+from perennial.tasks import Fitting
 from perennial.train.rows import Floats
 
-Kind = Literal["platt", "beta"]
 SMALLEST_SLOPE = 1e-3  # strictly increasing even where the labels are noise
 SMALLEST = 1e-15
+STEPS = {"xatol": 1e-4, "fatol": 1e-8, "maxiter": 400}  # of two coefficients, in units of the spread, and of the loss
 
 
-def choose_calibrator(raw: Floats, labels: Floats, fold_of_row: Floats) -> Calibrator:
-    """Platt or beta, whichever has the lower log-loss on folds that it was not fitted on; Platt when there is only one.
+def choose_calibrator(fitting: Fitting, raw: Floats, labels: Floats, fold_of_row: Floats) -> Calibrator:
+    """The kind with the lowest loss on folds that it was not fitted on.
+
+    Probabilities are always calibrated, by Platt's map or the beta's, by Platt's when there is only one fold. Amounts stay
+    as they are unless their map, of two coefficients, loses less.
 
     Args:
-        raw: out-of-fold probabilities.
+        raw: out-of-fold probabilities or amounts.
         fold_of_row: the number of the fold that validated each row.
 
     Source: Platt 1999; Kull, Silva Filho and Flach 2017.
     """
+    kinds, identity = CALIBRATORS[fitting.link], IDENTITIES[fitting.link]
     if len(np.unique(fold_of_row)) == 1:
-        return fit_calibrator("platt", raw, labels)
-    kinds: tuple[Kind, Kind] = ("platt", "beta")
-    best = min(kinds, key=lambda kind: _loss_on_other_folds(kind, raw, labels, fold_of_row))
-    return fit_calibrator(best, raw, labels)
+        return fit_calibrator(kinds[0], raw, labels, fitting.row_loss) if fitting.is_always_calibrated else identity
+    best, loss = _find_best(kinds, fitting.row_loss, raw, labels, fold_of_row)
+    if not fitting.is_always_calibrated and loss >= fitting.row_loss(labels, raw).mean():
+        return identity
+    return fit_calibrator(best, raw, labels, fitting.row_loss)
 
 
-def _loss_on_other_folds(kind: Kind, raw: Floats, labels: Floats, fold_of_row: Floats) -> float:
+def _find_best(
+    kinds: Sequence[CalibratorKind], row_loss: RowLoss, raw: Floats, labels: Floats, fold_of_row: Floats
+) -> tuple[CalibratorKind, float]:
+    losses = {kind: _lose_on_other_folds(kind, row_loss, raw, labels, fold_of_row) for kind in kinds}
+    best = min(losses, key=lambda kind: losses[kind])
+    return best, losses[best]
+
+
+def _lose_on_other_folds(kind: CalibratorKind, row_loss: RowLoss, raw: Floats, labels: Floats, fold_of_row: Floats) -> float:
     losses = np.empty(len(raw))
     for fold in np.unique(fold_of_row):
         held = fold_of_row == fold
-        calibrated = apply_calibrator(fit_calibrator(kind, raw[~held], labels[~held]), raw[held])
-        given = np.where(labels[held] == 1, calibrated, 1 - calibrated)
-        losses[held] = -np.log(np.clip(given, SMALLEST, 1))
+        calibrated = apply_calibrator(fit_calibrator(kind, raw[~held], labels[~held], row_loss), raw[held])
+        losses[held] = row_loss(labels[held], calibrated)
     return float(losses.mean())
 
 
-def fit_calibrator(kind: Kind, raw: Floats, labels: Floats) -> Calibrator:
+def fit_calibrator(kind: CalibratorKind, raw: Floats, labels: Floats, row_loss: RowLoss | None = None) -> Calibrator:
+    """The coefficients that cost least: of probabilities by the log-loss, of amounts by the loss of one row."""
+    if kind in ("platt", "beta"):
+        return _fit_probabilities(kind, raw, labels)
+    assert row_loss is not None
+    return _fit_amounts(kind, raw, labels, row_loss)
+
+
+def _fit_amounts(kind: CalibratorKind, raw: Floats, labels: Floats, row_loss: RowLoss) -> Calibrator:
+    """Slope and offset by a search without derivatives, for absolute errors have kinks; it begins at the identity.
+
+    The slope is searched as its logarithm and the offset about the mean, in units of the spread: the same steps for every unit.
+    """
+    seen = raw if kind == "line" else np.log(raw)
+    centre, spread = float(seen.mean()), float(seen.std())
+    if spread <= np.finfo(np.float64).eps * abs(centre):
+        spread = 1.0
+
+    def read(chosen: Floats) -> Calibrator:
+        slope = max(float(np.exp(np.clip(chosen[0], -10, 10))), SMALLEST_SLOPE)
+        return Calibrator(kind=kind, coefficients=(slope, centre * (1 - slope) + float(chosen[1]) * spread))
+
+    unit = float(row_loss(labels, raw).mean()) or 1.0
+
+    def lose(chosen: Floats) -> float:
+        return float(row_loss(labels, apply_calibrator(read(chosen), raw)).mean()) / unit
+
+    found = minimize(lose, np.zeros(2), method="Nelder-Mead", options={**STEPS, "initial_simplex": [[0, 0], [0.2, 0], [0, 0.2]]})
+    return read(np.asarray(found.x, dtype=np.float64))
+
+
+def _fit_probabilities(kind: CalibratorKind, raw: Floats, labels: Floats) -> Calibrator:
     """Minimise the log-loss over the calibrator's coefficients: a convex problem, so that the start does not matter."""
     inside = np.clip(raw, SMALLEST, 1 - SMALLEST)
     left, right = np.log(inside), -np.log1p(-inside)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from perennial.metrics import average_precision, brier, log_loss, mean_auc
 from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_files
 from perennial.records import Recipe
-from perennial.train.baselines import INVERSE_PENALTY, fit_logistic, fit_single_feature, score_fold
+from perennial.tasks import Task
+from perennial.train.baselines import INVERSE_PENALTY, fit_linear, fit_single_feature, score_fold
 from perennial.train.boosters import fit_recipe
 from perennial.train.calibration import choose_calibrator
 from perennial.train.rows import Floats, FoldRows, TrainingRows
@@ -28,9 +28,10 @@ class Candidate:
 
     Attributes:
         fit: fits it on any rows; not calibrated.
-        raw: out-of-fold probabilities, indexed by (as_of, entity_id); `scores` are the calibrated ones.
+        raw: out-of-fold probabilities or amounts, indexed by (as_of, entity_id); `scores` are the calibrated ones.
     """
 
+    task: Task
     fit: Fit
     raw: pd.Series
     labels: pd.Series
@@ -44,8 +45,12 @@ class Candidate:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """Out-of-fold metrics of the calibrated scores."""
-        measures = {"auc": mean_auc, "log_loss": log_loss, "brier": brier, "average_precision": average_precision}
-        return {name: measure(self.scores, self.labels) for name, measure in measures.items()}
+        return {measure.name: measure.value(self.scores, self.labels) for measure in self.task.out_of_fold}
+
+    @property
+    def loss(self) -> float:
+        """By which the challenger is chosen."""
+        return self.metrics[self.task.loss.name]
 
 
 def assess_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candidate:
@@ -53,9 +58,9 @@ def assess_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candid
     return _assess(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
 
 
-def assess_logistic(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
-    """Logistic regression, fitted on each fold's training rows."""
-    fit = partial(fit_logistic, inverse_penalty=inverse_penalty)
+def assess_linear(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:
+    """The linear recipe of the task, fitted on each fold's training rows."""
+    fit = partial(fit_linear, inverse_penalty=inverse_penalty)
     return _assess(fit, _score_folds(fit, folds), folds)
 
 
@@ -74,7 +79,8 @@ def _assess(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
     labels = pd.concat([fold.validation.series(fold.validation.labels) for fold in folds])
     sizes = [len(fold.validation.labels) for fold in folds]
     fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
-    return Candidate(fit, raw, labels, choose_calibrator(raw.to_numpy(), labels.to_numpy(), fold_of_row))
+    task = folds[0].training.task
+    return Candidate(task, fit, raw, labels, choose_calibrator(task.fitting, raw.to_numpy(), labels.to_numpy(), fold_of_row))
 
 
 def fit_candidate(candidate: Candidate, rows: TrainingRows) -> Predictor:
@@ -105,16 +111,17 @@ def _remove_foreign(folder: Path, manifest: Mapping[str, str]) -> None:
 
 
 def draw_learning_curve(candidate: Candidate, fold: FoldRows) -> dict[int, float]:
-    """AUC on the last fold when only the newest quarter, half, or all of its training as_ofs are fitted.
+    """The headline on the last fold when only the newest quarter, half, or all of its training as_ofs are fitted.
 
-    A part that holds one class only teaches nothing and has no point.
+    A part whose labels are all alike teaches nothing and has no point.
     """
     days = fold.fold.training
     sizes = sorted({max(1, len(days) // 4), max(1, len(days) // 2), len(days)})
     labels = fold.validation.series(fold.validation.labels)
     parts = {size: fold.training.on(days[-size:]) for size in sizes}
+    task = candidate.task
     return {
-        size: mean_auc(fold.validation.series(score_fold(candidate.fit(part), fold.validation)), labels)
+        size: task.headline.value(fold.validation.series(score_fold(candidate.fit(part), fold.validation)), labels)
         for size, part in parts.items()
-        if 0 < part.labels.mean() < 1
+        if task.can_learn(part.labels)
     }

@@ -14,14 +14,12 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import OneClassLabels
-from perennial.metrics import add_clusters, mean_auc, paired_auc_difference
+from perennial.metrics import add_clusters
 from perennial.records import CurrentStateUse, CurrentStateWorth, Recipe
 from perennial.train.alarms import rank_alone
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
 from perennial.train.rows import FoldRows, TrainingRows
-
-CHANCE = 0.5  # what everybody is scored when no feature is left
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +46,7 @@ class Weighing:
         if not worth.use.features:
             return worth
         if not self._left.features:
-            return self._compare(worth, ours.scores, pd.Series(CHANCE, index=ours.scores.index), ours.labels)
+            return self._compare(worth, ours.scores, pd.Series(self._constant, index=ours.scores.index), ours.labels)
         recipe = self._choose_rule() if assessed.recipe.algorithm == "single_feature" else assessed.recipe
         cut = [replace(fold, training=self._drop(fold.training), validation=self._drop(fold.validation)) for fold in folds]
         without = assess_recipe(recipe, cut, seed=seed, threads=threads)
@@ -57,13 +55,13 @@ class Weighing:
     def weigh_on_all(self, rule: Recipe) -> CurrentStateWorth:
         """A single-feature rule and the best one without these features, both on the rows that they are fitted on.
 
-        Such a rule learns two numbers, so that little of its AUC is overfitted.
+        Such a rule learns two numbers, so that little of what it achieves is overfitted.
         """
         worth = replace(self._describe(rule), is_out_of_fold=False)
         if not worth.use.features:
             return worth
         ours = score_fold(fit_single_feature(rule, self.rows), self.rows)
-        without = np.full(len(ours), CHANCE)
+        without = np.full(len(ours), self._constant)
         if self._left.features:
             without = score_fold(fit_single_feature(self._choose_rule(), self._left), self._left)
         series = self.rows.series
@@ -79,6 +77,11 @@ class Weighing:
         return CurrentStateWorth(replace(self.use, features=found), len(read))
 
     @property
+    def _constant(self) -> float:
+        """What everybody is scored when no feature is left."""
+        return self.rows.task.fitting.constant(self.rows.labels)
+
+    @property
     def _left(self) -> TrainingRows:
         return self._drop(self.rows)
 
@@ -92,5 +95,12 @@ class Weighing:
 
     def _compare(self, worth: CurrentStateWorth, ours: pd.Series, without: pd.Series, labels: pd.Series) -> CurrentStateWorth:
         ours, without, labels = (add_clusters(each, self.clusters) for each in (ours, without, labels))
-        gain = paired_auc_difference(ours, without, labels, confidence=self.model.promotion.confidence)
-        return replace(worth, auc_with=mean_auc(ours, labels), auc_without=mean_auc(without, labels), gain=gain)
+        headline = self.rows.task.headline
+        gain = headline.gain(ours, without, labels)
+        return replace(
+            worth,
+            auc_with=headline.value(ours, labels),
+            auc_without=headline.value(without, labels),
+            gain=gain,
+            measure=headline.title,
+        )

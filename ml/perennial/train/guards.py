@@ -19,12 +19,13 @@ from perennial.errors import (
     SnapshotMissing,
 )
 from perennial.records import SplitPlan, TrainingSet
+from perennial.tasks import task_of
 from perennial.train.rows import FoldRows, cut_folds, gather_rows
 from perennial.train.splits import Fold, make_folds
 
 
 def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
-    """Refuse rows that are doubled, not planned, unlabelled, of one class, or held out.
+    """Refuse rows that are doubled, not planned, unlabelled, all labelled alike, or held out.
 
     Raises:
         GrainViolated, MisalignedScores, RowsSeenInTraining, SnapshotMissing, LabelsIncomplete, ColumnContractBroken,
@@ -36,18 +37,18 @@ def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> 
     _check_inputs(model, training)
 
 
-def drop_one_class_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldRows, ...]:
+def drop_useless_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldRows, ...]:
     """The folds from which something can be learned.
 
     Raises:
         OneClassLabels: there is none.
     """
-    kept = tuple(fold for fold in folds if fold.holds_both_labels)
+    kept = tuple(fold for fold in folds if fold.is_usable)
     if not kept:
-        named = "; ".join(_name_fold(fold.fold) for fold in folds)
+        named, task = "; ".join(_name_fold(fold.fold) for fold in folds), task_of(model)
         raise OneClassLabels(
-            f"{model.name}: every fold has labels of one class only among the rows that train, or within each as_of that "
-            f"validates ({named}): wait for more of the rarer outcome, build older snapshots, or check labels.sql."
+            f"{model.name}: every fold has {task.alike} among the rows that train, or within each as_of that "
+            f"validates ({named}): wait for {task.awaited}, build older snapshots, or check labels.sql."
         )
     return kept
 
@@ -57,15 +58,15 @@ def has_folds(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Seq
     days = plan.training
     if len(days) < model.training.min_as_ofs or days[-1] - model.embargo < days[0]:
         return False
-    rows = gather_rows(model.name, training.rows_of(days), model.training, only=only)
+    rows = gather_rows(model, training.rows_of(days), only=only)
     cut = cut_folds(rows, make_folds(days, model.training.folds, model.embargo))
-    return any(fold.holds_both_labels for fold in cut)
+    return any(fold.is_usable for fold in cut)
 
 
 def name_dropped_folds(folds: Sequence[FoldRows], kept: Sequence[FoldRows]) -> tuple[str, ...]:
     """A sentence about the folds that were left out, if any."""
     dropped = [_name_fold(fold.fold) for fold in folds if fold not in kept]
-    return (f"Left out for labels of one class only: {'; '.join(dropped)}.",) if dropped else ()
+    return (f"Left out for {folds[0].training.task.alike}: {'; '.join(dropped)}.",) if dropped else ()
 
 
 def _name_fold(fold: Fold) -> str:
@@ -108,13 +109,12 @@ def _check_labels(model: Model, labels: pd.Series) -> None:
     missing = int(labels.isna().sum())
     if missing:
         raise LabelsIncomplete(f"{model.name}: {missing} of {len(labels)} training rows have no label: build their labels first.")
-    found = np.unique(labels.to_numpy(dtype=np.float64))
-    if not set(found.tolist()) <= {0.0, 1.0}:
-        raise ColumnContractBroken(f"{model.name}: labels must be 0 or 1, found {found[:5].tolist()}: correct labels.sql.")
-    if len(found) == 1:
-        raise OneClassLabels(
-            f"{model.name}: all {len(labels)} training labels are {found[0]:.0f}: there is nothing to learn; check labels.sql."
-        )
+    task, values = task_of(model), labels.to_numpy(dtype=np.float64)
+    wrong = task.find_wrong_labels(values)
+    if wrong:
+        raise ColumnContractBroken(f"{model.name}: {wrong}: correct labels.sql.")
+    if len(values) and not task.can_learn(values):
+        raise OneClassLabels(f"{model.name}: {task.say_unlearnable(values)}: there is nothing to learn; check labels.sql.")
 
 
 def _check_inputs(model: Model, training: TrainingSet) -> None:
@@ -136,7 +136,12 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
 
 def _check_rulings(model: Model, training: TrainingSet) -> None:
     """A category has no order, and a model that excludes everything has nothing to learn from."""
-    features = training.features
+    features, task = training.features, task_of(model)
+    if model.training.monotone and not task.fitting.keeps_directions:
+        raise ConfigError(
+            f"models/{model.name}.toml: training.monotone cannot be kept under training.metric = '{model.metric}': the leaves of "
+            "boosted trees are medians or quantiles there, which no library binds. Leave monotone out, or choose metric = 'rmse'."
+        )
     unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
     if unordered:
         raise ConfigError(

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from perennial.tasks import Headline, Task
 from perennial.train.candidates import Candidate
 
 SIZE_INCHES = (6.0, 3.6)
@@ -28,10 +29,10 @@ def draw_pictures(
     """Write the PNG files of a training into `folder`: name -> file."""
     folder.mkdir(parents=True, exist_ok=True)
     figures = {
-        "learning_curve": _draw_learning_curve(curve),
+        "learning_curve": _draw_learning_curve(challenger.task.headline, curve),
         "calibration": _draw_calibration(challenger),
         "importances": _draw_importances(importances),
-        "folds": _draw_folds(folds),
+        "folds": _draw_folds(challenger.task, folds),
     }
     return {name: _save(figure, folder / f"{name}.png") for name, figure in figures.items()}
 
@@ -51,23 +52,25 @@ def _save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def _draw_learning_curve(curve: Mapping[int, float]) -> Figure:
-    figure, axes = _open("More history, better ranking?", "newest training as_ofs", "AUC on the last fold")
+def _draw_learning_curve(headline: Headline, curve: Mapping[int, float]) -> Figure:
+    better = {"ranked": "ranking", "predicted": "prediction"}[headline.verb]
+    figure, axes = _open(f"More history, better {better}?", "newest training as_ofs", f"{headline.title} on the last fold")
     axes.plot(list(curve), list(curve.values()), marker="o")
     axes.set_xticks(list(curve))
     return figure
 
 
 def _draw_calibration(challenger: Candidate) -> Figure:
-    figure, axes = _open("Calibration, out of fold", "mean score", "share that happened")
+    """Tenths by score: the mean of each, and that of its labels."""
+    figure, axes = _open("Calibration, out of fold", *challenger.task.calibration_named)
     order = np.argsort(challenger.scores.to_numpy(), kind="stable")
     parts = np.array_split(order, BINS)
     scores, labels = challenger.scores.to_numpy(), challenger.labels.to_numpy()
     means = [float(scores[part].mean()) for part in parts if len(part)]
-    shares = [float(labels[part].mean()) for part in parts if len(part)]
-    end = max([*means, *shares])
-    axes.plot([0, end], [0, end], color="grey", linewidth=1, linestyle="--")
-    axes.plot(means, shares, marker="o")
+    realised = [float(labels[part].mean()) for part in parts if len(part)]
+    start, end = min(0.0, *means, *realised), max(*means, *realised)
+    axes.plot([start, end], [start, end], color="grey", linewidth=1, linestyle="--")
+    axes.plot(means, realised, marker="o")
     return figure
 
 
@@ -80,11 +83,13 @@ def _draw_importances(importances: Mapping[str, float]) -> Figure:
     return figure
 
 
-def _draw_folds(folds: Sequence[Mapping[str, float]]) -> Figure:
-    figure, axes = _open("AUC by fold", "fold, oldest first", "AUC")
+def _draw_folds(task: Task, folds: Sequence[Mapping[str, float]]) -> Figure:
+    headline = task.headline
+    title = headline.title[0].upper() + headline.title[1:]
+    figure, axes = _open(f"{title} by fold", "fold, oldest first", headline.title)
     places = [int(fold["fold"]) for fold in folds]
-    for name in ("challenger", "logistic", "recency"):
-        axes.plot(places, [fold[f"{name}_auc"] for fold in folds], marker="o", label=name)
+    for name in ("challenger", task.fitting.linear, "recency"):
+        axes.plot(places, [fold[f"{name}_{headline.name}"] for fold in folds], marker="o", label=name)
     axes.set_xticks(places)
     axes.legend(frameon=False)
     return figure

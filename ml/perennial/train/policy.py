@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perennial.config import Model
 from perennial.config.training import Training
 from perennial.predictor import Feature
 from perennial.records import Recipe, SearchHistory
+from perennial.tasks import task_of
 from perennial.train.boosters import SPACES
 
 
@@ -43,8 +45,9 @@ def choose_search(rules: Training, past: SearchHistory, basis: str) -> SearchCho
     return SearchChoice(last.recipe, f"The last search is {past.days_since} days old (search_every_days = {limit}).")
 
 
-def name_basis(rules: Training, features: Sequence[Feature], query_hash: str) -> str:
+def name_basis(model: Model, features: Sequence[Feature], query_hash: str) -> str:
     """SHA-256 over what the best parameters depend on beside the rows; categories and medians come from the rows."""
     inputs = [(feature.name, feature.kind, feature.monotone) for feature in features]
-    asked = repr((query_hash, inputs, rules.algorithms, {algorithm: SPACES[algorithm] for algorithm in rules.algorithms}))
+    libraries, asked_of = model.training.algorithms, task_of(model).search_inputs
+    asked = repr((query_hash, inputs, libraries, {algorithm: SPACES[algorithm] for algorithm in libraries}, *asked_of))
     return hashlib.sha256(asked.encode()).hexdigest()

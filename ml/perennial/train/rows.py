@@ -16,9 +16,11 @@ import pandas as pd
 import xgboost
 from numpy.typing import NDArray
 
+from perennial.config import Model
 from perennial.config.training import Direction, Training
 from perennial.predictor import Feature, encode, number_inputs
 from perennial.records import TrainingSet
+from perennial.tasks import Task, task_of
 from perennial.train.pooling import pool_rare
 from perennial.train.splits import Fold
 
@@ -42,7 +44,7 @@ LIGHTGBM_BINNING = {
 class TrainingRows:
     """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature."""
 
-    model: str
+    task: Task
     features: tuple[Feature, ...]
     matrix: Floats
     labels: Floats
@@ -82,10 +84,10 @@ class FoldRows:
     validation: TrainingRows
 
     @property
-    def holds_both_labels(self) -> bool:
-        """Among the rows that train, and within an as_of of those that validate: else nothing is learned, or ranked."""
-        positive = self.validation.series(self.validation.labels).groupby(level="as_of").mean()
-        return 0 < float(self.training.labels.mean()) < 1 and bool(positive.between(0, 1, inclusive="neither").any())
+    def is_usable(self) -> bool:
+        """Do labels differ among the rows that train, and within an as_of of those that validate?"""
+        judged = self.validation.series(self.validation.labels)
+        return self.training.task.can_learn(self.training.labels) and self.training.task.can_judge(judged)
 
     @cached_property
     def for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
@@ -100,8 +102,8 @@ class FoldRows:
         return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
 
 
-def gather_rows(model: str, training: TrainingSet, rules: Training | None = None, *, only: Sequence[str] = ()) -> TrainingRows:
-    """Encode every row of a training set, less the features that the rules exclude.
+def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> TrainingRows:
+    """Encode every row of a training set, less the features that the model excludes.
 
     Args:
         only: the inputs of a recipe; empty: all that are not excluded.
@@ -109,14 +111,14 @@ def gather_rows(model: str, training: TrainingSet, rules: Training | None = None
     Raises:
         SchemaMismatch: a value is infinite.
     """
-    names = [name for name in choose_inputs(training, rules) if not only or name in only]
-    monotone = {} if rules is None else rules.monotone
+    names = [name for name in choose_inputs(training, model.training) if not only or name in only]
+    monotone = model.training.monotone
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
     entities, _ = pd.factorize(index.get_level_values(-1))
     features = tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
     matrix = encode(training.features, features)
-    return TrainingRows(model, features, matrix, training.labels.to_numpy(dtype=np.float64), index)
+    return TrainingRows(task_of(model), features, matrix, training.labels.to_numpy(dtype=np.float64), index)
 
 
 def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[str]:

@@ -15,9 +15,9 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from perennial.metrics import log_loss, mean_auc
 from perennial.records import Recipe
-from perennial.train.boosters import REGULARISED_DEFAULTS, Library, validate_recipe
+from perennial.tasks import Library, Task
+from perennial.train.boosters import REGULARISED_DEFAULTS, validate_recipe
 from perennial.train.rows import FoldRows
 from perennial.train.study import (
     FINISHED,
@@ -34,7 +34,6 @@ from perennial.train.study import (
     suggest_recipe,
 )
 
-TIE_DECIMALS = 4  # AUCs closer than .0001 are equal (the standard error is six times that); log-loss decides
 log = logging.getLogger(__name__)
 
 
@@ -43,16 +42,27 @@ class Tried:
     """One recipe over all folds.
 
     Attributes:
-        auc: mean over the validated as_ofs of the AUC within one; `log_loss` is that of the raw probabilities.
+        merit: that of the task's headline, more is better: the mean over the validated as_ofs; `loss` is the task's.
         rounds: where early stopping ended in each fold.
-        raw: out-of-fold probabilities, not calibrated, indexed by (as_of, entity_id).
+        raw: out-of-fold scores, not calibrated, indexed by (as_of, entity_id).
     """
 
     recipe: Recipe
-    auc: float
-    log_loss: float
+    task: Task
+    merit: float
+    loss: float
     rounds: tuple[int, ...]
     raw: pd.Series
+
+    @property
+    def value(self) -> float:
+        """Of the headline, as people read it."""
+        return -self.merit if self.task.headline.is_lower_better else self.merit
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """The best has the highest: of equal merits the lower loss decides."""
+        return self.task.round_merit(self.merit), -self.loss
 
     @property
     def median_rounds(self) -> int:
@@ -79,6 +89,11 @@ class Course:
     seed: int
     pool: ThreadPoolExecutor
     threads: int
+
+    @property
+    def task(self) -> Task:
+        """Of the model whose rows these are."""
+        return self.folds[0].training.task
 
     def run(self, recipe: Recipe) -> Iterator[Tried]:
         """Fold by fold, oldest first; whoever stops listening saves the fits that have not begun."""
@@ -115,7 +130,7 @@ def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence
         course = Course(folds, seed, pool, threads)
         defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
         best = next((tried for tried in defaults if tried.recipe == recipe), None) or _join(list(course.run(recipe)))
-    default = max(defaults, key=lambda tried: (round(tried.auc, TIE_DECIMALS), -tried.log_loss))
+    default = max(defaults, key=lambda tried: tried.order)
     fitted = {id(tried) for tried in (best, *defaults)}
     return Searched(best, default, trials=0, pruned=0, fold_fits=len(fitted) * len(folds))
 
@@ -146,28 +161,29 @@ def _run_trial(study: optuna.Study, search: Search, number: int, course: Course)
     parts: list[Tried] = []
     for step, part in enumerate(course.run(recipe)):
         parts.append(part)
-        trial.report(_mean_auc(parts), step)
+        trial.report(_mean_merit(parts), step)
         if step < len(course.folds) - 1 and trial.should_prune():
             trial.set_user_attr(SECONDS, time.monotonic() - started)
             study.tell(trial, state=TrialState.PRUNED)
             return None
     tried = _join(parts)
-    trial.set_user_attr("log_loss", tried.log_loss)
+    trial.set_user_attr(tried.task.loss.name, tried.loss)
     trial.set_user_attr("rounds", list(tried.rounds))
     trial.set_user_attr(SECONDS, time.monotonic() - started)
-    study.tell(trial, tried.auc)
+    study.tell(trial, tried.merit)
     return tried
 
 
 def _try_fold(recipe: Recipe, seed: int, fold: FoldRows) -> Tried:
     scores, rounds = validate_recipe(recipe, fold, seed)
     raw, labels = fold.validation.series(scores), fold.validation.series(fold.validation.labels)
-    return Tried(recipe, mean_auc(raw, labels), log_loss(raw, labels), (rounds,), raw)
+    task = fold.validation.task
+    return Tried(recipe, task, task.headline.merit(raw, labels), task.loss.value(raw, labels), (rounds,), raw)
 
 
-def _mean_auc(parts: Sequence[Tried]) -> float:
+def _mean_merit(parts: Sequence[Tried]) -> float:
     """Mean over as_ofs: a fold counts as often as it validates as_ofs."""
-    return float(np.average([part.auc for part in parts], weights=[_as_ofs(part) for part in parts]))
+    return float(np.average([part.merit for part in parts], weights=[_as_ofs(part) for part in parts]))
 
 
 def _as_ofs(part: Tried) -> int:
@@ -175,15 +191,16 @@ def _as_ofs(part: Tried) -> int:
 
 
 def _join(parts: Sequence[Tried]) -> Tried:
-    loss = float(np.average([part.log_loss for part in parts], weights=[len(part.raw) for part in parts]))
+    loss = float(np.average([part.loss for part in parts], weights=[len(part.raw) for part in parts]))
     rounds = tuple(part.rounds[0] for part in parts)
-    return Tried(parts[0].recipe, _mean_auc(parts), loss, rounds, pd.concat([part.raw for part in parts]))
+    return Tried(parts[0].recipe, parts[0].task, _mean_merit(parts), loss, rounds, pd.concat([part.raw for part in parts]))
 
 
 def _conclude(trials: list[FrozenTrial], kept: dict[int, Tried], course: Course) -> Searched:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    best = max(complete, key=_merit)
-    default = max((trial for trial in complete if trial.user_attrs.get("origin") == "default"), key=_merit)
+    order = partial(_order, course.task)
+    best = max(complete, key=order)
+    default = max((trial for trial in complete if trial.user_attrs.get("origin") == "default"), key=order)
     return Searched(
         best=_recall(best, kept, course),
         default=_recall(default, kept, course),
@@ -193,9 +210,9 @@ def _conclude(trials: list[FrozenTrial], kept: dict[int, Tried], course: Course)
     )
 
 
-def _merit(trial: FrozenTrial) -> tuple[float, float, int]:
+def _order(task: Task, trial: FrozenTrial) -> tuple[float, float, int]:
     assert trial.value is not None
-    return round(trial.value, TIE_DECIMALS), -trial.user_attrs["log_loss"], -trial.number
+    return task.round_merit(trial.value), -trial.user_attrs[task.loss.name], -trial.number
 
 
 def _recall(trial: FrozenTrial, kept: dict[int, Tried], course: Course) -> Tried:

@@ -15,10 +15,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from perennial.config import Model
-from perennial.predictor import IDENTITY, Predictor
+from perennial.predictor import IDENTITIES, Predictor
 from perennial.records import Baseline, Recipe, RecipeChoice, SplitPlan, Trained, TrainingSet
 from perennial.train.alarms import find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
-from perennial.train.baselines import choose_single_feature, fit_logistic, fit_single_feature
+from perennial.train.baselines import choose_single_feature, fit_linear, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, Fit, write_candidate
 from perennial.train.current_state import Weighing
@@ -39,7 +39,9 @@ class Writer:
 
     def write(self, name: str, fit: Fit) -> tuple[Predictor, Mapping[str, str]]:
         nothing = pd.Series(dtype=float)  # was scored out of fold
-        return write_candidate(Candidate(fit, nothing, nothing, IDENTITY), self.rows, self.golden, self.folder / name)
+        plain = IDENTITIES[self.rows.task.fitting.link]
+        candidate = Candidate(self.rows.task, fit, nothing, nothing, plain)
+        return write_candidate(candidate, self.rows, self.golden, self.folder / name)
 
     def write_baseline(self, name: str, fit: Fit, feature: str | None = None) -> Baseline:
         _, manifest = self.write(name, fit)
@@ -47,7 +49,7 @@ class Writer:
 
 
 def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder: Path, recipe: Recipe | None = None) -> Trained:
-    """Fit the single-feature rule on every row of the plan; it states probabilities by itself and is not calibrated further.
+    """Fit the single-feature rule on every row of the plan; what it states by itself is not calibrated further.
 
     Args:
         plan: holds nothing out.
@@ -60,7 +62,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         check_training_set(model, training, plan)
         only = recipe.features if recipe else ()
-        rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
+        rows = gather_rows(model, training.rows_of(plan.training), only=only)
         alone = rank_alone(rows)
         leaks = meet_oracles(model, rows, alone, "refuse" if recipe else "ask")
         chosen = recipe or choose_single_feature(model, rows, alone)
@@ -71,6 +73,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         enough_on = find_enough_on(model, plan.training, plan.trained_for)
         choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
         written = Writer(rows, training.features, folder)
+        linear = rows.task.fitting.linear
         predictor, manifest = written.write("challenger", rule)
         return Trained(
             folder=folder / "challenger",
@@ -90,7 +93,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
             data_hash=training.data_hash,
             seconds=time.monotonic() - started,
             baselines={
-                "logistic": written.write_baseline("logistic", fit_logistic),
+                linear: written.write_baseline(linear, fit_linear),
                 "recency": written.write_baseline("recency", rule, str(chosen.parameters["feature"])),
             },
             choice=None if recipe else choice,
@@ -103,5 +106,5 @@ def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
     is_known = feature in choose_inputs(training, model.training)
     if is_known and model.training.monotone.get(feature, direction) == direction:
         return recipe
-    rows = gather_rows(model.name, training, model.training)
+    rows = gather_rows(model, training)
     return choose_single_feature(model, rows, rank_alone(rows))

@@ -24,7 +24,8 @@ from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from perennial.records import Recipe
-from perennial.train.boosters import REGULARISED_DEFAULTS, SPACES, Library, Range, read_recipe
+from perennial.tasks import Library
+from perennial.train.boosters import REGULARISED_DEFAULTS, SPACES, Range, read_recipe
 
 NUMBER = "number"  # within its search; the storage counts on its own
 SECONDS = "seconds"  # that a trial took in the attempt that finished it

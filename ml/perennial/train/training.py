@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import Predictor
 from perennial.records import Recipe, RecipeChoice, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
+from perennial.tasks import task_of
 from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.assessed import (
     Assessed,
@@ -31,7 +32,7 @@ from perennial.train.baselines import choose_single_feature, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate
 from perennial.train.current_state import Weighing
-from perennial.train.guards import check_training_set, drop_one_class_folds, has_folds, name_dropped_folds
+from perennial.train.guards import check_training_set, drop_useless_folds, has_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
 from perennial.train.rows import FoldRows, TrainingRows, cut_folds, gather_rows
@@ -70,7 +71,7 @@ class Prepared:
     @property
     def search_inputs(self) -> tuple[object, ...]:
         """What a search over these rows depends on, beside the rows themselves and the search."""
-        return [fold.fold for fold in self.folds], self.rows.features
+        return [fold.fold for fold in self.folds], self.rows.features, *self.rows.task.search_inputs
 
     @property
     def labels(self) -> pd.Series:
@@ -100,12 +101,12 @@ def train(
     """Choose a recipe on the training as_ofs alone, where the holdout never enters, and fit it on what may teach now.
 
     The parameters of the booster are searched, or those of the last search are fitted again: as the model's policy has it. The
-    lowest log-loss out of fold wins.
+    lowest loss of the task out of fold wins.
 
     Args:
         training: the rows of `plan.training`, and no others.
         newest: what the chosen recipe is fitted on, with the plan of it; without it, what it was chosen on.
-        folder: receives challenger/, logistic/ and recency/ (predictor files) and pictures/.
+        folder: receives challenger/, logistic/ or ridge/, and recency/ (predictor files) and pictures/.
         past: what the policy looks at, and the champion's parameters, which a search tries early.
         storage_url: database of the study, where a killed training with the same arguments resumes. None: in memory.
         study_name: readable part of its name; the model's name without it.
@@ -120,7 +121,7 @@ def train(
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful")
-        basis = name_basis(model.training, prepared.rows.features, past.query_hash)
+        basis = name_basis(model, prepared.rows.features, past.query_hash)
         choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
             search = _describe_search(model, past, trials)
@@ -149,8 +150,8 @@ def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, threads:
 
 def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:
     """Would a training on these rows search, or is the recipe of the last search still the one to beat?"""
-    rows = gather_rows(model.name, training, model.training)
-    return choose_search(model.training, past, name_basis(model.training, rows.features, past.query_hash))
+    rows = gather_rows(model, training)
+    return choose_search(model.training, past, name_basis(model, rows.features, past.query_hash))
 
 
 def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
@@ -185,10 +186,10 @@ def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: 
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         check_training_set(model, training, plan)
-        rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=recipe.features)
+        rows = gather_rows(model, training.rows_of(plan.training), only=recipe.features)
         if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
             return fit_single_feature(recipe, rows)
-        folds = drop_one_class_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
+        folds = drop_useless_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
         candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), threads=threads)
         return fit_candidate(candidate, rows)
 
@@ -197,11 +198,11 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, leak: LeakRul
     """Guards and alarms come before any fit; what they refuse leaves no file."""
     started = time.monotonic()
     check_training_set(model, training, plan)
-    rows = gather_rows(model.name, training.rows_of(plan.training), model.training, only=only)
+    rows = gather_rows(model, training.rows_of(plan.training), only=only)
     alone = rank_alone(rows)
     leaks = meet_oracles(model, rows, alone, leak)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
-    folds = drop_one_class_folds(model, cut)
+    folds = drop_useless_folds(model, cut)
     single = choose_single_feature(model, rows, alone)
     recency, suspicions = assess_single_feature(single, folds), (*leaks, *find_suspicions(model, rows))
     alarms = (*find_alarms(model, rows, alone), *suspicions, *name_dropped_folds(cut, folds))
@@ -214,7 +215,7 @@ def _turn_to(prepared: Prepared, newest: tuple[TrainingSet, SplitPlan] | None) -
         return prepared
     training, plan = newest
     check_training_set(prepared.model, training, plan)
-    rows = gather_rows(prepared.model.name, training.rows_of(plan.training), prepared.model.training)
+    rows = gather_rows(prepared.model, training.rows_of(plan.training))
     return replace(prepared, training=training, plan=plan, rows=rows)
 
 
@@ -241,7 +242,8 @@ def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: 
         recipe=searched.best.recipe,
         basis=basis,
         trials=searched.trials,
-        gain=compare_to_default(searched, prepared.labels, prepared.model.promotion.confidence),
+        measure=prepared.rows.task.headline.title,
+        gain=compare_to_default(searched, prepared.labels),
     )
 
 
@@ -277,14 +279,16 @@ def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuni
 
 
 def _log_training(model: Model, trained: Trained) -> None:
+    headline = task_of(model).headline
     log.info(
-        "train %s: %s on %d as_ofs, %d trials (%d pruned), out-of-fold AUC %.4f, %.1f s",
+        "train %s: %s on %d as_ofs, %d trials (%d pruned), out-of-fold %s %s, %.1f s",
         model.name,
         trained.algorithm,
         len(trained.plan.training),
         trained.trials,
         trained.metrics.get("pruned_trials", 0),
-        trained.metrics["auc"],
+        headline.title,
+        headline.write(trained.metrics[headline.name]),
         trained.seconds,
     )
     if trained.tuning:

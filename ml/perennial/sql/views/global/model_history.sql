@@ -37,7 +37,7 @@ comment on column analytics.model_history.actor is 'Who asked';
 comment on column analytics.model_history.purpose is 'live, simulation or backfill';
 comment on column analytics.model_history.verdict is 'Of the comparison that allowed it; null when a person decided';
 comment on column analytics.model_history.compared_on is 'The as_of of the run that compared';
-comment on column analytics.model_history.algorithm is 'xgboost, lightgbm or logistic';
+comment on column analytics.model_history.algorithm is 'xgboost, lightgbm, logistic, ridge or single_feature';
 comment on column analytics.model_history.trained_for is 'The as_of that the training was started for';
 comment on column analytics.model_history.newest_training_as_of is 'Newest day that it was trained on';
 comment on column analytics.model_history.holdout_mean_score is 'Mean score of the newest matured days, by fits of its recipe that had not seen them';

@@ -74,7 +74,7 @@ comment on column analytics.{model}_lineage.published_at is 'The wall''s time of
 comment on column analytics.{model}_lineage.rows is 'Scored entities';
 comment on column analytics.{model}_lineage.mean_score is 'Mean of their scores';
 comment on column analytics.{model}_lineage.recipe is 'Recipe that the version is a fit of';
-comment on column analytics.{model}_lineage.algorithm is 'xgboost, lightgbm or logistic';
+comment on column analytics.{model}_lineage.algorithm is 'xgboost, lightgbm, logistic, ridge or single_feature';
 comment on column analytics.{model}_lineage.mlflow_run_id is 'The training in MLflow';
 comment on column analytics.{model}_lineage.training_data_hash is 'SHA-256 over the checksums of the snapshots and labels it was trained on';
 comment on column analytics.{model}_lineage.training_as_ofs is 'Days it was trained on';

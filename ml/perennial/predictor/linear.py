@@ -1,4 +1,4 @@
-"""Logistic regression as our own JSON: no library opens a file, and nothing can execute."""
+"""Linear recipes as our own JSON: no library opens a file, and nothing can execute."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import expit
 
+from perennial.predictor.calibration import apply_link
 from perennial.predictor.contract import Feature, Linear
 from perennial.predictor.encoding import Matrix
+from perennial.records import Link
 
 
 def expand_inputs(matrix: Matrix, features: Sequence[Feature]) -> Matrix:
-    """The columns that logistic regression reads, from an encoded matrix.
+    """The columns that a linear recipe reads, from an encoded matrix.
 
     A number keeps its column, with the training median (0 without one) where it is missing; a category becomes one
     0/1 column per code, all 0 when it is missing or unknown.
@@ -27,14 +28,16 @@ def _expand(column: Matrix, feature: Feature) -> Matrix:
     return np.where(np.isnan(column), feature.median or 0.0, column)[:, None]
 
 
-def predict_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
-    """Raw probabilities, one per row."""
-    margin = _weigh(linear, matrix, features).sum(axis=1) + linear.intercept
-    return np.asarray(expit(margin), dtype=np.float64)
+def predict_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature], link: Link = "logit") -> Matrix:
+    """Raw scores, one per row: probabilities or amounts."""
+    return apply_link(link, _weigh(linear, matrix, features).sum(axis=1) + linear.intercept)
 
 
 def contribute_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
-    """Contribution of every feature in log-odds: coefficient times standardised value, summed over a category's columns."""
+    """Contribution of every feature: coefficient times standardised value, summed over a category's columns.
+
+    It is in the units of the link: log-odds, those of the target, or logarithms of these.
+    """
     weighted = _weigh(linear, matrix, features)
     edges = np.concatenate([[0], np.cumsum([feature.width for feature in features])])
     return np.column_stack([weighted[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)])
