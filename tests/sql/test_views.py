@@ -325,7 +325,8 @@ def test_outcomes_of_amounts_have_their_headline_and_their_total_bias(warehouse)
     write_rows("""
         insert into ledger.outcome_metrics
         select publication_id, metric, position, value, value - .1, value + .1, .05
-        from ledger.publications, (values ('gini', 1, .6), ('mse', 2, 9000), ('total_bias', 3, 1.2)) as found (metric, position, value)
+        from ledger.publications,
+            (values ('gini', 1, .6), ('mse', 2, 9000), ('total_bias', 3, 1.2)) as found (metric, position, value)
         """)
     found = write_rows("""
         select as_of, rows, mean_score, mean_label, metric, value, value_low, value_high, total_bias
