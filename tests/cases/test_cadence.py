@@ -15,6 +15,10 @@ DAILY = 'refresh = "0 8 * * *"\nretrain = "0 9 * * 3"'
 WEEKLY = 'every = "week"\nrefresh = "0 8 * * 1"\nretrain = "0 9 * * 1"'
 MONTHLY = 'every = "month"\nrefresh = "0 8 3 * *"\nretrain = "0 9 3 * *"'
 SEASONAL = f'{DAILY}\nsnapshot_weekday = "wednesday"'
+SMALLER = (
+    ('absence_of = "visits"\n', '\n[quality]\nrow_count_band = "off"\n'),
+    ("as_ofs = 6\nmin_as_ofs = 4", "as_ofs = 3\nmin_as_ofs = 3"),
+)
 FROM_VISITS, FROM_CLASSES = "from visits\n", "from classes\nwhere entered_at >= :as_of_start - interval '1 day'\n"
 IN_SEASON, OFF_SEASON = "2024-08-14", "2024-12-25"
 SUNDAY = "2025-01-26"
@@ -51,7 +55,8 @@ def live(open_case) -> Callable[..., Living]:
 
     def open_it(name: str, schedule: str, **edits: tuple[str, str]) -> Living:
         case = open_case("cadence", mlflow=True)
-        case.edit("model.toml", DAILY, schedule)
+        for before, after in ((DAILY, schedule), *SMALLER):
+            case.edit("model.toml", before, after)
         case.edit("model.toml", f'name = "{MODEL}"', f'name = "{name}"')
         for file, (before, after) in edits.items():
             case.edit(file.replace("_", "."), before, after)

@@ -67,7 +67,7 @@ def test_who_approves_it_lets_it_serve_and_what_is_not_written_down_is_refused_l
     run = leaking.run(SHORT)
     approving.answer(leaking.stores, run, asked.question_id, decision="approve", actor="ann", source="shell")
     assert approving.carry_out(leaking.stores, run, asked.question_id).version == asked.version
-    assert "write recency_days = 0." in waiting.say_what_is_left(leaking.stores, asked)
+    assert "recency_days = 0." in waiting.say_what_is_left(leaking.stores, asked)
     with pytest.raises(LeakSuspected, match="recency_days"):
         pipeline.refit(leaking.stores, leaking.run(NEXT))
     with pytest.raises(LeakSuspected, match="recency_days"):

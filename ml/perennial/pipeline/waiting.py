@@ -38,8 +38,8 @@ def _explain_day(session: Session, model: Model, run: Run, champion: Version) ->
     trained_for = replace(run, as_of=champion.trained_for)
     is_past = is_stale(model, trained_for)
     newest = ledger.newest_snapshot(session, run.model)
-    if newest is None or newest.as_of < champion.trained_for:
-        day = champion.trained_for if is_past else run.as_of
+    if newest is None or newest.as_of < _floor(model, champion.trained_for):
+        day = _floor(model, champion.trained_for if is_past else run.as_of)
         return f"{serves}: no day was built since. Next: `perennial refresh {_name_day(run.model, day, is_past=is_past)}`."
     named = f"{_name_day(run.model, newest.as_of, is_past=is_past)}`"
     because = ledger.blocked_because(session, run.model, newest.as_of)
@@ -51,6 +51,11 @@ def _explain_day(session: Session, model: Model, run: Run, champion: Version) ->
     if newest.rows == 0:
         return f"{serves}: the cohort of {newest.as_of} is empty, so there is nobody to score."
     return f"{serves}: {newest.as_of} was not scored. Next: `perennial score {named}."
+
+
+def _floor(model: Model, day: date) -> date:
+    """The newest as_of that is not after a day."""
+    return day if model.grid.is_as_of(day) else min(model.grid.nearest(day))
 
 
 def _name_day(model: str, as_of: date, *, is_past: bool) -> str:

@@ -70,13 +70,13 @@ def meet_oracles(model: Model, rows: TrainingRows, alone: Mapping[str, Interval]
 
 
 def find_unwritten(model: Model, sentences: Sequence[str]) -> list[str]:
-    """Of the features that such sentences ask a person to acknowledge, those that the model file does not, a line each."""
+    """Of the features that such sentences ask a person to acknowledge, those that the model file does not so far, a line each."""
     asked = [pair for sentence in sentences if sentence.endswith(UNTIL_WRITTEN) for pair in ALLOWED.findall(sentence)]
     lines = [LINE.findall(listed) for listed in asked]
     return [
         f"{name} = {auc}"
         for name, auc in (pair for line in lines for pair in line)
-        if name not in model.training.acknowledged_auc and model.training.max_feature_auc < float(auc)
+        if max(model.training.max_feature_auc, model.training.acknowledged_auc.get(name, 0)) < float(auc)
     ]
 
 
