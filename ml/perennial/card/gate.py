@@ -50,7 +50,7 @@ def _list_comparison(verdict: Verdict) -> Table:
             Cell(write_metric(each.metric)),
             Cell(write_number(each.champion)),
             Cell(write_number(each.challenger)),
-            Cell(write_gain(each.gain)),
+            Cell(write_gain(each.gain, each.metric)),
         )
         for each in (*(verdict.metrics if verdict.champion_version else ()), *verdict.baselines)
     )
@@ -79,7 +79,7 @@ def _list_guards(verdict: Verdict) -> Table:
         (
             Cell(write_metric(each.name)),
             word(each.state),
-            Cell(write_gain(each.gain)),
+            Cell(write_gain(each.gain, each.name)),
             Cell(f"{each.tolerated:g}"),
             Cell(each.sentence),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from perennial.card.document import Cell, Tone
-from perennial.records import METRIC_NAMES, Interval, write_amount, write_figure
+from perennial.records import METRIC_NAMES, Interval, write_amount, write_difference, write_figure
 
 ONE_CLASS = "one class came true"
 ALL_EQUAL = "all labels are equal"
@@ -78,9 +78,9 @@ def say_equal(positives: int | None) -> str:
     return ONE_CLASS if positives is not None else ALL_EQUAL
 
 
-def write_gain(value: Interval | None, absent: str = "") -> str:
-    """`+0.0050 [-0.0010, +0.0110]`."""
-    return absent if value is None else str(value)
+def write_gain(value: Interval | None, metric: str) -> str:
+    """`+0.0050 [-0.0010, +0.0110]`; of amounts four digits."""
+    return "" if value is None else write_difference(metric, value)
 
 
 def write_number(value: float | None) -> str:

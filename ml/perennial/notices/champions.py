@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from perennial.notices.figures import show_number
-from perennial.records import METRIC_NAMES, ApprovalQuestion, Notice, Outcome, Promotion, Verdict
+from perennial.records import METRIC_NAMES, ApprovalQuestion, Notice, Outcome, Promotion, Verdict, write_difference
 
 
 def write_verdict(
@@ -39,7 +39,7 @@ def write_verdict(
                 METRIC_NAMES.get(metric.metric, metric.metric),
                 show_number(metric.champion),
                 show_number(metric.challenger),
-                "" if metric.gain is None else f"gain {metric.gain}",
+                "" if metric.gain is None else f"gain {write_difference(metric.metric, metric.gain)}",
             )
             for metric in compared
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from perennial.records.intervals import Interval
+
 AMOUNT_NAMES = {
     "mae": "mean absolute error",
     "mse": "mean squared error",
@@ -42,6 +44,13 @@ def name_headline(metric: str) -> str:
 def write_figure(metric: str, value: float) -> str:
     """`0.862`; of amounts, which have units, four digits."""
     return write_amount(value) if metric in AMOUNT_NAMES else f"{value:.3f}"
+
+
+def write_difference(metric: str, found: Interval) -> str:
+    """`+0.0050 [-0.0010, +0.0110]`; of amounts four digits."""
+    if metric not in AMOUNT_NAMES:
+        return str(found)
+    return f"{found.estimate:+.4g} [{found.low:+.4g}, {found.high:+.4g}]"
 
 
 def write_amount(value: float) -> str:
