@@ -111,9 +111,16 @@ def copy_facts(
     known_at: datetime | None = None,
     seconds_later: int = 0,
 ) -> None:
-    """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later."""
+    """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later.
+
+    Where one day is both times no copy can be the newer version of a key and still in time: there the fact itself is changed.
+    """
     for relation in _versioned(session, declaration):
         source = relation.source
+        is_one_day = source.happened == source.learned and relation.columns[source.learned or ""] == DAY
+        if is_one_day and not (event_at or seconds_later):
+            _change_facts(session, relation)
+            continue
         kept = {
             quote_for_text(column): quote_for_text(column) for column in (*source.key, source.happened, source.learned) if column
         }
@@ -122,12 +129,18 @@ def copy_facts(
         moved = source.happened if event_at else source.learned
         if event_at or seconds_later or source.happened != source.learned:
             values[quote_for_text(moved or "")] = _move(relation, moved, learned_in_time=not (event_at or seconds_later))
-        elif relation.columns[moved or ""] != DAY:  # one column is both times: a newer version, and still in time
+        else:  # one column is both times: a newer version, and still in time
             values[quote_for_text(moved or "")] = f"{quote_for_text(moved or '')} + interval '1 microsecond'"
         session.execute(
             text(f"insert into {relation.table} ({', '.join(values)}) select {', '.join(values.values())} from {relation.table}"),  # noqa: S608 - checked identifiers
             {"fact_zone": source.zone or declaration.model.timezone, "instant": event_at or known_at, "seconds": seconds_later},
         )
+
+
+def _change_facts(session: Session, relation: Relation) -> None:
+    changes = ", ".join(f"{quote_for_text(column)} = {change}" for column, change in _changes(relation).items())
+    if changes:
+        session.execute(text(f"update {relation.table} set {changes}"))  # noqa: S608 - checked identifiers
 
 
 def _move(relation: Relation, column: str | None, *, learned_in_time: bool) -> str:
