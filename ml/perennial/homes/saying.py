@@ -59,7 +59,7 @@ def describe_history(model: Model, covered: date, newest: date) -> Finding:
 def describe_arrivals(model: Model, name: str, arrivals: Arrivals | None, *, age: timedelta) -> Finding:
     """Whether facts are there when the schedule looks for them, and when labels do."""
     advice, fault = [], ""
-    if age > model.freshness:
+    if age > model.freshness and model.sources[name].times != "captured":  # of that a row is new when it has changed
         advice.append(f"its newest fact was learned {_say(age)} ago: is it still delivered?")
     if arrivals is None:
         return Finding("no delay to measure: one time serves as both, or no fact lies around the day", advice=" ".join(advice))
@@ -121,6 +121,11 @@ def describe_suite(name: str, which: str, validation: Validation) -> Finding:
 def describe_samples(model: Model, samples: Sequence[Sample]) -> Finding:
     """What the law is tried on."""
     found = "; ".join(map(str, samples))
+    if not samples:
+        return Finding(
+            "no source can be changed on purpose: what was captured, or keeps its current state, is read where it stands. "
+            f"`perennial check {model.name} --tables drawn` tries the law on photographs of tables that tests/models/ draws"
+        )
     read = [name for name in model.sources if name not in {sample.source for sample in samples}]
     return Finding(found + (f"; read where it stands, unchanged: {', '.join(read)}" if read else ""))
 

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from perennial.config import Declaration
+from perennial.config.inputs import CAPTURED_AT
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
-from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, Relation, resolve
+from perennial.stores.warehouse.relations import CLOCK, DAY, GONE, INSTANT, Relation, name_history, resolve
 
 # How a value of a type is changed (of an integer some bits: none leaves its range); a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
@@ -30,6 +31,16 @@ CHANGES: Mapping[str, str] = {
     "timestamp without time zone": "{} - interval '77 days'",
     "interval": "{} + interval '77 days'",
 }
+
+
+def see_photographs(declaration: Declaration) -> Declaration:
+    """The model as if each captured table were one of facts, its photographs: what happened and was learned when it was seen."""
+    times = {"times": "versioned", "event_at": CAPTURED_AT, "known_at": CAPTURED_AT}
+    sources = {
+        name: source.model_copy(update=times | {"table": name_history(name, source)}) if source.times == "captured" else source
+        for name, source in declaration.model.sources.items()
+    }
+    return declaration.model_copy(update={"model": declaration.model.model_copy(update={"sources": sources})})
 
 
 def loosen_tables(session: Session) -> None:
@@ -165,4 +176,9 @@ def _changes(relation: Relation) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
     fixed = (*relation.source.key, relation.source.happened, relation.source.learned)
     columns = relation.columns.items()
-    return {column: CHANGES.get(kind, "{}").format(quote_for_text(column)) for column, kind in columns if column not in fixed}
+    changes = CHANGES | {GONE: "{}"}  # whoever is there stays there
+    return {
+        column: changes.get(GONE if column == GONE else kind, "{}").format(quote_for_text(column))
+        for column, kind in columns
+        if column not in fixed
+    }
