@@ -163,7 +163,10 @@ class _Examination:
     def _measure_arrivals(self, name: str) -> Finding:
         relation = resolve(self.session, self.model, name)
         arrivals = measure_arrivals(self.session, relation, self.as_of)
-        return saying.describe_arrivals(self.model, name, arrivals, age=self.clock - self.newest[name])
+        tells_delay = not self._is_captured(name)  # a photograph of the same rows adds none: silence is no delay
+        return saying.describe_arrivals(
+            self.model, name, arrivals, age=self.clock - self.newest[name] if tells_delay else timedelta()
+        )
 
     def _make_tables(self) -> Finding:
         """In tables of this check alone; those of the model are only looked at."""

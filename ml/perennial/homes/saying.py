@@ -59,7 +59,7 @@ def describe_history(model: Model, covered: date, newest: date) -> Finding:
 def describe_arrivals(model: Model, name: str, arrivals: Arrivals | None, *, age: timedelta) -> Finding:
     """Whether facts are there when the schedule looks for them, and when labels do."""
     advice, fault = [], ""
-    if age > model.freshness and model.sources[name].times != "captured":  # of that a row is new when it has changed
+    if age > model.freshness:
         advice.append(f"its newest fact was learned {_say(age)} ago: is it still delivered?")
     if arrivals is None:
         return Finding("no delay to measure: one time serves as both, or no fact lies around the day", advice=" ".join(advice))

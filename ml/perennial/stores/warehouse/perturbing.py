@@ -175,10 +175,8 @@ def _versioned(session: Session, declaration: Declaration) -> Iterator[Relation]
 def _changes(relation: Relation) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
     fixed = (*relation.source.key, relation.source.happened, relation.source.learned)
-    columns = relation.columns.items()
-    changes = CHANGES | {GONE: "{}"}  # whoever is there stays there
+    kinds = {column: kind for column, kind in relation.columns.items() if column not in fixed}
     return {
-        column: changes.get(GONE if column == GONE else kind, "{}").format(quote_for_text(column))
-        for column, kind in columns
-        if column not in fixed
+        column: ("{}" if column == GONE else CHANGES.get(kind, "{}")).format(quote_for_text(column))  # who is there stays there
+        for column, kind in kinds.items()
     }
