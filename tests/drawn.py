@@ -23,7 +23,11 @@ from perennial.stores.sessions import Database, Session, run_script
 from perennial.stores.warehouse import build_labels, build_snapshot, sync
 from tests.paths import ROOT
 
-DEMO_MODELS = ("lapse", "spend_drop")  # on the demo's tables; any other may bring tables of its own (tests/model_tables.py)
+DEMO_MODELS = (
+    "lapse",
+    "spend_drop",
+    "spend_next_28d",
+)  # on the demo's tables; any other may bring tables of its own (tests/model_tables.py)
 SOMEBODY = -1  # orders every week of these years, so that no source is empty and no window begins before history
 SAMPLE_HOUSEHOLDS = 40
 

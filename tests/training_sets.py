@@ -14,6 +14,7 @@ from perennial.train import plan_split
 from tests.paths import ROOT
 
 LAPSE = load_model(ROOT / "models" / "lapse.toml")
+SPEND = load_model(ROOT / "models" / "spend_next_28d.toml")
 FIRST = date(2017, 3, 27)
 TRAINED_FOR = date(2017, 10, 30)
 

@@ -25,6 +25,7 @@ from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
 
 FOLDER = Path(__file__).parents[1] / "reference"
+SCORE = "Calibrated probability in [0, 1]; of an amount what is expected, in the unit of the label"
 PANELS = ("Home", "Embedded stack", "Operations", "Stages", "People", "History")
 KINDS = {
     errors.NothingToDo: "nothing to do",
@@ -138,13 +139,16 @@ def _list_functions(comments: Mapping[tuple[str, str], str]) -> list[tuple[str, 
 
 
 def read_comments() -> dict[tuple[str, str], str]:
-    """(view, column or function; its name without the schema) -> its COMMENT, for everything in analytics."""
+    """(view, column or function; its name without the schema) -> its COMMENT, for everything in analytics.
+
+    What has other columns for other tasks is listed with the columns of each.
+    """
     pattern = re.compile(r"comment on (view|column|function) analytics\.(\S+) is '((?:[^']|'')*)'")
     sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PLATFORM_SQL.rglob("*.sql")))
     return {
-        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>")): text.replace("''", "'").replace(
-            "{model}", "<model>"
-        )
+        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>")): text.replace("''", "'")
+        .replace("{model}", "<model>")
+        .replace("{score}", SCORE)
         for kind, name, text in pattern.findall(sql)
     }
 

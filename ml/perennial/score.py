@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
-from math import hypot, inf
+from math import hypot, inf, sqrt
 from types import MappingProxyType
 
 import numpy as np
@@ -18,6 +18,7 @@ from perennial.records import Acceptance, ApprovalQuestion, Run, ScoringRules, T
 from perennial.tasks import task_of
 
 DECILES = 10
+Scale = Callable[[float, float], float]
 FALSE_STOP = 1 / 3650
 """Share of days of a stable world that chance alone may stop: one in ten years of daily scoring."""
 FEW_ERRORS = float(norm.isf(FALSE_STOP / 2))
@@ -108,6 +109,7 @@ def scoring_rules(model: Model, run: Run, champion: Version, accepted: Acceptanc
         levels=levels,
         remedy=remedy,
         wrong_score=task_of(model).wrong_score,
+        find_scale=task_of(model).find_scale,
     )
     return ScoringRules(check=check, rank=rank_scores, cut=cut_deciles)
 
@@ -119,6 +121,7 @@ def check_publication(
     levels: Mapping[str, float] = MappingProxyType({}),
     remedy: str = "",
     wrong_score: str = "lie outside [0, 1]",
+    find_scale: Scale = lambda _, level: level,
 ) -> tuple[str, ...]:
     """Why these scores must not be published, in sentences; none when they may.
 
@@ -130,8 +133,9 @@ def check_publication(
             the reference is none that broke.
         remedy: what to do where the new level is right.
         wrong_score: what is said of scores that the task does not give.
+        find_scale: of what a shift is a share, from the spread of today's scores and a level.
     """
-    shifts = (sentence + remedy for sentence in _check_mean(tally, max_shift, levels))
+    shifts = (sentence + remedy for sentence in _check_mean(tally, max_shift, levels, find_scale))
     return tuple(sentence for sentence in (*_check_rows(tally), *_check_scores(tally, wrong_score), *shifts) if sentence)
 
 
@@ -162,7 +166,7 @@ def _check_scores(tally: Tally, wrong_score: str) -> tuple[str, ...]:
     )
 
 
-def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> tuple[str, ...]:
+def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float], find_scale: Scale) -> tuple[str, ...]:
     """Near enough is what the limit allows, or chance.
 
     The entities of two days are mostly the same, so that their means differ by less than two samples of such sizes would, and
@@ -172,7 +176,8 @@ def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> t
         return ()
     by_chance = FEW_ERRORS * hypot(tally.error, tally.former_error)
     near = {tally.former_mean: by_chance, **dict.fromkeys(levels.values(), FEW_ERRORS * hypot(tally.error, tally.error))}
-    if any(_is_near(tally.mean, level, max_shift, chance) for level, chance in near.items()):
+    spread = tally.error * sqrt(tally.rows)
+    if any(_is_near(tally.mean - level, find_scale(spread, level), max_shift, chance) for level, chance in near.items()):
         return ()
     others = "".join(f", {name} is {level:.4f}" for name, level in levels.items())
     found = f"the mean score is {tally.mean:.4f} after {tally.former_mean:.4f}{others}"
@@ -181,12 +186,12 @@ def _check_mean(tally: Tally, max_shift: Band, levels: Mapping[str, float]) -> t
     return (f"{found}: {limit}{chance}",)
 
 
-def _is_near(mean: float, level: float, max_shift: Band, by_chance: float) -> bool:
+def _is_near(move: float, scale: float, max_shift: Band, by_chance: float) -> bool:
     """Written so that NaN does not pass."""
-    below, above = (max(_reach(share, level), by_chance) for share in read_band(max_shift))
-    return -below <= mean - level <= above
+    below, above = (max(_reach(share, scale), by_chance) for share in read_band(max_shift))
+    return -below <= move <= above
 
 
-def _reach(share: float, level: float) -> float:
+def _reach(share: float, scale: float) -> float:
     """How far a mean may lie from a level; where the check is off anywhere, from a level of 0 too."""
-    return inf if share == inf else share * abs(level)
+    return inf if share == inf else share * abs(scale)

@@ -122,3 +122,41 @@ def test_a_library_with_tables_of_its_own_is_under_the_same_law(warehouse_urls):
 def test_pipeline_cannot_write_the_list_of_migrations(warehouse_urls):
     with pytest.raises(Exception, match="permission denied"), Database(warehouse_urls.pipeline).transaction() as session:
         session.execute(text("delete from ledger.migrations"))
+
+
+def test_outcomes_of_before_become_rows_a_metric_each(empty_url, schema):
+    newest = [schema / f"{path.stem}.sql" for path in SCHEMA.glob("*.sql") if path.stem >= "016"]
+    kept = {path: path.read_text(encoding="utf-8") for path in newest}
+    for path in newest:
+        path.unlink()
+    migrate(empty_url, schema)
+    with Database(empty_url).transaction() as session:
+        session.execute(
+            text("""
+            with published as (
+                insert into ledger.publications (model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum,
+                    manifest_hash, config_hash, query_hash, code_version, purpose, effective_at)
+                select 'toy', day, 1, 1, 'live', 9, .2, '', '', '', '', '', 'live', day
+                from unnest(array[date '2017-11-06', '2017-11-07']) as day
+                returning publication_id, as_of
+            )
+            insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, auc, auc_low, auc_high,
+                auc_standard_error, log_loss, mean_score, base_rate, effective_at)
+            select 'toy', as_of, 1, publication_id, 9, 2, auc, auc / 2, auc + .1, auc / 10, .5, .2, .22, as_of
+            from published join (values (date '2017-11-06', .8::double precision), ('2017-11-07', 'NaN')) as ranked (day, auc)
+                on day = as_of
+            """)
+        )
+    for path, content in kept.items():
+        path.write_text(content, encoding="utf-8")
+    migrate(empty_url, schema)
+    with Database(empty_url).transaction() as session:
+        found = session.execute(text("select ledger.metrics_of(publication_id) from ledger.outcomes order by as_of")).scalars()
+        ranked, unranked = map(dict, found)
+    nothing = dict.fromkeys(("low", "high", "standard_error"), "NaN")
+    assert ranked == {
+        "auc": {"estimate": 0.8, "low": 0.4, "high": 0.9, "standard_error": 0.08},
+        "log_loss": {"estimate": 0.5, **nothing},
+    }
+    assert list(ranked) == ["auc", "log_loss"]
+    assert unranked["auc"] == {"estimate": "NaN", **nothing}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from perennial.config.training import Training
-from perennial.errors import GrainViolated, SnapshotMissing
+from perennial.errors import ColumnContractBroken, ConfigError, GrainViolated, SnapshotMissing
 from perennial.records import Rejects
 from perennial.stores.warehouse import (
     build_labels,
@@ -264,3 +264,42 @@ def test_labels_are_read_by_entity(session):
 
 def test_before_a_publication_there_are_no_scores(session):
     assert read_scores(session, LAPSE.model, DAY).empty
+
+
+# Amounts
+SPEND = declare("spend_next_28d")
+SPEND_RUN = run_of(SPEND, DAY)
+
+
+def label_as(session, amount):
+    build_snapshot(session, SPEND, SPEND_RUN)
+    build_labels(session, with_sql(SPEND, labels_sql=f"select entity_id, {amount} as label from cohort"), SPEND_RUN, DAY)
+
+
+def test_amounts_stand_as_they_are_and_count_up_to_the_cap(session):
+    label_as(session, "(entity_id * 400)::double precision")
+    stored = session.execute(text("select label from labels.spend_next_28d where entity_id in (1, 2) order by entity_id"))
+    mark_valid(session)
+    labels = read_training_set(session, SPEND, [DAY]).labels
+    assert stored.scalars().all() == [400.0, 800.0]
+    assert (labels.dtype, labels.xs(2, level="entity_id").item()) == ("float64", 700.0)
+    assert read_labels(session, SPEND.model, DAY).loc[[1, 2]].tolist() == [400.0, 700.0]
+
+
+@pytest.mark.parametrize("amount", ["'infinity'::double precision", "'NaN'::double precision"])
+def test_an_amount_is_a_finite_number(session, amount):
+    with pytest.raises(GrainViolated, match="gives a label that is no finite number"):
+        label_as(session, amount)
+
+
+def test_an_amount_is_a_number(session):
+    with pytest.raises(ConfigError, match=r"label \(a finite number, one of smallint, .*it gives {'label': 'text'}"):
+        label_as(session, "'much'::text")
+
+
+def test_another_task_is_another_model(session):
+    label = SPEND.model.label.model_copy(update={"task": "binary", "cap": None})
+    with pytest.raises(
+        ColumnContractBroken, match=r"holds labels as double precision, and label\.task = 'binary' asks for smallint"
+    ):
+        sync(session, SPEND.model_copy(update={"model": SPEND.model.model_copy(update={"label": label})}))

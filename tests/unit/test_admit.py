@@ -12,7 +12,7 @@ import pytest
 from perennial.admit import admit, measure_as_of
 from perennial.records import AsOfMeasures, Interval
 from perennial.tasks import task_of
-from tests.training_sets import LAPSE, mondays, small_model
+from tests.training_sets import LAPSE, SPEND, mondays, small_model
 
 DAY = date(2017, 6, 5)
 BEFORE = tuple(DAY - timedelta(weeks=week) for week in range(8, 0, -1))
@@ -214,3 +214,68 @@ def test_a_leak_of_one_week_rests_for_its_jump_alone(week):
     found = look_at(week, leak)
     assert {"feature"} == beyond(found)
     assert found.statistics["feature"].feature == "noise"
+
+
+# Amounts
+def draw_amounts(week, *, rows=600, seed=7):
+    """What households spend: a fifth nothing, the others skewed amounts around what was said of them."""
+    rng = np.random.default_rng([seed, week])
+    index = pd.MultiIndex.from_product([[pd.Timestamp(mondays(week + 1)[-1])], range(rows)], names=["as_of", "entity_id"])
+    signal = rng.normal(size=rows)
+    scores = pd.Series(40 * np.exp(0.6 * signal), index)
+    labels = np.minimum(scores / 0.8 * (rng.random(rows) < 0.8) * np.exp(0.5 * rng.normal(size=rows) - 0.125), 700.0)
+    return scores, labels, pd.DataFrame({"signal": signal, "noise": rng.normal(size=rows)}, index)
+
+
+def look_at_amounts(week, poison=lambda labels: labels, model=SPEND):
+    task = task_of(model)
+    before = {mondays(other + 1)[-1]: measure_as_of(task, *draw_amounts(other)) for other in range(week - 8, week)}
+    scores, labels, features = draw_amounts(week)
+    return admit(model, mondays(week + 1)[-1], measure_as_of(task, scores, poison(labels), features), before)
+
+
+def shuffle(labels):
+    return pd.Series(np.random.default_rng(1).permutation(labels), labels.index)
+
+
+def in_cents(labels):
+    return labels * 100
+
+
+def judged_by(metric):
+    return SPEND.model_copy(update={"training": SPEND.training.model_copy(update={"metric": metric})})
+
+
+@pytest.mark.parametrize("metric", ["gini", "mae", "rmse"])
+def test_no_quiet_week_of_amounts_rests(metric):
+    assert [] == [week for week in range(8, 20) if look_at_amounts(week, model=judged_by(metric)).rests]
+
+
+@pytest.mark.parametrize(("metric", "headline"), [("gini", "gini"), ("mae", "mae"), ("rmse", "mse")])
+def test_amounts_of_somebody_else_rest_for_their_headline(metric, headline):
+    found = look_at_amounts(9, shuffle, judged_by(metric))
+    assert headline in beyond(found)
+    assert next(iter(found.statistics)) == headline
+
+
+def test_amounts_in_another_unit_rest_for_their_sum():
+    found = look_at_amounts(9, in_cents).statistics["calibration"]
+    assert found.is_beyond
+    assert found.value == pytest.approx(log(100), abs=0.1)
+
+
+def test_the_reason_names_amounts_in_their_unit():
+    assert "the mean squared error of the scores is " in look_at_amounts(9, in_cents).reason
+
+
+def test_amounts_that_add_up_to_nothing_have_no_calibration_and_are_looked_at_all_the_same():
+    found = look_at_amounts(9, lambda labels: -labels, judged_by("mae"))
+    assert "calibration" not in found.statistics
+    assert found.rests
+
+
+def test_a_feature_that_ranks_amounts_is_told_by_half_of_one_more_than_its_gini():
+    scores, labels, features = draw_amounts(9)
+    flags = (labels > 30).astype(int)
+    amounts, classes = (measure_as_of(task_of(model), scores, flags, features).alone["noise"] for model in (SPEND, LAPSE))
+    assert amounts.estimate == pytest.approx(classes.estimate)

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "bench"))  # its modules are found beside the scri
 from years import decisions, poison, rivals, worlds
 
 YEARS = 300
+BINARY = task_of(load_model(ROOT / "models" / "lapse.toml"))
 HARD = worlds.World(0.0086, 0.0)  # equal challengers come closest to a promotion here
 ALIKE = worlds.World(0.0042, 0.5)
 
@@ -80,9 +81,7 @@ def test_poisoned_weeks_rest_and_quiet_ones_do_not():
 def test_a_simulated_week_is_measured_at_once_as_admission_measures_it(kind):
     rng = np.random.default_rng(3)
     drawn = poison.draw_week(poison.BEGINS, poison.POISON_WORLDS[-1], rng).draw(kind, rng)
-    assert flatten(poison.measure_at_once(*drawn)) == pytest.approx(
-        flatten(measure_as_of(task_of(load_model(ROOT, "lapse")), *drawn)), abs=1e-12
-    )
+    assert flatten(poison.measure_at_once(*drawn)) == pytest.approx(flatten(measure_as_of(BINARY, *drawn)), abs=1e-12)
 
 
 def flatten(measures):

@@ -124,7 +124,7 @@ def test_after_more_than_four_as_ofs_the_newest_four_stand_beside_the_first():
 
 def test_a_day_on_which_one_class_came_true_has_no_auc_and_spoils_nothing():
     evidence = serve(CHAMPION, 2)
-    nothing = replace(evidence.served[0], auc=Interval(np.nan, np.nan, np.nan, np.nan))
+    nothing = replace(evidence.served[0], metrics=evidence.served[0].metrics | {"auc": Interval(np.nan, np.nan, np.nan, np.nan)})
     assert "one class came true" in text_of(replace(evidence, served=(nothing, evidence.served[1])))
 
 

@@ -36,7 +36,9 @@ def draw_amounts(model, *, challenger, champion, zeros=0.0, entities=800, seed=1
     def see(noise):
         seen = (level + noise * rng.normal(size=entities)) / (1 + noise**2)
         guessed = np.exp(np.tile(seen, len(DAYS)) + 3)
-        return pd.Series(guessed * labels.mean() / guessed.mean(), index=index)
+        _, _, quantile = model.metric.partition(":")
+        unit = (labels / guessed).quantile(float(quantile)) if quantile else labels.mean() / guessed.mean()
+        return pd.Series(guessed * unit, index=index)
 
     contest = enter(model, labels, see(challenger), see(champion), cut_segments(index, rng))
     return replace(contest, test=TestPlan(0.02, 13, 4, seed=7))
@@ -85,6 +87,19 @@ def test_guards_of_amounts_ask_about_sums_order_errors_and_segments():
     assert "mae, income = low" in names
     assert "selection_rate_gap, income = low" in names
     assert not any(name.startswith("false_negative_rate_gap") for name in names), "an amount has no positives to be missed"
+
+
+def test_what_is_acted_on_must_not_come_to_less():
+    verdict = compare(draw_amounts(declare("gini", capacity=40), challenger=0.5, champion=0.6))
+    assert {"value", "ndcg"} <= {figure.metric for figure in verdict.metrics}
+    (guard,) = [guard for guard in verdict.guards if guard.name == "value"]
+    assert guard.sentence.startswith("What the 40 that are acted on in a day come to goes from ")
+
+
+def test_a_quantile_is_guarded_by_its_share_and_not_by_sums():
+    names = [guard.name for guard in compare(draw_amounts(declare("pinball:0.9"), challenger=0.5, champion=0.6)).guards]
+    assert names[:2] == ["coverage", "gini"]
+    assert not {"bias", "rmse"} & set(names)
 
 
 def test_squared_errors_without_a_cap_ask_a_person():

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
@@ -13,7 +14,7 @@ from perennial.compare.boundaries import find_boundary, relate_looks, widen
 from perennial.compare.looks import has_error_left, is_lost, is_won, take_look
 from perennial.compare.spending import cap_information, measure_information, project_variance, spend
 from perennial.compare.superiority import look_again
-from perennial.metrics import DailyGain
+from perennial.metrics import DailyGain, paired_loss_by_day, squared_loss
 
 ALPHA = 0.02
 GROUPS = {"carry a positive label": 500, "carry a negative label": 2_000}
@@ -152,6 +153,30 @@ def test_information_that_jumps_under_lognormal_losses_leaves_every_boundary_fin
         assert all(0 < later - before for before, later in itertools.pairwise(spent))
         assert spent[-1] == ALPHA
         assert all(np.isfinite([look.boundary, look.lower]).all() and look.boundary > norm.isf(ALPHA) for look in looks)
+
+
+def make_lognormal_contest(seed, *, entities=200, as_ofs=16):
+    """Two equal models of amounts, four fifths of them 0, that each err by something of their own for every entity."""
+    rng = np.random.default_rng(seed)
+    level, shape = rng.normal(size=(entities, 1)), (entities, as_ofs)
+    amounts = np.exp(2 * (0.8 * level + 0.6 * rng.normal(size=shape)))
+    labels = np.where(rng.random(shape) < 0.8, 0, amounts)
+    index = pd.MultiIndex.from_product([pd.date_range("2017-01-02", periods=as_ofs, freq="7D"), range(entities)])
+    ours, theirs = (0.2 * np.exp(1.6 * level + rng.normal(size=(entities, 1)) + 0.2 * rng.normal(size=shape)) for _ in range(2))
+    return (pd.Series(values.T.ravel(), index=index) for values in (ours, theirs, labels))
+
+
+@pytest.mark.parametrize("seed", [8, 23])
+def test_unbounded_losses_of_lognormal_amounts_leave_every_boundary_finite(seed):
+    """Without a limit, information leaps from .58 to .996 at the seventh as_of of world 23; the last boundary is infinite."""
+    plan = TestPlan(alpha=0.0005, final=16, overlap=4, seed=7)
+    gain = paired_loss_by_day(*make_lognormal_contest(seed), squared_loss())
+    looks = take_looks(gain, range(4, 17), plan)
+    known = [look.information for look in looks]
+    assert known == sorted(set(known))
+    assert all(look.information <= min(1, len(look.as_ofs) / 16 + 0.1) for look in looks)
+    assert looks[-1].spent == plan.alpha
+    assert all(np.isfinite([look.boundary, look.lower]).all() and look.boundary >= norm.isf(plan.alpha) for look in looks)
 
 
 def test_a_look_that_adds_nothing_to_the_one_before_is_as_high_as_one_alone_with_its_error():

@@ -80,6 +80,9 @@ RULES = [
     ("only one check ever ran", replace(SHIFTED, checks=(True,)), Choice.SKIP, "persistence"),
     ("no check ran", replace(QUIET, checks=(), drifted_share=None, prediction_shift=None), Choice.SKIP, "quiet"),
     ("realised loss", replace(QUIET, auc_loss=0.031), Choice.TRAIN, "realised_loss"),
+    ("rise of a loss", replace(QUIET, loss_rise=0.11), Choice.TRAIN, "realised_loss"),
+    ("rise at the limit", replace(QUIET, loss_rise=0.10), Choice.SKIP, "quiet"),
+    ("a loss that is not known", replace(QUIET, loss_rise=float("nan")), Choice.SKIP, "quiet"),
     ("loss at the limit", replace(QUIET, auc_loss=0.03), Choice.SKIP, "quiet"),
     ("a day of one class", replace(QUIET, auc_loss=float("nan")), Choice.SKIP, "quiet"),
     ("old fit", replace(QUIET, champion_age_days=36), Choice.TRAIN, "age"),
@@ -285,3 +288,8 @@ def test_the_cooldown_ends_with_the_local_day_and_not_with_the_hour(hour, choice
 def test_evidence_from_before_one_as_of_was_enough_is_still_read():
     stored = {**json.loads(dump_json(QUIET)), "needed_as_ofs": 1}
     assert read_record(DecisionEvidence, stored) == QUIET
+
+
+def test_a_loss_in_units_is_said_as_a_share():
+    sentence = decide(replace(QUIET, loss_rise=0.123), LIMITS).sentence
+    assert sentence.startswith("What came true is predicted at least 12.3% worse than on unseen rows (limit 10%).")

@@ -128,3 +128,14 @@ def test_a_broken_law_says_where_to_look():
     assert saying.say_where_to_look("quit", "") == ""
     assert saying.say_where_to_look("quit", "another checksum").startswith("another checksum. Look in sql/quit/features.sql")
     assert saying.say_where_to_look("quit", "does it read?").startswith("does it read? Look in")
+
+
+def test_amounts_are_told_by_their_zeros_and_by_what_lies_far_out():
+    model = load_declaration(ROOT, "spend_next_28d").model
+    labels = pd.Series([0.0] * 20 + [10.0] * 79 + [900.0])
+    uncapped = model.model_copy(update={"label": model.label.model_copy(update={"cap": None})})
+    found = saying.describe_labels(uncapped, labels)
+    assert found.found == "100 labels: 20.0% are 0, the median is 10, the 98th percentile 10, the largest 900"
+    assert found.advice == "a few amounts decide alone: write label.cap = 10, beyond which amounts count as this much"
+    assert saying.describe_labels(model, labels.clip(upper=700)).advice == ""
+    assert "nothing can be learned" in saying.describe_labels(model, labels * 0).advice

@@ -12,6 +12,7 @@ from perennial.config import load_model
 from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
 from perennial.monitor import ScoredDay, compare_categories, compare_numbers, measure_drift
 from perennial.records import dump_json
+from tests.training_sets import SPEND
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 SILENT = MODEL.features.no_drift_trigger.columns[0]
@@ -185,3 +186,15 @@ def test_a_shift_against_nothing_is_an_error(mean):
 
 def test_a_check_is_stored_as_json():
     assert '"is_drifted":false' in dump_json(measure_drift(frame(1, a=0), frame(2, a=0), scored()))
+
+
+@pytest.mark.parametrize(
+    ("reference_mean", "mean", "shift"),
+    [(40.0, 50.0, 0.25), (-40.0, -50.0, -0.25), (0.0, 5.0, 0.5)],
+    ids=["above 0", "below 0", "at 0: in standard deviations"],
+)
+def test_the_mean_of_amounts_moves_in_units_of_what_it_was(reference_mean, mean, shift):
+    drawn = pd.Series(np.random.default_rng(1).normal(size=9000))
+    drawn = (drawn - drawn.mean()) / drawn.std(ddof=0) * 10
+    day = ScoredDay(SPEND, date(2017, 11, 20), 1, drawn + mean, drawn + reference_mean, reference_mean)
+    assert measure_drift(frame(1, a=0), frame(2, a=0), day).prediction_shift == pytest.approx(shift)

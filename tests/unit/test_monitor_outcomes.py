@@ -9,7 +9,7 @@ import pytest
 from perennial.errors import MisalignedScores
 from perennial.monitor import realise
 from perennial.records import Publication
-from tests.training_sets import LAPSE
+from tests.training_sets import LAPSE, SPEND
 
 DAY = Publication(
     publication_id=1,
@@ -52,3 +52,19 @@ def test_a_day_of_one_class_has_a_loss_but_no_auc():
     found = realise(LAPSE, DAY, by_entity([0.5, 0.5]), by_entity([0, 0]))
     assert np.isnan(found.metrics["auc"].estimate)
     assert found.metrics["log_loss"].estimate == pytest.approx(np.log(2))
+
+
+def test_amounts_are_realised_with_their_headline_first_and_their_total_bias():
+    rng = np.random.default_rng(1)
+    labels = by_entity(rng.gamma(2.0, 20.0, 500))
+    found = realise(SPEND, DAY, labels * 1.2, labels)
+    assert list(found.metrics) == ["gini", "mse", "total_bias"]
+    assert (found.positives, found.headline[1].estimate) == (None, pytest.approx(1.0))
+    assert found.metrics["total_bias"].estimate == pytest.approx(1.2)
+    assert found.base_rate == pytest.approx(labels.mean())
+
+
+def test_amounts_that_are_all_0_have_a_loss_and_neither_order_nor_bias():
+    found = realise(SPEND, DAY, by_entity([2.0, 3.0]), by_entity([0.0, 0.0]))
+    assert np.isnan([found.metrics["gini"].estimate, found.metrics["total_bias"].estimate]).all()
+    assert found.metrics["mse"].estimate == pytest.approx(6.5)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from perennial.monitor import watch_calibration
-from perennial.records import MaturedRate
+from perennial.records import Interval, MaturedRate
 
 FIRST, HORIZON, BUDGET = date(2017, 1, 2), timedelta(days=28), 0.02
 
@@ -81,3 +81,29 @@ def test_a_smaller_budget_names_later():
     early, late = (watch_calibration(rates[:20], horizon=HORIZON, budget=budget) for budget in (0.2, 0.0001))
     assert early is not None
     assert late is None or late.as_of > early.as_of
+
+
+def add_up(*biases, error=0.02, every=7):
+    """Weekly publications whose sums came out so: 1.5 said half too much."""
+    days = [FIRST + timedelta(days=every * number) for number in range(len(biases))]
+    return [
+        MaturedRate(day, 2_000, None, 30.0, day + timedelta(days=30), 30.0 / bias, Interval(bias, 0, 0, error * bias))
+        for day, bias in zip(days, biases, strict=True)
+    ]
+
+
+def test_sums_that_agree_are_not_named_and_a_small_distance_is_borne():
+    assert watch(add_up(*[1.0] * 52)) is None
+    assert watch(add_up(*[1.1] * 52)) is None
+
+
+@pytest.mark.parametrize("bias", [2.0, 0.5])
+def test_sums_that_are_far_off_are_named_with_both_means(bias):
+    alarm = watch(add_up(*[bias] * 9))
+    assert (alarm.mean_score, alarm.realised_rate) == (pytest.approx(30), pytest.approx(30 / bias))
+    assert alarm.sentence.endswith(f"said 30 on average, and {30 / bias:.4g} came true.")
+
+
+@pytest.mark.parametrize("error", [0.5, float("nan")])
+def test_sums_that_are_hardly_known_say_nothing(error):
+    assert watch(add_up(*[2.0] * 9, error=error)) is None

@@ -10,7 +10,9 @@ from perennial.config import load_model
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
 from perennial.records import ApprovalQuestion, Run, Tally, Version
 from perennial.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
+from perennial.tasks import task_of
 from tests.paths import ROOT
+from tests.training_sets import SPEND
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 AS_OF, MATURES_ON = date(2017, 11, 6), date(2017, 12, 6)
@@ -176,3 +178,10 @@ def test_the_first_decile_holds_the_highest_tenth():
 
 def test_a_handful_of_rows_has_deciles_too():
     assert cut_deciles(np.array([1, 2, 3])).tolist() == [1, 4, 7]
+
+
+@pytest.mark.parametrize(("mean", "passes"), [(0.4, True), (2.0, True), (7.0, False)])
+def test_a_mean_of_amounts_that_lies_near_0_moves_in_spreads(mean, passes):
+    tally = replace(GOOD, rows=10_000, expected_rows=10_000, mean=mean, former_mean=0.0, error=0.1, former_error=0.1)
+    find_scale = task_of(SPEND).find_scale
+    assert (check_publication(tally, max_shift=0.5, find_scale=find_scale) == ()) is passes

@@ -6,7 +6,7 @@ entity returns week after week, so that its rows are one piece of evidence, not 
 Of a regression, labels and predictions are amounts: any finite numbers, in the units of the target.
 
 Reading order: panel (alignment), clusters, clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
-bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts.
+bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; classes.
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
@@ -28,6 +28,14 @@ from perennial.metrics.bootstrap import (
     paired_bootstrap_difference,
 )
 from perennial.metrics.calibration import calibration_error, prepare_calibration_error
+from perennial.metrics.classes import (
+    MacroAuc,
+    class_log_loss,
+    class_log_loss_with_interval,
+    macro_auc,
+    paired_class_loss_by_day,
+    paired_macro_auc_by_day,
+)
 from perennial.metrics.clusters import add_clusters, name_clusters, widen_index
 from perennial.metrics.daily import DailyGain, paired_auc_by_day
 from perennial.metrics.gini import gini_with_interval, mean_gini, paired_gini_by_day, paired_gini_difference
@@ -53,8 +61,10 @@ from perennial.metrics.selection import (
 from perennial.metrics.top_amounts import ndcg_at, prepare_ndcg_at, prepare_value_at, value_at
 from perennial.metrics.totals import (
     bias_size,
+    coverage_gap,
     paired_bias_difference,
     paired_bias_size_difference,
+    paired_coverage_gap_difference,
     total_bias,
     total_bias_with_interval,
 )
@@ -63,6 +73,7 @@ __all__ = [
     "AmountBin",
     "AmountMetric",
     "DailyGain",
+    "MacroAuc",
     "Metric",
     "ReliabilityBin",
     "RowLoss",
@@ -79,10 +90,14 @@ __all__ = [
     "brier",
     "calibration_error",
     "check_same_rows",
+    "class_log_loss",
+    "class_log_loss_with_interval",
+    "coverage_gap",
     "gini_with_interval",
     "halve_entities",
     "log_loss",
     "loss_with_interval",
+    "macro_auc",
     "mean_auc",
     "mean_gini",
     "mean_loss",
@@ -96,10 +111,13 @@ __all__ = [
     "paired_bias_difference",
     "paired_bias_size_difference",
     "paired_bootstrap_difference",
+    "paired_class_loss_by_day",
+    "paired_coverage_gap_difference",
     "paired_gini_by_day",
     "paired_gini_difference",
     "paired_loss_by_day",
     "paired_loss_difference",
+    "paired_macro_auc_by_day",
     "paired_mean_loss_difference",
     "paired_rmse_difference",
     "pinball_loss",

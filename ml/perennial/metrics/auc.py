@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from perennial.errors import OneClassLabels
 from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.panel import Floats, Panel, make_panel
+from perennial.metrics.rates import Estimated
 from perennial.records import Interval
 
 
@@ -43,6 +44,12 @@ def paired_auc_difference(challenger: pd.Series, champion: pd.Series, labels: pd
     ours, our_influence = _auc_and_influence(panel, panel.align(challenger))
     theirs, their_influence = _auc_and_influence(panel, panel.align(champion))
     return clustered_interval(ours - theirs, our_influence - their_influence, panel, confidence=confidence)
+
+
+def estimate_auc(scores: pd.Series, labels: pd.Series) -> Estimated:
+    """`mean_auc` with its influence values, in the order of the labels."""
+    panel = make_panel(labels)
+    return Estimated(*_auc_and_influence(panel, panel.align(scores)))
 
 
 def _auc_and_influence(panel: Panel, scores: Floats) -> tuple[float, Floats]:

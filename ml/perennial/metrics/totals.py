@@ -14,7 +14,7 @@ import pandas as pd
 from perennial.errors import MetricNotFinite
 from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.panel import Amounts, Floats, make_amounts
-from perennial.metrics.rates import Estimated
+from perennial.metrics.rates import Estimated, share
 from perennial.records import Interval
 
 
@@ -92,3 +92,28 @@ def _estimate_size(rows: Amounts, predictions: Floats) -> Estimated:
     missed = predictions - rows.amounts
     share = float(missed.sum()) / whole
     return abs(Estimated(share, (missed - share * sizes) / whole))
+
+
+def coverage_gap(predictions: pd.Series, labels: pd.Series, *, quantile: float) -> float:
+    """How far the share of labels that come to no more than predicted lies from the quantile that was asked for; 0 is right.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label or a prediction is NaN or infinite.
+    """
+    rows = make_amounts(labels)
+    return _estimate_gap(rows, rows.align(predictions), quantile).value
+
+
+def paired_coverage_gap_difference(
+    challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, quantile: float, confidence: float = 0.95
+) -> Interval:
+    """`coverage_gap` of the challenger minus that of the champion, on the same rows: below 0 is better."""
+    rows = make_amounts(labels)
+    difference = _estimate_gap(rows, rows.align(challenger), quantile) - _estimate_gap(rows, rows.align(champion), quantile)
+    return clustered_interval(difference.value, difference.influence, rows, confidence=confidence)
+
+
+def _estimate_gap(rows: Amounts, predictions: Floats, quantile: float) -> Estimated:
+    covered = share(rows.amounts <= predictions, np.ones(rows.rows, dtype=np.bool_))
+    return abs(covered - Estimated(quantile, np.zeros(rows.rows)))

@@ -65,9 +65,9 @@ def measure_drift(reference: pd.DataFrame, current: pd.DataFrame, day: ScoredDay
     )
     triggering = [feature.is_drifted for feature in features if feature.can_trigger]
     drifted_share = sum(triggering) / len(triggering) if triggering else 0.0
-    scale = task_of(day.model).find_scale(day.reference_scores, day.reference_mean_score)
-    shift = _measure_shift(day, scale)
     former, now = _numbers(day.reference_scores), _numbers(day.scores)
+    scale = task_of(day.model).find_scale(float(former.std()), day.reference_mean_score)
+    shift = _measure_shift(day, scale)
     by_chance_alone = find_shift_by_chance(former, now, entities=entities) / scale
     shift_limit = max(limits.prediction_shift, by_chance_alone)
     return DriftCheck(

@@ -1,61 +1,125 @@
-"""The measures of predicted amounts, each with its paired difference."""
+"""The figures of amounts: losses, order, sums, shares of a quantile, and what the top comes to."""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
 
 from perennial import metrics
+from perennial.config import Model
+from perennial.records import Interval
+from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Headline, Measure
 
 AMOUNT = ".4g"
+NOT_BELOW_ZERO = ("poisson", "tweedie", "gini")
 
 
-def measure_loss(name: str, loss: metrics.RowLoss, confidence: float) -> Measure:
-    """The mean of a loss over rows."""
-    return Measure(
-        name,
-        lambda scores, labels: metrics.mean_loss(scores, labels, loss),
-        lambda ours, theirs, labels: metrics.paired_mean_loss_difference(ours, theirs, labels, loss, confidence=confidence),
-        is_lower_better=True,
-        form=AMOUNT,
-    )
+class Figures:
+    """What can be measured of the amounts of one model."""
 
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.confidence = model.promotion.confidence
+        self.cap = model.label.cap if model.label.cap is not None else np.inf
+        self.squared = metrics.squared_loss(self.cap)
 
-def judge_by_loss(name: str, title: str, loss: metrics.RowLoss, confidence: float) -> Headline:
-    """The same as what decides."""
-    measure = measure_loss(name, loss, confidence)
-    return Headline(
-        name,
-        measure.value,
-        measure.difference,
-        is_lower_better=True,
-        form=AMOUNT,
-        title=title,
-        verb="predicted",
-        by_day=lambda ours, theirs, labels: metrics.paired_loss_by_day(ours, theirs, labels, loss),
-        single=lambda scores, labels, sure: metrics.mean_loss_with_interval(scores, labels, loss, confidence=sure),
-    )
+    def measure(self, name: str, loss: metrics.RowLoss) -> Measure:
+        """A mean loss."""
+        return Measure(
+            name,
+            lambda scores, labels: metrics.mean_loss(scores, labels, loss),
+            lambda ours, theirs, labels: metrics.paired_mean_loss_difference(
+                ours, theirs, labels, loss, confidence=self.confidence
+            ),
+            is_lower_better=True,
+            form=AMOUNT,
+        )
 
+    @property
+    def absolute_error(self) -> Measure:
+        """In the unit of the target."""
+        return self.measure("mae", metrics.absolute_loss)
 
-def judge_by_order(confidence: float) -> Headline:
-    """The normalised Gini."""
-    return Headline(
-        "gini",
-        metrics.mean_gini,
-        partial(metrics.paired_gini_difference, confidence=confidence),
-        title="normalised Gini",
-        by_day=metrics.paired_gini_by_day,
-        single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
-    )
+    @property
+    def squared_error(self) -> Measure:
+        """In its square, below the cap."""
+        return self.measure("mse", self.squared)
 
+    def _judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
+        measure = self.measure(name, loss)
+        return Headline(
+            name,
+            measure.value,
+            measure.difference,
+            is_lower_better=True,
+            form=AMOUNT,
+            title=title,
+            verb="predicted",
+            by_day=lambda ours, theirs, labels: metrics.paired_loss_by_day(ours, theirs, labels, loss),
+            single=lambda scores, labels, sure: metrics.mean_loss_with_interval(scores, labels, loss, confidence=sure),
+        )
 
-def measure_rmse(cap: float, confidence: float) -> Measure:
-    """Shown in the unit of the target, its interval by the delta method."""
-    difference = partial(metrics.paired_rmse_difference, cap=cap, confidence=confidence)
-    return Measure("rmse", partial(metrics.rmse, cap=cap), difference, is_lower_better=True, form=AMOUNT)
+    def judge_by_order(self) -> Headline:
+        """The normalised Gini."""
+        return Headline(
+            "gini",
+            metrics.mean_gini,
+            partial(metrics.paired_gini_difference, confidence=self.confidence),
+            title="normalised Gini",
+            by_day=metrics.paired_gini_by_day,
+            single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
+        )
 
+    def choose_headline(self, fitting: Fitting) -> Headline:
+        """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
+        name = self.model.metric.partition(":")[0]
+        if name == "gini":
+            return self.judge_by_order()
+        return self._judge_by_loss("mse" if name == "rmse" else name, fitting.loss_named, fitting.row_loss)
 
-def measure_bias(confidence: float) -> Measure:
-    """How far the sums lie apart."""
-    difference = partial(metrics.paired_bias_size_difference, confidence=confidence)
-    return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
+    @cached_property
+    def rmse(self) -> Measure:
+        """Shown in the unit of the target, its interval by the delta method."""
+        cap = self.cap
+        difference = partial(metrics.paired_rmse_difference, cap=cap, confidence=self.confidence)
+        return Measure("rmse", partial(metrics.rmse, cap=cap), difference, is_lower_better=True, form=AMOUNT)
+
+    @cached_property
+    def bias(self) -> Measure:
+        difference = partial(metrics.paired_bias_size_difference, confidence=self.confidence)
+        return Measure("bias", metrics.bias_size, difference, is_lower_better=True)
+
+    @cached_property
+    def coverage_gap(self) -> Measure:
+        quantile = self.quantile
+        assert quantile is not None
+        difference = partial(metrics.paired_coverage_gap_difference, quantile=quantile, confidence=self.confidence)
+        return Measure("coverage_gap", partial(metrics.coverage_gap, quantile=quantile), difference, is_lower_better=True)
+
+    @cached_property
+    def at_the_top(self) -> tuple[Measure, ...]:
+        """Value and NDCG of those that are acted on, where a capacity says how many they are."""
+        k = self.model.promotion.capacity
+        if k is None:
+            return ()
+        value = Measure("value", partial(metrics.value_at, k=k), partial(self._draw, metrics.prepare_value_at(k)), form=AMOUNT)
+        if self._may_lie_below_zero:
+            return (value,)
+        return (value, Measure("ndcg", partial(metrics.ndcg_at, k=k), partial(self._draw, metrics.prepare_ndcg_at(k))))
+
+    @property
+    def _may_lie_below_zero(self) -> bool:
+        """Only these metrics refuse labels below 0."""
+        return self.model.metric not in NOT_BELOW_ZERO
+
+    @property
+    def quantile(self) -> float | None:
+        name, _, quantile = self.model.metric.partition(":")
+        return float(quantile) if name == "pinball" else None
+
+    def _draw(self, metric: metrics.AmountMetric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
+        seed = self.model.training.seed
+        return metrics.paired_amounts_difference(metric, (ours, theirs), labels, confidence=self.confidence, seed=seed)

@@ -262,6 +262,6 @@ class Binary(Task):
         """Those that are 1."""
         return int(labels.sum())
 
-    def find_scale(self, scores: pd.Series, mean: float) -> float:  # noqa: ARG002 - the spread of amounts matters
+    def find_scale(self, spread: float, mean: float) -> float:  # noqa: ARG002 - the spread of amounts matters
         """The mean itself: a probability lies above 0."""
         return mean

@@ -6,7 +6,7 @@ Amounts above `label.cap` count as the cap, in training and in judging: a handfu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,10 +18,10 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import AMOUNT, judge_by_loss, judge_by_order, measure_bias, measure_loss, measure_rmse
+from perennial.tasks.amounts import AMOUNT, NOT_BELOW_ZERO, Figures
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
-from perennial.tasks.measure import Guarded, Headline, Measure, Single, Worse, find_floor
+from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
@@ -53,12 +53,10 @@ class Regression(Task):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        self._confidence = model.promotion.confidence
-        self._cap = model.label.cap if model.label.cap is not None else np.inf
-        self._squared = metrics.squared_loss(self._cap)
-        self.fitting = fit_amounts(model.metric, self._cap)
-        self.headline = self._choose_headline()
-        self.loss = measure_loss("mse", self._squared, self._confidence) if self.headline.name == "gini" else self.headline
+        self.figures = Figures(model)
+        self.fitting = fit_amounts(model.metric, self.figures.cap)
+        self.headline = self.figures.choose_headline(self.fitting)
+        self.loss = self.figures.squared_error if self.headline.name == "gini" else self.headline
 
     # Labels
 
@@ -74,7 +72,7 @@ class Regression(Task):
                 "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
             )
         low = float(labels.min()) if len(labels) else 0.0
-        if low < 0 and self.model.metric in ("poisson", "tweedie", "gini"):
+        if low < 0 and self.model.metric in NOT_BELOW_ZERO:
             return f"labels must not lie below 0 where training.metric = '{self.model.metric}', found {low:g}"
         return None
 
@@ -114,24 +112,18 @@ class Regression(Task):
 
     # Judging
 
-    def _choose_headline(self) -> Headline:
-        """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
-        name = self.model.metric.partition(":")[0]
-        if name == "gini":
-            return judge_by_order(self._confidence)
-        written = "mse" if name == "rmse" else name
-        return judge_by_loss(written, self.fitting.loss_named, self.fitting.row_loss, self._confidence)
-
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The headline, then what is shown of every amount: both usual losses, the order, and whether the sums agree."""
         shown = (
-            measure_loss("mae", metrics.absolute_loss, self._confidence),
-            self._rmse,
-            judge_by_order(self._confidence),
-            self._bias,
+            self.figures.absolute_error,
+            self.figures.rmse,
+            self.figures.judge_by_order(),
+            self.figures.bias,
+            *self.figures.at_the_top,
         )
-        return (self.headline, *(measure for measure in shown if measure.name != self.headline.name))
+        covered = () if self.figures.quantile is None else (self.figures.coverage_gap,)
+        return (self.headline, *(measure for measure in shown if measure.name != self.headline.name), *covered)
 
     def find_floor(self, champion: float) -> float:
         """A share of the champion's loss; of the Gini as of an AUC, for both end at 1."""
@@ -140,13 +132,22 @@ class Regression(Task):
 
     @property
     def guarded(self) -> tuple[Guarded, ...]:
-        """The squared error where something else is looked at, the order where a loss is, and the sum in any case."""
+        """The sum, or of a quantile its share; order and squared error, where others decide; what the top comes to."""
         borne = self.model.promotion.tolerated
-        shown = [Guarded("bias", self._bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)]
+        if self.figures.quantile is not None:  # which is not the mean: neither its sum nor its squares are looked at
+            fact = f"The share that comes to no more than predicted lies off {self.figures.quantile:g} by a gap that goes"
+            shown = [Guarded("coverage", self.figures.coverage_gap, fact, borne.bias)]
+        else:
+            shown = [
+                Guarded("bias", self.figures.bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)
+            ]
         if self.headline.name != "gini":
-            shown.append(Guarded("gini", judge_by_order(self._confidence), "The normalised Gini goes", borne.gini))
-        if self.headline.name not in ("mse", "pinball"):  # a quantile is not the mean
-            shown.append(Guarded("rmse", self._rmse, "The root of the mean squared error goes", borne.loss, is_relative=True))
+            shown.append(Guarded("gini", self.figures.judge_by_order(), "The normalised Gini goes", borne.gini))
+        if self.headline.name != "mse" and self.figures.quantile is None:
+            shown.append(Guarded("rmse", self.figures.rmse, "The root mean squared error goes", borne.loss, is_relative=True))
+        if self.figures.at_the_top:
+            fact = f"What the {self.model.promotion.capacity} that are acted on in a day come to goes"
+            shown.append(Guarded("value", self.figures.at_the_top[0], fact, borne.precision, is_relative=True))
         return tuple(shown)
 
     @property
@@ -187,14 +188,6 @@ class Regression(Task):
         borne = self.model.promotion.tolerated
         return borne.segment_loss * champion if self.headline.is_lower_better else borne.segment_gini
 
-    @cached_property
-    def _rmse(self) -> Measure:
-        return measure_rmse(self._cap, self._confidence)
-
-    @cached_property
-    def _bias(self) -> Measure:
-        return measure_bias(self._confidence)
-
     # Watching
 
     @property
@@ -229,7 +222,7 @@ class Regression(Task):
         found = {self.headline.name: self.headline.single}
         if self.loss is not self.headline:
             found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
-                scores, labels, self._squared, confidence=sure
+                scores, labels, self.figures.squared, confidence=sure
             )
         return found
 
@@ -243,14 +236,16 @@ class Regression(Task):
         singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
             scores, labels, metrics.absolute_loss, confidence=sure
         )
-        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self._cap, confidence=sure)
-        singles["gini"] = judge_by_order(self._confidence).single
+        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(
+            scores, labels, cap=self.figures.cap, confidence=sure
+        )
+        singles["gini"] = self.figures.judge_by_order().single
         singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
-        return {name: try_metric(partial(single, scores, labels, self._confidence)) for name, single in singles.items()}
+        return {name: try_metric(partial(single, scores, labels, self.figures.confidence)) for name, single in singles.items()}
 
     def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """With normal intervals."""
-        bins = metrics.amount_bins(scores, labels, confidence=self._confidence)
+        bins = metrics.amount_bins(scores, labels, confidence=self.figures.confidence)
         return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
 
     def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - who is acted on is a question of the order
@@ -279,6 +274,6 @@ class Regression(Task):
         """It means nothing of amounts."""
         return None
 
-    def find_scale(self, scores: pd.Series, mean: float) -> float:
+    def find_scale(self, spread: float, mean: float) -> float:
         """The mean, or the spread where the mean lies near 0."""
-        return find_scale(scores, mean)
+        return find_scale(spread, mean)

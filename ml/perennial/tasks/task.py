@@ -227,8 +227,8 @@ class Task(ABC):
         """How many labels are 1; None where that means nothing."""
 
     @abstractmethod
-    def find_scale(self, scores: pd.Series, mean: float) -> float:
-        """By what the move of a mean score is divided, from the scores on unseen rows and their mean."""
+    def find_scale(self, spread: float, mean: float) -> float:
+        """By what the move of a mean score is divided, from the standard deviation and the mean of the scores before."""
 
     @property
     @abstractmethod

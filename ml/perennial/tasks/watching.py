@@ -6,7 +6,6 @@ from collections.abc import Callable
 from math import log, nan, sqrt
 from statistics import NormalDist
 
-import numpy as np
 import pandas as pd
 
 from perennial import metrics
@@ -42,9 +41,8 @@ def compare_sums(scores: pd.Series, labels: pd.Series) -> Interval:
     return _reach(-log(bias.estimate), bias.standard_error / bias.estimate)
 
 
-def find_scale(scores: pd.Series, mean: float) -> float:
-    """The size of the mean, or the standard deviation of the scores where the mean lies near 0."""
-    spread = float(np.std(scores.to_numpy(dtype=np.float64)))
+def find_scale(spread: float, mean: float) -> float:
+    """The size of the mean, or the spread of the scores where the mean lies near 0."""
     return abs(mean) if abs(mean) > NEAR_ZERO * spread else spread
 
 
