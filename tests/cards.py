@@ -33,6 +33,7 @@ from perennial.records import (
     Version,
 )
 from perennial.records.cards import Asked, BuiltDay, DatedVerdict, KnownFit, LoggedTraining, PublishedDay, ServedDay
+from perennial.tasks import task_of
 from tests.paths import ROOT
 
 DECLARATION = load_declaration(ROOT, "lapse")
@@ -256,6 +257,40 @@ def serve(evidence: CardEvidence, as_ofs: int) -> CardEvidence:
     )
     waiting = tuple(day for day in evidence.published if day.as_of not in days)
     return replace(evidence, published=(*own, *waiting), served=served, first_served=pooled, newest_served=newest)
+
+
+def of_amounts(evidence: CardEvidence) -> CardEvidence:
+    """The same version of a model that predicts what a household spends."""
+    declaration = load_declaration(ROOT, "spend_next_28d")
+    task = task_of(declaration.model)
+    scores, labels = (40 * drawn for drawn in draw_scores(HOLDOUT))
+    figures = tuple(Figure(name, found) for name, found in task.list_figures(scores, labels).items())
+    segment = SegmentFigure("household_size", "2", 800, None, 40.0, interval(0.61), 38.0)
+    measured = replace(
+        MEASURED,
+        training_positives=None,
+        positives=None,
+        mean_score=40.0,
+        figures=figures,
+        bins=task.cut_bins(scores, labels),
+        segments=(segment, replace(segment, value="5", headline=None)),
+        training_mean=39.0,
+        mean_label=38.0,
+    )
+    came = {"gini": interval(0.612), "mse": interval(51_234.0, 900.0), "total_bias": interval(1.087)}
+    served = tuple(replace(day, positives=None, metrics=came, mean_score=41.5, base_rate=38.2) for day in evidence.served)
+    own = tuple(PublishedDay(day.as_of, day.rows, day.mean_score, None, day.metrics, day.base_rate) for day in served)
+    pooled = measure_served(declaration.model, scores, labels)
+    return replace(
+        evidence,
+        declaration=declaration,
+        measured=measured,
+        promised=measured,
+        served=served,
+        published=own,
+        first_served=pooled,
+        newest_served=None,
+    )
 
 
 def _who_served(evidence: CardEvidence, day: date) -> int:

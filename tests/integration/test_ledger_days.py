@@ -125,6 +125,23 @@ def test_an_outcome_is_recorded_once_for_each_publication(session):
     assert ledger.outcomes(session, "lapse", known_by=CLOCK - WEEK, limit=5) == ()
 
 
+def test_an_outcome_of_amounts_has_no_positives_and_keeps_its_headline_first(session):
+    put_publication(session, on(DAY - WEEK))
+    put_publication(session, RUN)
+    (publication,) = ledger.without_outcome(session, "lapse", until=DAY - WEEK)
+    metrics = {
+        "tweedie": Interval(7.0, 6.0, 8.0, 0.5),
+        "mse": Interval(9e3, 8e3, 1e4, 500.0),
+        "total_bias": Interval(2.0, 1.8, 2.2, 0.1),
+    }
+    realised = Realised("lapse", DAY - WEEK, 3, 10, None, metrics, 60.0, 30.0)
+    ledger.record_outcome(session, on(DAY), publication, realised)
+    (found,) = ledger.outcomes(session, "lapse", known_by=CLOCK, limit=5)
+    assert (found, list(found.metrics)) == (realised, list(metrics))
+    (rate,) = ledger.matured_rates(session, "lapse", known_by=CLOCK, since=DAY - 2 * WEEK, zone="UTC")
+    assert (rate.came, rate.total_bias) == (300.0, metrics["total_bias"])
+
+
 def test_a_blocked_publication_says_why_until_a_later_attempt_is_live(session):
     put_publication(session, RUN, "blocked", attempt=1, message="mean shift")
     assert ledger.blocked_because(session, "lapse", DAY) == "mean shift"

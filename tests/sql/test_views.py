@@ -311,3 +311,28 @@ def test_a_challenger_shows_its_newest_look_and_what_the_account_had_given_away(
         from analytics.challengers order by challenger_recipe""")
     assert [(2, 2, 2, 0.005, 0.002, 0.01)] == [tuple(round(v, 9) if isinstance(v, float) else v for v in found[0])]
     assert [0.03, 0.05] == [round(row[-1], 9) for row in found[1:]]
+
+
+def test_outcomes_of_amounts_have_their_headline_and_their_total_bias(warehouse):
+    write_rows = warehouse.session.exec_driver_sql
+    write_rows("""
+        insert into ledger.publications (model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum,
+            manifest_hash, config_hash, query_hash, code_version, purpose, effective_at)
+        values ('spend_next_28d', '2017-11-06', 3, 1, 'live', 900, 96.0, '', '', '', '', '', 'live', '2017-11-06')""")
+    write_rows("""
+        insert into ledger.outcomes (model, as_of, version, publication_id, rows, mean_score, base_rate, effective_at)
+        select model, as_of, version, publication_id, rows, mean_score, 80.0, '2017-12-06' from ledger.publications""")
+    write_rows("""
+        insert into ledger.outcome_metrics
+        select publication_id, metric, position, value, value - .1, value + .1, .05
+        from ledger.publications,
+            (values ('gini', 1, .6), ('mse', 2, 9000), ('total_bias', 3, 1.2)) as found (metric, position, value)
+        """)
+    found = write_rows("""
+        select as_of, rows, mean_score, mean_label, metric, value, value_low, value_high, total_bias
+        from analytics.spend_next_28d_outcomes""")
+    assert [(AS_OF, 900, 96.0, 80.0, "gini", 0.6, 0.5, 0.7, 1.2)] == [tuple(row) for row in found]
+    comments = write_rows("""
+        select col_description('analytics.spend_next_28d_scores_latest'::regclass, attnum)
+        from pg_attribute where attrelid = 'analytics.spend_next_28d_scores_latest'::regclass and attname = 'score'""")
+    assert comments.scalar_one() == "Amount that is expected, in the unit of the label"

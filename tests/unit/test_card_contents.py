@@ -25,6 +25,7 @@ from tests.cards import (
     VERSION,
     at,
     move,
+    of_amounts,
     serve,
 )
 
@@ -222,3 +223,33 @@ def test_what_rested_stands_with_the_fit():
     )
     said = section_of(replace(REFRESHED, rested=(entry,)), "This fit")
     assert "- **Set aside when it was trained:** 2017-09-04 (Compared with the 4 as_ofs before, it is off)" in said
+
+
+# Amounts
+@pytest.fixture(scope="module")
+def amounts_card():
+    return text_of(of_amounts(serve(CHAMPION, 4)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "| as_of | Fit | Rows | Mean label | Mean score | normalised Gini | Total bias |",
+        "0.612 [0.592, 0.632]",
+        "| 41.5 |",
+        "root mean squared error",
+        "Mean that came",
+        "Gain in normalised Gini",
+        "too few rows",
+        "mean label 39",
+        "All figures are about the whole cohort",
+    ],
+)
+def test_a_card_of_amounts_says_them_in_their_unit(amounts_card, said):
+    assert said in amounts_card
+
+
+@pytest.mark.parametrize("said", ["AUC on unseen", "Share that came true", "% positive", "Log-loss", "one class"])
+def test_a_card_of_amounts_does_not_speak_of_classes(amounts_card, said):
+    verdicts = amounts_card.index("## Verdict")
+    assert said not in amounts_card[:verdicts]

@@ -245,3 +245,10 @@ def test_before_the_first_publication_nothing_is_served():
 def test_a_failure_repeats_what_the_task_said(messages, summary):
     notice = notices.write_failure(RUN, "score", ("score",), messages)
     assert ("failure_score", "lapse.score failed at score", summary) == (notice.event, notice.headline, notice.summary)
+
+
+def test_the_mail_of_amounts_shows_its_headline_in_four_digits():
+    metrics = {"mse": Interval(51234.4, 50000.0, 52500.0, 600.0), "total_bias": Interval(1.1, 1.0, 1.2, 0.05)}
+    realised = Realised("lapse", BEFORE, 1, 2190, None, metrics, 40.0, 38.0)
+    found = write_decision(realised=(realised,)).moved
+    assert (f"mean squared error of {BEFORE}", "", "51,234", "[50,000, 52,500] on 2190 rows") in found

@@ -17,7 +17,7 @@ PROMOTE, REJECT, INCONCLUSIVE = Outcome.PROMOTE, Outcome.REJECT, Outcome.INCONCL
 def draw(version, outcome, gain=None) -> Evaluation:
     """A verdict with a gain in AUC; a larger loss in log-loss stands beside it and counts for nothing."""
     interval = None if gain is None else Interval(gain, gain - 0.01, gain + 0.01, 0.005)
-    metrics = tuple(MetricComparison(name, None, 0.8, found) for name, found in (("log_loss", None), ("auc", interval)))
+    metrics = tuple(MetricComparison(name, None, 0.8, found) for name, found in (("auc", interval), ("log_loss", None)))
     evaluation = assess(version, 1, outcome)
     return replace(evaluation, verdict=replace(evaluation.verdict, metrics=metrics))
 

@@ -10,6 +10,7 @@ from perennial.config import load_model
 from perennial.errors import ChampionTooNew, NoChampionYet, SnapshotStale
 from perennial.records import ApprovalQuestion, Run, Tally, Version
 from perennial.score import check_champion, check_freshness, check_publication, cut_deciles, rank_scores
+from perennial.stores.warehouse.publishing.streams import count_scores
 from perennial.tasks import task_of
 from tests.paths import ROOT
 from tests.training_sets import SPEND
@@ -185,3 +186,15 @@ def test_a_mean_of_amounts_that_lies_near_0_moves_in_spreads(mean, passes):
     tally = replace(GOOD, rows=10_000, expected_rows=10_000, mean=mean, former_mean=0.0, error=0.1, former_error=0.1)
     find_scale = task_of(SPEND).find_scale
     assert (check_publication(tally, max_shift=0.5, find_scale=find_scale) == ()) is passes
+
+
+@pytest.mark.parametrize(("model", "outside"), [(MODEL, 3), (SPEND, 1)], ids=["probabilities", "amounts"])
+def test_what_lies_outside_is_a_question_of_the_task(model, outside):
+    scores = np.array([0.5, 30.0, -2.0, np.nan, np.inf])
+    tally = count_scores(scores, 0, task=task_of(model), expected_rows=5, former=None)
+    assert (tally.missing, tally.outside) == (1, outside)
+
+
+def test_infinite_amounts_are_not_published():
+    found = check_publication(replace(GOOD, outside=2), max_shift=0.5, wrong_score=task_of(SPEND).wrong_score)
+    assert found == ("2 scores are infinite",)

@@ -77,11 +77,6 @@ class Measured:
     training_mean: float | None = None
     mean_label: float | None = None
 
-    @property
-    def headline(self) -> Figure:
-        """What the model is judged by."""
-        return self.figures[0]
-
     def figure(self, metric: str) -> Interval | None:
         return next((figure.value for figure in self.figures if figure.metric == metric), None)
 

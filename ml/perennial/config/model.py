@@ -240,4 +240,8 @@ class Declaration(BaseModel):
                     source.pop(key)
         for key in ("cluster", "may_be_empty"):  # say what counts as one piece of evidence, and as quiet: they change no row
             stated["entity"].pop(key)
+        if reads_label:
+            stated["label"].pop("cap")  # labels stand as they are, and count up to the cap when they are read
+            if self.model.label.task == "binary":
+                stated["label"].pop("task")  # came later
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

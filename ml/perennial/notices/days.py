@@ -63,7 +63,7 @@ def write_decision(
         model=decision.model,
         as_of=decision.as_of,
         event="decision",
-        headline=f"{decision.choice}: {HEADLINES.get(decision.rule, decision.rule)}",
+        headline=f"{decision.choice}: {_say_rule(decision)}",
         summary=f"{check.rows} rows of {check.as_of} were scored with version {check.version}. {decision.sentence}",
         moved=(*list_drift(check), *outcomes, *_list_calibration(decision)),
         system_did=_what_the_decision_did(decision, check),
@@ -73,6 +73,12 @@ def write_decision(
         chart_title=DRIFT_TITLE,
         links=(("Evidently report", check.report),) if check.report else (),
     )
+
+
+def _say_rule(decision: Decision) -> str:
+    if decision.rule == "realised_loss" and decision.evidence.loss_rise is not None:
+        return "the champion predicts worse than it promised"
+    return HEADLINES.get(decision.rule, decision.rule)
 
 
 def _write_ends(metric: str, found: Interval) -> str:

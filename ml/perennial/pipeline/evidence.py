@@ -115,8 +115,10 @@ def find_calibration_alarm(
 ) -> CalibrationAlarm | None:
     """The newest alarm of the last two years that the champion, by its date, cannot have learned from.
 
-    What came true on a day that is set aside is no evidence.
+    What came true on a day that is set aside is no evidence; nor is a sum where scores are medians.
     """
+    if not task_of(model).says_means:
+        return None
     found = ledger.matured_rates(session, run.model, known_by=run.clock, since=run.as_of - WATCHED, zone=model.timezone)
     rates = [rate for rate in found if not is_aside(model, rate.as_of, rested)]
     alarm = watch_calibration(

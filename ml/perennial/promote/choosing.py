@@ -26,9 +26,8 @@ def choose_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def _read_gain(evaluation: Evaluation) -> float:
-    gains = (metric.gain for metric in evaluation.verdict.metrics if metric.metric == "auc")
-    gain = next(gains, None)  # a first champion may have nothing that it was measured on
-    return gain.estimate if gain else 0.0
+    headline = next(iter(evaluation.verdict.metrics), None)  # a first champion may have nothing that it was measured on
+    return headline.gain.estimate if headline and headline.gain else 0.0
 
 
 def must_ask(evaluation: Evaluation, approval: Approval) -> bool:

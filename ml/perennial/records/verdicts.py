@@ -46,6 +46,7 @@ class Verdict:
     """May the challenger replace the champion? With everything that was looked at.
 
     Attributes:
+        metrics: the headline first.
         reasons: sentences, the deciding one first.
         compared_again_on: INCONCLUSIVE: the day when there will be more to compare on, else None.
         challenger_version, champion_version: the newest fit of each recipe on that day.

@@ -199,6 +199,11 @@ class Binary(Task):
             "feature": "the AUC of a single feature",
         }
 
+    @property
+    def says_means(self) -> bool:
+        """A probability is one."""
+        return True
+
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """AUC and log-loss; a day of one class ranks nobody."""
         auc = rank_or_unknown(partial(self.headline.single, scores, labels, confidence))

@@ -206,6 +206,11 @@ class Regression(Task):
             "feature": "the rank measure, (1 + normalised Gini) / 2, of a single feature",
         }
 
+    @property
+    def says_means(self) -> bool:
+        """But for the absolute loss and that of a quantile."""
+        return self.headline.name not in ("mae", "pinball")
+
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the squared error where it is another one, and the total bias."""
         singles = dict(self._singles)

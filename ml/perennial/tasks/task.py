@@ -175,6 +175,11 @@ class Task(ABC):
     def turns(self) -> Mapping[str, Turn]:
         """Where each measure of a newly matured as_of goes when its labels are wrong."""
 
+    @property
+    @abstractmethod
+    def says_means(self) -> bool:
+        """Is a score the mean of what comes, so that sums must agree? A median or another quantile is not."""
+
     @abstractmethod
     def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The metrics of published scores, the headline first; NaN on all sides where labels leave a metric undefined.
