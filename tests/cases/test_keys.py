@@ -52,6 +52,15 @@ def declare(open_case):
         case.edit("model.toml", 'key = "member"\ntype = "text"', f"key = {key.key}\ntype = {key.type}")
         case.edit("features.sql", "member as entity_id", key.columns)
         case.edit("features.sql", "group by member", f"group by {key.columns}")
+        if key is LOCKER:  # copies of one piece of evidence, and slices, beside a key of several columns
+            case.edit(
+                "features.sql",
+                "count(*) as visits_42d,",
+                "locker::text as number, 'club ' || club as house, count(*) as visits_42d,",
+            )
+            case.edit(
+                "model.toml", "[sources.visits]", 'cluster = "number"\n\n[features]\nsegments = ["house"]\n\n[sources.visits]'
+            )
         (case.home / PLACES["labels.sql"]).write_text(key.labels, encoding="utf-8")
         return case
 
@@ -177,6 +186,6 @@ def test_tables_keep_the_key_that_they_were_made_with(declare):
 
 def test_a_segment_is_no_column_of_the_key(declare):
     case = declare(LOCKER)
-    case.edit("model.toml", "[monitoring]", '[features]\nsegments = ["locker"]\n\n[monitoring]')
+    case.edit("model.toml", 'segments = ["house"]', 'segments = ["locker"]')
     code, _, said = case.shell.perennial("sync", MODEL)
     assert (USAGE, True) == (code, "gives as nothing but a column of the key" in said)

@@ -73,6 +73,27 @@ def test_a_query_that_reads_nothing_is_noticed(workbench, home):
     assert "does features.sql read its sources?" in find_faults(workbench, home)["facts learned in time do change the snapshot"]
 
 
+CAPTURED = '[sources.rides]\ntimes = "captured"\nkey = ["ride_id"]\n\n[schedule]'
+READS_CAPTURED = "select {} as entity_id, count(*) as rides_28d, 'none'::text as last_workshop from rides group by 1"
+LABELS_CAPTURED = """
+    select cohort.entity_id, exists (select from rides where rides.bike = cohort.entity_id and has_complaint)::integer as label
+    from cohort"""
+
+
+@pytest.mark.parametrize(
+    ("bike", "broken"),
+    [("bike", set()), ("'bike ' || ride_id * 7 % 20", {"facts learned in time do change the snapshot"})],
+)
+def test_photographs_of_captured_tables_are_changed_like_facts(workbench, home, bike, broken):
+    """Of a model that reads nothing else the law is tried, too, and one that reads its key alone is noticed."""
+    model = (home / MODEL).read_text(encoding="utf-8")
+    before, after = model.index("[sources.rides]"), model.index("[schedule]") + len("[schedule]")
+    (home / MODEL).write_text(model[:before] + CAPTURED + model[after:], encoding="utf-8")
+    (home / FEATURES).write_text(READS_CAPTURED.format(bike), encoding="utf-8")
+    (home / LABELS).write_text(LABELS_CAPTURED, encoding="utf-8")
+    assert set(find_faults(workbench, home)) == broken
+
+
 def test_a_model_without_tables_is_told_how_to_draw_them(workbench, home):
     (home / TABLES).unlink()
     (fault,) = find_faults(workbench, home).values()

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 
-from perennial.config import Source
+from perennial.config import Entity, Source
 from perennial.errors import ConfigError
 from perennial.records import Rejects
 from perennial.records.erasures import Erasure
@@ -20,6 +20,7 @@ DAY = date(2017, 5, 8)
 LAPSE, SPEND_DROP = declare("lapse"), declare("spend_drop")
 RUN = run_of(LAPSE, DAY)
 GONE, STAYS = 4711, 47112
+SPELT = Entity(key="household_id", type="text")
 
 
 @pytest.fixture
@@ -108,6 +109,9 @@ def test_models_of_another_key_are_not_touched(session):
     models = find_subject((LAPSE, SPEND_DROP), "lapse", " 0004711", only=False)
     assert (("lapse", "spend_drop"), "4711") == (models.models, models.entity)
     assert ("lapse",) == find_subject((LAPSE, SPEND_DROP), "lapse", "4711", only=True).models
+    spelt = LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"name": "spelt", "entity": SPELT})})
+    named = subject_of(LAPSE, spelt)
+    assert (("lapse",), ("spelt",)) == (named.models, named.namesakes)
     assert 5 == len({place.table for place in list_places(session, subject_of(LAPSE))})
     with pytest.raises(ConfigError, match="household_id is a whole number"):
         find_subject((LAPSE,), "lapse", "Anna", only=False)

@@ -7,8 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from perennial.config import Source
+from perennial.config.inputs import CAPTURED_AT
 from perennial.errors import ColumnContractBroken, ConfigError, EmptySource, GrainViolated
+from perennial.records import Window
 from perennial.stores.sessions import run_script
+from perennial.stores.warehouse import open_audit
 from perennial.stores.warehouse.capturing import Capture, capture_sources, describe_captures
 from perennial.stores.warehouse.conditions import feature_bounds, label_bounds
 from perennial.stores.warehouse.perturbing import delete_facts
@@ -186,3 +189,14 @@ def test_another_key_for_the_same_table_is_refused(session):
 def test_before_the_first_photograph_nothing_is_known(session):
     with pytest.raises(ConfigError, match=r"nothing was captured of crm\.Customers:now yet: run `perennial capture lapse`"):
         see(session, "select 1", **IN_PLACE)
+
+
+def test_a_suite_sees_the_columns_of_a_captured_table_as_queries_do(session):
+    """Its column for rows that are gone is ours: no view shows it."""
+    declaration = with_plans(**IN_PLACE)
+    capture_sources(session, declaration, START - timedelta(hours=1))
+    windows = {"whole": Window("plans", days=None, columns=None), "named": Window("plans", days=7, columns=("plan",))}
+    with open_audit(session, declaration, DAY, "source", windows) as engine, engine.connect() as connection:
+        whole = connection.execute(text("select * from whole")).keys()
+        assert (*whole,) == ("id", "plan", "note", "at %", CAPTURED_AT, "age_days")
+        assert [(2,)] == connection.execute(text("select count(plan) from named")).all()

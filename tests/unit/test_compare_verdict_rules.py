@@ -108,6 +108,13 @@ def test_a_booster_is_named_by_its_library():
     assert ".2800 (LightGBM) against .2873 (logistic regression)" in found.reasons[0]
 
 
+def test_a_first_champion_of_amounts_is_introduced_by_the_loss_of_its_task():
+    losses = {"booster": 1290.128, "ridge": 12.5, "single_feature": 0.305}
+    found = introduce("ridge", RecipeChoice(losses, loss="mean absolute error"))
+    expected = "lowest out-of-fold mean absolute error, 12.50 (ridge regression) against .3050 (single-feature rule) and 1,290.13"
+    assert expected in found.reasons[0]
+
+
 def test_where_history_is_too_short_the_sentence_says_until_when():
     found = introduce("single_feature", RecipeChoice({}, enough_on=date(2017, 12, 6)))
     assert found.outcome is PROMOTE

@@ -19,6 +19,7 @@ from perennial.homes.new.measuring import Seen, measure
 from perennial.homes.new.model_file import choose_band
 from perennial.homes.new.queries import render_features, render_labels
 from perennial.homes.new.suites import widen
+from perennial.homes.new.wishes import cast_entity, check_table
 from perennial.homes.new.writing import load_drafted, render_files
 from perennial.records.profiles import ColumnProfile, Delay, Delivery, FoundColumn, FoundTable, ProbedDay, Range, TableProfile
 from perennial.tasks import task_of
@@ -228,6 +229,17 @@ def test_an_entity_with_one_row_a_day_has_rows_for_facts_and_no_sums():
     assert "They are photographs: 99%" in " ".join(say_found(Draft(daily, Seen((), (), (), {}, {}, {}), {})))
 
 
+@pytest.mark.parametrize(
+    ("rhythm", "delay", "days"), [(1, None, 1), (7, None, 7), (1, Delay(usual_minutes=600, longest_hours=30.0), 2)]
+)
+def test_of_snapshots_only_who_is_still_there_is_foretold_to_leave(rhythm, delay, days):
+    """Whoever left weeks ago has no row in the horizon either: were they in the cohort, their recency would know the label."""
+    found = plan(profile(rhythm=(rhythm, 0.99), delay=delay))
+    assert f"having min(days_ago) <= {days}\n" in render_features(found)
+    assert f"where paid_at >= :label_end - interval '{days} days' and paid_at < :label_end" in render_labels(found)
+    assert "having" not in render_features(plan())
+
+
 # Which columns become features
 @pytest.mark.parametrize(
     ("name", "reason"),
@@ -306,6 +318,7 @@ def test_days_and_clocks_are_read_as_the_platform_reads_them(kind, features, lab
         ({"entity": "amount"}, "--entity amount: it is of type numeric"),
         ({"event_at": "channel"}, "--event-at channel: it is of type character varying, and a time is a timestamp or a date"),
         ({"key": ("ghost",)}, "--key ghost: source.invoices has no such column"),
+        ({"entity": "shop_id,ghost"}, "--entity ghost: source.invoices has no such column"),
     ],
 )
 def test_a_column_that_does_not_fit_is_refused_with_what_to_give(given, says):
@@ -314,9 +327,58 @@ def test_a_column_that_does_not_fit_is_refused_with_what_to_give(given, says):
         check_columns(profile().table, **asked)
 
 
+PEOPLE = FoundTable(
+    "crm",
+    "People",
+    'crm."People"',
+    is_view=False,
+    estimated_rows=9,
+    columns=(
+        column("id", "uuid", key=True),
+        column("shop_id", "integer"),
+        column("dbt_valid_from", INSTANT),
+        column("dbt_valid_to", INSTANT),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("look", "lines"),
+    [
+        (
+            lambda: check_columns(PEOPLE, entity="id", event_at="dbt_valid_from", known_at=None, key=()),
+            [
+                'table = "crm.People"',
+                'times = "validity"',
+                'valid_from = "dbt_valid_from"',
+                'valid_to = "dbt_valid_to"',
+                'key = ["id"]',
+            ],
+        ),
+        (
+            lambda: check_table(replace(PEOPLE, columns=PEOPLE.columns[:2])),
+            ["[sources.people]", 'times = "captured"', 'key = ["id"]'],
+        ),
+        (
+            lambda: check_columns(PEOPLE, entity="shop_id,id", event_at="dbt_valid_from", known_at=None, key=()),
+            ["[entity]", 'key = ["shop_id", "id"]', 'type = ["bigint", "uuid"]'],
+        ),
+    ],
+)
+def test_what_is_not_drafted_is_refused_with_the_lines_to_write(look, lines):
+    with pytest.raises(ConfigError) as refusal:
+        look()
+    said = [line.strip() for line in str(refusal.value).splitlines()]
+    assert [] == [line for line in lines if line not in said]
+
+
 def test_a_table_without_a_row_up_to_today_is_refused():
     with pytest.raises(ConfigError, match="holds no row that happened up to 2026-06-01"):
         plan(profile(days={}))
+
+
+def test_a_uuid_stays_one():
+    assert ("uuid", "") == cast_entity(PEOPLE.columns[0])
 
 
 # What the days of the past say

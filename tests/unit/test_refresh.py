@@ -50,6 +50,13 @@ def test_no_delivery_at_all_is_incomplete():
     assert "the newest fact of orders is of None" in assess_delivery(LAPSE, DAY, {})
 
 
+def test_at_the_end_of_a_season_the_way_out_is_said():
+    quiet = LAPSE.model_copy(update={"entity": LAPSE.entity.model_copy(update={"may_be_empty": True})})
+    found = assess_delivery(quiet, DAY, USUAL | deliver(DAY, date(2017, 6, 3)))
+    assert "take absence_of out of [label] in models/lapse.toml" in found
+    assert "absence_of" not in assess_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 3)))
+
+
 def test_an_outage_of_four_days_within_the_horizon_is_incomplete():
     outage = tuple(date(2017, 5, day) for day in (15, 16, 17, 18))
     found = assess_delivery(LAPSE, DAY, USUAL | deliver(DAY, date(2017, 6, 4), without=outage))

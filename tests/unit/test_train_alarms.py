@@ -75,7 +75,7 @@ def test_where_nobody_serves_a_person_is_asked_with_features_aucs_and_keys():
 
 
 def test_what_a_person_has_to_write_is_read_from_what_was_asked():
-    rows = gather_rows("lapse", HONEST)
+    rows = gather_rows(MODEL, HONEST)
     asked = meet_oracles(MODEL, rows, measured(**{"strong": 0.95, "spend, net = 7": 0.93}), "ask")
     assert ["strong = 0.96", "spend, net = 7 = 0.94"] == find_unwritten(MODEL, ("Another reason.", *asked))
     assert ["spend, net = 7 = 0.94"] == find_unwritten(small_model(max_feature_auc=0.8, acknowledged_auc={"strong": 0.96}), asked)

@@ -12,7 +12,7 @@ from sklearn.linear_model import PoissonRegressor, QuantileRegressor, Ridge
 from perennial import metrics
 from perennial.errors import ColumnContractBroken, ConfigError, OneClassLabels
 from perennial.predictor import IDENTITIES, apply_calibrator
-from perennial.records import Recipe
+from perennial.records import CurrentStateUse, Recipe
 from perennial.tasks import task_of
 from perennial.tasks.fitting import fit_amounts
 from perennial.train import write_recipe
@@ -20,6 +20,7 @@ from perennial.train.alarms import meet_oracles, rank_alone
 from perennial.train.baselines import choose_single_feature, fit_linear, fit_single_feature
 from perennial.train.boosters import REGULARISED_DEFAULTS, full_parameters
 from perennial.train.calibration import choose_calibrator, fit_calibrator
+from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.policy import name_basis
 from perennial.train.ridge import solve_log_ridge, solve_ridge
@@ -205,6 +206,16 @@ def test_three_large_amounts_that_happen_to_rank_high_are_no_leak():
     labels = pd.Series(np.r_[np.full(3, 50.0), np.zeros(97)], index)
     rows = gather_rows(MODEL, replace(TRAINING, features=pd.DataFrame({"few": np.arange(100.0)[::-1]}, index), labels=labels))
     assert meet_oracles(amount_model("rmse", max_feature_auc=0.8), rows, rank_alone(rows), "ask") == ()
+
+
+def test_what_a_feature_is_worth_is_said_in_the_measure_of_the_model():
+    model, names = amount_model("mae"), tuple(TRAINING.features.columns)
+    rows = gather_rows(model, TRAINING)
+    rule = Recipe("single_feature", {"feature": "other", "direction": "increasing"})
+    worth = Weighing(model, CurrentStateUse(("accounts",), names), rows, None).weigh_on_all(rule)
+    assert worth.auc_without == pytest.approx(np.abs(rows.labels - np.median(rows.labels)).mean())
+    assert worth.gain.low > 0
+    assert "its mean absolute error is" in worth.sentence
 
 
 # By hand

@@ -57,11 +57,15 @@ def forget(
 
 
 def _describe(erasure: Erasure, *, is_done: bool) -> dict[str, object]:
-    """Rows by table, the versions that had learned from them, and what is left to its owner."""
+    """Rows by table, the versions that had learned from them with their runs, and what is left to whoever asked."""
     rows = {("erased from " if is_done else "would go from ") + name: count for name, count in erasure.rows.items()}
     learned = {
         f"{model} had learned from it in": ", ".join(f"version {version}" for version in versions)
         for model, versions in erasure.versions.items()
     }
+    runs = {f"their runs in MLflow, {model}": ", ".join(found) for model, found in erasure.runs.items()}
+    others = {
+        f"not searched: {model}": "entity.key is of another type there; forget it there too" for model in erasure.unsearched
+    }
     yours = {f"yours: {each.table}": each.statement for each in erasure.elsewhere if each.rows != 0}
-    return {"models": ", ".join(erasure.models), **rows, **learned, **yours}
+    return {"models": ", ".join(erasure.models), **rows, **learned, **runs, **others, **yours}

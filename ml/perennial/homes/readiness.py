@@ -187,8 +187,10 @@ class _Examination:
         age = self.clock - self.newest[name]
         delivery = self.deliveries.get(name)
         is_overdue = age > self.model.freshness and (delivery is None or delivery.is_overdue(self._today))
+        tells_delay = not self._is_captured(name)  # a photograph of the same rows adds none: silence is no delay
+        silence = age if is_overdue and tells_delay else None
         wait_days = delivery.longest_wait if delivery else 1
-        return saying.describe_arrivals(self.model, name, arrivals, silence=age if is_overdue else None, wait_days=wait_days)
+        return saying.describe_arrivals(self.model, name, arrivals, silence=silence, wait_days=wait_days)
 
     def _make_tables(self) -> Finding:
         """In tables of this check alone; those of the model are only looked at."""

@@ -16,7 +16,13 @@ from perennial.errors import EmptySource
 from perennial.records import Run, Snapshot
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse import build_labels, build_snapshot, read_columns
-from perennial.stores.warehouse.perturbing import copy_facts, delete_facts, loosen_tables, shuffle_facts
+from perennial.stores.warehouse.perturbing import (
+    copy_facts,
+    delete_facts,
+    loosen_tables,
+    see_photographs,
+    shuffle_facts,
+)
 from perennial.stores.warehouse.relations import list_columns
 from perennial.validate import load_suite
 
@@ -48,6 +54,11 @@ class Subject:
         entity = self.model.entity
         made_of = {column.name for column in entity.columns} if entity.is_composite else set()
         return {"entity_id", *made_of, *(column.name for column in read_columns(self.session, self.model.name))}
+
+    @property
+    def facts(self) -> Declaration:
+        """What a rule may change: of tables of its own the photographs of captured ones too, which real ones keep as they are."""
+        return self.declaration if self.is_loose else see_photographs(self.declaration)
 
     def loosen(self) -> None:
         """Let changed copies stand beside facts."""
@@ -100,40 +111,40 @@ def the_columns_of_its_snapshot_suite_exist(subject: Subject) -> str:
 def deleting_facts_at_or_after_the_as_of_changes_nothing(subject: Subject) -> str:
     """What happens from the as_of on is the future."""
     return compare_snapshots(
-        subject, lambda: delete_facts(subject.session, subject.declaration, since=subject.model.start(subject.as_of))
+        subject, lambda: delete_facts(subject.session, subject.facts, since=subject.model.start(subject.as_of))
     )
 
 
 def deleting_facts_learned_after_the_day_has_settled_changes_nothing(subject: Subject) -> str:
     """What was learned later was not known."""
     until = subject.model.known_until(subject.as_of)
-    return compare_snapshots(subject, lambda: delete_facts(subject.session, subject.declaration, learned_after=until))
+    return compare_snapshots(subject, lambda: delete_facts(subject.session, subject.facts, learned_after=until))
 
 
 def shuffling_facts_at_or_after_the_as_of_changes_nothing(subject: Subject) -> str:
     """Whatever they say and whenever they happen."""
     return compare_snapshots(
-        subject, lambda: shuffle_facts(subject.session, subject.declaration, since=subject.model.start(subject.as_of))
+        subject, lambda: shuffle_facts(subject.session, subject.facts, since=subject.model.start(subject.as_of))
     )
 
 
 def adding_facts_that_happen_later_changes_nothing(subject: Subject) -> str:
     """The first instant of the as_of is the future already."""
     start = subject.model.start(subject.as_of)
-    return compare_snapshots(subject, lambda: copy_facts(subject.session, subject.declaration, event_at=start))
+    return compare_snapshots(subject, lambda: copy_facts(subject.session, subject.facts, event_at=start))
 
 
 def late_facts_and_corrections_of_the_past_change_nothing(subject: Subject) -> str:
     """A snapshot that is built again next month has the same bytes."""
     clock = subject.run.clock
-    return compare_snapshots(subject, lambda: copy_facts(subject.session, subject.declaration, known_at=clock, seconds_later=1))
+    return compare_snapshots(subject, lambda: copy_facts(subject.session, subject.facts, known_at=clock, seconds_later=1))
 
 
 def facts_learned_in_time_do_change_the_snapshot(subject: Subject) -> str:
     """Else the rules above would hold of a query that reads nothing."""
     clock = subject.run.clock
     try:
-        fault = compare_snapshots(subject, lambda: copy_facts(subject.session, subject.declaration, known_at=clock))
+        fault = compare_snapshots(subject, lambda: copy_facts(subject.session, subject.facts, known_at=clock))
     except EmptySource:
         return ""  # nobody is left in the cohort: that is a change, too
     return "" if fault else "a changed copy of every fact, learned in time, changes nothing: does features.sql read its sources?"
@@ -142,13 +153,13 @@ def facts_learned_in_time_do_change_the_snapshot(subject: Subject) -> str:
 def labels_built_again_after_the_grace_are_the_same(subject: Subject) -> str:
     """What is learned after the grace counts for no label."""
     matured = subject.model.matured_at(subject.as_of)
-    return compare_labels(subject, lambda: copy_facts(subject.session, subject.declaration, known_at=matured, seconds_later=1))
+    return compare_labels(subject, lambda: copy_facts(subject.session, subject.facts, known_at=matured, seconds_later=1))
 
 
 def labels_do_not_see_what_happens_after_the_horizon(subject: Subject) -> str:
     """The first instant after it does not count any more."""
     end = subject.model.label_end(subject.as_of)
-    return compare_labels(subject, lambda: copy_facts(subject.session, subject.declaration, event_at=end))
+    return compare_labels(subject, lambda: copy_facts(subject.session, subject.facts, event_at=end))
 
 
 RULES: tuple[Rule, ...] = (

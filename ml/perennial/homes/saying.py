@@ -135,6 +135,11 @@ def describe_suite(name: str, which: str, validation: Validation) -> Finding:
 def describe_samples(model: Model, samples: Sequence[Sample]) -> Finding:
     """What the law is tried on."""
     found = "; ".join(map(str, samples))
+    if not samples:
+        return Finding(
+            "no source can be changed on purpose: what was captured, or keeps its current state, is read where it stands. "
+            f"`perennial check {model.name} --tables drawn` tries the law on photographs of tables that tests/models/ draws"
+        )
     read = [name for name in model.sources if name not in {sample.source for sample in samples}]
     return Finding(found + (f"; read where it stands, unchanged: {', '.join(read)}" if read else ""))
 

@@ -170,30 +170,32 @@ def check_models(settings: Settings) -> tuple[Finding, ...]:
 
 def check_grants(settings: Settings) -> tuple[Finding, ...]:
     """May the pipeline read every source? Nothing is said of models that cannot be read, nor without PostgreSQL: others do."""
-    from perennial.stores.warehouse import list_grants  # noqa: PLC0415 - imports LightGBM, as below
+    from perennial.stores.warehouse import list_grants, show_table  # noqa: PLC0415 - imports LightGBM, as below
 
     names = [name for name in model_names(settings.home) if _find_fault(settings, name) is None]
     database = Database(settings.warehouse_url, "perennial doctor")
     try:
         with database.transaction() as session:
-            missing = {
-                name: [
-                    grant.statement
-                    for source, declared in load_declaration(settings.home, name).model.sources.items()
-                    for grant in list_grants(session, source, declared)
-                    if not grant.is_given
-                ]
+            read = {
+                (name, show_table(source, declared)): list_grants(session, source, declared)
                 for name in names
+                for source, declared in load_declaration(settings.home, name).model.sources.items()
             }
     except PerennialError:
         return ()
     finally:
         database.dispose()
+    missing = {
+        name: [grant.statement for (model, _), grants in read.items() for grant in grants if model == name and not grant.is_given]
+        for name in names
+    }
+    absent = dict.fromkeys(table for (_, table), grants in read.items() if not grants)
+    found = f"not there yet: {', '.join(absent)}; the others may be read" if absent else "may be read"
     return tuple(
         Finding("sources", is_well=False, found=f"{name}: may not be read", fix=f"Let the owner run: {' '.join(statements)}")
         for name, statements in missing.items()
         if statements
-    ) or (Finding("sources", is_well=True, found="may be read"),)
+    ) or (Finding("sources", is_well=True, found=found),)
 
 
 def _find_fault(settings: Settings, name: str) -> ConfigError | None:

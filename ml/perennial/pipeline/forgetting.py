@@ -53,6 +53,8 @@ def forget(
             actor=actor,
             effective_at=clock,
             elsewhere=warehouse.list_elsewhere(session, subject),
+            runs=_list_runs([version for version, _ in learned]),
+            unsearched=subject.namesakes,
         )
         if not erasure.is_empty:
             ledger.record_erasure(session, erasure, days, versions)
@@ -80,6 +82,11 @@ def _is_restated(session: Session, version: Version) -> bool:
 def _measure(session: Session, version: Version, was_restated: bool) -> ErasedVersion:  # noqa: FBT001 - private
     data_hash = None if was_restated else warehouse.hash_training_days(session, version)
     return ErasedVersion(version.model, version.version, data_hash)
+
+
+def _list_runs(versions: list[Version]) -> dict[str, tuple[str, ...]]:
+    models = sorted({version.model for version in versions})
+    return {model: tuple(version.mlflow_run_id for version in versions if version.model == model) for model in models}
 
 
 def _number(versions: tuple[ErasedVersion, ...]) -> dict[str, tuple[int, ...]]:

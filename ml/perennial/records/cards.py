@@ -19,7 +19,7 @@ class LoggedTraining:
 
     Attributes:
         metrics: name -> value, out of fold unless the name says otherwise.
-        fold_aucs: fold, counted from 1 -> headline; learning_curve: number of training as_ofs -> headline on the last fold.
+        fold_aucs: fold, counted from 1 -> the headline; learning_curve: number of training as_ofs -> it on the last fold.
         importances: feature -> share of the gain.
         alarms: sentences about what looked suspicious and did not stop the training.
         pictures: name -> PNG.

@@ -55,6 +55,8 @@ class Erasure:
         rows: table -> rows that were deleted; tables without any are left out.
         versions: model -> versions that had learned from its rows, oldest first.
         elsewhere: the user's own tables; not part of what the ledger keeps.
+        runs: model -> the MLflow runs of these versions, in the same order.
+        unsearched: models of the home that name the same key by another type, and were not looked through.
     """
 
     models: tuple[str, ...]
@@ -64,6 +66,8 @@ class Erasure:
     actor: str
     effective_at: datetime
     elsewhere: tuple[Elsewhere, ...] = ()
+    runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsearched: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from perennial.homes.new.choosing import Input, Plan
@@ -23,6 +24,18 @@ class Feature:
     expression: str
     says: Literal["times", "values", "newest"]
     of: Input | None = None
+
+
+def count_present_days(plan: Plan) -> int:
+    """Of snapshots: an entity whose newest row is older than so many days is there no more. Of events 0: silence says little.
+
+    Worked example: one row a day, known within 30 hours, settled after 12: the newest row of who is there is 1 or 2 days old.
+    """
+    if not plan.is_snapshots:
+        return 0
+    delay = plan.profile.delay
+    late = ceil(max(0.0, delay.longest_hours - plan.times.settle_hours) / 24) if delay else 0
+    return min(plan.profile.rhythm[0] + late, plan.times.lookback_days)
 
 
 def list_features(plan: Plan) -> tuple[Feature, ...]:

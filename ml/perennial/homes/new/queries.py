@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perennial.homes.new.choosing import Plan
 from perennial.homes.new.comments import write_comment
-from perennial.homes.new.features import Feature, list_features
+from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.wishes import ABSENCE
 from perennial.stores.warehouse import relations
 
@@ -40,7 +40,7 @@ def render_features(plan: Plan) -> str:
     features = list_features(plan)
     counted = [feature for feature in features if feature.says != "newest"]
     newest = [feature for feature in features if feature.says == "newest"]
-    parts = [_render_facts(plan), _render_counted(counted)]
+    parts = [_render_facts(plan), _render_counted(counted, count_present_days(plan))]
     if newest:
         parts.append(_render_newest(plan, newest))
     named = [f"{INDENT}counted.entity_id", *(f"{INDENT}{feature.name}" for feature in features)]
@@ -51,11 +51,17 @@ def render_features(plan: Plan) -> str:
 
 def _head_features(plan: Plan) -> str:
     days, source = plan.times.lookback_days, plan.source
+    present = count_present_days(plan)
+    who = (
+        f"whose newest row of {source} is at most {present} day(s) old"
+        if present
+        else f"with at least one row of {source} in these days"
+    )
     purpose = f"what each {plan.wish.entity} did in the last {days} days, by {plan.profile.table.written}"
     view = "what had happened before :as_of and was known by then"
     said = [
         f"Purpose: {purpose}. Drafted by `perennial new`; it is yours to change.",
-        f"Grain: one row per {plan.wish.entity} with at least one row of {source} in these days: the cohort.",
+        f"Grain: one row per {plan.wish.entity} {who}: the cohort.",
         f"Parameters: :as_of (date) and :timezone. `{source}` is a view that holds only {view}, and {days} days of it.",
         "Columns: entity_id, then the features. Null means that there is nothing to measure.",
     ]
@@ -85,9 +91,11 @@ def _list_carried(plan: Plan) -> list[str]:
     return [plan.write(name) for name in dict.fromkeys(names) if name != plan.wish.entity]
 
 
-def _render_counted(features: list[Feature]) -> str:
+def _render_counted(features: list[Feature], present_days: int) -> str:
+    """Of snapshots only who is still there: else everybody who left is foretold to be absent, for as long as windows reach."""
     columns = ["entity_id", *(f"{feature.expression} as {feature.name}" for feature in features)]
-    return f"counted as (\n{_list(columns)}\n    from facts\n    group by entity_id\n)"
+    still_there = f"\n{INDENT}having min(days_ago) <= {present_days}" if present_days else ""
+    return f"counted as (\n{_list(columns)}\n    from facts\n    group by entity_id{still_there}\n)"
 
 
 def _render_newest(plan: Plan, features: list[Feature]) -> str:
@@ -144,11 +152,19 @@ def _write_day(plan: Plan) -> str:
 
 def _write_horizon(plan: Plan) -> str:
     """The condition that a fact lies in the horizon."""
-    column = plan.profile.get(plan.wish.event_at).column
+    column, last_days = plan.profile.get(plan.wish.event_at).column, _count_last_days(plan)
     if column.type == relations.DAY:
-        return f"{column.written} >= :as_of and {column.written} < :as_of + :horizon_days"
+        begin = f":as_of + :horizon_days - {last_days}" if last_days else ":as_of"
+        return f"{column.written} >= {begin} and {column.written} < :as_of + :horizon_days"
     zone = f" at time zone '{plan.wish.zone}'" if column.type == relations.CLOCK else ""
-    return f"{column.written}{zone} >= :as_of_start and {column.written}{zone} < :label_end"
+    begin = f":label_end - interval '{last_days} days'" if last_days else ":as_of_start"
+    return f"{column.written}{zone} >= {begin} and {column.written}{zone} < :label_end"
+
+
+def _count_last_days(plan: Plan) -> int:
+    """Days at the end of the horizon that say whether an entity of snapshots is still there; 0: the whole horizon counts."""
+    present = count_present_days(plan) if plan.says_absence else 0
+    return present if present < plan.wish.days else 0
 
 
 def describe_outcome(plan: Plan) -> str:
@@ -157,6 +173,8 @@ def describe_outcome(plan: Plan) -> str:
     if wish.amount is not None:
         return f"sum of {wish.amount.written} over the rows of {source} within {wish.days} days, of each {wish.entity}"
     match wish.predict:
+        case "absence" if _count_last_days(plan):
+            return f"{wish.entity} without a row of {source} at the end of {wish.days} days"
         case "absence":
             return f"{wish.entity} without a row of {source} within {wish.days} days"
         case "presence":

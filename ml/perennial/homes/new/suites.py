@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from perennial.homes.new.choosing import Input, Plan
-from perennial.homes.new.features import Feature, list_features
+from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.measuring import Seen, SeenAmounts, SeenFeature
 from perennial.homes.new.model_file import describe_week, say_range
 
@@ -124,7 +124,7 @@ def _round(number: float, to_whole: object) -> float:
 
 # snapshot.json
 def _watch_snapshot(plan: Plan, seen: Seen | None) -> Iterator[Rule]:
-    days = plan.times.lookback_days
+    days = count_present_days(plan) or plan.times.lookback_days
     if seen and seen.rows:
         yield _rule(
             "expect_table_row_count_to_be_between",

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from perennial.errors import ConfigError
+from perennial.homes.new.by_hand import explain_composite, explain_periods, explain_timeless, find_end
 from perennial.records.profiles import FoundColumn, FoundTable
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
-WHOLE_NUMBERS, TEXTS = ("smallint", "integer", "bigint"), ("text", "character varying", "character", "uuid", "enum")
+WHOLE_NUMBERS, TEXTS = ("smallint", "integer", "bigint"), ("text", "character varying", "character", "enum")
+UUID = "uuid"
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 UNPLAIN = re.compile(r"[^a-z0-9]+")
 TIMES = (INSTANT, CLOCK, DAY)
@@ -83,23 +85,31 @@ def check_table(table: FoundTable) -> None:
         ConfigError: none of its columns is a time.
     """
     if not propose_times(table):
-        raise ConfigError(
-            f"--table {table.written}: none of its columns is a timestamp or a date, so nothing says when a row happened. Choose "
-            "the table of the events behind it, or a view that adds their time."
-        )
+        raise ConfigError(explain_timeless(table))
 
 
 def check_columns(table: FoundTable, *, entity: str, event_at: str, known_at: str | None, key: tuple[str, ...]) -> None:
-    """Refuse columns that do not exist, or whose type says neither who nor when.
+    """Refuse columns that do not exist, whose type says neither who nor when, or that are not drafted.
 
     Raises:
         ConfigError: names the option, and what to give.
     """
-    asked = [("--entity", entity), ("--event-at", event_at), ("--known-at", known_at), *(("--key", name) for name in key)]
+    entities = [name.strip() for name in entity.split(",")]
+    asked = [
+        *(("--entity", name) for name in entities),
+        ("--event-at", event_at),
+        ("--known-at", known_at),
+        *(("--key", name) for name in key),
+    ]
     for option, name in asked:
         if name is not None and table.get(name) is None:
             listed = ", ".join(column.name for column in table.columns)
             raise ConfigError(f"{option} {name}: {table.written} has no such column; it has {listed}.")
+    if len(entities) > 1:
+        types = [cast_entity(_get(table, name))[0] for name in entities]
+        raise ConfigError(explain_composite(table, entities, types))
+    if (end := find_end(table, event_at)) is not None:
+        raise ConfigError(explain_periods(table, entity, event_at, end))
     cast_entity(_get(table, entity))
     for option, name in (("--event-at", event_at), ("--known-at", known_at)):
         if name is not None:
@@ -114,6 +124,8 @@ def cast_entity(column: FoundColumn) -> tuple[str, str]:
     """
     if column.type in WHOLE_NUMBERS:
         return "bigint", "" if column.type == "bigint" else "::bigint"
+    if column.type == UUID:
+        return UUID, ""
     if column.type in TEXTS:
         return "text", "" if column.type == "text" else "::text"
     raise ConfigError(
@@ -134,7 +146,7 @@ def needs_zone(table: FoundTable, *names: str | None) -> tuple[str, ...]:
 
 def propose_entities(table: FoundTable) -> tuple[str, ...]:
     """The columns that may say whom a row is about: what looks like a key of something else comes first."""
-    fitting = [column for column in table.columns if column.type in (*WHOLE_NUMBERS, *TEXTS)]
+    fitting = [column for column in table.columns if column.type in (*WHOLE_NUMBERS, *TEXTS, UUID)]
     return tuple(column.name for column in sorted(fitting, key=lambda one: (one.in_primary_key, not one.name.endswith("id"))))
 
 

@@ -1,9 +1,9 @@
 -- Purpose: what the checks of a home ask of a warehouse that was made for them alone.
 
 -- name: list_loosenings
--- Statements that free the source tables of constraints and lengths, so that a changed copy may stand beside every fact.
+-- Statements that free the source tables, and photographs of captured ones, of constraints and lengths, so that a changed copy may stand beside every fact.
 select format('alter table %s drop constraint if exists %I cascade', conrelid::regclass, conname) as statement
-from pg_constraint where contype <> 'n' and connamespace = 'source'::regnamespace
+from pg_constraint where contype <> 'n' and connamespace in ('source'::regnamespace, 'history'::regnamespace)
 union all
 select format('alter table %s alter %I type %s', attrelid::regclass, attname, format_type(atttypid, null))
 from pg_attribute join pg_class on pg_class.oid = attrelid and relnamespace = 'source'::regnamespace and relkind = 'r'

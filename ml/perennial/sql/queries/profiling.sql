@@ -44,7 +44,7 @@ join pg_namespace on pg_namespace.oid = relnamespace
 where
     relkind in ('r', 'p', 'v', 'm', 'f')
     and not relispartition
-    and nspname not in ('pg_catalog', 'information_schema', 'features', 'labels', 'scores', 'ledger', 'tuning', 'analytics')
+    and nspname not in ('pg_catalog', 'information_schema', 'features', 'labels', 'scores', 'ledger', 'history', 'tuning', 'analytics')
     and nspname !~ '^pg_'
     and has_schema_privilege(pg_namespace.oid, 'usage')
     and has_table_privilege(pg_class.oid, 'select')

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DIGEST = "card"
 """Tag of a version: SHA-256 of the card's files, so that a card that says the same is not sent again."""
-OF_FOLDS = "fold/challenger_"
+FOLDS = "fold/challenger_"
+"""Before the name of the headline, fold by fold."""
 
 
 def upload_card(client: MlflowClient, version: Version, files: Mapping[str, bytes], description: str) -> None:
@@ -37,10 +38,10 @@ def upload_card(client: MlflowClient, version: Version, files: Mapping[str, byte
 def fetch_training(client: MlflowClient, mlflow_run_id: str) -> LoggedTraining:
     """What a training logged about itself; nothing for a run that somebody else made."""
     logged = client.get_run(mlflow_run_id).data
-    of_folds = [name for name in logged.metrics if name.startswith(OF_FOLDS)]  # its headline alone
+    folds = [name for name in logged.metrics if name.startswith(FOLDS)]
     return LoggedTraining(
         metrics=dict(logged.metrics),
-        fold_aucs=_series(client, mlflow_run_id, of_folds[0]) if of_folds else {},
+        fold_aucs=_series(client, mlflow_run_id, folds[0]) if folds else {},
         learning_curve=_series(client, mlflow_run_id, "learning_curve"),
         alarms=logged.tags.get("alarms", ""),
     )

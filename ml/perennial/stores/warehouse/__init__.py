@@ -24,7 +24,7 @@ from perennial.stores.warehouse.reading import (
     read_training_set,
 )
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
-from perennial.stores.warehouse.relations import Grant, list_grants
+from perennial.stores.warehouse.relations import Grant, list_grants, show_table
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
 from perennial.stores.warehouse.subjects import Subject, find_subject, list_elsewhere
@@ -75,5 +75,6 @@ __all__ = [
     "render_install",
     "render_migrations",
     "set_facts_aside",
+    "show_table",
     "sync",
 ]

@@ -115,6 +115,7 @@ def _list_columns(session: Session, relation: Relation, window: Window) -> str:
             f"expectations/{relation.model.name}/source.json: a rule names {AGE}, the days from a fact to the as_of, and "
             f"{relation} has a column of that name: give the table's another, or leave the rule out."
         )
+    shown = {name: column for name, column in shown.items() if name in relation.shown}
     named = [name for name in shown if window.columns is None or name in window.columns]
     return ", ".join(shown[name] for name in named or shown if name != AGE)
 

@@ -98,7 +98,10 @@ def assess_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str 
     last = as_of + timedelta(days=horizon - 1)
     newest = max(days, default=None)
     if newest is None or newest < last:
-        return f"{model.name}, as_of {as_of}: the newest fact of {source} is of {newest}; labels need it up to {last}."
+        return (
+            f"{model.name}, as_of {as_of}: the newest fact of {source} is of {newest}; labels need it up to {last}."
+            + _say_way_out(model)
+        )
     usual = _usual_week(as_of, days)
     if not usual:
         return (
@@ -114,8 +117,19 @@ def assess_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str 
             return (
                 f"{model.name}, as_of {as_of}: {source} holds {volume} facts in the {length} days from {begins}, and its usual "
                 f"week {usual:.0f}: at least {needed:.0f} must be there, else an outage would look like an outcome."
+                + _say_way_out(model)
             )
     return None
+
+
+def _say_way_out(model: Model) -> str:
+    """Where the cohort may be empty, a season may have ended."""
+    if not model.entity.may_be_empty:
+        return ""
+    return (
+        f" If a season ended, these labels stay out and nothing waits for them; to count its silence as an outcome, take "
+        f"absence_of out of [label] in models/{model.name}.toml."
+    )
 
 
 def _usual_week(as_of: date, days: Mapping[date, int]) -> float:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from perennial.config import Declaration
+from perennial.config.inputs import CAPTURED_AT
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote_for_text
-from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT, Relation, resolve
+from perennial.stores.warehouse.relations import CLOCK, DAY, GONE, INSTANT, Relation, name_history, resolve
 
 # How a value of a type is changed (of an integer some bits: none leaves its range); a column of any other type stays as it is.
 CHANGES: Mapping[str, str] = {
@@ -30,6 +31,16 @@ CHANGES: Mapping[str, str] = {
     "timestamp without time zone": "{} - interval '77 days'",
     "interval": "{} + interval '77 days'",
 }
+
+
+def see_photographs(declaration: Declaration) -> Declaration:
+    """The model as if each captured table were one of facts, its photographs: what happened and was learned when it was seen."""
+    times = {"times": "versioned", "event_at": CAPTURED_AT, "known_at": CAPTURED_AT}
+    sources = {
+        name: source.model_copy(update=times | {"table": name_history(name, source)}) if source.times == "captured" else source
+        for name, source in declaration.model.sources.items()
+    }
+    return declaration.model_copy(update={"model": declaration.model.model_copy(update={"sources": sources})})
 
 
 def loosen_tables(session: Session) -> None:
@@ -111,9 +122,16 @@ def copy_facts(
     known_at: datetime | None = None,
     seconds_later: int = 0,
 ) -> None:
-    """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later."""
+    """Beside every fact put a changed copy of it that happened, or was learned, at one instant or so many seconds later.
+
+    Where one day is both times no copy can be the newer version of a key and still in time: there the fact itself is changed.
+    """
     for relation in _versioned(session, declaration):
         source = relation.source
+        is_one_day = source.happened == source.learned and relation.columns[source.learned or ""] == DAY
+        if is_one_day and not (event_at or seconds_later):
+            _change_facts(session, relation)
+            continue
         kept = {
             quote_for_text(column): quote_for_text(column) for column in (*source.key, source.happened, source.learned) if column
         }
@@ -122,12 +140,18 @@ def copy_facts(
         moved = source.happened if event_at else source.learned
         if event_at or seconds_later or source.happened != source.learned:
             values[quote_for_text(moved or "")] = _move(relation, moved, learned_in_time=not (event_at or seconds_later))
-        elif relation.columns[moved or ""] != DAY:  # one column is both times: a newer version, and still in time
+        else:  # one column is both times: a newer version, and still in time
             values[quote_for_text(moved or "")] = f"{quote_for_text(moved or '')} + interval '1 microsecond'"
         session.execute(
             text(f"insert into {relation.table} ({', '.join(values)}) select {', '.join(values.values())} from {relation.table}"),  # noqa: S608 - checked identifiers
             {"fact_zone": source.zone or declaration.model.timezone, "instant": event_at or known_at, "seconds": seconds_later},
         )
+
+
+def _change_facts(session: Session, relation: Relation) -> None:
+    changes = ", ".join(f"{quote_for_text(column)} = {change}" for column, change in _changes(relation).items())
+    if changes:
+        session.execute(text(f"update {relation.table} set {changes}"))  # noqa: S608 - checked identifiers
 
 
 def _move(relation: Relation, column: str | None, *, learned_in_time: bool) -> str:
@@ -151,5 +175,8 @@ def _versioned(session: Session, declaration: Declaration) -> Iterator[Relation]
 def _changes(relation: Relation) -> dict[str, str]:
     """The columns that are neither key nor time, each with an expression that changes it."""
     fixed = (*relation.source.key, relation.source.happened, relation.source.learned)
-    columns = relation.columns.items()
-    return {column: CHANGES.get(kind, "{}").format(quote_for_text(column)) for column, kind in columns if column not in fixed}
+    kinds = {column: kind for column, kind in relation.columns.items() if column not in fixed}
+    return {
+        column: ("{}" if column == GONE else CHANGES.get(kind, "{}")).format(quote_for_text(column))  # who is there stays there
+        for column, kind in kinds.items()
+    }

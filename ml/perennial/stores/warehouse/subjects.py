@@ -81,6 +81,12 @@ class Subject:
         return tuple(declaration.model.name for declaration in self.declarations)
 
     @property
+    def namesakes(self) -> tuple[str, ...]:
+        """Models of the home whose key has the same names and another type: perhaps the same entities, written otherwise."""
+        named = [each.model for each in self.others if {column.name for column in each.model.entity.columns} == set(self.key)]
+        return tuple(model.name for model in named)
+
+    @property
     def values(self) -> dict[str, object]:
         """What the condition of every place binds."""
         parts: dict[str, object] = {f"part_{place}": part for place, part in enumerate(self.parts)}
