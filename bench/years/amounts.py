@@ -19,7 +19,7 @@ from scipy.stats import norm
 from perennial.compare import TestPlan
 from perennial.compare.boundaries import widen
 from perennial.compare.looks import take_look
-from perennial.compare.shocks import PRIOR, Surplus, add_shocks, pool_shocks
+from perennial.compare.shocks import Surplus, add_shocks, pool_shocks
 from perennial.metrics import DailyGain, RowLoss, absolute_loss, pinball_loss, squared_loss
 from perennial.metrics.gini import gini_within
 from perennial.metrics.panel import Floats, Ints
@@ -262,12 +262,8 @@ def _plan_heights(pair: Pair, entities: int, prior: float | None) -> list[float]
 
 
 def with_prior(gain: DailyGain, size: float, prior: float | None) -> DailyGain:
-    """With the error of shocks as the gate pools them, in units in which its prior is this share of the champion's loss."""
+    """With the error of shocks as the gate pools them, its prior this share of the champion's loss."""
     if prior is None:
         return gain
-    unit = prior * size / PRIOR
-    scaled = replace(gain, gains=gain.gains / unit, influence=gain.influence / unit)
-    shocks = pool_shocks((Surplus(scaled.as_ofs, scaled.surplus),), horizon_days=HORIZON)
-    found = add_shocks(scaled, shocks, HORIZON)
-    assert found.shocks is not None
-    return replace(gain, shocks=found.shocks * unit**2, shock_freedom=found.shock_freedom)
+    found = Surplus(gain.as_ofs, gain.surplus)
+    return add_shocks(gain, pool_shocks((found,), prior=prior * size, horizon_days=HORIZON), HORIZON)

@@ -54,7 +54,8 @@ def test_minutes_are_learned_published_realised_and_fitted_anew(live):
     assert all(largest > 60 and first == 1 for _, largest, first in scores), "minutes, not probabilities"
     reasons = case.ask(f"select reason_1 from scores.{MODEL} limit 1")
     assert " = " in reasons[0][0]
-    told = case.ask(f"select metric, value, low, high, total_bias, mean_label from analytics.{MODEL}_outcomes order by as_of")
+    figures = "metric, value, value_low, value_high, total_bias, mean_label"
+    told = case.ask(f"select {figures} from analytics.{MODEL}_outcomes order by as_of")
     assert told
     for metric, value, low, high, bias, mean in told:
         assert metric == "gini"
