@@ -30,12 +30,27 @@ TABLE = """
         case number % 2 when 0 then '2017-05-08' end::varchar(20) as dated_word,
         number % 2 = 0 as flag,
         date '2017-05-08' + number as day,
+        case number % 4 when 0 then null else date '2017-05-08' + number / 2 end as former_day,
         timestamptz '2017-05-08 12:00Z' + number * interval '1 hour' as instant,
         null::double precision as nothing,
         number as "per %cent"
     from generate_series(1, :rows) as number"""
 COLUMNS = (
-    *("entity_id", "small", "whole", "large", "single", "double", "odd", "exact", "word", "dated_word", "flag", "day"),
+    *(
+        "entity_id",
+        "small",
+        "whole",
+        "large",
+        "single",
+        "double",
+        "odd",
+        "exact",
+        "word",
+        "dated_word",
+        "flag",
+        "day",
+        "former_day",
+    ),
     *("instant", "nothing", "per %cent", "absent"),
 )
 BOUNDS = (
@@ -49,6 +64,7 @@ BOUNDS = (
 )
 ABOUT_A_COLUMN = ("mean", "median", "min", "max", "stdev", "unique_value_count", "proportion_of_unique_values")
 SETS = ([0, 1, 2, 3, 4, 5, 6], [0, 1.5, None], ["part 0", "part 1", "part 2"], ["2017-05-08"], [True, False], [])
+PAIRS = (*product(COLUMNS[:9], ("small", "double", "nothing")), *product(("day", "former_day", "instant"), repeat=2))
 
 
 def expect(type_, **kwargs):
@@ -69,13 +85,10 @@ SUITES = {
     "present": expect_of_every_column("column_proportion_of_non_null_values_to_be_between", min_value=0.5, max_value=1),
     "rows": [expect("table_row_count_to_be_between", min_value=1, max_value=1000)],
     "no rows": [expect("table_row_count_to_be_between", max_value=0)],
-    "larger": [
-        expect("column_pair_values_a_to_be_greater_than_b", column_A=first, column_B=second)
-        for first, second in product(COLUMNS[:10], ("small", "double", "nothing"))
-    ],
+    "larger": [expect("column_pair_values_a_to_be_greater_than_b", column_A=first, column_B=second) for first, second in PAIRS],
     "as large": [
         expect("column_pair_values_a_to_be_greater_than_b", column_A=first, column_B=second, or_equal=True)
-        for first, second in product(COLUMNS[:10], ("small", "double", "nothing"))
+        for first, second in PAIRS
     ],
 }
 SUITES |= {f"between {bounds}": expect_of_every_column("column_values_to_be_between", **bounds) for bounds in BOUNDS}
@@ -137,6 +150,7 @@ def test_rules_that_hold_need_nothing_else(show, load):
         expect("column_values_to_be_between", column="small", min_value=0, max_value=6),
         expect("column_values_to_be_in_set", column="word", value_set=["part 0", "part 1", "part 2"]),
         expect("column_pair_values_a_to_be_greater_than_b", column_A="entity_id", column_B="small", or_equal=True),
+        expect("column_pair_values_a_to_be_greater_than_b", column_A="day", column_B="former_day", or_equal=True),
         expect("column_median_to_be_between", column="single", min_value=2, max_value=3),
         expect("column_mean_to_be_between", column="exact", min_value=5, max_value=6),
         expect("column_proportion_of_non_null_values_to_be_between", column="whole", min_value=0.5),

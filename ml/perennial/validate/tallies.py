@@ -15,7 +15,8 @@ from perennial.validate.suites import Rule
 
 NUMBERS = frozenset({"smallint", "integer", "bigint", "real", "double precision", "numeric"})
 TEXTS = frozenset({"text", "character varying"})
-COMPARED = NUMBERS | TEXTS | {"boolean", "date", "uuid", "timestamp with time zone", "timestamp without time zone"}
+TIMES = frozenset({"date", "timestamp with time zone", "timestamp without time zone"})
+COMPARED = NUMBERS | TEXTS | TIMES | {"boolean", "uuid"}
 OBSERVED = {
     "expect_column_mean_to_be_between": "avg(%s * {column})",
     "expect_column_min_to_be_between": "min({column})",
@@ -162,10 +163,12 @@ def _tally_set(rule: Rule, view: View) -> Tally | None:
     return _tally_rows(rule, fails, f"count({column})")
 
 
-def _tally_pair(rule: Rule, _view: View) -> Tally | None:
+def _tally_pair(rule: Rule, view: View) -> Tally | None:
+    """Two numbers, or two times of one type."""
+    are_alike = view.is_of(rule, NUMBERS) or len({view.types[name] for name in rule.columns}) == 1
     larger, smaller = (quote(str(rule.kwargs[name])) for name in ("column_A", "column_B"))
     or_equal = rule.kwargs.get("or_equal", False)
-    if not isinstance(or_equal, bool) or "mostly" in rule.kwargs:
+    if not are_alike or not isinstance(or_equal, bool) or "mostly" in rule.kwargs:
         return None
     fails = f"count(*) filter (where not ({larger} {'>=' if or_equal else '>'} {smaller}))"
     return _tally_rows(rule, Figure(fails))
@@ -176,7 +179,7 @@ ROW_RULES: Mapping[str, tuple[tuple[str, ...], frozenset[str], Callable[[Rule, V
     "expect_column_values_to_be_unique": ((), COMPARED, _tally_unique),
     "expect_column_values_to_be_between": (("min_value", "max_value"), NUMBERS, _tally_between),
     "expect_column_values_to_be_in_set": (("value_set",), NUMBERS | TEXTS, _tally_set),
-    "expect_column_pair_values_a_to_be_greater_than_b": (("or_equal",), NUMBERS, _tally_pair),
+    "expect_column_pair_values_a_to_be_greater_than_b": (("or_equal",), NUMBERS | TIMES, _tally_pair),
 }
 """Rules about rows: what arguments they may have, of what types their columns may be, and what counts them."""
 
