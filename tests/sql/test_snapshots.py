@@ -12,6 +12,7 @@ from perennial.records import Rejects
 from perennial.stores.warehouse import (
     build_labels,
     build_snapshot,
+    measure_training_set,
     quarantine_rows,
     read_labels,
     read_scores,
@@ -237,6 +238,17 @@ def test_the_data_hash_follows_the_rows(session):
     build_snapshot(session, LAPSE, RUN)
     mark_valid(session)
     assert read_training_set(session, LAPSE, [DAY]).data_hash != former
+
+
+def test_the_ledger_knows_rows_and_hash_of_a_training_set_without_reading_it(session):
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    remove_rejects(session, LAPSE, RUN, [Rejects("a rule", None, (2,))])
+    build_labels(session, LAPSE, RUN, DAY)
+    for rested in ((), (date(2017, 5, 1),)):
+        training = read_training_set(session, LAPSE, [DAY], rested=rested)
+        measured = measure_training_set(session, LAPSE, [DAY], rested=rested)
+        assert (len(training.labels), training.data_hash) == measured
 
 
 def test_the_data_hash_follows_what_a_person_ruled_about_the_inputs(session):

@@ -51,7 +51,15 @@ class Material:
 
 
 def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> Material:
-    """Plan the fit of the day, make sure that it could be kept, and read its rows.
+    """Plan the fit of the day, and read its rows; raises what `plan_material` does."""
+    plan = plan_material(stores, declaration, run, labelled)
+    with stores.warehouse.transaction() as session:
+        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
+    return Material(stores, declaration, run, plan, training, labelled.days)
+
+
+def plan_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> SplitPlan:
+    """Plan the fit of the day, and make sure that it could be kept.
 
     Raises:
         RegistryUnavailable, VersionMissing: MLflow could not keep it.
@@ -64,10 +72,7 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
         error = SnapshotMissing if labelled.outdated else HistoryTooShort
         raise error(" ".join((str(short), *labelled.left_out))) from short
     check_registry(stores, run.model)
-    plan = name_rested(plan, labelled.rested)
-    with stores.warehouse.transaction() as session:
-        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-    return Material(stores, declaration, run, plan, training, labelled.days)
+    return name_rested(plan, labelled.rested)
 
 
 def ask_current_state(material: Material, training: TrainingSet) -> TrainingSet:

@@ -12,7 +12,16 @@ from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.beginning import begin, check_classes
 from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
-from perennial.pipeline.fitting import Material, ask_current_state, gather_material, keep_fit, make_fit, name_rested, open_folder
+from perennial.pipeline.fitting import (
+    Material,
+    ask_current_state,
+    gather_material,
+    keep_fit,
+    make_fit,
+    name_rested,
+    open_folder,
+    plan_material,
+)
 from perennial.pipeline.opening import Stores, recorded
 from perennial.records import Assembly, Choice, Labelled, Outcome, Recipe, Run, SearchHistory, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
@@ -78,16 +87,16 @@ def assemble(stores: Stores, run: Run) -> Assembly:
         champion = find_serving(session, run)
     # What was found of the as_ofs stands, even if too few are left.
     try:
-        material = gather_material(stores, declaration, run, labelled)
+        plan = plan_material(stores, declaration, run, labelled)
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     search = _plan_search(declaration, labelled, run)
-    if search is None and champion is None:
-        check_classes(run, material.training)
     with stores.warehouse.transaction() as session:
-        _check_undone(session, run, material.training.data_hash)
-    rows = len(material.training.labels)
-    return Assembly(run.as_of, material.plan, search, rows, material.training.data_hash, labelled.left_out)
+        rows, data_hash = warehouse.measure_training_set(session, declaration, plan.training, rested=plan.rested)
+        if search is None and champion is None:
+            check_classes(run, warehouse.read_training_set(session, declaration, plan.training))
+        _check_undone(session, run, data_hash)
+    return Assembly(run.as_of, plan, search, rows, data_hash, labelled.left_out)
 
 
 def _plan_search(declaration: Declaration, labelled: Labelled, run: Run) -> SplitPlan | None:

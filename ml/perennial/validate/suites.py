@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from perennial.config import ENTITY
 from perennial.config.model import Declaration
 from perennial.config.section import Identifier
 from perennial.errors import ConfigError
@@ -106,6 +107,11 @@ class Suite(BaseModel):
     rules: tuple[Rule, ...]
     key: str | None
 
+    @property
+    def unique(self) -> str | None:
+        """The column that the primary key of what it looks at keeps unique and not null: a day holds each entity once."""
+        return None if self.which == "source" else ENTITY
+
     def view_of(self, rule: Rule) -> str:
         """The view that a rule looks at: `snapshot`, `scores`, or of a source `orders_7_days`, `products_all`."""
         if rule.meta.table is None:
@@ -147,7 +153,7 @@ def load_suite(declaration: Declaration, which: SuiteName) -> Suite:
     problems += [f"'{name}' stands {count} times: join them" for name, count in _repeated(rules)]
     if problems:
         raise ConfigError("\n".join(f"{shown}: {problem}." for problem in problems))
-    return Suite(which=which, rules=rules, key="entity_id" if which == "snapshot" else None)
+    return Suite(which=which, rules=rules, key=ENTITY if which == "snapshot" else None)
 
 
 def _parse(path: Path, shown: str) -> SuiteFile:

@@ -228,7 +228,7 @@ on conflict (model, as_of, kind) do update set
 update ledger.snapshots set rows = :rows, checksum = :checksum where model = :model and as_of = :as_of and kind = 'features';
 
 -- name: find_days
--- Checksums of the days of one kind that may be used: snapshots must have passed their suites, labels need only exist.
-select as_of, checksum
+-- Checksums and rows of the days of one kind that may be used: snapshots must have passed their suites, labels need only exist.
+select as_of, checksum, rows
 from ledger.snapshots
 where model = :model and kind = :kind and as_of = any(:as_ofs) and (kind = 'labels' or status = 'valid');

@@ -18,6 +18,7 @@ from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import (
     hash_training_days,
     is_restated,
+    measure_training_set,
     read_labels,
     read_scores,
     read_snapshot,
@@ -58,6 +59,7 @@ __all__ = [
     "label_delivery",
     "list_elsewhere",
     "list_grants",
+    "measure_training_set",
     "migrate",
     "open_audit",
     "publish",

@@ -54,6 +54,9 @@ def open_audit(
         else _open_day(session, declaration, as_of, which)
     )
     with session.begin_nested() as audit:
+        # No statistics know the rows of this transaction: the planner takes a new day for one row, and would join it with itself,
+        # as Great Expectations does to find what stands twice, one row at a time. What is set here ends with the block.
+        session.exec_driver_sql("set local enable_nestloop = off")
         with opened, lend_connection(session) as engine:
             yield engine
         audit.rollback()

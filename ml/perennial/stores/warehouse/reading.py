@@ -75,6 +75,21 @@ def read_training_set(
     )
 
 
+def measure_training_set(
+    session: Session, declaration: Declaration, as_ofs: Sequence[date], *, rested: Sequence[date] = ()
+) -> tuple[int, str]:
+    """Rows and `data_hash` of that training set as the ledger knows them: no row is read, for each label has its snapshot's row.
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    model = declaration.model
+    checksums = _find_training_checksums(session, model.name, as_ofs)
+    values = {"model": model.name, "kind": "labels", "as_ofs": list(as_ofs)}
+    rows = sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
+    return rows, _hash_data(declaration.query_hash, model.training.rulings, checksums, rested)
+
+
 def is_restated(session: Session, version: Version) -> bool:
     """Do its training days hold other rows now than those it was trained on? Later queries and rulings alone do not count,
     nor does it that entities were erased since.
