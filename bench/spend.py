@@ -49,7 +49,7 @@ def report(model: Model, rows: TrainingSet) -> None:
     serve = partial(serve_weekly, model, rows, days)
     recipes: dict[str, Callable[[], pd.Series]] = {
         "last value (spend_84d)": partial(serve, Recipe("single_feature", {"feature": "spend_84d", "direction": "increasing"})),
-        "ridge": partial(serve, Recipe("ridge", {"C": 1.0})),
+        "ridge": partial(serve, Recipe("ridge", {"alpha": 1.0})),
         "LightGBM, regularised": partial(serve, REGULARISED_DEFAULTS["lightgbm"]),
         "XGBoost, regularised": partial(serve, REGULARISED_DEFAULTS["xgboost"]),
         "plain LightGBM, weekly": partial(serve_plain, model, rows, days),
