@@ -118,5 +118,8 @@ def test_a_ridge_is_fitted_again_where_boosting_is_ahead(tmp_path):
     trained = refit(model, rows, PLAN, PLAIN_RIDGE, folder=tmp_path, threads=1)
     ends = rows.features.head(2).assign(strength=0.0, noise=0.0, colour="red", other=[-2.0, 2.0])
     scores = load_predictor(trained.folder, trained.manifest, threads=1).score(ends)
-    assert (trained.algorithm, dict(trained.parameters)) == ("ridge", {"alpha": 1.0, "monotone": "other decreasing"})
+    assert (trained.algorithm, dict(trained.parameters)) == (
+        "ridge",
+        {"alpha": 1.0, "monotone": "other decreasing", "metric": "rmse"},
+    )
     assert np.diff(scores)[0] <= 0

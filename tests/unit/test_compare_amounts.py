@@ -158,3 +158,8 @@ def test_a_threshold_of_a_probability_lies_between_0_and_1():
 def test_the_default_metric_is_that_of_the_task():
     assert declare(None).metric == "mae"
     assert declare(None, task="binary").metric == "roc_auc"
+
+
+def test_metric_and_cap_of_amounts_are_part_of_what_a_version_is_made_by():
+    assert declare("gini", cap=700.0).rulings.items() >= {"metric": "gini", "cap": "700"}.items()
+    assert not {"metric", "cap"} & set(declare(None, task="binary").rulings), "versions of before stay what they are"

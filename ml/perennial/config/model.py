@@ -128,6 +128,13 @@ class Model(Section):
         """What decides who is better: as said, else the first of its task."""
         return self.training.metric or METRICS[self.label.task][0]
 
+    @property
+    def rulings(self) -> dict[str, str]:
+        """What a person has ruled about inputs and labels, in words: part of what a version was made by; may be empty."""
+        cap, judged = self.label.cap, self.metric
+        labels = {"metric": judged if judged not in METRICS["binary"] else "", "cap": f"{cap:g}" if cap is not None else ""}
+        return self.training.rulings | {key: text for key, text in labels.items() if text}
+
     # The calendar
     @property
     def zone(self) -> ZoneInfo:

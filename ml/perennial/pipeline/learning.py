@@ -250,7 +250,7 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
     except HistoryTooShort as short:
         raise NothingToTrain(str(short)) from short
     inputs = choose_inputs(material.training, declaration.model.training)
-    wanted = recipe.complete(inputs, declaration.model.training.rulings)
+    wanted = recipe.complete(inputs, declaration.model.rulings)
     if not wanted.features:
         raise ConfigError(f"{run}: a single-feature rule reads one of {', '.join(inputs)}; found {recipe.parameters['feature']}.")
     with stores.warehouse.transaction() as session:

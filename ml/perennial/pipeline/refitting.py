@@ -131,10 +131,10 @@ def _rule(material: Material, entry: RecipeEntry) -> tuple[Recipe, date | None]:
     known = choose_inputs(training, model.training)
     if entry.recipe.algorithm != "single_feature":
         inputs = tuple(name for name in entry.recipe.features if name in known)
-        return replace(entry.recipe, features=inputs, rulings=model.training.rulings), entry.chosen_on
+        return replace(entry.recipe, features=inputs, rulings=model.rulings), entry.chosen_on
     wanted = rule_again(model, training, entry.recipe)
     chosen_on = entry.chosen_on if wanted is entry.recipe else material.plan.training[-1]
-    return wanted.complete(known, model.training.rulings), chosen_on
+    return wanted.complete(known, model.rulings), chosen_on
 
 
 def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) -> tuple[RecipeEntry, ...]:

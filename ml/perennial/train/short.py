@@ -77,8 +77,8 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         predictor, manifest = written.write("challenger", rule)
         return Trained(
             folder=folder / "challenger",
-            recipe=chosen.complete([feature.name for feature in rows.features], model.training.rulings),
-            parameters={**chosen.parameters, **model.training.rulings},
+            recipe=chosen.complete([feature.name for feature in rows.features], model.rulings),
+            parameters={**chosen.parameters, **model.rulings},
             rounds=0,
             trials=0,
             metrics={},

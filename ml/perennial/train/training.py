@@ -81,7 +81,7 @@ class Prepared:
 
 def state_parameters(model: Model, recipe: Recipe) -> dict[str, float | int | str]:
     """What a version made by this recipe records as its parameters: the recipe, and what a person ruled about the inputs."""
-    return {**recipe.parameters, **model.training.rulings}
+    return {**recipe.parameters, **model.rulings}
 
 
 def train(
@@ -222,7 +222,7 @@ def _turn_to(prepared: Prepared, newest: tuple[TrainingSet, SplitPlan] | None) -
 def _complete(prepared: Prepared, recipe: Recipe) -> Recipe:
     """A recipe with the inputs that it reads here, and with what a person ruled about them."""
     names = tuple(feature.name for feature in prepared.rows.features)
-    return recipe.complete(names, prepared.model.training.rulings)
+    return recipe.complete(names, prepared.model.rulings)
 
 
 def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> Search:

@@ -71,7 +71,7 @@ def read_training_set(
         labels=rows["label"],
         segments=inputs[list(model.features.segments)],
         clusters=None if cluster is None else inputs[cluster],
-        data_hash=_hash_data(declaration.query_hash, model.training.rulings, checksums, rested),
+        data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
     )
 
 
@@ -87,7 +87,7 @@ def measure_training_set(
     checksums = _find_training_checksums(session, model.name, as_ofs)
     values = {"model": model.name, "kind": "labels", "as_ofs": list(as_ofs)}
     rows = sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
-    return rows, _hash_data(declaration.query_hash, model.training.rulings, checksums, rested)
+    return rows, _hash_data(declaration.query_hash, model.rulings, checksums, rested)
 
 
 def is_restated(session: Session, version: Version) -> bool:
