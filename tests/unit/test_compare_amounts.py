@@ -163,3 +163,19 @@ def test_the_default_metric_is_that_of_the_task():
 def test_metric_and_cap_of_amounts_are_part_of_what_a_version_is_made_by():
     assert declare("gini", cap=700.0).rulings.items() >= {"metric": "gini", "cap": "700"}.items()
     assert not {"metric", "cap"} & set(declare(None, task="binary").rulings), "versions of before stay what they are"
+
+
+def test_a_cap_that_cuts_off_many_is_named():
+    task = task_of(declare("gini", cap=16.0))
+    assert "100% of the labels come to label.cap = 16 or more" in task.advise_on_labels(pd.Series([16.0] * 50))
+    assert not task.advise_on_labels(pd.Series([16.0] + [3.0] * 49))
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"), [("mae", "the median of its label"), ("gini", "the mean"), ("pinball:0.9", "0.9 quantile")]
+)
+def test_a_score_says_what_it_is(metric, said):
+    answer = task_of(declare(metric, cap=700.0)).say_answer("household_id")
+    assert said in answer
+    assert "Amounts count up to 700." in answer
+    assert "probability" not in answer

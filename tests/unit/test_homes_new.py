@@ -536,3 +536,9 @@ def test_a_condition_on_the_column_is_no_amount():
     assert plan(predict="amount > 100").wish.amount is None
     assert plan(predict="channel").wish.amount is None, "a text has no sum"
     assert plan(predict='"Net Weight"').wish.amount.name == "Net Weight"
+
+
+def test_of_snapshots_the_sum_is_that_of_the_whole_horizon():
+    """Daily readings are a flow as well: their sum is no matter of who is still there at the end."""
+    found = plan(profile(rhythm=(1, 0.99)), predict="amount")
+    assert "where paid_at >= :as_of_start and paid_at < :label_end" in render_labels(found)

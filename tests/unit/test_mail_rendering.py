@@ -100,6 +100,14 @@ def test_the_subject_of_a_failure_begins_with_what_failed():
     assert message["Subject"] == "[perennial] lapse 2017-11-27: lapse.refresh failed at validate"
 
 
+@pytest.mark.parametrize(("event", "word"), [("question_3", "NOTE"), ("failure_refresh", "FAILED")])
+def test_only_a_failure_is_called_one(event, word):
+    message = render_notice(replace(NOTICE, event=event, headline="may version 3 become champion?"))
+    assert word in body(message, "plain").split()
+    assert not ({"NOTE", "FAILED"} - {word}) & set(body(message, "plain").split())
+    assert message["Subject"].endswith("2017-11-27: may version 3 become champion?")
+
+
 def test_a_long_subject_ends_at_a_word():
     subject = render_notice(replace(NOTICE, headline="BLOCK: " + "spend_28d is null " * 20))["Subject"]
     assert len(subject) <= 140

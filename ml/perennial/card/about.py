@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from perennial.card.document import Cell, Facts, Section, Table, Verbatim
 from perennial.card.evidence import CardEvidence
 from perennial.card.words import count, join, say_labels, write_days
-from perennial.config import Model
 from perennial.config.inputs import Source
 from perennial.records.cards import BuiltDay
 
@@ -30,7 +29,7 @@ def write_purpose(evidence: CardEvidence) -> Section:
             Facts(
                 (
                     ("Question", model.description),
-                    ("Answer", _say_answer(model)),
+                    ("Answer", evidence.task.say_answer(model.entity.named)),
                     ("Scored", f"by cron {model.schedule.refresh}, retrained by cron {model.schedule.retrain}, {model.timezone}"),
                     ("Owner", model.owner),
                 )
@@ -38,13 +37,6 @@ def write_purpose(evidence: CardEvidence) -> Section:
             Verbatim("The cohort and its features, in the words of features.sql", read_head(evidence.declaration.features_sql)),
             Verbatim("The label, in the words of labels.sql", read_head(evidence.declaration.labels_sql)),
         ),
-    )
-
-
-def _say_answer(model: Model) -> str:
-    return (
-        f"For every {model.entity.named} of the cohort a score in [0, 1]: the probability that the label comes true within "
-        f"{model.label.horizon_days} days. A score of at least {model.scoring.threshold:g} predicts that it does."
     )
 
 

@@ -79,7 +79,7 @@ def _is_drifted(check: DriftCheck, name: str) -> bool:
 
 def _say_drift(checks: tuple[DriftCheck, ...], model: Model) -> str:
     if not checks:
-        return "It has not scored a day yet, so that no drift was measured."
+        return "No day that it scored was checked for drift yet."
     newest = checks[0]
     moved = [each.column for each in newest.features if each.is_drifted and each.can_trigger]
     named = f": {join(moved)}" if moved else ""

@@ -47,9 +47,10 @@ def _limit_when(evidence: CardEvidence) -> Iterator[str]:
         f"the horizon of {label.horizon_days} days and the grace of {label.grace_days} have to pass first."
     )
     if label.absence_of:
+        does, makes = evidence.task.outage
         yield (
-            f"Its label counts what is missing in {label.absence_of}: an outage that delivers at least "
-            f"{label.min_weekly_volume:.0%} of the usual weekly volume would pass for an outcome."
+            f"Its label {does} {label.absence_of}: an outage that delivers at least "
+            f"{label.min_weekly_volume:.0%} of the usual weekly volume would {makes}."
         )
 
 

@@ -19,7 +19,7 @@ from perennial.card.words import (
     write_metric,
 )
 from perennial.metrics import ReliabilityBin
-from perennial.records import LOWER_IS_BETTER, write_figure
+from perennial.records import say_better, write_figure
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
@@ -53,7 +53,7 @@ def _list_promised(evidence: CardEvidence, standing: Standing) -> Table:
             Cell(write_metric(figure.metric)),
             Cell("" if figure.value is None else write_figure(figure.metric, figure.value.estimate)),
             Cell("" if figure.value is None else write_ends(figure.value, figure.metric)),
-            Cell("lower is better" if figure.metric in LOWER_IS_BETTER else "higher is better"),
+            Cell(say_better(figure.metric)),
         )
         for figure in evidence.measured.figures
     )

@@ -117,9 +117,8 @@ def describe_labels(model: Model, labels: pd.Series) -> Finding:
     task = task_of(model)
     found = task.describe_labels(labels)
     if not task.can_learn(labels.to_numpy(dtype=np.float64)):
-        return Finding(
-            found, advice=f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
-        )
+        asked = f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
+        return Finding(found, advice=" ".join(filter(None, (asked, task.advise_on_labels(labels)))))
     return Finding(found, advice=task.advise_on_labels(labels))
 
 

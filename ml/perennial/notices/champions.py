@@ -150,11 +150,13 @@ def _say_what_follows(question: ApprovalQuestion) -> str:
             return (
                 f"Noted the answer; version {version} takes the place of version {champion} if that one is still champion "
                 "and the files pass."
+                if champion is not None
+                else f"Noted the answer; version {version} becomes the first champion if its files pass."
             )
         case "superseded":
             return f"Closed the question; what serves stays as it is. {question.remark or ''}".rstrip()
         case _:
-            return f"Left the champion, version {champion}, as it is."
+            return f"Left the champion, version {champion}, as it is." if champion is not None else "There is still no champion."
 
 
 def write_alias(promotion: Promotion, as_of: date) -> Notice:

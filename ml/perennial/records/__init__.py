@@ -10,7 +10,15 @@ from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.current_state import CurrentStateUse, CurrentStateWorth
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
-from perennial.records.metrics import LOWER_IS_BETTER, METRIC_NAMES, name_headline, write_amount, write_difference, write_figure
+from perennial.records.metrics import (
+    LOWER_IS_BETTER,
+    METRIC_NAMES,
+    name_headline,
+    say_better,
+    write_amount,
+    write_difference,
+    write_figure,
+)
 from perennial.records.monitoring import (
     CalibrationAlarm,
     Choice,
@@ -124,6 +132,7 @@ __all__ = [
     "Window",
     "dump_json",
     "name_headline",
+    "say_better",
     "say_how_to_accept",
     "to_json",
     "write_amount",

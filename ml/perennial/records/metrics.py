@@ -31,6 +31,8 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = frozenset(
     {"log_loss", "brier", "calibration_error", "mae", "mse", "rmse", "poisson", "tweedie", "pinball", "bias"}
 )
+BEST_VALUES = {"total_bias": 1}
+"""What lies neither high nor low when it is best."""
 HEADLINES = {"roc_auc": "auc", "rmse": "mse"}
 GROUPED_FROM = 10_000  # five digits read better grouped
 
@@ -39,6 +41,13 @@ def name_headline(metric: str) -> str:
     """The name of the figure that `training.metric` judges by, such as `auc`."""
     name = metric.partition(":")[0]
     return HEADLINES.get(name, name)
+
+
+def say_better(metric: str) -> str:
+    """Which way a figure is better."""
+    if metric in BEST_VALUES:
+        return f"{BEST_VALUES[metric]} is best"
+    return "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
 
 
 def write_figure(metric: str, value: float) -> str:

@@ -241,6 +241,19 @@ class Binary(Task):
         """With Wilson's intervals."""
         return metrics.reliability_bins(scores, labels, confidence=self.model.promotion.confidence)
 
+    def say_answer(self, entity: str) -> str:
+        """A probability, and from where on it counts as a yes."""
+        days, threshold = self.model.label.horizon_days, self.model.scoring.threshold
+        return (
+            f"For every {entity} of the cohort a score in [0, 1]: the probability that the label comes true within "
+            f"{days} days. A score of at least {threshold:g} predicts that it does."
+        )
+
+    @property
+    def outage(self) -> tuple[str, str]:
+        """It would look like the outcome."""
+        return "counts what is missing in", "pass for an outcome"
+
     def say_action(self, threshold: float, recall: float) -> str:
         """The threshold, and the recall at which precision is given."""
         return f"The threshold of {threshold:g} is declared, not fitted, and precision is given at {recall:.0%} recall"

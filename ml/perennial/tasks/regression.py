@@ -23,7 +23,7 @@ from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
 from perennial.tasks.task import Floats, Mask, Task, Turn
-from perennial.tasks.watching import advise_cap, compare_sums, describe_amounts, find_scale, try_metric
+from perennial.tasks.watching import advise_against_cap, advise_cap, compare_sums, describe_amounts, find_scale, try_metric
 
 PRIOR_SHOCK_SHARE = 0.005
 MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
@@ -253,6 +253,20 @@ class Regression(Task):
         bins = metrics.amount_bins(scores, labels, confidence=self.figures.confidence)
         return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
 
+    def say_answer(self, entity: str) -> str:
+        """An amount, and what it is of all that may come."""
+        meant = "median" if self.model.metric == "mae" else "mean"
+        if self.figures.quantile is not None:
+            meant = f"{self.figures.quantile:g} quantile"
+        days, cap = self.model.label.horizon_days, self.model.label.cap
+        counted = "" if cap is None else f" Amounts count up to {cap:g}."
+        return f"For every {entity} of the cohort the {meant} of its label within {days} days, in the unit of the label.{counted}"
+
+    @property
+    def outage(self) -> tuple[str, str]:
+        """It would look like less."""
+        return "adds up what comes in", "make it too small"
+
     def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - who is acted on is a question of the order
         """Nothing is measured at a threshold."""
         return "All figures are about the whole cohort, not about those with the highest amounts"
@@ -268,8 +282,9 @@ class Regression(Task):
         return describe_amounts(labels)
 
     def advise_on_labels(self, labels: pd.Series) -> str:
-        """A cap where there is none, and a few amounts would decide alone."""
-        return "" if self.model.label.cap is not None else advise_cap(labels)
+        """A cap where there is none, and a few amounts would decide alone; a higher one where it cuts off many."""
+        cap = self.model.label.cap
+        return advise_cap(labels) if cap is None else advise_against_cap(labels, cap)
 
     def count_rarer(self, labels: pd.Series) -> int:
         """Rows with another label than the commonest."""

@@ -208,6 +208,15 @@ class Task(ABC):
         """Tenths by score: the mean that was said, and the mean that came."""
 
     @abstractmethod
+    def say_answer(self, entity: str) -> str:
+        """What a score says, in a sentence or two."""
+
+    @property
+    @abstractmethod
+    def outage(self) -> tuple[str, str]:
+        """Where missing facts make the label: what it does with them, and what an outage of theirs would be taken for."""
+
+    @abstractmethod
     def say_action(self, threshold: float, recall: float) -> str:
         """What is known of those on the action list, in a clause."""
 

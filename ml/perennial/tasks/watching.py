@@ -16,6 +16,7 @@ SMALLEST_SHARE = 1e-9
 NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
 HIGH = 0.98
 FAR = 3.0  # times that: one such row weighs in a squared error as much as nine at the percentile
+MOST_CAPPED = 0.1  # of the labels; the cap that `new` drafts leaves one in fifty
 UNKNOWN = Interval(nan, nan, nan, nan)
 
 
@@ -61,6 +62,14 @@ def advise_cap(labels: pd.Series) -> str:
     if not (high > 0 and float(labels.max()) > FAR * high):
         return ""
     return f"a few amounts decide alone: write label.cap = {high:.3g}, beyond which amounts count as this much"
+
+
+def advise_against_cap(labels: pd.Series, cap: float) -> str:
+    """Where it cuts off more than the few that would decide alone; labels are read with the cap."""
+    share = float((labels >= cap).mean())
+    if share <= MOST_CAPPED:
+        return ""
+    return f"{share:.0%} of the labels come to label.cap = {cap:g} or more: it is meant for one or two in a hundred; raise it"
 
 
 def rank_or_unknown(measure: Callable[[], Interval]) -> Interval:

@@ -163,7 +163,7 @@ def _write_horizon(plan: Plan) -> str:
 
 def _count_last_days(plan: Plan) -> int:
     """Days at the end of the horizon that say whether an entity of snapshots is still there; 0: the whole horizon counts."""
-    present = count_present_days(plan) if plan.says_absence else 0
+    present = count_present_days(plan) if plan.wish.predict == ABSENCE else 0
     return present if present < plan.wish.days else 0
 
 

@@ -33,7 +33,10 @@ TONES = {
     "INCONCLUSIVE": "calm",
     "BLOCK": "bad",
     "FAILED": "bad",
+    "NOTE": "act",
 }
+UNSAID = ("FAILED", "NOTE")
+"""Words that the sentence makes superfluous in a subject."""
 VERDICT = re.compile(rf"^({'|'.join(TONES)}): (.+)$", re.DOTALL)
 
 
@@ -105,11 +108,13 @@ def _write(notice: Notice, *, sender: str, recipient: str, message_id: str, sent
 
 def _read_heading(notice: Notice) -> Heading:
     match = VERDICT.match(notice.headline)
-    return Heading(match[1], match[2]) if match else Heading("FAILED", notice.headline)
+    if match:
+        return Heading(match[1], match[2])
+    return Heading("FAILED" if notice.event.startswith("failure_") else "NOTE", notice.headline)
 
 
 def _join(heading: Heading) -> str:
-    return heading.sentence if heading.word == "FAILED" else f"{heading.word} - {heading.sentence}"
+    return heading.sentence if heading.word in UNSAID else f"{heading.word} - {heading.sentence}"
 
 
 def _shorten(subject: str) -> str:
