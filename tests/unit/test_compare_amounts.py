@@ -179,3 +179,12 @@ def test_a_score_says_what_it_is(metric, said):
     assert said in answer
     assert "Amounts count up to 700." in answer
     assert "probability" not in answer
+
+
+def test_scores_that_add_up_to_something_else_are_warned_of_when_nobody_serves_yet():
+    contest = replace(draw_amounts(declare("gini"), challenger=0.5, champion=0.6), champion=None)
+    assert not compare(contest).warnings
+    swollen = replace(contest.challenger, scores=contest.challenger.scores * 1.5)
+    verdict = compare(replace(contest, challenger=swollen))
+    assert verdict.outcome == Outcome.PROMOTE, "somebody must serve"
+    assert "1.50 times what came" in verdict.warnings[0]

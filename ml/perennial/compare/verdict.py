@@ -59,8 +59,9 @@ def _doubt_challenger(contest: ComparisonInput) -> tuple[str, ...]:
 
 
 def _list_remarks(contest: ComparisonInput) -> tuple[str, ...]:
-    """What the training of the challenger had to say beside its suspicions."""
-    return () if contest.choice is None else contest.choice.remarks
+    """What the training of the challenger had to say beside its suspicions, and the task of its scores."""
+    trained = () if contest.choice is None else contest.choice.remarks
+    return (*trained, *contest.task.remark_on(contest.challenger.scores, contest.labels))
 
 
 def _assess(contest: ComparisonInput, metrics: tuple[MetricComparison, ...], harm: Harm) -> Assessment:

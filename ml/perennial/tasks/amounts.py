@@ -14,6 +14,10 @@ from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Headline, Measure
 
 AMOUNT = ".4g"
+WITHOUT_CAP = (
+    "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test is not "
+    "known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
+)
 NOT_BELOW_ZERO = ("poisson", "tweedie", "gini")
 
 

@@ -18,12 +18,20 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import AMOUNT, NOT_BELOW_ZERO, Figures
+from perennial.tasks.amounts import AMOUNT, NOT_BELOW_ZERO, WITHOUT_CAP, Figures
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
 from perennial.tasks.task import Floats, Mask, Task, Turn
-from perennial.tasks.watching import advise_against_cap, advise_cap, compare_sums, describe_amounts, find_scale, try_metric
+from perennial.tasks.watching import (
+    advise_against_cap,
+    advise_cap,
+    compare_sums,
+    describe_amounts,
+    find_scale,
+    remark_on_sums,
+    try_metric,
+)
 
 PRIOR_SHOCK_SHARE = 0.005
 MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
@@ -155,11 +163,11 @@ class Regression(Task):
         """Squared errors of amounts without a bound are those of a few rows."""
         if self.headline.name != "mse" or self.model.label.cap is not None:
             return ()
-        sentence = (
-            "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test "
-            "is not known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
-        )
-        return (sentence,)
+        return (WITHOUT_CAP,)
+
+    def remark_on(self, scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
+        """Sums that lie far apart, where scores are means."""
+        return remark_on_sums(scores, labels) if self.says_means else ()
 
     def find_prior_shock(self, champion: float) -> float:
         """A share of the champion's loss; of the Gini twice what it is of the AUC, for a Gini of 0/1 labels is 2 AUC - 1."""

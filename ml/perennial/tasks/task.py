@@ -131,6 +131,10 @@ class Task(ABC):
     def doubts(self) -> tuple[str, ...]:
         """Why nothing is promoted without a person, whatever the test says; a sentence each."""
 
+    def remark_on(self, scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:  # noqa: ARG002 - most have nothing to say
+        """What people should read about scores of unseen rows, a sentence each; it decides nothing."""
+        return ()
+
     @abstractmethod
     def find_prior_shock(self, champion: float) -> float:
         """Standard deviation of what is common to an as_of in the gain of the headline, before anything is known of it."""

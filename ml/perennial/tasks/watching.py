@@ -16,6 +16,7 @@ SMALLEST_SHARE = 1e-9
 NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
 HIGH = 0.98
 FAR = 3.0  # times that: one such row weighs in a squared error as much as nine at the percentile
+WIDE_BIAS = 0.15  # a sixth off is more than a few weeks of calm move
 MOST_CAPPED = 0.1  # of the labels; the cap that `new` drafts leaves one in fifty
 UNKNOWN = Interval(nan, nan, nan, nan)
 
@@ -70,6 +71,18 @@ def advise_against_cap(labels: pd.Series, cap: float) -> str:
     if share <= MOST_CAPPED:
         return ""
     return f"{share:.0%} of the labels come to label.cap = {cap:g} or more: it is meant for one or two in a hundred; raise it"
+
+
+def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
+    """What people should read where sums of unseen rows lie far apart."""
+    came = float(labels.sum())
+    if came <= 0 or abs(scores.sum() / came - 1) <= WIDE_BIAS:
+        return ()
+    sentence = (
+        f"On unseen rows its scores add up to {scores.sum() / came:.2f} times what came: a season that it has not seen, a level that "
+        "moves, or labels.sql that counts something else?"
+    )
+    return (sentence,)
 
 
 def rank_or_unknown(measure: Callable[[], Interval]) -> Interval:
