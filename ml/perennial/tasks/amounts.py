@@ -9,6 +9,7 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
+from perennial.metrics.panel import Floats
 from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Headline, Measure
@@ -18,7 +19,25 @@ WITHOUT_CAP = (
     "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test is not "
     "known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
 )
+MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 NOT_BELOW_ZERO = ("poisson", "tweedie", "gini")
+
+
+def find_wrong_amounts(labels: Floats, metric: str) -> str | None:
+    """What amounts must be under a metric and what was found, where some are not that."""
+    wrong = labels[~np.isfinite(labels)]
+    if len(wrong):
+        return f"labels must be finite numbers, found {wrong[:5].tolist()}"
+    zeros = float((labels == 0).mean()) if len(labels) else 0.0
+    if metric == "mae" and zeros > MOST_ZEROS:
+        return (
+            f"{zeros:.0%} of the labels are 0, so that `always 0` has the lowest mean absolute error: choose training.metric "
+            "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
+        )
+    low = float(labels.min()) if len(labels) else 0.0
+    if low < 0 and metric in NOT_BELOW_ZERO:
+        return f"labels must not lie below 0 where training.metric = '{metric}', found {low:g}"
+    return None
 
 
 class Figures:

@@ -18,7 +18,7 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import AMOUNT, NOT_BELOW_ZERO, WITHOUT_CAP, Figures
+from perennial.tasks.amounts import AMOUNT, WITHOUT_CAP, Figures, find_wrong_amounts
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
@@ -34,7 +34,6 @@ from perennial.tasks.watching import (
 )
 
 PRIOR_SHOCK_SHARE = 0.005
-MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 
 
 class Regression(Task):
@@ -70,19 +69,7 @@ class Regression(Task):
 
     def find_wrong_labels(self, labels: Floats) -> str | None:
         """Finite numbers; of counts and of amounts with many zeros none below 0."""
-        wrong = labels[~np.isfinite(labels)]
-        if len(wrong):
-            return f"labels must be finite numbers, found {wrong[:5].tolist()}"
-        zeros = float((labels == 0).mean()) if len(labels) else 0.0
-        if self.model.metric == "mae" and zeros > MOST_ZEROS:
-            return (
-                f"{zeros:.0%} of the labels are 0, so that `always 0` has the lowest mean absolute error: choose training.metric "
-                "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
-            )
-        low = float(labels.min()) if len(labels) else 0.0
-        if low < 0 and self.model.metric in NOT_BELOW_ZERO:
-            return f"labels must not lie below 0 where training.metric = '{self.model.metric}', found {low:g}"
-        return None
+        return find_wrong_amounts(labels, self.model.metric)
 
     def can_learn(self, labels: Floats) -> bool:
         """Not all are the same."""

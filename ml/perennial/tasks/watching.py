@@ -79,8 +79,8 @@ def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
     if came <= 0 or abs(scores.sum() / came - 1) <= WIDE_BIAS:
         return ()
     sentence = (
-        f"On unseen rows its scores add up to {scores.sum() / came:.2f} times what came: a season that it has not seen, a level that "
-        "moves, or labels.sql that counts something else?"
+        f"On unseen rows its scores add up to {scores.sum() / came:.2f} times what came: a season that it has not seen, a level "
+        "that moves, or labels.sql that counts something else?"
     )
     return (sentence,)
 
