@@ -30,12 +30,14 @@ def count_present_days(plan: Plan) -> int:
     """Of snapshots: an entity whose newest row is older than so many days is there no more. Of events 0: silence says little.
 
     Worked example: one row a day, known within 30 hours, settled after 12: the newest row of who is there is 1 or 2 days old.
+    Of workdays it is 3 on a Monday: the longest gap between days with rows counts.
     """
     if not plan.is_snapshots:
         return 0
     delay = plan.profile.delay
     late = ceil(max(0.0, delay.longest_hours - plan.times.settle_hours) / 24) if delay else 0
-    return min(plan.profile.rhythm[0] + late, plan.times.lookback_days)
+    apart = max(plan.profile.rhythm[0], plan.delivery.longest_gap)
+    return min(apart + late, plan.times.lookback_days)
 
 
 def list_features(plan: Plan) -> tuple[Feature, ...]:
