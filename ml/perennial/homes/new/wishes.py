@@ -75,7 +75,7 @@ def explain_condition(wish: Wish, source: str, refusal: str) -> str:
         if column.written != column.name and re.search(rf"\b{re.escape(column.name)}\b", unquoted, re.IGNORECASE)
     ]
     names = f" SQL reads a name without quotes in small letters: write {', '.join(folded)}." if folded else ""
-    amount = " For an amount name one numeric column, such as amount; in another unit, one of a view."
+    amount = "" if folded else " For an amount name one numeric column alone; in another unit, one of a view."
     return f"--predict '{wish.predict}' is no condition on a row of {source}: {said}\nNothing was written.{names}{amount}"
 
 
