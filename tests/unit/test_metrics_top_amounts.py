@@ -8,10 +8,12 @@ from sklearn.metrics import ndcg_score
 from perennial.errors import MetricNotFinite
 from perennial.metrics import (
     amount_bins,
-    amounts_interval,
+    bias_size,
+    coverage_gap,
     ndcg_at,
     paired_amounts_difference,
-    paired_bias_difference,
+    paired_bias_size_difference,
+    paired_coverage_gap_difference,
     prepare_ndcg_at,
     prepare_value_at,
     total_bias,
@@ -49,12 +51,33 @@ def test_the_influence_on_the_total_bias_is_that_of_leaving_out_entities(world):
     assert found.sum() == pytest.approx(0, abs=1e-12)
 
 
-def test_the_difference_of_biases_says_who_is_further_from_one(world):
+def test_the_difference_of_biases_says_whose_sum_is_further_off(world):
     _, _, labels = world
+    assert bias_size(labels * 0.7, labels) == pytest.approx(0.3)
+    assert bias_size(-labels * 0.7, -labels) == pytest.approx(0.3), "amounts below 0 count by their size"
     for ours, theirs in ((0.7, 1.2), (1.3, 0.8)):
-        found = paired_bias_difference(labels * ours + 0.01, labels * theirs, labels)
+        found = paired_bias_size_difference(labels * ours + 0.01, labels * theirs, labels)
         assert found.estimate == pytest.approx(0.1, abs=0.02)
         assert found.low < found.estimate < found.high
+
+
+def test_a_quantile_is_right_where_its_share_comes_to_no_more():
+    """Of labels 0 to 9 eight come to 7 at most, and five to 4."""
+    entities = range(10)
+    index = pd.MultiIndex.from_product([[pd.Timestamp("2017-09-04")], entities], names=["as_of", "entity_id"])
+    labels = pd.Series(np.arange(10.0), index=index)
+    seven, four = labels * 0 + 7, labels * 0 + 4
+    assert coverage_gap(seven, labels, quantile=0.8) == pytest.approx(0)
+    assert coverage_gap(four, labels, quantile=0.8) == pytest.approx(0.3)
+    found = paired_coverage_gap_difference(four, seven, labels, quantile=0.8)
+    assert found.estimate == pytest.approx(0.3)
+    assert found.low < found.estimate < found.high
+
+
+def test_labels_that_are_all_0_have_no_size_of_a_bias(world):
+    _, _, labels = world
+    with pytest.raises(MetricNotFinite, match="labels are 0"):
+        bias_size(labels, labels * 0)
 
 
 def test_labels_without_a_total_have_no_bias(world):
@@ -115,10 +138,9 @@ def test_a_row_of_weight_two_is_a_row_that_is_there_twice(world, prepare):
 @pytest.mark.parametrize(("prepare", "measure"), [(prepare_value_at, value_at), (prepare_ndcg_at, ndcg_at)])
 def test_the_bootstrap_draws_entities(world, prepare, measure):
     good, poor, labels = world
-    alone = amounts_interval(prepare(30), good, labels, confidence=0.95, seed=7)
     gain = paired_amounts_difference(prepare(30), (good, poor), labels, confidence=0.95, seed=7)
     same = paired_amounts_difference(prepare(30), (good, good), labels, confidence=0.95, seed=7)
-    assert alone.low < alone.estimate == measure(good, labels, k=30) < alone.high
+    assert gain.low < gain.estimate < gain.high
     assert gain.estimate == pytest.approx(measure(good, labels, k=30) - measure(poor, labels, k=30))
     assert (same.estimate, same.standard_error) == (0, 0)
 

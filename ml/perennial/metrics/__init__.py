@@ -22,7 +22,6 @@ from perennial.metrics.amounts import (
 )
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
 from perennial.metrics.bootstrap import (
-    amounts_interval,
     bootstrap_interval,
     paired_amounts_difference,
     paired_bootstrap_difference,
@@ -62,7 +61,6 @@ from perennial.metrics.top_amounts import ndcg_at, prepare_ndcg_at, prepare_valu
 from perennial.metrics.totals import (
     bias_size,
     coverage_gap,
-    paired_bias_difference,
     paired_bias_size_difference,
     paired_coverage_gap_difference,
     total_bias,
@@ -81,7 +79,6 @@ __all__ = [
     "add_clusters",
     "amount_bins",
     "amounts_alone",
-    "amounts_interval",
     "auc_alone",
     "auc_with_interval",
     "average_precision",
@@ -108,7 +105,6 @@ __all__ = [
     "paired_amounts_difference",
     "paired_auc_by_day",
     "paired_auc_difference",
-    "paired_bias_difference",
     "paired_bias_size_difference",
     "paired_bootstrap_difference",
     "paired_class_loss_by_day",

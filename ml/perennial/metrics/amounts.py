@@ -74,7 +74,7 @@ def paired_rmse_difference(
 def paired_loss_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Series, loss: RowLoss) -> DailyGain:
     """The champion's mean loss minus the challenger's within each as_of, in units of the loss: positive is better.
 
-    RMSE is tested with `squared_loss(cap)`: the mean of daily roots errs far beyond its level where amounts are skewed.
+    RMSE is tested with `squared_loss(cap)`: a daily root is biased where amounts are skewed.
 
     Raises:
         MisalignedScores: the three do not cover the same rows.

@@ -59,18 +59,11 @@ def bootstrap_interval(metric: Metric, scores: pd.Series, labels: pd.Series, *, 
     Raises:
         MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
     """
-    return _draw_interval(metric, make_panel(labels), scores, confidence, seed)
-
-
-def amounts_interval(
-    metric: AmountMetric, predictions: pd.Series, labels: pd.Series, *, confidence: float, seed: int
-) -> Interval:
-    """As `bootstrap_interval`, for labels that are amounts.
-
-    Raises:
-        MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
-    """
-    return _draw_interval(metric, make_amounts(labels), predictions, confidence, seed)
+    rows = make_panel(labels)
+    values = rows.align(scores)
+    reweigh = metric(rows, values)
+    drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(rows, seed)])
+    return _spread(evaluate(metric, rows, values), drawn, confidence)
 
 
 def _draw_difference(
@@ -81,15 +74,6 @@ def _draw_difference(
     ours, theirs = metric(rows, first), metric(rows, second)
     drawn = np.concatenate([ours(weights) - theirs(weights) for weights in _draw_entities(rows, seed)])
     return _spread(estimate, drawn, confidence)
-
-
-def _draw_interval(
-    metric: Callable[[Rows, Floats], Reweighted], rows: Rows, scores: pd.Series, confidence: float, seed: int
-) -> Interval:
-    values = rows.align(scores)
-    reweigh = metric(rows, values)
-    drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(rows, seed)])
-    return _spread(evaluate(metric, rows, values), drawn, confidence)
 
 
 def _spread(estimate: float, drawn: Floats, confidence: float) -> Interval:

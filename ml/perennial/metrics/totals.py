@@ -36,20 +36,6 @@ def total_bias_with_interval(predictions: pd.Series, labels: pd.Series, *, confi
     return clustered_interval(found.value, found.influence, rows, confidence=confidence)
 
 
-def paired_bias_difference(
-    challenger: pd.Series, champion: pd.Series, labels: pd.Series, *, confidence: float = 0.95
-) -> Interval:
-    """How much further from 1 the challenger's total bias lies than the champion's, on the same rows: below 0 is better.
-
-    Linearised at the estimate: close to 1 the error is larger than this says.
-    """
-    rows = make_amounts(labels)
-    right = Estimated(1.0, np.zeros(rows.rows))
-    ours, theirs = (abs(estimate_total_bias(rows, rows.align(each)) - right) for each in (challenger, champion))
-    difference = ours - theirs
-    return clustered_interval(difference.value, difference.influence, rows, confidence=confidence)
-
-
 def estimate_total_bias(rows: Amounts, predictions: Floats) -> Estimated:
     """`total_bias` with its influence values."""
     realised = float(rows.amounts.sum())

@@ -16,7 +16,7 @@ SMALLEST_SHARE = 1e-9
 NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
 HIGH = 0.98
 FAR = 3.0  # times that: one such row weighs in a squared error as much as nine at the percentile
-WIDE_BIAS = 0.15  # a sixth off is more than a few weeks of calm move
+WIDE_BIAS = 0.15  # chosen, not measured: a sixth off is worth a look
 MOST_CAPPED = 0.1  # of the labels; the cap that `new` drafts leaves one in fifty
 UNKNOWN = Interval(nan, nan, nan, nan)
 
