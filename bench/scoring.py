@@ -32,6 +32,7 @@ from perennial.records import Run, Version
 from perennial.score import scoring_rules
 from perennial.stores.sessions import Database, run_script
 from perennial.stores.warehouse import ScoringJob, migrate, publish, sync
+from perennial.stores.warehouse.partitions import ensure_month
 
 FEATURES = tuple(Feature(name=f"f{place}") for place in range(30))
 NAMES = ", ".join(feature.name for feature in FEATURES)
@@ -86,6 +87,7 @@ def fill(server: Postgres, rows: int) -> None:
     with Database(server.url("warehouse", "pipeline")).transaction() as session:
         sync(session, declare(0))
         for as_of, count in ((FULL, rows), (SMALL, SMALL_ROWS)):
+            ensure_month(session, "features", "bench", as_of)
             run_script(session, FILL.format(as_of=as_of, rows=count))
         session.exec_driver_sql(PEER_TABLE)
     server.run_sql("warehouse", "vacuum analyze features.bench;")

@@ -23,6 +23,7 @@ from perennial.stores.sessions import Session
 from perennial.stores.warehouse.capturing import describe_captures
 from perennial.stores.warehouse.entities import GivenKey, find_fault
 from perennial.stores.warehouse.identifiers import quote_for_text
+from perennial.stores.warehouse.partitions import ensure_month
 from perennial.stores.warehouse.point_in_time import describe_known_rules
 from perennial.tasks import task_of
 
@@ -65,9 +66,10 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
     if known_at is not None:
         targets, values = ', "label", known_at', f', "label"::{task_of(day.declaration.model).label_cast}, :known_at'
         parameters["known_at"] = known_at
-    session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
+    month = ensure_month(session, day.kind, day.model, day.as_of)
+    session.execute(text(f"delete from {month} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
     statement = (
-        f"insert into {day.table} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
+        f"insert into {month} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
         f"select :as_of, {given.entity_id}{values} from pg_temp.user_query"
     )
     try:

@@ -13,6 +13,7 @@ from perennial.stores.sessions import Session, run_script
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.entities import check_key, describe_key, find_key
 from perennial.stores.warehouse.identifiers import quote
+from perennial.stores.warehouse.partitions import create_partitioned, partition_former
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
 from perennial.tasks import task_of
@@ -95,10 +96,13 @@ def _sync_features(session: Session, model: Model, columns: Sequence[Column]) ->
         changes = _create_table(session, f"features.{name}", f"{entity}, {definition}", "snapshots")
         session.exec_driver_sql(f"comment on column {table}.entity_id is '{describe_key(model.entity)}'")
         return changes
+    moved = _create_table(session, f"features.{name}", "", "snapshots")
     added = check_columns(name, before, columns)
     for column in added:
         run_script(session, f"alter table {table} add column {quote(column.name)} {column.type}")
-    return [f"features.{name}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added]
+    return moved + [
+        f"features.{name}: added the column {column.name} ({column.type}); it is null in older snapshots" for column in added
+    ]
 
 
 def _check_label_type(session: Session, model: Model) -> None:
@@ -133,8 +137,9 @@ def _create_recipe_scores(session: Session, model: str, entity_type: str) -> lis
 def _create_table(session: Session, table: str, definition: str, holds: str) -> list[str]:
     schema, name = table.split(".")
     if session.execute(queries.load("warehouse")["relation_exists"], {"name": f'{schema}."{name}"'}).scalar_one():
-        return []
-    run_script(session, f'create table {schema}."{name}" ({definition}, primary key (as_of, entity_id))')
+        moved = partition_former(session, schema, name)
+        return [f"{table}: its rows were moved into a table for each month"] if moved else []
+    create_partitioned(session, schema, name, definition)
     session.exec_driver_sql(f"comment on table {schema}.\"{name}\" is 'One row per (as_of, entity_id): {holds}'")
     return [f"{table}: created"]
 

@@ -23,6 +23,7 @@ from perennial.errors import SchemaMismatch
 from perennial.predictor import Feature, Predictor
 from perennial.records import Run, ScoringRules, Tally
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.partitions import ensure_month
 from perennial.stores.warehouse.publishing.attempts import FormerMean
 from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
 from perennial.stores.warehouse.publishing.wire import (
@@ -141,7 +142,7 @@ class Writer:
 
     def replace_rows(self, blocks: Generator[ScoredBlock, None, None]) -> int:
         """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
-        table = f'scores."{self.model.name}"'
+        table = ensure_month(self.session, "scores", self.model.name, self.run.as_of)
         self.session.execute(text(f"delete from {table} where as_of = :as_of"), {"as_of": self.run.as_of})  # noqa: S608 - checked
         statement = f"copy {table} ({', '.join(SCORE_COLUMNS)}) from stdin (format binary)"
         connection, stop, copied = _driver(self.session), Event(), [0]
