@@ -5,10 +5,14 @@
 Both read 30 features of the same rows, score them with the same booster (XGBoost, 300 trees of depth 6, two threads) and
 write score, rank and decile into a table with a primary key, interleaved in one run on a throw-away PostgreSQL. Reasons
 are measured apart, on fewer rows: exact TreeSHAP costs hundreds of predictions. Memory is the peak of a fresh process.
+
+The floor is what nobody can leave out, one after the other: the same COPY out into nothing, predicting a matrix that is there,
+and a COPY of rows that were made before into a table with that key; on a republish after the delete of the day.
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import statistics
 import subprocess
@@ -117,6 +121,64 @@ def publish_peer(url: str, predictor: Predictor, as_of: date) -> None:
     engine.dispose()
 
 
+class Sink:
+    """Where a COPY goes when nobody wants it."""
+
+    def write(self, block: bytes) -> int:
+        return len(block)
+
+
+def publish_floor(url: str, predictor: Predictor, matrix: np.ndarray, content: bytes, *, again: bool) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        cursor = connection.connection.cursor()
+        if not again:
+            connection.exec_driver_sql("truncate scores.floor")
+        query = f"select entity_id, {NAMES} from features.bench where as_of = '{FULL}' order by entity_id"
+        cursor.copy_expert(f"copy ({query}) to stdout (format binary)", Sink())
+        predictor.score_matrix(matrix)
+        connection.exec_driver_sql(f"delete from scores.floor where as_of = '{FULL}'")
+        cursor.copy_expert("copy scores.floor from stdin (format binary)", io.BytesIO(content))
+    engine.dispose()
+
+
+def make_content(url: str) -> bytes:
+    """The published day as the bytes of a COPY; makes the table of the floor as well."""
+    engine, out = create_engine(url), io.BytesIO()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table scores.floor (like scores.bench including indexes)")
+        query = f"copy (select * from scores.bench where as_of = '{FULL}' order by entity_id) to stdout (format binary)"
+        connection.connection.cursor().copy_expert(query, out)
+    engine.dispose()
+    return out.getvalue()
+
+
+def compare_with_floor(url: str, predictor: Predictor, rows: int, repeats: int) -> None:
+    matrix = np.random.default_rng(1).normal(size=(rows, len(FEATURES)))
+    begin_anew(url)
+    first = time_call(publish_ours, url, predictor, FULL, 0)
+    content = make_content(url)
+    floor_first = time_call(lambda: publish_floor(url, predictor, matrix, content, again=False))
+    print(f"first           {first:7.2f} s  {first / floor_first:.2f} of the floor")
+    pairs = [
+        (
+            time_call(publish_ours, url, predictor, FULL, 0),
+            time_call(lambda: publish_floor(url, predictor, matrix, content, again=True)),
+        )
+        for _ in range(repeats)
+    ]
+    shares = [ours / floor for ours, floor in pairs]
+    print(f"again           {statistics.median(ours for ours, _ in pairs):7.2f} s  {statistics.median(shares):.2f} of the floor")
+
+
+def begin_anew(url: str) -> None:
+    """Nothing was published."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("truncate scores.bench")
+    engine.dispose()
+
+
 def time_call(call: Callable[..., object], *arguments: object) -> float:
     begun = time.perf_counter()
     call(*arguments)
@@ -150,6 +212,7 @@ def compare(url: str, folder: Path, rows: int, repeats: int) -> None:
         (time_call(publish_ours, url, predictor, FULL, 0), time_call(publish_peer, url, predictor, FULL)) for _ in range(repeats)
     ]
     ours, peer = (statistics.median(times) for times in zip(*pairs, strict=True))
+    compare_with_floor(url, predictor, rows, repeats)
     with_reasons = time_call(publish_ours, url, predictor, SMALL, 3)
     print(f"rows {rows}, features {len(FEATURES)}, repeats {repeats} (medians); predicting alone takes {predict:.2f} s")
     print(f"ours            {ours:7.2f} s  {rows / ours:10,.0f} rows/s")
