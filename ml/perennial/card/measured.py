@@ -13,7 +13,7 @@ from perennial.config import Model
 from perennial.metrics import ReliabilityBin
 from perennial.predictor import Predictor
 from perennial.records import Interval, TrainingSet
-from perennial.tasks import Task, task_of
+from perennial.tasks import Scores, Task, task_of
 
 MIN_CARRYING, MIN_ENTITIES = 50, 30  # as the gate asks of a segment: below that an AUC moves by .05 by chance alone
 MISSING = "(missing)"
@@ -98,7 +98,7 @@ class Served:
 
 
 def measure_version(
-    model: Model, predictor: Predictor, training_labels: pd.Series, holdout: TrainingSet, scores: pd.Series
+    model: Model, predictor: Predictor, training_labels: pd.Series, holdout: TrainingSet, scores: Scores
 ) -> Measured:
     """Everything a card says of the holdout as_ofs; series are indexed by (as_of, entity_id).
 
@@ -106,6 +106,7 @@ def measure_version(
         scores: of the holdout, by fits of the version's recipe that had not seen it.
     """
     contract, task = predictor.contract, task_of(model)
+    said, came = task.average(scores, holdout.labels)
     return Measured(
         confidence=model.promotion.confidence,
         recall=model.promotion.precision_at_recall,
@@ -116,16 +117,16 @@ def measure_version(
         rows=len(scores),
         entities=int(scores.index.get_level_values("entity_id").nunique()),
         positives=task.count_positives(holdout.labels),
-        mean_score=float(scores.mean()),
+        mean_score=said,
         figures=tuple(Figure(name, _known(found)) for name, found in task.list_figures(scores, holdout.labels).items()),
         bins=task.cut_bins(scores, holdout.labels),
         segments=_measure_segments(task, scores, holdout),
-        training_mean=float(training_labels.mean()),
-        mean_label=float(holdout.labels.mean()),
+        training_mean=task.average_labels(training_labels),
+        mean_label=came,
     )
 
 
-def measure_served(model: Model, scores: pd.Series, labels: pd.Series) -> Served:
+def measure_served(model: Model, scores: Scores, labels: pd.Series) -> Served:
     """Pool published scores; both series are indexed by (as_of, entity_id) and hold the same rows."""
     days = sorted(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
     task = task_of(model)
@@ -135,7 +136,7 @@ def measure_served(model: Model, scores: pd.Series, labels: pd.Series) -> Served
         positives=task.count_positives(labels),
         metrics={name: _known(found) for name, found in task.realise(scores, labels, model.promotion.confidence).items()},
         bins=task.cut_bins(scores, labels),
-        mean_label=float(labels.mean()),
+        mean_label=task.average(scores, labels)[1],
     )
 
 
@@ -143,7 +144,7 @@ def _known(found: Interval) -> Interval | None:
     return found if isfinite(found.estimate) else None
 
 
-def _measure_segments(task: Task, scores: pd.Series, holdout: TrainingSet) -> tuple[SegmentFigure, ...]:
+def _measure_segments(task: Task, scores: Scores, holdout: TrainingSet) -> tuple[SegmentFigure, ...]:
     return tuple(
         _measure_segment(task, (str(column), value), scores[members], holdout.labels[members])
         for column in holdout.segments.columns
@@ -156,10 +157,11 @@ def _find_members(column: pd.Series) -> list[tuple[str, pd.Series]]:
     return [(value, values == value) for value in sorted(values.unique())]
 
 
-def _measure_segment(task: Task, named: tuple[str, str], scores: pd.Series, labels: pd.Series) -> SegmentFigure:
+def _measure_segment(task: Task, named: tuple[str, str], scores: Scores, labels: pd.Series) -> SegmentFigure:
     carrying = labels[task.carries(labels.to_numpy())]
     carriers = carrying.index.get_level_values("entity_id").nunique()
     is_assessed = len(carrying) >= MIN_CARRYING and carriers >= MIN_ENTITIES
     found = _known(next(iter(task.realise(scores, labels, task.model.promotion.confidence).values()))) if is_assessed else None
     positives = task.count_positives(labels)
-    return SegmentFigure(*named, len(labels), positives, float(scores.mean()), found, float(labels.mean()))
+    said, came = task.average(scores, labels)
+    return SegmentFigure(*named, len(labels), positives, said, found, came)

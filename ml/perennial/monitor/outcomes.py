@@ -9,10 +9,10 @@ import pandas as pd
 from perennial.config import Model
 from perennial.errors import MisalignedScores
 from perennial.records import Publication, Realised
-from perennial.tasks import task_of
+from perennial.tasks import Scores, task_of
 
 
-def realise(model: Model, publication: Publication, scores: pd.Series, labels: pd.Series) -> Realised:
+def realise(model: Model, publication: Publication, scores: Scores, labels: pd.Series) -> Realised:
     """The realised metrics of one publication.
 
     Args:
@@ -30,9 +30,11 @@ def realise(model: Model, publication: Publication, scores: pd.Series, labels: p
         raise MisalignedScores(
             f"{publication.model}, as_of {publication.as_of}: {unlabelled} of {len(scores)} scored entities have no label."
         )
-    scores = _index_by_day(scores, publication.as_of)
-    labels = _index_by_day(labels, publication.as_of).reindex(scores.index)
+    index = _index_by_day(scores.index, publication.as_of)
+    labels = labels.reindex(scores.index).set_axis(index)
+    scores = scores.set_axis(index)
     task = task_of(model)
+    said, came = task.average(scores, labels)
     return Realised(
         model=publication.model,
         as_of=publication.as_of,
@@ -40,11 +42,10 @@ def realise(model: Model, publication: Publication, scores: pd.Series, labels: p
         rows=len(scores),
         positives=task.count_positives(labels),
         metrics=task.realise(scores, labels, model.promotion.confidence),
-        mean_score=float(scores.mean()),
-        base_rate=float(labels.mean()),
+        mean_score=said,
+        base_rate=came,
     )
 
 
-def _index_by_day(column: pd.Series, as_of: date) -> pd.Series:
-    index = pd.MultiIndex.from_product([[pd.Timestamp(as_of)], column.index], names=["as_of", "entity_id"])
-    return column.set_axis(index)
+def _index_by_day(entities: pd.Index, as_of: date) -> pd.MultiIndex:
+    return pd.MultiIndex.from_product([[pd.Timestamp(as_of)], entities], names=["as_of", "entity_id"])

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-import pandas as pd
-
 from perennial import notices
 from perennial.admit import AS_OFS_BEFORE, measure_as_of
 from perennial.admit import admit as look_at
@@ -160,10 +158,9 @@ class _Looking:
 
     def _measure(self, day: date, version: Version) -> AsOfMeasures | None:
         rows = warehouse.read_training_set(self.session, self.declaration, [day])
-        published = warehouse.read_scores(self.session, self.declaration.model, day)["score"]
+        published = warehouse.read_published(self.session, self.declaration, [day])
         if len(published):
-            entities = rows.labels.index.get_level_values("entity_id")
-            scores = pd.Series(published.reindex(entities).to_numpy(), index=rows.labels.index)
+            scores = published.reindex(rows.labels.index)
         else:
             try:
                 scores = score_set(load_version(self.stores, version), rows)

@@ -178,9 +178,9 @@ def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -
     if not days:
         return None
     model = evidence.model
-    scores = {day.as_of: warehouse.read_scores(session, model, day.as_of)["score"] for day in days}
-    labels = {day: warehouse.read_labels(session, model, day).reindex(scores[day].index) for day in scores}
-    return cards.measure_served(model, _stack(scores), _stack(labels))
+    scores = warehouse.read_published(session, evidence.declaration, [day.as_of for day in days])
+    labels = _stack({day.as_of: warehouse.read_labels(session, model, day.as_of) for day in days})
+    return cards.measure_served(model, scores, labels.reindex(scores.index))
 
 
 def _stack(columns: dict[date, pd.Series]) -> pd.Series:

@@ -18,6 +18,7 @@ from perennial.records import Promotion, Run, TrainingSet, Version
 from perennial.stores import ledger
 from perennial.stores.registry import ChampionAlias
 from perennial.stores.sessions import Session
+from perennial.tasks import Scores, frame_scores
 
 CACHE = "versions"
 
@@ -31,9 +32,14 @@ def load_version(stores: Stores, version: Version) -> Predictor:
     return load_predictor(stores.registry.fetch(version, stores.settings.artifacts / CACHE), version.manifest)
 
 
-def score_set(predictor: Predictor, rows: TrainingSet) -> pd.Series:
+def score_set(predictor: Predictor, rows: TrainingSet) -> Scores:
     """Scores of the rows, with their index."""
-    return pd.Series(predictor.score(rows.features), index=rows.features.index, name="score")
+    return score_frame(predictor, rows.features)
+
+
+def score_frame(predictor: Predictor, features: pd.DataFrame) -> Scores:
+    """Scores of features, with their index."""
+    return frame_scores(predictor.score(features), features.index, predictor.contract.classes)
 
 
 def open_promotion(stores: Stores, run: Run) -> protocol.PromotionContext:

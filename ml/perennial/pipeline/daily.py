@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-import pandas as pd
-
 from perennial import notices
 from perennial.config import Declaration, read_code_version
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
@@ -17,7 +15,7 @@ from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
-from perennial.pipeline.champion import load_version, settle
+from perennial.pipeline.champion import load_version, score_frame, settle
 from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
@@ -39,6 +37,7 @@ from perennial.refresh import check_clock
 from perennial.score import check_champion, check_freshness, scoring_rules
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
+from perennial.tasks import find_published
 from perennial.validate import SuiteFindings, SuiteName, check_bands, check_facts, conclude, load_suite, run_suite
 
 log = logging.getLogger(__name__)
@@ -226,7 +225,7 @@ def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
 def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publication: Publication) -> None:
     with stores.warehouse.transaction() as session:
         label_day(session, declaration, run, publication.as_of)
-        scores = warehouse.read_scores(session, declaration.model, publication.as_of)["score"]
+        scores = warehouse.read_day(session, declaration, publication.as_of)
         labels = warehouse.read_labels(session, declaration.model, publication.as_of)
         realised = realise(declaration.model, publication, scores, labels)
         ledger.record_outcome(session, run, publication, realised)
@@ -240,12 +239,12 @@ def _measure(stores: Stores, declaration: Declaration, run: Run, version: Versio
         current = warehouse.read_snapshot(session, declaration, run.as_of)
         is_restated = warehouse.is_restated(session, version)
     predictor = load_version(stores, version)
-    promised = read_promised(Walk(stores, declaration, run, version.training_as_ofs), entry, version, reference)
+    promised = find_published(read_promised(Walk(stores, declaration, run, version.training_as_ofs), entry, version, reference))
     day = ScoredDay(
         model=declaration.model,
         as_of=run.as_of,
         version=version.version,
-        scores=pd.Series(predictor.score(current), index=current.index),
+        scores=find_published(score_frame(predictor, current)),
         reference_scores=promised,
         reference_mean_score=version.holdout_mean_score or float(promised.mean()),
     )

@@ -15,14 +15,14 @@ import pandas as pd
 from perennial.config import Declaration, Model, read_code_version
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
 from perennial.metrics import mean_shift, rank_correlation, top_tenth_overlap
-from perennial.pipeline.champion import check_registry, load_version
+from perennial.pipeline.champion import check_registry, load_version, score_frame
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import FitDistance, Labelled, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
-from perennial.tasks import task_of
+from perennial.tasks import Scores, find_published, task_of
 from perennial.train import plan_fit, refit
 
 log = logging.getLogger(__name__)
@@ -171,12 +171,11 @@ def measure_promised(material: Material, entry: RecipeEntry) -> Promised:
     if scores.empty:
         return Promised((), None, None)
     scored: Days = tuple(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
-    return Promised(
-        scored, float(scores.mean()), _measure_headline(material.declaration.model, scores, rows.labels.loc[scores.index])
-    )
+    headline = _measure_headline(material.declaration.model, scores, rows.labels.loc[scores.index])
+    return Promised(scored, float(find_published(scores).mean()), headline)
 
 
-def _measure_headline(model: Model, scores: pd.Series, labels: pd.Series) -> float | None:
+def _measure_headline(model: Model, scores: Scores, labels: pd.Series) -> float | None:
     try:
         return task_of(model).headline.value(scores, labels)
     except OneClassLabels:
@@ -194,7 +193,7 @@ def _measure_newest(material: Material, entry: RecipeEntry, fitted: Predictor) -
         day = max(valid)
         snapshot = warehouse.read_snapshot(session, declaration, day)
         former = ledger.newest_fit(session, run.model, entry.number, until=run.as_of - timedelta(days=1))
-    ours = pd.Series(fitted.score(snapshot), index=snapshot.index)
+    ours = find_published(score_frame(fitted, snapshot))
     distance = None if former is None else _measure_distance(material.stores, former, snapshot, ours, day)
     return float(ours.mean()), distance
 
@@ -202,7 +201,7 @@ def _measure_newest(material: Material, entry: RecipeEntry, fitted: Predictor) -
 def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, ours: pd.Series, day: date) -> FitDistance | None:
     """None where the former fit was lost: the next one must not wait for it."""
     try:
-        theirs = pd.Series(load_version(stores, former).score(snapshot), index=snapshot.index)
+        theirs = find_published(score_frame(load_version(stores, former), snapshot))
     except (VersionMissing, ArtifactCorrupt) as lost:
         log.warning("fit of %s: no distance to the former one. %s", former.model, lost)
         return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.walking import Walk
 from perennial.records import RecipeEntry, TrainingSet, Version
 from perennial.stores import warehouse
+from perennial.tasks import Scores
 
 
-def read_promised(walk: Walk, entry: RecipeEntry, version: Version, training: TrainingSet) -> pd.Series:
+def read_promised(walk: Walk, entry: RecipeEntry, version: Version, training: TrainingSet) -> Scores:
     """Scores of its holdout as_ofs, indexed by (as_of, entity_id), by fits that had not seen them.
 
     A version from before recipes were kept had them held out and scores them itself. Where history was too short to hold
@@ -26,7 +25,7 @@ def read_promised(walk: Walk, entry: RecipeEntry, version: Version, training: Tr
     return score_holdout(walk, entry, version, holdout)
 
 
-def score_holdout(walk: Walk, entry: RecipeEntry, version: Version, holdout: TrainingSet) -> pd.Series:
+def score_holdout(walk: Walk, entry: RecipeEntry, version: Version, holdout: TrainingSet) -> Scores:
     """Scores of the rows of its holdout as_ofs, with their index."""
     if max(version.training_as_ofs) + walk.model.embargo <= min(version.holdout_as_ofs):
         return score_set(load_version(walk.stores, version), holdout)

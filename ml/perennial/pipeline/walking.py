@@ -20,6 +20,7 @@ from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.opening import Stores
 from perennial.records import RecipeEntry, Run, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
+from perennial.tasks import Scores, stack_scores
 from perennial.train import fit_predictor
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Walk:
     def model(self) -> Model:
         return self.declaration.model
 
-    def score(self, entry: RecipeEntry, rows: TrainingSet) -> pd.Series:
+    def score(self, entry: RecipeEntry, rows: TrainingSet) -> Scores:
         """Scores of these labelled rows by fits of the recipe that had not seen them, with their index.
 
         Days for which nobody can be fitted, for want of history or of one class, are left out.
@@ -58,10 +59,9 @@ class Walk:
         found |= self._find_kept(entry, _leave(rows, found))
         found |= self._fit_missing(entry, _leave(rows, found))
         parts = [found[day] for day in sorted(found)]
-        scores: pd.Series = pd.concat(parts) if parts else pd.Series(dtype=float, index=rows.labels.index[:0])
-        return scores.rename("score")
+        return stack_scores(parts) if parts else pd.Series(dtype=float, index=rows.labels.index[:0], name="score")
 
-    def _find_published(self, entry: RecipeEntry, rows: TrainingSet) -> dict[date, pd.Series]:
+    def _find_published(self, entry: RecipeEntry, rows: TrainingSet) -> dict[date, Scores]:
         """What was published, or stopped, by fits of the recipe that had not learned from the day."""
         with self.stores.warehouse.transaction() as session:
             attempts = ledger.published_by(session, self.model.name, entry.number, rows.as_ofs)
@@ -78,21 +78,21 @@ class Walk:
     def _is_unseen(self, version: Version, day: date) -> bool:
         return max(version.training_as_ofs) + self.model.embargo <= day
 
-    def _score_stopped(self, version: Version, rows: TrainingSet) -> dict[date, pd.Series]:
+    def _score_stopped(self, version: Version, rows: TrainingSet) -> dict[date, Scores]:
         try:
             return {rows.as_ofs[0]: score_set(load_version(self.stores, version), rows)}
         except (VersionMissing, ArtifactCorrupt) as lost:
             log.warning("%s: version %d cannot score %s any more. %s", self.run, version.version, rows.as_ofs[0], lost)
             return {}
 
-    def _find_kept(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, pd.Series]:
+    def _find_kept(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, Scores]:
         if rows is None:
             return {}
         with self.stores.warehouse.transaction() as session:
             kept = warehouse.read_kept(session, self.declaration, entry.number, rows.as_ofs)
         return {day: scores for day in rows.as_ofs if (scores := _pick(kept, rows, day)) is not None}
 
-    def _fit_missing(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, pd.Series]:
+    def _fit_missing(self, entry: RecipeEntry, rows: TrainingSet | None) -> dict[date, Scores]:
         if rows is None:
             return {}
         plans = {day: plan for day in rows.as_ofs if (plan := self.plan(day)) is not None}
@@ -107,7 +107,7 @@ class Walk:
             if (scores := self._fit(entry, training, plan, rows.rows_of((day,)))) is not None
         }
 
-    def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> pd.Series | None:
+    def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> Scores | None:
         try:
             predictor = fit_predictor(self.model, training.rows_of(plan.training), plan, entry.recipe)
         except (HistoryTooShort, OneClassLabels) as short:
@@ -138,14 +138,14 @@ def find_fit_day(model: Model, day: date, first: date) -> date:
     return day - timedelta(days=(day - first).days % interval)
 
 
-def _leave(rows: TrainingSet, found: Mapping[date, pd.Series]) -> TrainingSet | None:
+def _leave(rows: TrainingSet, found: Mapping[date, Scores]) -> TrainingSet | None:
     """The rows of the days that were not found; None when there are none."""
     left = tuple(day for day in rows.as_ofs if day not in found)
     return rows.rows_of(left) if left else None
 
 
-def _pick(scores: pd.Series, rows: TrainingSet, day: date) -> pd.Series | None:
+def _pick(scores: Scores, rows: TrainingSet, day: date) -> Scores | None:
     """The scores of one day in the order of its rows; None when they are not there for each of them."""
     index = rows.rows_of((day,)).labels.index
     picked = scores.reindex(index)
-    return None if picked.isna().any() else picked
+    return None if picked.isna().to_numpy().any() else picked

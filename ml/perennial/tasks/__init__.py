@@ -10,6 +10,21 @@ measures), regression.
 from perennial.tasks.choosing import task_of
 from perennial.tasks.fitting import Fitting, Library
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
+from perennial.tasks.scores import Scores, find_published, frame_scores, stack_scores
 from perennial.tasks.task import Task
 
-__all__ = ["Fitting", "Guarded", "Headline", "Library", "Measure", "Task", "Worse", "find_floor", "task_of"]
+__all__ = [
+    "Fitting",
+    "Guarded",
+    "Headline",
+    "Library",
+    "Measure",
+    "Scores",
+    "Task",
+    "Worse",
+    "find_floor",
+    "find_published",
+    "frame_scores",
+    "stack_scores",
+    "task_of",
+]

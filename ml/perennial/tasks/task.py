@@ -17,6 +17,7 @@ from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse
+from perennial.tasks.scores import Scores, find_published
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -45,6 +46,9 @@ class Task(ABC):
         headline: what decides who is better.
         loss: what breaks ties of a search and chooses the first champion.
     """
+
+    gives_classes: ClassVar[bool] = False
+    """Is a score a probability for each class, so that a row is published with its likeliest? Else it is one number."""
 
     name: ClassVar[TaskName]
     label_column: ClassVar[str]
@@ -202,6 +206,14 @@ class Task(ABC):
         Args:
             values: one per row, NaN where unknown; of a category its codes.
         """
+
+    def average(self, scores: Scores, labels: pd.Series) -> tuple[float, float]:
+        """One number that stands for what was said of these rows, and one for what came: the two agree where scores are right."""
+        return float(find_published(scores).mean()), self.average_labels(labels)
+
+    def average_labels(self, labels: pd.Series) -> float:
+        """One number that stands for these labels."""
+        return float(labels.mean())
 
     @abstractmethod
     def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:

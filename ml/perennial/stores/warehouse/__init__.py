@@ -24,7 +24,7 @@ from perennial.stores.warehouse.reading import (
     read_snapshot,
     read_training_set,
 )
-from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_kept, read_published
+from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants, show_table
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
@@ -65,6 +65,7 @@ __all__ = [
     "publish",
     "quarantine_rows",
     "read_columns",
+    "read_day",
     "read_kept",
     "read_labels",
     "read_published",

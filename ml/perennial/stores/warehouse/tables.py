@@ -22,6 +22,9 @@ FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
 ANY_DAY = date(2000, 1, 1)  # columns do not depend on the day
 SCORE_COLUMNS = """score double precision not null, rank bigint not null, decile smallint not null,
     reason_1 text, reason_2 text, reason_3 text, publication_id bigint not null"""
+CLASS_COLUMNS = "class text not null, probabilities jsonb not null"
+"""Beside them where scores are classes. One column holds all probabilities: a later version may know other classes, and a class
+may be called anything."""
 
 
 def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
@@ -37,10 +40,11 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     changes = _sync_features(session, model, columns)
     labels = f"as_of date, entity_id {entity_type}, label {task_of(model).label_column}, known_at timestamptz not null"
     scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
+    scores += f", {CLASS_COLUMNS}" if task_of(model).gives_classes else ""
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
     _check_label_type(session, model)
     changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
-    changes += _create_recipe_scores(session, model.name, entity_type)
+    changes += _create_recipe_scores(session, model, entity_type)
     return tuple(changes)
 
 
@@ -121,17 +125,18 @@ def name_recipe_scores(model: str) -> str:
     return f'scores."{model}$recipes"'
 
 
-def _create_recipe_scores(session: Session, model: str, entity_type: str) -> list[str]:
-    table = name_recipe_scores(model)
+def _create_recipe_scores(session: Session, model: Model, entity_type: str) -> list[str]:
+    table = name_recipe_scores(model.name)
     if session.execute(queries.load("warehouse")["relation_exists"], {"name": table}).scalar_one():
         return []
-    columns = f"recipe integer, as_of date, entity_id {entity_type}, score double precision not null"
+    said = "probabilities jsonb" if task_of(model).gives_classes else "score double precision"
+    columns = f"recipe integer, as_of date, entity_id {entity_type}, {said} not null"
     session.exec_driver_sql(f"create table {table} ({columns}, primary key (recipe, as_of, entity_id))")
     session.exec_driver_sql(
         f"comment on table {table} is 'One row per (recipe, as_of, entity_id): scores by fits that had not seen the day, kept "
         "until the tests of the recipe have ended'"
     )
-    return [f"scores.{model}$recipes: created"]
+    return [f"scores.{model.name}$recipes: created"]
 
 
 def _create_table(session: Session, table: str, definition: str, holds: str) -> list[str]:

@@ -17,6 +17,7 @@ from perennial.stores.warehouse.entities import read_key
 from perennial.stores.warehouse.identifiers import quote
 from perennial.tasks import task_of
 
+CLASS_COLUMNS = " class, probabilities,"
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
 
 
@@ -57,19 +58,23 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
 def fill(statements: str, model: Model) -> str:
     """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
 
-    `{score}` becomes what a score of its task is.
+    `{score}` becomes what a score of its task is. `{class_columns}` becomes the class and the probabilities where scores are
+    classes, and a line with `{classes}` stands there alone.
     """
-    key = read_key(model.entity)
+    key, task = read_key(model.entity), task_of(model)
+    repeated = {"{key}": [quote(name) for name, _ in key], "{classes}": [""] if task.gives_classes else []}
     lines = [
-        line.replace("{key}", quote(name))
+        line.replace(mark, each)
         for line in statements.splitlines(keepends=True)
-        for name in ([name for name, _ in key] if "{key}" in line else [""])
+        for mark in [next((known for known in repeated if known in line), "")]
+        for each in repeated.get(mark, [""])
     ]
     columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
     return (
         "".join(lines)
         .replace("{key_columns}", columns)
-        .replace("{score}", task_of(model).score_meaning)
+        .replace("{class_columns}", CLASS_COLUMNS if task.gives_classes else "")
+        .replace("{score}", task.score_meaning)
         .replace("{model}", model.name)
     )
 

@@ -1,8 +1,9 @@
 """A snapshot out of PostgreSQL and its scores back in, with the reader, the model and the writer at work at once.
 
 Two passes, both over the same moment (REPEATABLE READ) and in the order of entity_id: ranks are known only when all
-scores are. The first pass keeps score, rank and decile (18 bytes a row, twice that while they are ranked); the second
-reads again, finds the reasons and writes. All else is a few blocks, whatever the number of rows.
+scores are. The first pass keeps score, rank and decile (18 bytes a row, twice that while they are ranked; where scores
+are classes 8 bytes more for each); the second reads again, finds the reasons and writes. All else is a few blocks, whatever the
+number of rows.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from perennial.stores.warehouse.partitions import ensure_month
 from perennial.stores.warehouse.publishing.attempts import FormerMean
 from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
 from perennial.stores.warehouse.publishing.wire import (
+    CLASS_COLUMNS,
     HEADER,
     SCORE_COLUMNS,
     TRAILER,
@@ -41,7 +43,7 @@ from perennial.stores.warehouse.publishing.wire import (
     write_rows,
 )
 from perennial.stores.warehouse.tables import read_columns
-from perennial.tasks import Task
+from perennial.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,35 @@ class Reader:
         return f'features."{self.model.name}"'
 
 
-def score_streamed(reader: Reader, predictor: Predictor) -> tuple[Matrix, int]:
-    """First pass: the scores of all rows in the order of their entities, and how many entities came twice."""
-    scores: list[Matrix] = []
+@dataclass(frozen=True)
+class Scored:
+    """What the first pass found, in the order of the entities.
+
+    Attributes:
+        scores: what is published as score; where scores are classes, the probability of the likeliest.
+        doubles: how many entities came twice.
+        classes: their names; none where a score is one number.
+        probabilities: then of all of them, a column each.
+    """
+
+    scores: Matrix
+    doubles: int
+    classes: tuple[str, ...] = ()
+    probabilities: Matrix | None = None
+
+
+def score_streamed(reader: Reader, predictor: Predictor) -> Scored:
+    """First pass: the scores of all rows."""
+    classes = predictor.contract.classes or ()
+    scores: list[Matrix] = [np.empty((0, len(classes)) if classes else 0)]
     doubles, last = 0, None
     with closing(reader.read(predictor.contract.features)) as blocks:
         for block in blocks:
             scores.append(predictor.score_matrix(block.matrix))
             doubles += _count_doubles(block.entities, last)
             last = block.entities[-1] if len(block.entities) else last
-    return np.concatenate([np.empty(0), *scores]), doubles
+    found = np.concatenate(scores)
+    return Scored(found.max(axis=1), doubles, classes, found) if classes else Scored(found, doubles)
 
 
 def count_scores(scores: Matrix, doubles: int, *, task: Task, expected_rows: int, former: FormerMean | None) -> Tally:
@@ -144,7 +165,8 @@ class Writer:
         """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
         table = ensure_month(self.session, "scores", self.model.name, self.run.as_of)
         self.session.execute(text(f"delete from {table} where as_of = :as_of"), {"as_of": self.run.as_of})  # noqa: S608 - checked
-        statement = f"copy {table} ({', '.join(SCORE_COLUMNS)}) from stdin (format binary)"
+        columns = CLASS_COLUMNS if task_of(self.model).gives_classes else SCORE_COLUMNS
+        statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
         connection, stop, copied = _driver(self.session), Event(), [0]
         pipe = Pipe(stop)
 
@@ -165,17 +187,21 @@ class Writer:
         return copied[0]
 
 
-def explain_rows(reader: Reader, predictor: Predictor, scores: Matrix, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
+def explain_rows(reader: Reader, predictor: Predictor, scored: Scored, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
     """Second pass: every row again, with score, rank, decile and its reasons. Without reasons only entities are read."""
     count = reader.model.scoring.reasons
-    ranks = rules.rank(scores)
+    ranks = rules.rank(scored.scores)
     deciles = rules.cut(ranks).astype(np.int16)
     place = 0
     with closing(reader.read(predictor.contract.features if count else ())) as blocks:
         for block in blocks:
             part = slice(place, place + len(block.entities))
             place = part.stop
-            yield ScoredBlock(block.entities, scores[part], ranks[part], deciles[part], _explain(predictor, block, count))
+            reasons = _explain(predictor, block, count)
+            probabilities = None if scored.probabilities is None else scored.probabilities[part]
+            yield ScoredBlock(
+                block.entities, scored.scores[part], ranks[part], deciles[part], reasons, scored.classes, probabilities
+            )
 
 
 def _explain(predictor: Predictor, block: Block, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:

@@ -7,6 +7,7 @@ format: PostgreSQL, COPY, Binary Format.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,8 @@ TRAILER = b"\xff\xff"
 NULL_FIELD = b"\xff\xff\xff\xff"
 EPOCH = date(2000, 1, 1)
 SCORE_COLUMNS = ("as_of", "score", "rank", "decile", "publication_id", "entity_id", "reason_1", "reason_2", "reason_3")
+CLASS_COLUMNS = (*SCORE_COLUMNS, "class", "probabilities")
+JSONB = b"\x01"  # the version of its binary format
 REASONS = 3
 Ids = NDArray[np.generic]
 Matrix = NDArray[np.float64]
@@ -104,19 +107,26 @@ class WireRows:
 
 @dataclass(frozen=True)
 class ScoredBlock:
-    """Rows to write, in the order of their entities; `reasons` has a text per row and reason (at most three)."""
+    """Rows to write, in the order of their entities; `reasons` has a text per row and reason (at most three).
+
+    Attributes:
+        classes: of scores that are classes the names, in the order of the columns of `probabilities`; none where a score is
+            one number.
+    """
 
     entities: Ids
     scores: Matrix
     ranks: NDArray[np.int64]
     deciles: NDArray[np.int16]
     reasons: NDArray[np.object_]
+    classes: tuple[str, ...] = ()
+    probabilities: Matrix | None = None
 
 
 def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
-    """The block as rows of COPY FROM into SCORE_COLUMNS, without header and trailer."""
+    """The block as rows of COPY FROM into SCORE_COLUMNS or CLASS_COLUMNS, without header and trailer."""
     heads = _write_heads(block, as_of, publication_id)
-    if block.entities.dtype.kind != "S" and block.reasons.shape[1] == 0:
+    if block.entities.dtype.kind != "S" and block.reasons.shape[1] == 0 and block.probabilities is None:
         entities = _write_fixed(block.entities)
         fields = [("head", heads.dtype), ("entity", entities.dtype), ("nulls", f"V{len(NULL_FIELD) * REASONS}")]
         rows = np.empty(len(heads), dtype=fields)
@@ -125,8 +135,10 @@ def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
         return rows.tobytes()
     columns = [_split(heads), _write_entities(block.entities)]
     columns += [[_write_text(text.encode()) for text in reasons] for reasons in block.reasons.T]
-    nulls = NULL_FIELD * (REASONS - block.reasons.shape[1])
-    return b"".join(b"".join(row) + nulls for row in zip(*columns, strict=True))
+    columns += [[NULL_FIELD] * len(heads)] * (REASONS - block.reasons.shape[1])
+    if block.probabilities is not None:
+        columns += _write_classes(block.classes, block.probabilities)
+    return b"".join(b"".join(row) for row in zip(*columns, strict=True))
 
 
 def _write_heads(block: ScoredBlock, as_of: date, publication_id: int) -> NDArray[np.void]:
@@ -139,11 +151,19 @@ def _write_heads(block: ScoredBlock, as_of: date, publication_id: int) -> NDArra
     )
     kinds = [field for name, kind, _ in values for field in ((f"{name}_length", ">i4"), (name, kind))]
     heads = np.empty(len(block.scores), dtype=[("fields", ">i2"), *kinds])
-    heads["fields"] = len(SCORE_COLUMNS)
+    heads["fields"] = len(SCORE_COLUMNS if block.probabilities is None else CLASS_COLUMNS)
     for name, kind, value in values:
         heads[f"{name}_length"] = np.dtype(kind).itemsize
         heads[name] = value
     return heads
+
+
+def _write_classes(classes: tuple[str, ...], probabilities: Matrix) -> list[list[bytes]]:
+    """The name of each row's class, and the probabilities of all by name; of equal ones the first leads."""
+    names = [_write_text(name.encode()) for name in classes]
+    chosen = [names[place] for place in probabilities.argmax(axis=1).tolist()]
+    named = (json.dumps(dict(zip(classes, row, strict=True)), ensure_ascii=False) for row in probabilities.tolist())
+    return [chosen, [_write_text(JSONB + text.encode()) for text in named]]
 
 
 def _write_entities(entities: Ids) -> list[bytes]:
