@@ -2,8 +2,8 @@
 
 Two passes, both over the same moment (REPEATABLE READ) and in the order of entity_id: ranks are known only when all
 scores are. The first pass keeps score, rank and decile (18 bytes a row, twice that while they are ranked; where scores
-are classes 8 bytes more for each); the second reads again, finds the reasons and writes. All else is a few blocks, whatever the
-number of rows.
+are classes 8 bytes more for each); the second reads again, finds the reasons and writes. Without reasons the first keeps the
+entities too, and nothing is read twice. All else is a few blocks, whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sqlalchemy import text
 from perennial.config import Model
 from perennial.errors import SchemaMismatch
 from perennial.predictor import Feature, Predictor
+from perennial.predictor.scoring import Reasons
 from perennial.records import Run, ScoringRules, Tally
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.partitions import ensure_month
@@ -107,12 +108,14 @@ class Scored:
     Attributes:
         scores: what is published as score; where scores are classes, the probability of the likeliest.
         doubles: how many entities came twice.
+        entities: block by block, where no reasons are asked for, so that nothing has to be read again; else none.
         classes: their names; none where a score is one number.
         probabilities: then of all of them, a column each.
     """
 
     scores: Matrix
     doubles: int
+    entities: tuple[Ids, ...] = ()
     classes: tuple[str, ...] = ()
     probabilities: Matrix | None = None
 
@@ -122,13 +125,17 @@ def score_streamed(reader: Reader, predictor: Predictor) -> Scored:
     classes = predictor.contract.classes or ()
     scores: list[Matrix] = [np.empty((0, len(classes)) if classes else 0)]
     doubles, last = 0, None
+    kept: list[Ids] = []
     with closing(reader.read(predictor.contract.features)) as blocks:
         for block in blocks:
             scores.append(predictor.score_matrix(block.matrix))
+            kept += [] if reader.model.scoring.reasons else [block.entities]
             doubles += _count_doubles(block.entities, last)
             last = block.entities[-1] if len(block.entities) else last
     found = np.concatenate(scores)
-    return Scored(found.max(axis=1), doubles, classes, found) if classes else Scored(found, doubles)
+    if classes:
+        return Scored(found.max(axis=1), doubles, tuple(kept), classes, found)
+    return Scored(found, doubles, tuple(kept))
 
 
 def count_scores(scores: Matrix, doubles: int, *, task: Task, expected_rows: int, former: FormerMean | None) -> Tally:
@@ -188,26 +195,25 @@ class Writer:
 
 
 def explain_rows(reader: Reader, predictor: Predictor, scored: Scored, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
-    """Second pass: every row again, with score, rank, decile and its reasons. Without reasons only entities are read."""
-    count = reader.model.scoring.reasons
+    """Second pass: every row with score, rank, decile and its reasons, for which it is read again."""
     ranks = rules.rank(scored.scores)
     deciles = rules.cut(ranks).astype(np.int16)
     place = 0
-    with closing(reader.read(predictor.contract.features if count else ())) as blocks:
-        for block in blocks:
-            part = slice(place, place + len(block.entities))
-            place = part.stop
-            reasons = _explain(predictor, block, count)
-            probabilities = None if scored.probabilities is None else scored.probabilities[part]
-            yield ScoredBlock(
-                block.entities, scored.scores[part], ranks[part], deciles[part], reasons, scored.classes, probabilities
-            )
+    for entities, reasons in _find_reasons(reader, predictor, scored):
+        part = slice(place, place + len(entities))
+        place = part.stop
+        probabilities = None if scored.probabilities is None else scored.probabilities[part]
+        yield ScoredBlock(entities, scored.scores[part], ranks[part], deciles[part], reasons, scored.classes, probabilities)
 
 
-def _explain(predictor: Predictor, block: Block, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+def _find_reasons(reader: Reader, predictor: Predictor, scored: Scored) -> Generator[tuple[Ids, Reasons], None, None]:
+    count = reader.model.scoring.reasons
     if not count:
-        return np.empty((len(block.entities), 0), dtype=object)
-    return predictor.explain_matrix(block.matrix, count)
+        yield from ((entities, np.empty((len(entities), 0), dtype=object)) for entities in scored.entities)
+        return
+    with closing(reader.read(predictor.contract.features)) as blocks:
+        for block in blocks:
+            yield block.entities, predictor.explain_matrix(block.matrix, count)
 
 
 def _count_doubles(entities: Ids, last: object) -> int:
