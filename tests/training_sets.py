@@ -31,6 +31,12 @@ def amount_model(metric: str, *, cap: float | None = None, **training: object) -
     return model.model_copy(update={"label": model.label.model_copy(update={"task": "regression", "cap": cap})})
 
 
+def class_model(metric: str = "log_loss", **training: object) -> Model:
+    """The same for classes."""
+    model = small_model(**{"metric": metric, "max_feature_auc": 0.99, **training})
+    return model.model_copy(update={"label": model.label.model_copy(update={"task": "multiclass"})})
+
+
 def mondays(count: int) -> tuple[date, ...]:
     return tuple(FIRST + timedelta(days=7 * week) for week in range(count))
 
@@ -76,3 +82,14 @@ def make_amounts(as_ofs: tuple[date, ...], *, counts: bool = False, signal: floa
     amounts = rng.poisson(np.exp(driver)) if counts else 20 * np.exp(driver + noise)
     labels = pd.Series(amounts.astype(float), index=features.index, name="label")
     return replace(training, labels=labels, data_hash=f"amounts-{counts}-{signal}-{seed}")
+
+
+def make_classes(as_ofs: tuple[date, ...], *, signal: float = 1.0, seed: int = 1, curved: bool = False) -> TrainingSet:
+    """The same features, some of which say which of three classes came; a few rows are of a fourth, `gifts`."""
+    training = make_training_set(as_ofs, seed=seed)
+    rng, features = np.random.default_rng(seed + 1), training.features
+    strength = np.abs(features["strength"]) * 2 - 1.5 if curved else features["strength"]
+    likely = signal * np.column_stack([1.2 * strength, 0.8 * features["other"], -1.2 * strength, 0 * strength - 2.5])
+    drawn = (likely + rng.gumbel(size=likely.shape)).argmax(axis=1)
+    labels = pd.Series(np.array(["dairy", "bakery", "produce", "gifts"])[drawn], features.index, name="label", dtype="str")
+    return replace(training, labels=labels, data_hash=f"classes-{signal}-{seed}-{curved}")

@@ -19,7 +19,7 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.records import Admission, AsOfMeasures, Interval, Statistic, write_figure
-from perennial.tasks import Task, task_of
+from perennial.tasks import Scores, Task, task_of
 from perennial.tasks.task import Turn
 
 LIMIT = 4.0  # |z| beyond which an as_of rests
@@ -29,7 +29,7 @@ AS_OFS_BEFORE = 8
 """So many as_ofs before it are looked at; those among them that were admitted and scored are what it is compared with."""
 
 
-def measure_as_of(task: Task, scores: pd.Series, labels: pd.Series, features: pd.DataFrame) -> AsOfMeasures | None:
+def measure_as_of(task: Task, scores: Scores, labels: pd.Series, features: pd.DataFrame) -> AsOfMeasures | None:
     """Measure the labels of one as_of against the scores of that time and against each feature; None when all are equal.
 
     Args:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.metrics import ReliabilityBin
-from perennial.predictor import Predictor
+from perennial.predictor import IDENTITIES, Predictor
 from perennial.records import Interval, TrainingSet
 from perennial.tasks import Scores, Task, task_of
 
@@ -111,7 +111,7 @@ def measure_version(
         confidence=model.promotion.confidence,
         recall=model.promotion.precision_at_recall,
         inputs=tuple(Input(each.name, each.kind, len(each.categories), each.monotone, each.pooled) for each in contract.features),
-        calibrator=contract.calibrator.kind if contract.calibrator.coefficients != (1.0, 0.0) else "none",
+        calibrator=contract.calibrator.kind if contract.calibrator != IDENTITIES[contract.link] else "none",
         training_rows=len(training_labels),
         training_positives=task.count_positives(training_labels),
         rows=len(scores),
@@ -158,7 +158,7 @@ def _find_members(column: pd.Series) -> list[tuple[str, pd.Series]]:
 
 
 def _measure_segment(task: Task, named: tuple[str, str], scores: Scores, labels: pd.Series) -> SegmentFigure:
-    carrying = labels[task.carries(labels.to_numpy())]
+    carrying = labels[task.carries(labels)]
     carriers = carrying.index.get_level_values("entity_id").nunique()
     is_assessed = len(carrying) >= MIN_CARRYING and carriers >= MIN_ENTITIES
     found = _known(next(iter(task.realise(scores, labels, task.model.promotion.confidence).values()))) if is_assessed else None

@@ -12,7 +12,8 @@ from dataclasses import replace
 import pandas as pd
 
 from perennial.compare.contest import ComparisonInput, Contestant
-from perennial.metrics import check_same_rows, name_clusters, widen_index
+from perennial.metrics import check_same_rows, name_clusters
+from perennial.metrics.clusters import Values, reindex_by_cluster
 
 
 def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
@@ -33,15 +34,11 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
         challenger=enter(contest.challenger),
         champion=None if contest.champion is None else enter(contest.champion),
         labels=_add(contest.labels, clusters),
-        segments=contest.segments.set_axis(_widen(contest.segments.index, clusters)),
+        segments=_add(contest.segments, clusters),
         clusters=None,
     )
 
 
-def _add(values: pd.Series, clusters: pd.Series) -> pd.Series:
-    return values.set_axis(_widen(values.index, clusters))
-
-
-def _widen(index: pd.Index, clusters: pd.Series) -> pd.MultiIndex:
-    check_same_rows(index, clusters.index)
-    return widen_index(index, clusters)
+def _add(values: Values, clusters: pd.Series) -> Values:
+    check_same_rows(values.index, clusters.index)
+    return reindex_by_cluster(values, clusters)

@@ -11,7 +11,7 @@ import pandas as pd
 from perennial.compare.looks import TestPlan
 from perennial.config import Model
 from perennial.records import Look, RecipeChoice
-from perennial.tasks import Task, task_of
+from perennial.tasks import Scores, Task, task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Contestant:
     newest_as_of: date
     learned_as_ofs: int
     chosen_on: date | None
-    scores: pd.Series
+    scores: Scores
     size_bytes: int | None = None
     seconds_per_1000_rows: tuple[float, ...] = ()
     features: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class ComparisonInput:
     Attributes:
         as_of: the day of the comparison; knowledge lag counts to it.
         champion: None when nothing has been promoted yet.
-        labels: 0 or 1; its index says which rows are compared.
+        labels: as the task has them; its index says which rows are compared.
         segments: text columns; a missing value is a segment of its own.
         shifted_labels_mature_on: when drift asked for the training: the day its rows get labels, if that is still ahead.
         test: what was fixed before the first look; None when the account of errors is empty.
@@ -84,7 +84,7 @@ class ComparisonInput:
         return tuple(sorted(stamp.date() for stamp in self.labels.index.get_level_values("as_of").unique()))
 
     @property
-    def every_series(self) -> Sequence[pd.Series]:
+    def every_series(self) -> Sequence[Scores]:
         return tuple(contestant.scores for contestant in self.contestants)
 
     @property

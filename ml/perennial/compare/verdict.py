@@ -55,7 +55,9 @@ def compare(contest: ComparisonInput) -> Verdict:
 
 def _doubt_challenger(contest: ComparisonInput) -> tuple[str, ...]:
     """Of the task, and of what the challenger reads."""
-    return (*contest.task.doubts, *doubt_challenger(contest))
+    task = contest.task
+    doubts = task.doubt_scores(contest.challenger.scores, contest.labels)
+    return (*task.doubts, *doubts, *doubt_challenger(contest))
 
 
 def _list_remarks(contest: ComparisonInput) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ def _open_verdict(contest: ComparisonInput, assessment: Assessment, unseen: tupl
         champion_recipe=None if contest.champion is None else contest.champion.recipe,
         holdout_as_ofs=unseen,
         rows=len(labels),
-        positives=int(contest.task.carries(labels.to_numpy(dtype=float)).sum()),
+        positives=int(contest.task.carries(labels).sum()),
         metrics=(),
         segments=(),
         knowledge_lag_days=contest.knowledge_lag_days,

@@ -9,15 +9,20 @@ from pydantic import Field, StringConstraints
 
 from perennial.config.section import Identifier, Section, Share
 
-TaskName = Literal["binary", "regression"]
+TaskName = Literal["binary", "regression", "multiclass"]
 Metric = Annotated[
     str,
-    StringConstraints(pattern=r"^(roc_auc|mae|rmse|gini|poisson|tweedie|pinball:0?\.\d+)$"),
-    Field(json_schema_extra={"format": '"roc_auc", "mae", "rmse", "gini", "poisson", "tweedie" or such as "pinball:0.9"'}),
+    StringConstraints(pattern=r"^(roc_auc|mae|rmse|gini|poisson|tweedie|pinball:0?\.\d+|log_loss|macro_auc)$"),
+    Field(
+        json_schema_extra={
+            "format": '"roc_auc", "mae", "rmse", "gini", "poisson", "tweedie", such as "pinball:0.9", "log_loss" or "macro_auc"'
+        }
+    ),
 ]
 METRICS: Mapping[TaskName, tuple[str, ...]] = {
     "binary": ("roc_auc",),
     "regression": ("mae", "rmse", "gini", "poisson", "tweedie", "pinball"),
+    "multiclass": ("log_loss", "macro_auc"),
 }
 """What a task may be judged by, its default first; a pinball loss bears its quantile behind a colon."""
 
@@ -25,7 +30,8 @@ METRICS: Mapping[TaskName, tuple[str, ...]] = {
 class Label(Section):
     task: TaskName = Field(
         default="binary",
-        description="What labels are: binary, 0 or 1, so that scores are probabilities; regression, amounts, as scores then are",
+        description="What labels are: binary, 0 or 1, so that scores are probabilities; regression, amounts, as scores then are; "
+        "multiclass, names of classes, so that a score is the probability of the likeliest",
     )
     cap: float | None = Field(
         default=None,

@@ -74,9 +74,9 @@ class Model(Section):
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
                 f"{', '.join(known)}"
             )
-        if self.label.task == "binary" and self.label.cap is not None:
-            raise ValueError("label.cap is for amounts: leave it out where label.task = 'binary'")
-        if self.label.task == "binary" and not 0 <= self.scoring.threshold <= 1:
+        if self.label.task != "regression" and self.label.cap is not None:
+            raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
+        if self.label.task != "regression" and not 0 <= self.scoring.threshold <= 1:
             raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")
         return self
 

@@ -22,8 +22,13 @@ class Tolerated(Section):
         default=0.02, ge=0, description="Of amounts: how much further the predicted sum may lie from the realised one, as a share"
     )
     gini: float = Field(default=0.01, ge=0, description="Of amounts: fall of the normalised Gini")
+    macro_auc: float = Field(
+        default=0.01, ge=0, description="Of classes: fall of the AUC of each against the others, averaged over classes"
+    )
     segment_loss: float = Field(
-        default=0.05, ge=0, description="Of amounts: rise of the loss within each assessed segment, as a share of it"
+        default=0.05,
+        ge=0,
+        description="Of amounts and of classes: rise of the loss within each assessed segment, as a share of it",
     )
     segment_gini: float = Field(default=0.04, ge=0, description="Of amounts: fall of the normalised Gini within each one")
     segment_auc: float = Field(default=0.02, ge=0, description="Fall of the AUC within each assessed segment")

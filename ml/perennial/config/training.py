@@ -46,7 +46,8 @@ class Training(Section):
     )
     metric: Metric | None = Field(
         default=None,
-        description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, and of amounts mae",
+        description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, of amounts mae, of "
+        "classes log_loss",
     )
     seed: int = Field(default=7, description="Every random choice takes it")
     max_feature_auc: FeatureAuc = Field(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 
 from perennial.config import Model
@@ -116,7 +115,7 @@ def describe_labels(model: Model, labels: pd.Series) -> Finding:
     """How the outcome lies."""
     task = task_of(model)
     found = task.describe_labels(labels)
-    if not task.can_learn(labels.to_numpy(dtype=np.float64)):
+    if not task.can_learn(labels):
         asked = f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
         return Finding(found, advice=" ".join(filter(None, (asked, task.advise_on_labels(labels)))))
     return Finding(found, advice=task.advise_on_labels(labels))

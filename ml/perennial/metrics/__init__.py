@@ -6,7 +6,7 @@ entity returns week after week, so that its rows are one piece of evidence, not 
 Of a regression, labels and predictions are amounts: any finite numbers, in the units of the target.
 
 Reading order: panel (alignment), clusters, clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
-bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; classes.
+bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; for classes classes, rightness.
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
@@ -31,9 +31,13 @@ from perennial.metrics.classes import (
     MacroAuc,
     class_log_loss,
     class_log_loss_with_interval,
+    keep_codes,
     macro_auc,
+    make_classes,
     paired_class_loss_by_day,
+    paired_class_loss_difference,
     paired_macro_auc_by_day,
+    paired_macro_auc_difference,
 )
 from perennial.metrics.clusters import add_clusters, name_clusters, widen_index
 from perennial.metrics.daily import DailyGain, paired_auc_by_day
@@ -41,6 +45,14 @@ from perennial.metrics.gini import gini_with_interval, mean_gini, paired_gini_by
 from perennial.metrics.losses import brier, log_loss, loss_with_interval, paired_loss_difference
 from perennial.metrics.panel import check_same_rows
 from perennial.metrics.reliability import AmountBin, ReliabilityBin, amount_bins, reliability_bins
+from perennial.metrics.rightness import (
+    accuracy,
+    accuracy_with_interval,
+    class_calibration_error,
+    class_calibration_with_interval,
+    paired_accuracy_difference,
+    paired_class_calibration_difference,
+)
 from perennial.metrics.row_losses import (
     RowLoss,
     absolute_loss,
@@ -76,6 +88,8 @@ __all__ = [
     "ReliabilityBin",
     "RowLoss",
     "absolute_loss",
+    "accuracy",
+    "accuracy_with_interval",
     "add_clusters",
     "amount_bins",
     "amounts_alone",
@@ -87,14 +101,18 @@ __all__ = [
     "brier",
     "calibration_error",
     "check_same_rows",
+    "class_calibration_error",
+    "class_calibration_with_interval",
     "class_log_loss",
     "class_log_loss_with_interval",
     "coverage_gap",
     "gini_with_interval",
     "halve_entities",
+    "keep_codes",
     "log_loss",
     "loss_with_interval",
     "macro_auc",
+    "make_classes",
     "mean_auc",
     "mean_gini",
     "mean_loss",
@@ -102,18 +120,22 @@ __all__ = [
     "mean_shift",
     "name_clusters",
     "ndcg_at",
+    "paired_accuracy_difference",
     "paired_amounts_difference",
     "paired_auc_by_day",
     "paired_auc_difference",
     "paired_bias_size_difference",
     "paired_bootstrap_difference",
+    "paired_class_calibration_difference",
     "paired_class_loss_by_day",
+    "paired_class_loss_difference",
     "paired_coverage_gap_difference",
     "paired_gini_by_day",
     "paired_gini_difference",
     "paired_loss_by_day",
     "paired_loss_difference",
     "paired_macro_auc_by_day",
+    "paired_macro_auc_difference",
     "paired_mean_loss_difference",
     "paired_rmse_difference",
     "pinball_loss",

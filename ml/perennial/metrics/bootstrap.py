@@ -60,10 +60,18 @@ def bootstrap_interval(metric: Metric, scores: pd.Series, labels: pd.Series, *, 
         MetricNotFinite: the metric is NaN, on the rows as they are or in every replicate.
     """
     rows = make_panel(labels)
-    values = rows.align(scores)
-    reweigh = metric(rows, values)
+    return bootstrap_reweighted(metric(rows, rows.align(scores)), rows, confidence=confidence, seed=seed)
+
+
+def bootstrap_reweighted(reweigh: Reweighted, rows: AlignedRows, *, confidence: float, seed: int) -> Interval:
+    """A figure that answers for any weights of the rows, with its interval; an entity is drawn with all its rows.
+
+    Raises:
+        MetricNotFinite: the figure is NaN, on the rows as they are or in every replicate.
+    """
+    estimate = float(reweigh(np.ones((1, rows.rows)))[0])
     drawn = np.concatenate([reweigh(weights) for weights in _draw_entities(rows, seed)])
-    return _spread(evaluate(metric, rows, values), drawn, confidence)
+    return _spread(estimate, drawn, confidence)
 
 
 def _draw_difference(

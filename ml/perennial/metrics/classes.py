@@ -58,8 +58,17 @@ def class_log_loss(scores: pd.DataFrame, labels: pd.Series) -> float:
 def class_log_loss_with_interval(scores: pd.DataFrame, labels: pd.Series, *, confidence: float = 0.95) -> Interval:
     """`class_log_loss` with its interval, clustered by entity."""
     rows = make_classes(labels, scores.shape[1])
-    found = average_by_day(rows, _row_losses(rows, scores))
-    return clustered_interval(found.value, found.influence, rows, confidence=confidence)
+    return _interval(average_by_day(rows, _row_losses(rows, scores)), rows, confidence)
+
+
+def paired_class_loss_difference(
+    challenger: pd.DataFrame, champion: pd.DataFrame, labels: pd.Series, *, confidence: float = 0.95
+) -> Interval:
+    """`class_log_loss` of the challenger minus that of the champion, clustered by entity: below 0 is better; raises as by day."""
+    _check_same_classes(challenger, champion)
+    rows = make_classes(labels, champion.shape[1])
+    ours, theirs = (average_by_day(rows, _row_losses(rows, scores)) for scores in (challenger, champion))
+    return _interval(ours - theirs, rows, confidence)
 
 
 def paired_class_loss_by_day(challenger: pd.DataFrame, champion: pd.DataFrame, labels: pd.Series) -> DailyGain:
@@ -84,10 +93,18 @@ def macro_auc(scores: pd.DataFrame, labels: pd.Series, *, confidence: float = 0.
     """
     rows = make_classes(labels, scores.shape[1])
     kept = _keep_classes(rows, scores)
-    parts = [estimate_auc(scores.iloc[:, code], _is_class(labels, code)) for code in kept]
-    mean = Estimated(float(np.mean([part.value for part in parts])), np.mean([part.influence for part in parts], axis=0))
-    interval = clustered_interval(mean.value, mean.influence, rows, confidence=confidence)
-    return MacroAuc(interval, _name_dropped(scores, kept))
+    return MacroAuc(_interval(_average_aucs(scores, labels, kept), rows, confidence), _name_dropped(scores, kept))
+
+
+def paired_macro_auc_difference(
+    challenger: pd.DataFrame, champion: pd.DataFrame, labels: pd.Series, *, confidence: float = 0.95
+) -> Interval:
+    """`macro_auc` of the challenger minus that of the champion, on the same rows, clustered by entity; raises as by day."""
+    _check_same_classes(challenger, champion)
+    rows = make_classes(labels, champion.shape[1])
+    kept = _keep_classes(rows, champion)
+    ours, theirs = (_average_aucs(scores, labels, kept) for scores in (challenger, champion))
+    return _interval(ours - theirs, rows, confidence)
 
 
 def paired_macro_auc_by_day(
@@ -137,14 +154,35 @@ def make_classes(labels: pd.Series, count: int) -> Classes:
     return Classes(index, days, entities, values.astype(np.intp))
 
 
+def keep_codes(rows: Classes, count: int) -> list[int]:
+    """The codes, of so many, that enough entities carry and enough do not."""
+    carried = [rows.codes == code for code in range(count)]
+    fewest = [min(rows.count_entities(members), rows.count_entities(~members)) for members in carried]
+    return [code for code, found in enumerate(fewest) if found >= FEWEST_ENTITIES]
+
+
+def _average_aucs(scores: pd.DataFrame, labels: pd.Series, kept: list[int]) -> Estimated:
+    parts = [estimate_auc(scores.iloc[:, code], _is_class(labels, code)) for code in kept]
+    return Estimated(float(np.mean([part.value for part in parts])), np.mean([part.influence for part in parts], axis=0))
+
+
+def _interval(found: Estimated, rows: Classes, confidence: float) -> Interval:
+    return clustered_interval(found.value, found.influence, rows, confidence=confidence)
+
+
 def _row_losses(rows: Classes, scores: pd.DataFrame) -> Floats:
-    given = _align(rows, scores)[np.arange(rows.rows), rows.codes]
+    given = align_classes(rows, scores)[np.arange(rows.rows), rows.codes]
     losses: Floats = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
     return losses
 
 
-def _align(rows: Classes, scores: pd.DataFrame) -> Floats:
-    """The probabilities in the order of the rows."""
+def align_classes(rows: Classes, scores: pd.DataFrame) -> Floats:
+    """The probabilities in the order of the rows.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a row of probabilities does not add up to 1.
+    """
     check_same_rows(scores.index, rows.index)
     values = scores.reindex(rows.index).to_numpy(dtype=np.float64)
     is_sound: npt.NDArray[np.bool_] = np.abs(values.sum(axis=1) - 1) <= ROUNDING
@@ -160,12 +198,8 @@ def _is_class(labels: pd.Series, code: int) -> pd.Series:
 
 def _keep_classes(rows: Classes, scores: pd.DataFrame) -> list[int]:
     """The codes that enough entities carry and enough do not."""
-    _align(rows, scores)
-    kept = [
-        code
-        for code in range(scores.shape[1])
-        if min(rows.count_entities(rows.codes == code), rows.count_entities(rows.codes != code)) >= FEWEST_ENTITIES
-    ]
+    align_classes(rows, scores)
+    kept = keep_codes(rows, scores.shape[1])
     if not kept:
         raise OneClassLabels(f"No class has {FEWEST_ENTITIES} entities that carry it and as many that do not.")
     return kept

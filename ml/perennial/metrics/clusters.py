@@ -5,9 +5,12 @@ The cluster becomes a level of every index, by which influence values are summed
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 import pandas as pd
 
 CLUSTER = "cluster"
+Values = TypeVar("Values", bound=pd.Series | pd.DataFrame)
 
 
 def name_clusters(clusters: pd.Series) -> pd.Series:
@@ -25,6 +28,11 @@ def widen_index(index: pd.Index, named: pd.Series) -> pd.MultiIndex:
     )
 
 
-def add_clusters(values: pd.Series, clusters: pd.Series | None) -> pd.Series:
+def add_clusters(values: Values, clusters: pd.Series | None) -> Values:
     """The same values with the clusters, if there are any, in their index."""
-    return values if clusters is None else values.set_axis(widen_index(values.index, name_clusters(clusters)))
+    return values if clusters is None else reindex_by_cluster(values, name_clusters(clusters))
+
+
+def reindex_by_cluster(values: Values, named: pd.Series) -> Values:
+    """The same values with the clusters, which `name_clusters` has named, in their index."""
+    return cast("Values", values.set_axis(widen_index(values.index, named)))

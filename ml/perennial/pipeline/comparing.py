@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import pandas as pd
-
 from perennial.compare import ComparisonInput, Contestant
 from perennial.compare import compare as assess
 from perennial.config import Declaration
@@ -28,6 +26,7 @@ from perennial.pipeline.walking import Walk
 from perennial.records import Comparison, Run, TrainingSet, Verdict, Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
+from perennial.tasks import Scores
 
 
 @recorded
@@ -155,7 +154,7 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
     )
 
 
-def _enter(stores: Stores, side: Side, scores: pd.Series, timings: Seconds) -> Contestant:
+def _enter(stores: Stores, side: Side, scores: Scores, timings: Seconds) -> Contestant:
     version = side.version
     return Contestant(
         version=version.version,

@@ -1,7 +1,17 @@
 """A fitted model as files without pickle, and what it says about rows: scores and reasons."""
 
 from perennial.predictor.calibration import apply_calibrator, apply_link
-from perennial.predictor.contract import CALIBRATORS, IDENTITIES, IDENTITY, Calibrator, CalibratorKind, Contract, Feature, Linear
+from perennial.predictor.contract import (
+    CALIBRATORS,
+    IDENTITIES,
+    IDENTITY,
+    Calibrator,
+    CalibratorKind,
+    ClassLinear,
+    Contract,
+    Feature,
+    Linear,
+)
 from perennial.predictor.encoding import encode
 from perennial.predictor.files import hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
@@ -14,6 +24,7 @@ __all__ = [
     "IDENTITY",
     "Calibrator",
     "CalibratorKind",
+    "ClassLinear",
     "Contract",
     "Feature",
     "Linear",

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perennial.predictor.calibration import apply_link
-from perennial.predictor.contract import Feature, Linear
+from perennial.predictor.contract import ClassLinear, Feature, Linear
 from perennial.predictor.encoding import Matrix
 from perennial.records import Link
+
+Places = NDArray[np.intp]
 
 
 def expand_inputs(matrix: Matrix, features: Sequence[Feature]) -> Matrix:
@@ -28,21 +31,33 @@ def _expand(column: Matrix, feature: Feature) -> Matrix:
     return np.where(np.isnan(column), feature.median or 0.0, column)[:, None]
 
 
-def predict_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature], link: Link = "logit") -> Matrix:
-    """Raw scores, one per row: probabilities or amounts."""
-    return apply_link(link, _weigh(linear, matrix, features).sum(axis=1) + linear.intercept)
+def predict_linear(linear: Linear | ClassLinear, matrix: Matrix, features: Sequence[Feature], link: Link = "logit") -> Matrix:
+    """Raw scores, one per row: probabilities or amounts; of classes one per row and class."""
+    if isinstance(linear, ClassLinear):
+        return apply_link(link, _standardise(linear, matrix, features) @ np.array(linear.coefficients).T + linear.intercepts)
+    return apply_link(link, _weigh(linear, matrix, features, None).sum(axis=1) + linear.intercept)
 
 
-def contribute_linear(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+def contribute_linear(
+    linear: Linear | ClassLinear, matrix: Matrix, features: Sequence[Feature], chosen: Places | None = None
+) -> Matrix:
     """Contribution of every feature: coefficient times standardised value, summed over a category's columns.
 
     It is in the units of the link: log-odds, those of the target, or logarithms of these.
+
+    Args:
+        chosen: of classes: which one's margin is explained, for each row.
     """
-    weighted = _weigh(linear, matrix, features)
+    weighted = _weigh(linear, matrix, features, chosen)
     edges = np.concatenate([[0], np.cumsum([feature.width for feature in features])])
     return np.column_stack([weighted[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)])
 
 
-def _weigh(linear: Linear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
-    standardised = (expand_inputs(matrix, features) - np.array(linear.means)) / np.array(linear.scales)
-    return np.asarray(standardised * np.array(linear.coefficients), dtype=np.float64)
+def _weigh(linear: Linear | ClassLinear, matrix: Matrix, features: Sequence[Feature], chosen: Places | None) -> Matrix:
+    coefficients = np.array(linear.coefficients)
+    weights = coefficients if chosen is None else coefficients[chosen]
+    return np.asarray(_standardise(linear, matrix, features) * weights, dtype=np.float64)
+
+
+def _standardise(linear: Linear | ClassLinear, matrix: Matrix, features: Sequence[Feature]) -> Matrix:
+    return np.asarray((expand_inputs(matrix, features) - np.array(linear.means)) / np.array(linear.scales), dtype=np.float64)

@@ -14,6 +14,7 @@ from perennial.errors import ArtifactCorrupt
 from perennial.predictor.calibration import apply_link
 from perennial.predictor.contract import Feature
 from perennial.predictor.encoding import Matrix
+from perennial.predictor.linear import Places
 from perennial.records import Link
 
 NativeBooster: TypeAlias = xgboost.Booster | lightgbm.Booster
@@ -55,7 +56,7 @@ def name_inputs(booster: xgboost.Booster, features: Sequence[Feature]) -> list[s
 def predict_raw(
     booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2, link: Link = "logit"
 ) -> Matrix:
-    """Uncalibrated probabilities or amounts, one per row.
+    """Uncalibrated probabilities or amounts, one per row; of classes one per row and class.
 
     The link is taken here in double precision: XGBoost's own is single and would tie the highest scores.
     """
@@ -68,10 +69,15 @@ def predict_raw(
     return apply_link(link, np.asarray(margin, dtype=np.float64))
 
 
-def contribute_native(booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2) -> Matrix:
+def contribute_native(
+    booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2, chosen: Places | None = None
+) -> Matrix:
     """Exact TreeSHAP contributions, one column per feature; the constant last column is left off.
 
     They are in the units of the link: log-odds, those of the target, or logarithms of these.
+
+    Args:
+        chosen: of classes: which one's margin is explained, for each row.
 
     Source: Lundberg, Erion and Lee 2018, as both libraries implement it. XGBoost's approximation is not used: it names
     the same strongest feature in only 81 % of rows.
@@ -82,7 +88,10 @@ def contribute_native(booster: NativeBooster, matrix: Matrix, features: Sequence
         shares = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), pred_contribs=True)
     else:
         shares = booster.predict(matrix, pred_contrib=True, num_threads=threads)
-    return np.asarray(shares, dtype=np.float64)[:, :-1]
+    found = np.asarray(shares, dtype=np.float64)
+    if chosen is not None:  # one library has an axis for classes, the other puts them side by side
+        found = found.reshape(len(matrix), -1, len(features) + 1)[np.arange(len(matrix)), chosen]
+    return found[:, :-1]
 
 
 def save_native(booster: NativeBooster, path: Path) -> None:

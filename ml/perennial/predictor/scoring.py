@@ -27,7 +27,7 @@ class Predictor:
     threads: int = 2
 
     def score(self, frame: pd.DataFrame) -> Matrix:
-        """Calibrated scores, one per row; the order of the columns is irrelevant.
+        """Calibrated scores, one per row, or one per row and class; the order of the columns is irrelevant.
 
         Probabilities lie in [0, 1]; amounts are in the units of the target, and above 0 where the link is a logarithm.
 
@@ -38,6 +38,8 @@ class Predictor:
 
     def explain(self, frame: pd.DataFrame, count: int) -> list[tuple[str, ...]]:
         """The `count` strongest reasons of every row, strongest first: `+ recency_days = 41` raised the score.
+
+        Of classes they are those of the likeliest: what raised or lowered its margin.
 
         Ties go to the feature that stands first in the contract; a missing value reads `unknown`.
         """
@@ -62,7 +64,7 @@ class Predictor:
         features = self.contract.features
         refuse_infinite(matrix, features)
         if len(matrix) == 0:
-            return np.empty(0)
+            return np.empty(0 if self.contract.classes is None else (0, len(self.contract.classes)))
         if self.contract.linear is not None:
             return predict_linear(self.contract.linear, matrix, features, self.contract.link)
         assert self.booster is not None
@@ -70,12 +72,13 @@ class Predictor:
 
     def _contribute(self, matrix: Matrix) -> Matrix:
         features = self.contract.features
-        if self.contract.linear is not None:
-            return contribute_linear(self.contract.linear, matrix, features)
         if len(matrix) == 0:
             return np.empty((0, len(features)))
+        chosen = None if self.contract.classes is None else self.score_matrix(matrix).argmax(axis=1)
+        if self.contract.linear is not None:
+            return contribute_linear(self.contract.linear, matrix, features, chosen)
         assert self.booster is not None
-        return contribute_native(self.booster, matrix, features, threads=self.threads)
+        return contribute_native(self.booster, matrix, features, threads=self.threads, chosen=chosen)
 
 
 def _write_reasons(feature: Feature, values: Matrix, lowers: NDArray[np.bool_]) -> list[str]:

@@ -25,6 +25,9 @@ METRIC_NAMES = {
     "auc_over_recency": "AUC, recency rule",
     "auc_over_logistic": "AUC, logistic regression",
     "log_loss_over_logistic": "log-loss, logistic regression",
+    "macro_auc": "macro AUC",
+    "accuracy": "share of right classes",
+    "accuracy_at_capacity": "share of right classes among the capacity",
     **AMOUNT_NAMES,
 }
 """The metrics of verdicts and outcomes, in mails and on cards."""

@@ -12,8 +12,10 @@ from typing import Literal
 from perennial.records.current_state import CurrentStateWorth
 
 Algorithm = Literal["xgboost", "lightgbm", "logistic", "ridge", "single_feature"]
-Link = Literal["logit", "identity", "log"]
-"""From the sum of the trees, or of the weighted inputs, to a raw score: a probability, an amount, or one that is above 0."""
+Link = Literal["logit", "identity", "log", "softmax"]
+"""From the sum of the trees, or of the weighted inputs, to a raw score: a probability, an amount, one that is above 0, or, from a
+sum for each class, a probability for each.
+"""
 RecipeOrigin = Literal["search", "person", "ruling", "former"]
 ALGORITHM_NAMES: Mapping[str, str] = {
     "xgboost": "XGBoost",

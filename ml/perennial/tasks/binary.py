@@ -19,6 +19,7 @@ from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
 from perennial.tasks.fitting import PROBABILITIES
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
+from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
 
@@ -64,20 +65,20 @@ class Binary(Task):
 
     # Labels
 
-    def find_wrong_labels(self, labels: Floats) -> str | None:
+    def find_wrong_labels(self, labels: pd.Series) -> str | None:
         """0 and 1, and nothing else."""
-        found = np.unique(labels)
+        found = np.unique(labels.to_numpy(dtype=np.float64))
         if set(found.tolist()) <= {0.0, 1.0}:
             return None
         return f"labels must be 0 or 1, found {found[:5].tolist()}"
 
-    def can_learn(self, labels: Floats) -> bool:
+    def can_learn(self, labels: pd.Series) -> bool:
         """Both classes occur."""
         return 0 < float(labels.mean()) < 1 if len(labels) else False
 
-    def say_unlearnable(self, labels: Floats) -> str:
+    def say_unlearnable(self, labels: pd.Series) -> str:
         """All are of one class."""
-        return f"all {len(labels)} training labels are {labels[0]:.0f}"
+        return f"all {len(labels)} training labels are {float(labels.iloc[0]):.0f}"
 
     def can_judge(self, labels: pd.Series) -> bool:
         """Both classes occur on some as_of."""
@@ -152,9 +153,10 @@ class Binary(Task):
         """Each 0 or 1."""
         return make_panel(labels)
 
-    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+    def name_sides(self, labels: pd.Series) -> Mapping[str, Mask]:
         """Positives, and negatives."""
-        return {"a positive label": labels == 1, "a negative label": labels != 1}
+        is_positive = labels.to_numpy(dtype=np.float64) == 1
+        return {"a positive label": is_positive, "a negative label": ~is_positive}
 
     def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:  # noqa: ARG002 - a threshold needs no days
         """Who reaches the threshold, or the first `capacity` of each day."""
@@ -204,14 +206,16 @@ class Binary(Task):
         """A probability is one."""
         return True
 
-    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+    def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """AUC and log-loss; a day of one class ranks nobody."""
+        scores = read_numbers(scores)
         auc = rank_or_unknown(partial(self.headline.single, scores, labels, confidence))
         loss = try_metric(lambda: metrics.loss_with_interval(scores, labels, confidence=confidence))
         return {"auc": auc, "log_loss": replace(loss, estimate=self.loss.value(scores, labels))}
 
-    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def measure_day(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """AUC, calibration, log-loss."""
+        scores = read_numbers(scores)
         return {
             "auc": metrics.auc_with_interval(scores, labels),
             "calibration": compare_odds(scores, labels),
@@ -222,7 +226,7 @@ class Binary(Task):
         """The AUC."""
         return metrics.auc_alone(values, labels, is_category=is_category)
 
-    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """Each by itself, with its interval."""
         recall = self.model.promotion.precision_at_recall
         drawn = partial(metrics.bootstrap_interval, seed=self.model.training.seed)
@@ -237,9 +241,9 @@ class Binary(Task):
         sure = self.model.promotion.confidence
         return {name: rank_or_unknown(partial(each, scores, labels, confidence=sure)) for name, each in measures.items()}
 
-    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+    def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """With Wilson's intervals."""
-        return metrics.reliability_bins(scores, labels, confidence=self.model.promotion.confidence)
+        return metrics.reliability_bins(read_numbers(scores), labels, confidence=self.model.promotion.confidence)
 
     def say_answer(self, entity: str) -> str:
         """A probability, and from where on it counts as a yes."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from perennial.config import Model
 from perennial.config.label import TaskName
 from perennial.tasks.binary import Binary
+from perennial.tasks.multiclass import Multiclass
 from perennial.tasks.regression import Regression
 from perennial.tasks.task import Task
 
-TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary, "regression": Regression}
+TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary, "regression": Regression, "multiclass": Multiclass}
 
 
 def task_of(model: Model) -> Task:

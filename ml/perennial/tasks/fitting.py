@@ -23,6 +23,7 @@ from perennial.records import Link
 Library = Literal["xgboost", "lightgbm"]
 Objectives = Mapping[Library, Mapping[str, object]]
 SMALLEST_PROBABILITY = 1e-15
+QUANTILES = "the leaves of boosted trees are medians or quantiles there, which no library binds as it does those of 'rmse'"
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Fitting:
         linear: name of the plain recipe over all inputs.
         row_loss: of (labels, scores): what a calibrator is fitted to.
         loss_named: it, as people read it.
-        constant: of labels: the one score for all that costs least.
+        constant: of labels: the one score for all that costs least; of classes a probability for each.
         is_always_calibrated: False where raw scores stay as they are unless a calibrator loses less out of fold.
-        keeps_directions: False where leaves are medians or quantiles, set after the split: no library binds those.
+        why_undirected: why no library can bind the score to move one way as a feature grows; nothing where they can.
     """
 
     objectives: Objectives
@@ -45,15 +46,27 @@ class Fitting:
     linear: Literal["logistic", "ridge"]
     row_loss: RowLoss
     loss_named: str
-    constant: Callable[[Floats], float]
+    constant: Callable[[Floats], float | Floats]
     is_always_calibrated: bool = False
-    keeps_directions: bool = True
+    why_undirected: str = ""
 
 
 def _lose_logarithm(labels: Floats, scores: Floats) -> Floats:
     given = np.where(labels == 1, scores, 1 - scores)
     losses: Floats = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1))
     return losses
+
+
+def _lose_class(codes: Floats, scores: Floats) -> Floats:
+    """Of places of classes, and a column of probabilities for each."""
+    given = scores[np.arange(len(codes)), codes.astype(np.intp)]
+    losses: Floats = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1))
+    return losses
+
+
+def _share_classes(codes: Floats) -> Floats:
+    shares: Floats = np.bincount(codes.astype(np.intp)) / len(codes)
+    return shares
 
 
 def _average(labels: Floats) -> float:
@@ -75,6 +88,18 @@ PROBABILITIES = Fitting(
     loss_named="log-loss",
     constant=_average,
     is_always_calibrated=True,
+)
+CLASSES = Fitting(
+    {
+        "xgboost": {"objective": "multi:softprob", "eval_metric": "mlogloss"},
+        "lightgbm": {"objective": "multiclass", "metric": "multi_logloss"},
+    },
+    link="softmax",
+    linear="logistic",
+    row_loss=_lose_class,
+    loss_named="log-loss",
+    constant=_share_classes,
+    why_undirected="what makes one class likelier makes others less likely, so that no direction is that of the score",
 )
 SQUARED: Objectives = {
     "xgboost": {"objective": "reg:squarederror", "eval_metric": "rmse"},
@@ -104,7 +129,7 @@ def fit_amounts(metric: str, cap: float) -> Fitting:
     if name == "mae":
         middle = partial(_find_quantile, quantile=0.5)
         return fit_mean(
-            ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle, keeps_directions=False
+            ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle, why_undirected=QUANTILES
         )
     if name == "poisson":
         return fit_positive_mean(POISSON, row_loss=metrics.poisson_deviance, loss_named="Poisson deviance")
@@ -123,5 +148,5 @@ def _fit_quantile(quantile: float) -> Fitting:
         row_loss=metrics.pinball_loss(quantile),
         loss_named=f"pinball loss at {quantile:g}",
         constant=partial(_find_quantile, quantile=quantile),
-        keeps_directions=False,
+        why_undirected=QUANTILES,
     )

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from perennial.errors import OneClassLabels
 from perennial.metrics import DailyGain
 from perennial.records import Interval, MetricComparison
+from perennial.tasks.scores import Scores
 
-Value = Callable[[pd.Series, pd.Series], float]
-Single = Callable[[pd.Series, pd.Series, float], Interval]
-Difference = Callable[[pd.Series, pd.Series, pd.Series], Interval]
-ByDay = Callable[[pd.Series, pd.Series, pd.Series], DailyGain]
+# Of scores as the task gives them, `Scores`, and of labels; each task gives one kind of scores to its own measures alone.
+Value = Callable[..., float]
+Single = Callable[..., Interval]
+Difference = Callable[..., Interval]
+ByDay = Callable[..., DailyGain]
 
 
 LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
@@ -35,7 +38,7 @@ class Measure:
     Attributes:
         name: as the ledger writes it.
         value: of (scores, labels).
-        difference: of (ours, theirs, labels), ours minus theirs.
+        difference: of (ours, theirs, labels), ours minus theirs. Both raise OneClassLabels where labels leave them undefined.
         form: how its values are written: four decimals of what lies between 0 and 1, four digits of an amount.
     """
 
@@ -53,14 +56,14 @@ class Measure:
         """A difference."""
         return f"{value:+{self.form}}"
 
-    def gain(self, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
+    def gain(self, ours: Scores, theirs: Scores, labels: pd.Series) -> Interval:
         """Positive when `ours` is better."""
         found = self.difference(ours, theirs, labels)
         if not self.is_lower_better:
             return found
         return Interval(-found.estimate, -found.high, -found.low, found.standard_error)
 
-    def compare(self, ours: pd.Series, theirs: pd.Series | None, labels: pd.Series) -> MetricComparison:
+    def compare(self, ours: Scores, theirs: Scores | None, labels: pd.Series) -> MetricComparison:
         """Both figures, and the gain of ours where there is another."""
         return MetricComparison(
             metric=self.name,
@@ -69,7 +72,14 @@ class Measure:
             gain=None if theirs is None else self.gain(ours, theirs, labels),
         )
 
-    def merit(self, scores: pd.Series, labels: pd.Series) -> float:
+    def try_value(self, scores: Scores, labels: pd.Series) -> float | None:
+        """The value; None where these labels leave it undefined."""
+        try:
+            return self.value(scores, labels)
+        except OneClassLabels:
+            return None
+
+    def merit(self, scores: Scores, labels: pd.Series) -> float:
         """The value, turned so that more is better."""
         return -self.value(scores, labels) if self.is_lower_better else self.value(scores, labels)
 

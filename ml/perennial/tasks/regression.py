@@ -22,6 +22,7 @@ from perennial.tasks.amounts import AMOUNT, WITHOUT_CAP, Figures, find_wrong_amo
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
 from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
+from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import (
     advise_against_cap,
@@ -67,17 +68,17 @@ class Regression(Task):
 
     # Labels
 
-    def find_wrong_labels(self, labels: Floats) -> str | None:
+    def find_wrong_labels(self, labels: pd.Series) -> str | None:
         """Finite numbers; of counts and of amounts with many zeros none below 0."""
-        return find_wrong_amounts(labels, self.model.metric)
+        return find_wrong_amounts(labels.to_numpy(dtype=np.float64), self.model.metric)
 
-    def can_learn(self, labels: Floats) -> bool:
+    def can_learn(self, labels: pd.Series) -> bool:
         """Not all are the same."""
         return len(labels) > 0 and float(labels.min()) < float(labels.max())
 
-    def say_unlearnable(self, labels: Floats) -> str:
+    def say_unlearnable(self, labels: pd.Series) -> str:
         """All are the same."""
-        return f"all {len(labels)} training labels are {labels[0]:g}"
+        return f"all {len(labels)} training labels are {float(labels.iloc[0]):g}"
 
     def can_judge(self, labels: pd.Series) -> bool:
         """There is an as_of on which not all are the same."""
@@ -152,9 +153,9 @@ class Regression(Task):
             return ()
         return (WITHOUT_CAP,)
 
-    def remark_on(self, scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
+    def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
         """Sums that lie far apart, where scores are means."""
-        return remark_on_sums(scores, labels) if self.says_means else ()
+        return remark_on_sums(read_numbers(scores), labels) if self.says_means else ()
 
     def find_prior_shock(self, champion: float) -> float:
         """A share of the champion's loss; of the Gini twice what it is of the AUC, for a Gini of 0/1 labels is 2 AUC - 1."""
@@ -164,7 +165,7 @@ class Regression(Task):
         """Each finite."""
         return make_amounts(labels)
 
-    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+    def name_sides(self, labels: pd.Series) -> Mapping[str, Mask]:
         """Every row says something."""
         return {"a label": np.ones(len(labels), dtype=np.bool_)}
 
@@ -206,16 +207,16 @@ class Regression(Task):
         """But for the absolute loss and that of a quantile."""
         return self.headline.name not in ("mae", "pinball")
 
-    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+    def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the squared error where it is another one, and the total bias."""
         singles = dict(self._singles)
         singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
         return {name: try_metric(partial(single, scores, labels, confidence)) for name, single in singles.items()}
 
-    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def measure_day(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """The same with calibration by the sums."""
         found = {name: try_metric(partial(single, scores, labels, 0.95)) for name, single in self._singles.items()}
-        return found | {"calibration": compare_sums(scores, labels)}
+        return found | {"calibration": compare_sums(read_numbers(scores), labels)}
 
     @property
     def _singles(self) -> Mapping[str, Single]:
@@ -230,7 +231,7 @@ class Regression(Task):
         """(1 + normalised Gini) / 2."""
         return metrics.amounts_alone(values, labels, is_category=is_category)
 
-    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """The headline, both usual errors in the unit of the label, the order, and the sums."""
         singles = dict(self._singles)
         singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
@@ -243,9 +244,9 @@ class Regression(Task):
         singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
         return {name: try_metric(partial(single, scores, labels, self.figures.confidence)) for name, single in singles.items()}
 
-    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+    def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """With normal intervals."""
-        bins = metrics.amount_bins(scores, labels, confidence=self.figures.confidence)
+        bins = metrics.amount_bins(read_numbers(scores), labels, confidence=self.figures.confidence)
         return tuple(ReliabilityBin(each.rows, each.mean_predicted, each.realised) for each in bins)
 
     def say_answer(self, entity: str) -> str:

@@ -23,6 +23,18 @@ def frame_scores(values: NDArray[np.float64], index: pd.Index, classes: tuple[st
     return pd.DataFrame(values, index=index, columns=list(classes))
 
 
+def read_numbers(scores: Scores) -> pd.Series:
+    """Scores of a task whose scores are one number a row."""
+    assert isinstance(scores, pd.Series)
+    return scores
+
+
+def read_classes(scores: Scores) -> pd.DataFrame:
+    """Scores of a task whose scores are classes."""
+    assert isinstance(scores, pd.DataFrame)
+    return scores
+
+
 def stack_scores(parts: Sequence[Scores]) -> Scores:
     """Rows of several fits on top of each other, over all classes that any of them knows."""
     stacked: Scores = pd.concat(parts)

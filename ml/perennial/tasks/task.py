@@ -25,7 +25,8 @@ Turn = Literal["fall", "rise", "either"]
 
 
 class Task(ABC):
-    """What one kind of labels asks for. Labels and scores are Series indexed by (as_of, entity_id), or with a cluster beside.
+    """What one kind of labels asks for. Labels are a Series indexed by (as_of, entity_id), or with a cluster beside; scores
+    are `Scores` with the same index.
 
     Attributes:
         label_column: type and check of the column `label` in PostgreSQL.
@@ -55,14 +56,14 @@ class Task(ABC):
     label_types: ClassVar[tuple[str, ...]]
     label_type: ClassVar[str]
     label_cast: ClassVar[str]
-    label_dtype: ClassVar[Literal["int64", "float64"]]
+    label_dtype: ClassVar[Literal["int64", "float64", "str"]]
     label_said: ClassVar[str]
     wrong_label: ClassVar[str]
     wrong_score: ClassVar[str]
     score_meaning: ClassVar[str]
     rarer_named: ClassVar[str]
     came_named: ClassVar[str]
-    second: ClassVar[str]
+    second: str
     bins_law: ClassVar[str]
     alike: ClassVar[str]
     awaited: ClassVar[str]
@@ -78,16 +79,20 @@ class Task(ABC):
 
     # Labels
 
+    def code_labels(self, labels: pd.Series) -> tuple[Floats, tuple[str, ...] | None]:
+        """Labels as recipes learn them, one number a row; of classes their places among those found, which follow."""
+        return labels.to_numpy(dtype=np.float64), None
+
     @abstractmethod
-    def find_wrong_labels(self, labels: Floats) -> str | None:
+    def find_wrong_labels(self, labels: pd.Series) -> str | None:
         """What labels must be and what was found, where some are not that; missing ones are somebody else's finding."""
 
     @abstractmethod
-    def can_learn(self, labels: Floats) -> bool:
+    def can_learn(self, labels: pd.Series) -> bool:
         """Is there a difference among these labels to learn?"""
 
     @abstractmethod
-    def say_unlearnable(self, labels: Floats) -> str:
+    def say_unlearnable(self, labels: pd.Series) -> str:
         """Why there is none."""
 
     @abstractmethod
@@ -135,7 +140,11 @@ class Task(ABC):
     def doubts(self) -> tuple[str, ...]:
         """Why nothing is promoted without a person, whatever the test says; a sentence each."""
 
-    def remark_on(self, scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:  # noqa: ARG002 - most have nothing to say
+    def doubt_scores(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:  # noqa: ARG002 - most have no doubt
+        """Why a challenger with such scores of unseen rows is promoted by a person alone, a sentence each."""
+        return ()
+
+    def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:  # noqa: ARG002 - most have nothing to say
         """What people should read about scores of unseen rows, a sentence each; it decides nothing."""
         return ()
 
@@ -153,13 +162,13 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def name_sides(self, labels: Floats) -> Mapping[str, Mask]:
+    def name_sides(self, labels: pd.Series) -> Mapping[str, Mask]:
         """The rows of each of which an assessment needs enough, by what they have, such as `a positive label`.
 
         Those that come first are counted everywhere, the others only where rankings within a segment are compared.
         """
 
-    def carries(self, labels: Floats) -> Mask:
+    def carries(self, labels: pd.Series) -> Mask:
         """The rows that carry the evidence: the first of the sides."""
         return next(iter(self.name_sides(labels).values()))
 
@@ -189,14 +198,14 @@ class Task(ABC):
         """Is a score the mean of what comes, so that sums must agree? A median or another quantile is not."""
 
     @abstractmethod
-    def realise(self, scores: pd.Series, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+    def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The metrics of published scores, the headline first; NaN on all sides where labels leave a metric undefined.
 
         Of a single entity a metric may be known, and its ends are not.
         """
 
     @abstractmethod
-    def measure_day(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def measure_day(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """What `turns` names, of the labels of one as_of against the scores of that time; headline first, then calibration."""
 
     @abstractmethod
@@ -209,18 +218,23 @@ class Task(ABC):
 
     def average(self, scores: Scores, labels: pd.Series) -> tuple[float, float]:
         """One number that stands for what was said of these rows, and one for what came: the two agree where scores are right."""
-        return float(find_published(scores).mean()), self.average_labels(labels)
+        said, came = self.pair_rows(scores, labels)
+        return float(said.mean()), float(came.mean())
+
+    def pair_rows(self, scores: Scores, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
+        """For each row the number that is published, and the number that came of it: of classes whether it is right."""
+        return find_published(scores), labels
 
     def average_labels(self, labels: pd.Series) -> float:
         """One number that stands for these labels."""
         return float(labels.mean())
 
     @abstractmethod
-    def list_figures(self, scores: pd.Series, labels: pd.Series) -> Mapping[str, Interval]:
+    def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """What a card says of unseen rows, by name, the headline first; NaN where the labels leave a figure undefined."""
 
     @abstractmethod
-    def cut_bins(self, scores: pd.Series, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+    def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """Tenths by score: the mean that was said, and the mean that came."""
 
     @abstractmethod

@@ -40,7 +40,7 @@ def rank_alone(rows: TrainingRows) -> dict[str, Interval]:
 
     It is an AUC, or of amounts (1 + normalised Gini) / 2, which is the same of labels 0 and 1: limits keep their meaning.
     """
-    labels = rows.series(rows.labels)
+    labels = rows.named
     return {
         feature.name: rows.task.rank_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category")
         for place, feature in enumerate(rows.features)
@@ -91,7 +91,7 @@ def _say_found(model: Model, oracles: Mapping[str, tuple[Interval, float]]) -> s
 
 def find_least(auc: Interval, limit: float, rows: TrainingRows) -> float:
     """The lower bound of an AUC, as wide as entities would spread one that lies on the limit, or as these rows do if wider."""
-    return auc.estimate - CHANCE * max(auc.standard_error, rows.task.spread_alone(limit, rows.series(rows.labels)))
+    return auc.estimate - CHANCE * max(auc.standard_error, rows.task.spread_alone(limit, rows.named))
 
 
 def _read_estimate(auc: Interval, _limit: float, _rows: TrainingRows) -> float:

@@ -9,10 +9,11 @@ import numpy as np
 from perennial.config import Model
 from perennial.config.training import Direction
 from perennial.errors import ConfigError
-from perennial.predictor import IDENTITIES, Contract, Feature, Linear, Predictor, expand_inputs
+from perennial.predictor import IDENTITIES, ClassLinear, Contract, Feature, Linear, Predictor, expand_inputs
 from perennial.records import Algorithm, Interval, Link, Recipe
 from perennial.tasks import Fitting
 from perennial.train.logistic import solve_logistic
+from perennial.train.multinomial import solve_multinomial
 from perennial.train.ridge import solve_log_ridge, solve_ridge
 from perennial.train.rows import Floats, TrainingRows
 
@@ -41,19 +42,23 @@ def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> 
     scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
     scales[scales == 0] = 1.0
     columns = (expanded - means) / scales
-    weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty)
-    linear = Linear(
-        intercept=_place(fitting, columns @ weights[:-1], rows.labels) if fitting.link == "identity" else float(weights[-1]),
-        coefficients=tuple(weights[:-1].tolist()),
-        means=tuple(means.tolist()),
-        scales=tuple(scales.tolist()),
-    )
+    standards = {"means": tuple(means.tolist()), "scales": tuple(scales.tolist())}
+    linear: Linear | ClassLinear
+    if rows.classes is None:
+        weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty)
+        is_placed = fitting.link == "identity"
+        intercept = _place(fitting, columns @ weights[:-1], rows.labels) if is_placed else float(weights[-1])
+        linear = Linear(intercept=intercept, coefficients=tuple(weights[:-1].tolist()), **standards)
+    else:
+        margins = solve_multinomial(columns, rows.labels, len(rows.classes), inverse_penalty).T.tolist()
+        rest = tuple(tuple(each[:-1]) for each in margins)
+        linear = ClassLinear(intercepts=tuple(each[-1] for each in margins), coefficients=rest, **standards)
     return Predictor(begin_contract(rows, fitting.linear, features=features, linear=linear), None)
 
 
 def _place(fitting: Fitting, slopes: Floats, labels: Floats) -> float:
     """The intercept that costs least by the task's own loss: a slope for the mean serves a median or a quantile as well."""
-    return fitting.constant(labels - slopes)
+    return float(fitting.constant(labels - slopes))
 
 
 def begin_contract(
@@ -61,7 +66,7 @@ def begin_contract(
     algorithm: Algorithm,
     *,
     features: tuple[Feature, ...] | None = None,
-    linear: Linear | None = None,
+    linear: Linear | ClassLinear | None = None,
     rounds: int = 0,
 ) -> Contract:
     """That of a fit on these rows which is not yet calibrated; `features` where the fit knows more of them than the rows."""
@@ -74,6 +79,7 @@ def begin_contract(
         rounds=rounds,
         linear=linear,
         link=link,
+        classes=rows.classes,
     )
 
 
@@ -92,21 +98,21 @@ def _with_median(rows: TrainingRows, place: int) -> Feature:
 def choose_single_feature(model: Model, rows: TrainingRows, alone: Mapping[str, Interval]) -> Recipe:
     """The rule over the feature that the model names, where these rows have it, else over the one that ranks best alone.
 
-    Its direction is what a person ruled, else what the rows show; a category has none.
+    Its direction is what a person ruled, else what the rows show; a category has none, nor has what says several classes.
     """
     named = model.training.recency
     if not alone:
         raise ConfigError(f"{model.name}: no feature is left that a rule could be made of: training.exclude names them all.")
     feature = named if named and named in alone else max(alone, key=lambda name: (alone[name].estimate, name))
     only = rows.only(feature)
-    if only.features[0].kind == "category":
+    if only.features[0].kind == "category" or only.classes is not None:
         return Recipe("single_feature", {"feature": feature})
     return Recipe("single_feature", {"feature": feature, "direction": only.features[0].monotone or _show_direction(only)})
 
 
 def _show_direction(only: TrainingRows) -> Direction:
     linear = fit_linear(only).contract.linear
-    assert linear is not None
+    assert isinstance(linear, Linear)
     return "increasing" if linear.coefficients[0] >= 0 else "decreasing"
 
 

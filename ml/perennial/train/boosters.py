@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 
 from perennial.errors import ConfigError
-from perennial.predictor import Feature, NativeBooster, Predictor, name_inputs, predict_raw
+from perennial.predictor import ClassLinear, Feature, Linear, NativeBooster, Predictor, name_inputs, predict_raw
 from perennial.records import Recipe
 from perennial.tasks import Library
 from perennial.train.baselines import PLAIN, begin_contract
@@ -192,6 +192,8 @@ def fit_recipe(recipe: Recipe, rounds: int, seed: int, rows: TrainingRows) -> Pr
 def full_parameters(recipe: Recipe, seed: int, rows: TrainingRows) -> dict[str, object]:
     """As given to the library: the trial's choices and what is the same for every trial of the task."""
     chosen = {**_choices_of(recipe), **_bind_features(recipe, rows.features)}
+    if rows.classes is not None:
+        chosen["num_class"] = len(rows.classes)
     if recipe.algorithm == "xgboost":
         fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255}
         return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
@@ -237,5 +239,11 @@ def _gains(predictor: Predictor) -> Floats:
     assert contract.linear is not None
     widths = [feature.width for feature in contract.features]
     owners = np.repeat(np.arange(len(widths)), widths)
-    sums = np.bincount(owners, weights=np.abs(contract.linear.coefficients), minlength=len(widths))
+    sums = np.bincount(owners, weights=_sum_sizes(contract.linear), minlength=len(widths))
     return np.asarray(sums, dtype=np.float64)
+
+
+def _sum_sizes(linear: Linear | ClassLinear) -> Floats:
+    """|Coefficient| of each column, of classes the sum over them."""
+    sizes = np.abs(np.array(linear.coefficients))
+    return np.asarray(sizes if sizes.ndim == 1 else sizes.sum(axis=0), dtype=np.float64)

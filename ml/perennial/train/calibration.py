@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 
 from perennial.metrics import RowLoss
 from perennial.predictor import CALIBRATORS, IDENTITIES, Calibrator, CalibratorKind, apply_calibrator
@@ -15,6 +15,7 @@ from perennial.train.rows import Floats
 
 SMALLEST_SLOPE = 1e-3  # strictly increasing even where the labels are noise
 SMALLEST = 1e-15
+FURTHEST_BIAS = 3.0  # a class that out-of-fold rows lack must not lose its probability for good: it keeps a twentieth
 STEPS = {"xatol": 1e-4, "fatol": 1e-8, "maxiter": 400}  # of two coefficients, in units of the spread, and of the loss
 
 
@@ -22,7 +23,7 @@ def choose_calibrator(fitting: Fitting, raw: Floats, labels: Floats, fold_of_row
     """The kind with the lowest loss on folds that it was not fitted on.
 
     Probabilities are always calibrated, by Platt's map or the beta's, by Platt's when there is only one fold. Amounts stay
-    as they are unless their map, of two coefficients, loses less.
+    as they are unless their map, of two coefficients, loses less; so do classes, whose map has one more than there are classes.
 
     Args:
         raw: out-of-fold probabilities or amounts.
@@ -60,6 +61,8 @@ def fit_calibrator(kind: CalibratorKind, raw: Floats, labels: Floats, row_loss: 
     """The coefficients that cost least: of probabilities by the log-loss, of amounts by the loss of one row."""
     if kind in ("platt", "beta"):
         return _fit_probabilities(kind, raw, labels)
+    if kind == "softmax":
+        return _fit_classes(raw, labels)
     assert row_loss is not None
     return _fit_amounts(kind, raw, labels, row_loss)
 
@@ -97,6 +100,34 @@ def _fit_probabilities(kind: CalibratorKind, raw: Floats, labels: Floats) -> Cal
     start = np.array([1.0] * len(slopes) + [0.0])
     found = minimize(_loss_and_slope, start, args=(columns, labels), jac=True, bounds=bounds, method="L-BFGS-B")
     return Calibrator(kind=kind, coefficients=tuple(found.x.tolist()))
+
+
+def _fit_classes(raw: Floats, codes: Floats) -> Calibrator:
+    """Minimise the log-loss over one slope and a bias for each class but the first: a convex problem as well."""
+    logarithms, count = np.log(np.maximum(raw, SMALLEST)), raw.shape[1]
+    happened = np.equal(codes[:, None], np.arange(count)).astype(np.float64)
+    start = np.append(1.0, np.zeros(count - 1))
+    bounds = [(SMALLEST_SLOPE, None)] + [(-FURTHEST_BIAS, FURTHEST_BIAS)] * (count - 1)
+    found = minimize(_lose_classes, start, args=(logarithms, happened), jac=True, bounds=bounds, method="L-BFGS-B")
+    slope, *biases = found.x.tolist()
+    return Calibrator(kind="softmax", coefficients=(slope, 0.0, *biases))
+
+
+def _lose_classes(coefficients: Floats, logarithms: Floats, happened: Floats) -> tuple[float, Floats]:
+    calibrated = log_softmax(coefficients[0] * logarithms + np.append(0.0, coefficients[1:]), axis=1)
+    error = (np.exp(calibrated) - happened) / len(happened)
+    slopes = np.append((error * logarithms).sum(), error.sum(axis=0)[1:])
+    return float(-(happened * calibrated).sum() / len(happened)), slopes
+
+
+def carry_calibrator(calibrator: Calibrator, known: tuple[str, ...] | None, now: tuple[str, ...] | None) -> Calibrator:
+    """The same where the rows that are fitted hold other classes than those it was found on: a new one has a bias of 0."""
+    slope, *biases = calibrator.coefficients
+    if known is None or now is None or known == now or not biases:
+        return calibrator
+    named = dict(zip(known, biases, strict=True))
+    moved = [named.get(name, 0.0) for name in now]
+    return Calibrator(kind=calibrator.kind, coefficients=(slope, *(bias - moved[0] for bias in moved)))
 
 
 def _loss_and_slope(coefficients: Floats, columns: Floats, labels: Floats) -> tuple[float, Floats]:

@@ -12,10 +12,10 @@ import pandas as pd
 
 from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_files
 from perennial.records import Recipe
-from perennial.tasks import Task
+from perennial.tasks import Scores, Task, frame_scores, stack_scores
 from perennial.train.baselines import INVERSE_PENALTY, fit_linear, fit_single_feature, score_fold
 from perennial.train.boosters import fit_recipe
-from perennial.train.calibration import choose_calibrator
+from perennial.train.calibration import carry_calibrator, choose_calibrator
 from perennial.train.rows import Floats, FoldRows, TrainingRows
 from perennial.train.search import Tried
 
@@ -28,24 +28,31 @@ class Candidate:
 
     Attributes:
         fit: fits it on any rows; not calibrated.
-        raw: out-of-fold probabilities or amounts, indexed by (as_of, entity_id); `scores` are the calibrated ones.
+        raw: out-of-fold probabilities, amounts, or probabilities of classes, indexed by (as_of, entity_id); `scores` are the
+            calibrated ones.
     """
 
     task: Task
     fit: Fit
-    raw: pd.Series
+    raw: Scores
     labels: pd.Series
     calibrator: Calibrator
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Of those rows; None where a score is one number."""
+        return None if isinstance(self.raw, pd.Series) else tuple(self.raw.columns)
+
     @cached_property
-    def scores(self) -> pd.Series:
+    def scores(self) -> Scores:
         """Calibrated out-of-fold scores."""
-        return pd.Series(apply_calibrator(self.calibrator, self.raw.to_numpy()), index=self.raw.index)
+        return frame_scores(apply_calibrator(self.calibrator, self.raw.to_numpy()), self.raw.index, self.classes)
 
     @cached_property
     def metrics(self) -> dict[str, float]:
         """Out-of-fold metrics of the calibrated scores."""
-        return {measure.name: measure.value(self.scores, self.labels) for measure in self.task.out_of_fold}
+        found = {measure.name: measure.try_value(self.scores, self.labels) for measure in self.task.out_of_fold}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def loss(self) -> float:
@@ -70,23 +77,25 @@ def assess_single_feature(recipe: Recipe, folds: Sequence[FoldRows]) -> Candidat
     return _assess(fit, _score_folds(fit, folds), folds)
 
 
-def _score_folds(fit: Fit, folds: Sequence[FoldRows]) -> pd.Series:
-    scores: pd.Series = pd.concat([fold.validation.series(score_fold(fit(fold.training), fold.validation)) for fold in folds])
-    return scores
+def _score_folds(fit: Fit, folds: Sequence[FoldRows]) -> Scores:
+    return stack_scores([fold.validation.frame(score_fold(fit(fold.training), fold.validation)) for fold in folds])
 
 
-def _assess(fit: Fit, raw: pd.Series, folds: Sequence[FoldRows]) -> Candidate:
-    labels = pd.concat([fold.validation.series(fold.validation.labels) for fold in folds])
+def _assess(fit: Fit, raw: Scores, folds: Sequence[FoldRows]) -> Candidate:
+    labels = pd.concat([fold.validation.named for fold in folds])
+    learned = np.concatenate([fold.validation.labels for fold in folds])
     sizes = [len(fold.validation.labels) for fold in folds]
     fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
     task = folds[0].training.task
-    return Candidate(task, fit, raw, labels, choose_calibrator(task.fitting, raw.to_numpy(), labels.to_numpy(), fold_of_row))
+    calibrator = choose_calibrator(task.fitting, raw.to_numpy(), learned, fold_of_row)
+    return Candidate(task, fit, raw, labels, calibrator)
 
 
 def fit_candidate(candidate: Candidate, rows: TrainingRows) -> Predictor:
     """Fit on all the given rows, and calibrate as was found out of fold."""
     fitted = candidate.fit(rows)
-    contract = fitted.contract.model_copy(update={"calibrator": candidate.calibrator})
+    calibrator = carry_calibrator(candidate.calibrator, candidate.classes, rows.classes)
+    contract = fitted.contract.model_copy(update={"calibrator": calibrator})
     return Predictor(contract, fitted.booster, fitted.threads)
 
 
@@ -117,11 +126,11 @@ def draw_learning_curve(candidate: Candidate, fold: FoldRows) -> dict[int, float
     """
     days = fold.fold.training
     sizes = sorted({max(1, len(days) // 4), max(1, len(days) // 2), len(days)})
-    labels = fold.validation.series(fold.validation.labels)
+    labels = fold.validation.named
     parts = {size: fold.training.on(days[-size:]) for size in sizes}
     task = candidate.task
     return {
-        size: task.headline.value(fold.validation.series(score_fold(candidate.fit(part), fold.validation)), labels)
+        size: task.headline.value(fold.validation.frame(score_fold(candidate.fit(part), fold.validation)), labels)
         for size, part in parts.items()
-        if task.can_learn(part.labels)
+        if task.can_learn(part.named)
     }

@@ -16,10 +16,11 @@ from perennial.config import Model
 from perennial.errors import OneClassLabels
 from perennial.metrics import add_clusters
 from perennial.records import CurrentStateUse, CurrentStateWorth, Recipe
+from perennial.tasks import Scores, frame_scores
 from perennial.train.alarms import rank_alone
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
-from perennial.train.rows import FoldRows, TrainingRows
+from perennial.train.rows import Floats, FoldRows, TrainingRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,8 @@ class Weighing:
         if not worth.use.features:
             return worth
         if not self._left.features:
-            return self._compare(worth, ours.scores, pd.Series(self._constant, index=ours.scores.index), ours.labels)
+            rest = frame_scores(self._repeat_constant(len(ours.scores)), ours.scores.index, ours.classes)
+            return self._compare(worth, ours.scores, rest, ours.labels)
         recipe = self._choose_rule() if assessed.recipe.algorithm == "single_feature" else assessed.recipe
         cut = [replace(fold, training=self._drop(fold.training), validation=self._drop(fold.validation)) for fold in folds]
         without = assess_recipe(recipe, cut, seed=seed, threads=threads)
@@ -61,12 +63,12 @@ class Weighing:
         if not worth.use.features:
             return worth
         ours = score_fold(fit_single_feature(rule, self.rows), self.rows)
-        without = np.full(len(ours), self._constant)
+        without = self._repeat_constant(len(ours))
         if self._left.features:
             without = score_fold(fit_single_feature(self._choose_rule(), self._left), self._left)
-        series = self.rows.series
+        frame = self.rows.frame
         try:
-            return self._compare(worth, series(ours), series(without), series(self.rows.labels))
+            return self._compare(worth, frame(ours), frame(without), self.rows.named)
         except OneClassLabels:
             return worth
 
@@ -76,10 +78,10 @@ class Weighing:
         found = tuple(name for name in read if name in self.use.features)
         return CurrentStateWorth(replace(self.use, features=found), len(read))
 
-    @property
-    def _constant(self) -> float:
+    def _repeat_constant(self, rows: int) -> Floats:
         """What everybody is scored when no feature is left."""
-        return self.rows.task.fitting.constant(self.rows.labels)
+        constant = np.asarray(self.rows.task.fitting.constant(self.rows.labels), dtype=np.float64)
+        return np.broadcast_to(constant, (rows, *constant.shape))
 
     @property
     def _left(self) -> TrainingRows:
@@ -93,8 +95,9 @@ class Weighing:
     def _choose_rule(self) -> Recipe:
         return choose_single_feature(self.model, self._left, rank_alone(self._left))
 
-    def _compare(self, worth: CurrentStateWorth, ours: pd.Series, without: pd.Series, labels: pd.Series) -> CurrentStateWorth:
-        ours, without, labels = (add_clusters(each, self.clusters) for each in (ours, without, labels))
+    def _compare(self, worth: CurrentStateWorth, ours: Scores, without: Scores, labels: pd.Series) -> CurrentStateWorth:
+        ours, without = (add_clusters(each, self.clusters) for each in (ours, without))
+        labels = add_clusters(labels, self.clusters)
         headline = self.rows.task.headline
         gain = headline.gain(ours, without, labels)
         return replace(

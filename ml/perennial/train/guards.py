@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from perennial.config import Model
@@ -109,12 +108,12 @@ def _check_labels(model: Model, labels: pd.Series) -> None:
     missing = int(labels.isna().sum())
     if missing:
         raise LabelsIncomplete(f"{model.name}: {missing} of {len(labels)} training rows have no label: build their labels first.")
-    task, values = task_of(model), labels.to_numpy(dtype=np.float64)
-    wrong = task.find_wrong_labels(values)
+    task = task_of(model)
+    wrong = task.find_wrong_labels(labels)
     if wrong:
         raise ColumnContractBroken(f"{model.name}: {wrong}: correct labels.sql.")
-    if len(values) and not task.can_learn(values):
-        raise OneClassLabels(f"{model.name}: {task.say_unlearnable(values)}: there is nothing to learn; check labels.sql.")
+    if len(labels) and not task.can_learn(labels):
+        raise OneClassLabels(f"{model.name}: {task.say_unlearnable(labels)}: there is nothing to learn; check labels.sql.")
 
 
 def _check_inputs(model: Model, training: TrainingSet) -> None:
@@ -137,10 +136,10 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
 def _check_rulings(model: Model, training: TrainingSet) -> None:
     """A category has no order, and a model that excludes everything has nothing to learn from."""
     features, task = training.features, task_of(model)
-    if model.training.monotone and not task.fitting.keeps_directions:
+    if model.training.monotone and task.fitting.why_undirected:
         raise ConfigError(
-            f"models/{model.name}.toml: training.monotone cannot be kept under training.metric = '{model.metric}': the leaves of "
-            "boosted trees are medians or quantiles there, which no library binds. Leave monotone out, or choose metric = 'rmse'."
+            f"models/{model.name}.toml: training.monotone cannot be kept under training.metric = '{model.metric}': "
+            f"{task.fitting.why_undirected}. Leave monotone out."
         )
     unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
     if unordered:

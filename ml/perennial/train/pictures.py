@@ -63,9 +63,8 @@ def _draw_learning_curve(headline: Headline, curve: Mapping[int, float]) -> Figu
 def _draw_calibration(challenger: Candidate) -> Figure:
     """Tenths by score: the mean of each, and that of its labels."""
     figure, axes = _open("Calibration, out of fold", *challenger.task.calibration_named)
-    order = np.argsort(challenger.scores.to_numpy(), kind="stable")
-    parts = np.array_split(order, BINS)
-    scores, labels = challenger.scores.to_numpy(), challenger.labels.to_numpy()
+    scores, labels = (each.to_numpy() for each in challenger.task.pair_rows(challenger.scores, challenger.labels))
+    parts = np.array_split(np.argsort(scores, kind="stable"), BINS)
     means = [float(scores[part].mean()) for part in parts if len(part)]
     realised = [float(labels[part].mean()) for part in parts if len(part)]
     start, end = min(0.0, *means, *realised), max(*means, *realised)

@@ -20,7 +20,7 @@ from perennial.config import Model
 from perennial.config.training import Direction, Training
 from perennial.predictor import Feature, encode, number_inputs
 from perennial.records import TrainingSet
-from perennial.tasks import Task, task_of
+from perennial.tasks import Scores, Task, frame_scores, task_of
 from perennial.train.pooling import pool_rare
 from perennial.train.splits import Fold
 
@@ -42,13 +42,18 @@ LIGHTGBM_BINNING = {
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature."""
+    """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature.
+
+    Attributes:
+        labels: as recipes learn them; of classes their places in `classes`, which parts of the rows share.
+    """
 
     task: Task
     features: tuple[Feature, ...]
     matrix: Floats
     labels: Floats
     index: pd.MultiIndex
+    classes: tuple[str, ...] | None = None
 
     def on(self, as_ofs: Sequence[date]) -> TrainingRows:
         """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
@@ -70,6 +75,17 @@ class TrainingRows:
         """One value per row, as the metrics want them."""
         return pd.Series(values, index=self.index)
 
+    def frame(self, values: Floats) -> Scores:
+        """What a predictor says of each row, as the task wants it."""
+        return frame_scores(values, self.index, self.classes)
+
+    @property
+    def named(self) -> pd.Series:
+        """The labels as the task wants them: of classes their names."""
+        if self.classes is None:
+            return self.series(self.labels)
+        return pd.Series(np.array(self.classes, dtype=object)[self.labels.astype(np.intp)], index=self.index, dtype="str")
+
     @property
     def category_places(self) -> list[int]:
         return [place for place, feature in enumerate(self.features) if feature.kind == "category"]
@@ -86,8 +102,8 @@ class FoldRows:
     @property
     def is_usable(self) -> bool:
         """Do labels differ among the rows that train, and within an as_of of those that validate?"""
-        judged = self.validation.series(self.validation.labels)
-        return self.training.task.can_learn(self.training.labels) and self.training.task.can_judge(judged)
+        task = self.training.task
+        return task.can_learn(self.training.named) and task.can_judge(self.validation.named)
 
     @cached_property
     def for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
@@ -118,7 +134,9 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     entities, _ = pd.factorize(index.get_level_values(-1))
     features = tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
     matrix = encode(training.features, features)
-    return TrainingRows(task_of(model), features, matrix, training.labels.to_numpy(dtype=np.float64), index)
+    task = task_of(model)
+    labels, classes = task.code_labels(training.labels)
+    return TrainingRows(task, features, matrix, labels, index, classes)
 
 
 def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[str]:

@@ -12,11 +12,10 @@ from statistics import median
 
 import numpy as np
 import optuna
-import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from perennial.records import Recipe
-from perennial.tasks import Library, Task
+from perennial.tasks import Library, Scores, Task, stack_scores
 from perennial.train.boosters import REGULARISED_DEFAULTS, validate_recipe
 from perennial.train.rows import FoldRows
 from perennial.train.study import (
@@ -52,7 +51,7 @@ class Tried:
     merit: float
     loss: float
     rounds: tuple[int, ...]
-    raw: pd.Series
+    raw: Scores
 
     @property
     def value(self) -> float:
@@ -176,7 +175,7 @@ def _run_trial(study: optuna.Study, search: Search, number: int, course: Course)
 
 def _try_fold(recipe: Recipe, seed: int, fold: FoldRows) -> Tried:
     scores, rounds = validate_recipe(recipe, fold, seed)
-    raw, labels = fold.validation.series(scores), fold.validation.series(fold.validation.labels)
+    raw, labels = fold.validation.frame(scores), fold.validation.named
     task = fold.validation.task
     return Tried(recipe, task, task.headline.merit(raw, labels), task.loss.value(raw, labels), (rounds,), raw)
 
@@ -193,7 +192,7 @@ def _as_ofs(part: Tried) -> int:
 def _join(parts: Sequence[Tried]) -> Tried:
     loss = float(np.average([part.loss for part in parts], weights=[len(part.raw) for part in parts]))
     rounds = tuple(part.rounds[0] for part in parts)
-    return Tried(parts[0].recipe, parts[0].task, _mean_merit(parts), loss, rounds, pd.concat([part.raw for part in parts]))
+    return Tried(parts[0].recipe, parts[0].task, _mean_merit(parts), loss, rounds, stack_scores([part.raw for part in parts]))
 
 
 def _conclude(trials: list[FrozenTrial], kept: dict[int, Tried], course: Course) -> Searched:

@@ -16,6 +16,7 @@ from perennial.config import Model
 from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.panel import AlignedRows, Floats
 from perennial.metrics.rates import Mask
+from perennial.tasks import Scores, find_published
 
 MOVED_SHARE = 0.2  # of the realised rate: an action list by a threshold is then about as much too short or too long
 MOVED_ERRORS = 3.0
@@ -23,8 +24,13 @@ MOVED_ERRORS = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One of the two: `is_selected` says who is on the action list, `rank` counts from 0 within each as_of."""
+    """One of the two: `is_selected` says who is on the action list, `rank` counts from 0 within each as_of.
 
+    Attributes:
+        said: as the task has it, `scores` what is published of it: one number a row.
+    """
+
+    said: Scores
     scores: Floats
     rank: Floats
     is_selected: Mask
@@ -35,7 +41,7 @@ class ScoredPair:
     """Challenger (ours) and champion (theirs) on one panel; `segments` hold text, a missing value has its own.
 
     Attributes:
-        shocks: of the gain in AUC over all rows; a segment's own as_ofs say too little.
+        shocks: of the gain in the headline over all rows; a segment's own as_ofs say too little.
     """
 
     contest: ComparisonInput
@@ -54,14 +60,14 @@ class ScoredPair:
     @property
     def carriers(self) -> Mask:
         """The rows that an assessment needs enough of."""
-        return self.contest.task.carries(self.labels.to_numpy())
+        return self.contest.task.carries(self.labels)
 
     @cached_property
     def has_moved(self) -> bool:
         """Has the base rate moved away from what the champion says on average, by more than its error explains?"""
-        labels = self.labels.to_numpy()
-        rate = abs(float(labels.mean()))
-        gaps = labels - self.theirs.scores
+        said, came = (each.to_numpy(dtype=np.float64) for each in self.contest.task.pair_rows(self.theirs.said, self.labels))
+        rate = abs(float(came.mean()))
+        gaps = came - said
         away = clustered_interval(float(gaps.mean()), (gaps - gaps.mean()) / self.panel.rows, self.panel, confidence=0.95)
         return abs(away.estimate) > max(MOVED_SHARE * rate, MOVED_ERRORS * away.standard_error)
 
@@ -92,17 +98,18 @@ def make_pair(contest: ComparisonInput, champion: Contestant) -> ScoredPair:
         contest=contest,
         champion=champion,
         panel=panel,
-        labels=labels.astype(float),
-        ours=_take_scores(contest, panel, panel.align(contest.challenger.scores)),
-        theirs=_take_scores(contest, panel, panel.align(champion.scores)),
+        labels=labels,
+        ours=_take_scores(contest, panel, contest.challenger.scores),
+        theirs=_take_scores(contest, panel, champion.scores),
         segments=segments.where(segments.notna(), MISSING).astype(str),
         shocks=find_shocks(contest.task.headline.by_day(contest.challenger.scores, champion.scores, contest.labels), contest),
     )
 
 
-def _take_scores(contest: ComparisonInput, panel: AlignedRows, scores: Floats) -> Scored:
+def _take_scores(contest: ComparisonInput, panel: AlignedRows, said: Scores) -> Scored:
     """On the list is whom people act on, as the task has it."""
+    scores = panel.align(find_published(said))
     rank = np.empty(panel.rows)
     for rows in panel.rows_by_day():
         rank[rows[np.argsort(-scores[rows], kind="stable")]] = np.arange(len(rows))
-    return Scored(scores, rank, contest.task.select(panel, scores, rank))
+    return Scored(said.reindex(panel.index), scores, rank, contest.task.select(panel, scores, rank))

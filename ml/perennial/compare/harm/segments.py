@@ -112,8 +112,8 @@ def _ask_ranking(segment: Segment) -> HarmTest | Guard:
     headline = task.headline
     name = f"{headline.name}, {segment.name}"
     labels = pair.labels[segment.members]
-    ours, theirs = (pd.Series(side.scores[segment.members], index=labels.index) for side in (pair.ours, pair.theirs))
-    sides = task.name_sides(pair.labels.to_numpy())
+    ours, theirs = (side.said[segment.members] for side in (pair.ours, pair.theirs))
+    sides = task.name_sides(pair.labels)
     carriers = {side: pair.count_carriers(segment.members & rows) for side, rows in sides.items()}
     few = next((side for side, count in carriers.items() if count < MIN_ENTITIES), None)
     if few is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from perennial.compare.harm.evidence import Sampled
 from perennial.compare.harm.guards import HarmTest, ask, not_assessed
 from perennial.compare.harm.pair import ScoredPair
@@ -33,16 +31,14 @@ def say_fewest() -> str:
     return f"{MIN_POSITIVES} from {MIN_ENTITIES} entities are the fewest"
 
 
-def _ask(pair: ScoredPair, guarded: Guarded, carriers: int) -> HarmTest:
-    ours, theirs, labels = _series(pair)
+def _ask(pair: ScoredPair, guarded: Guarded, carriers: int) -> HarmTest | Guard:
+    ours, theirs, labels = pair.ours.said, pair.theirs.said, pair.labels
     measure = guarded.measure
-    before, after = measure.value(theirs, labels), measure.value(ours, labels)
+    before, after = measure.try_value(theirs, labels), measure.try_value(ours, labels)
+    if before is None or after is None:
+        sentence = f"Not assessed: {guarded.name}, which these labels leave undefined: too few entities, or all alike."
+        return not_assessed(guarded.name, guarded.tolerated, sentence)
     fact = f"{guarded.fact} from {measure.write(before)} to {measure.write(after)}"
     gain = measure.gain(ours, theirs, labels)
     evidence = Sampled(gain.estimate, gain.standard_error, guarded.borne(before), carriers)
     return ask(guarded.name, fact, evidence, form=measure.form)
-
-
-def _series(pair: ScoredPair) -> tuple[pd.Series, pd.Series, pd.Series]:
-    index = pair.panel.index
-    return (pd.Series(pair.ours.scores, index=index), pd.Series(pair.theirs.scores, index=index), pair.labels)

@@ -76,7 +76,7 @@ class Seen:
 def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: date, task: Task) -> Seen:
     """Sum the days up; labels count up to the newest day that has matured."""
     known = [day for day in probed if day.as_of <= matured and day.rows]
-    labelled = [day for day in known if task.can_learn(day.sample["label"].dropna().to_numpy(dtype=np.float64))]
+    labelled = [day for day in known if task.can_learn(day.sample["label"].dropna())]
     alone = _rank_alone(labelled, features, task)
     strong = {name: auc for name, auc in alone.items() if auc > task.model.training.max_feature_auc}
     times = max((alone.get(one.name, 0.5) for one in features if one.says == "times"), default=0.5)

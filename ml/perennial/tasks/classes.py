@@ -1,0 +1,225 @@
+"""The figures of classes: log-loss, macro AUC, how often the likeliest is right, and calibration.
+
+Metrics want codes and equal columns, so that everything is widened first to the classes that any side knows, or that occurred:
+what a version does not know it says with probability 0, and the bound of the log-loss is what that costs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from perennial import metrics
+from perennial.config import Model
+from perennial.errors import OneClassLabels
+from perennial.metrics import DailyGain
+from perennial.metrics.classes import Classes
+from perennial.metrics.panel import Floats
+from perennial.records import Interval
+from perennial.tasks.measure import Headline, Measure, Single
+from perennial.tasks.scores import find_likeliest, find_published
+
+MOST_NAMED = 5
+
+
+def name_classes(labels: pd.Series) -> list[str]:
+    """The classes that occurred, sorted."""
+    return sorted(labels.dropna().unique().tolist())
+
+
+def code_classes(labels: pd.Series, classes: list[str]) -> pd.Series:
+    """The place of each label among these classes; -1 where it is none of them, or missing."""
+    return pd.Series(pd.Index(classes, dtype="object").get_indexer(pd.Index(labels.astype("object"))), index=labels.index)
+
+
+def code_rows(labels: pd.Series) -> Classes:
+    """The rows of these labels as metrics read them."""
+    classes = name_classes(labels)
+    return metrics.make_classes(code_classes(labels, classes), len(classes))
+
+
+def prepare(labels: pd.Series, *scores: pd.DataFrame) -> tuple[pd.Series, list[pd.DataFrame]]:
+    """Codes, and scores with a column for every class that occurred or that any of them knows."""
+    classes = sorted({*name_classes(labels), *(str(name) for each in scores for name in each.columns)})
+    return code_classes(labels, classes), [each.reindex(columns=classes, fill_value=0.0) for each in scores]
+
+
+def find_unknown(scores: pd.DataFrame, labels: pd.Series) -> Mapping[str, int]:
+    """Rows of every class that the scores do not know, the commonest first."""
+    return {str(name): int(count) for name, count in labels[~labels.isin(scores.columns)].value_counts().items()}
+
+
+def find_right(scores: pd.DataFrame, labels: pd.Series) -> pd.Series:
+    """1 where the likeliest class is what came, else 0."""
+    said, came = (each.to_numpy(dtype=object) for each in (find_likeliest(scores), labels.reindex(scores.index)))
+    return pd.Series(np.equal(said, came).astype(np.int64), index=scores.index)
+
+
+def list_classes(named: Mapping[str, int]) -> str:
+    """`fuel (12 rows), deli (3 rows)`."""
+    shown = [f"{name} ({count} rows)" for name, count in list(named.items())[:MOST_NAMED]]
+    return ", ".join(shown) + (f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else "")
+
+
+def rank_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    """The highest AUC that one column has for any class against the others, of those that enough entities carry.
+
+    Raises:
+        OneClassLabels: no as_of has different classes.
+    """
+    found = [_rank_one(values, labels == name, is_category=is_category) for name in _choose_classes(labels)]
+    known = [each for each in found if each is not None]
+    if not known:
+        raise OneClassLabels(f"None of the as_ofs holds different classes ({len(labels)} rows): there is nothing to rank.")
+    return max(known, key=lambda each: each.estimate)
+
+
+def spread_alone(strength: float, labels: pd.Series) -> float:
+    """The standard error of such an AUC by the entities of the class of which most speak.
+
+    That of a rarer class is larger, and counts by its influence values, which thirty entities give: with the largest of all a
+    feature that knows the answer would pass for chance wherever one class is rare. Where all are rare it is the largest.
+    """
+    spreads = [metrics.spread_of_auc(strength, (labels == name).astype(np.int64)) for name in _choose_classes(labels)]
+    return max(spreads) if len(find_rare(labels)) == len(name_classes(labels)) else min(spreads)
+
+
+def find_rare(labels: pd.Series) -> Mapping[str, int]:
+    """Rows of the classes that too few entities carry for an AUC of their own, or that nearly all carry."""
+    classes = name_classes(labels)
+    kept = {classes[code] for code in metrics.keep_codes(code_rows(labels), len(classes))}
+    return {str(name): int(count) for name, count in labels.value_counts().items() if name not in kept}
+
+
+def _choose_classes(labels: pd.Series) -> list[str]:
+    """Those that enough entities carry, or all where that is none."""
+    rare = find_rare(labels)
+    return [name for name in name_classes(labels) if name not in rare] or name_classes(labels)
+
+
+def _rank_one(values: Floats, is_class: pd.Series, *, is_category: bool) -> Interval | None:
+    try:
+        return metrics.auc_alone(values, is_class.astype(np.int64), is_category=is_category)
+    except OneClassLabels:
+        return None
+
+
+class Figures:
+    """What can be measured of the classes of one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.confidence = model.promotion.confidence
+        self.capacity = model.promotion.capacity
+        self.seed = model.training.seed
+
+    def _measure(self, name: str, value: Callable[..., float], difference: Callable[..., Interval], *, lower: bool) -> Measure:
+        return Measure(name, _take(value), _take_pair(difference), is_lower_better=lower)
+
+    @cached_property
+    def log_loss(self) -> Headline:
+        """Of the probability given to what came."""
+        return Headline(
+            "log_loss",
+            _take(metrics.class_log_loss),
+            _take_pair(partial(metrics.paired_class_loss_difference, confidence=self.confidence)),
+            is_lower_better=True,
+            title="log-loss",
+            verb="predicted",
+            by_day=_take_days(metrics.paired_class_loss_by_day),
+            single=_take_single(metrics.class_log_loss_with_interval),
+        )
+
+    @cached_property
+    def macro_auc(self) -> Headline:
+        """Of each class against the others, averaged."""
+        return Headline(
+            "macro_auc",
+            _take(lambda scores, codes: metrics.macro_auc(scores, codes).auc.estimate),
+            _take_pair(partial(metrics.paired_macro_auc_difference, confidence=self.confidence)),
+            title="macro AUC",
+            by_day=_take_days(lambda ours, theirs, codes: metrics.paired_macro_auc_by_day(ours, theirs, codes)[0]),
+            single=_take_single(lambda scores, codes, confidence: metrics.macro_auc(scores, codes, confidence=confidence).auc),
+        )
+
+    @cached_property
+    def accuracy(self) -> Measure:
+        """How often the likeliest class is right."""
+        difference = partial(metrics.paired_accuracy_difference, confidence=self.confidence)
+        return self._measure("accuracy", metrics.accuracy, difference, lower=False)
+
+    @cached_property
+    def at_the_top(self) -> Measure:
+        """The same of the first `capacity` of a day."""
+        first = self.capacity
+        difference = partial(metrics.paired_accuracy_difference, confidence=self.confidence, capacity=first)
+        return self._measure("accuracy_at_capacity", partial(metrics.accuracy, capacity=first), difference, lower=False)
+
+    @cached_property
+    def calibration_error(self) -> Measure:
+        """Of each class, averaged."""
+        difference = partial(metrics.paired_class_calibration_difference, confidence=self.confidence, seed=self.seed)
+        return self._measure("calibration_error", metrics.class_calibration_error, difference, lower=True)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All that is shown beside the headline, which is one of the first two."""
+        top = () if self.capacity is None else (self.at_the_top,)
+        return (self.log_loss, self.macro_auc, self.accuracy, *top, self.calibration_error)
+
+    @property
+    def singles(self) -> Mapping[str, Single]:
+        """Each of them by itself, with its interval."""
+        top = _take_single(partial(metrics.accuracy_with_interval, capacity=self.capacity))
+        return {
+            "log_loss": self.log_loss.single,
+            "macro_auc": self.macro_auc.single,
+            "accuracy": _take_single(metrics.accuracy_with_interval),
+            **({} if self.capacity is None else {"accuracy_at_capacity": top}),
+            "calibration_error": _take_single(partial(metrics.class_calibration_with_interval, seed=self.seed)),
+        }
+
+
+def find_sure(scores: pd.DataFrame, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The probability of the likeliest class, and whether it came."""
+    return find_published(scores), find_right(scores, labels)
+
+
+def can_rank(labels: pd.Series) -> bool:
+    """Is there an as_of that holds every class of which enough entities speak, and is there such a class?"""
+    kept = set(name_classes(labels)) - set(find_rare(labels))
+    return bool(kept) and any(kept <= set(day) and len(set(day)) > 1 for _, day in labels.groupby(level="as_of"))
+
+
+def _take(value: Callable[..., float]) -> Callable[[pd.DataFrame, pd.Series], float]:
+    def measure(scores: pd.DataFrame, labels: pd.Series) -> float:
+        codes, (widened,) = prepare(labels, scores)
+        return value(widened, codes)
+
+    return measure
+
+
+def _take_single(single: Callable[..., Interval]) -> Single:
+    def measure(scores: pd.DataFrame, labels: pd.Series, confidence: float) -> Interval:
+        codes, (widened,) = prepare(labels, scores)
+        return single(widened, codes, confidence=confidence)
+
+    return measure
+
+
+def _take_pair(difference: Callable[..., Interval]) -> Callable[..., Interval]:
+    def measure(ours: pd.DataFrame, theirs: pd.DataFrame, labels: pd.Series) -> Interval:
+        codes, both = prepare(labels, ours, theirs)
+        return difference(*both, codes)
+
+    return measure
+
+
+def _take_days(gain: Callable[..., DailyGain]) -> Callable[..., DailyGain]:
+    def measure(ours: pd.DataFrame, theirs: pd.DataFrame, labels: pd.Series) -> DailyGain:
+        codes, both = prepare(labels, ours, theirs)
+        return gain(*both, codes)
+
+    return measure

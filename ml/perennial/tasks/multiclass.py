@@ -1,0 +1,297 @@
+"""Which of several: labels are names of classes, and a score is a probability for each of those that the training saw.
+
+What people act on is the likeliest class, so that its probability is what is published, ranked, and asked whether it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from perennial import metrics
+from perennial.config import Model
+from perennial.config.label import TaskName
+from perennial.metrics import ReliabilityBin
+from perennial.metrics.classes import FEWEST_ENTITIES
+from perennial.metrics.panel import AlignedRows
+from perennial.records import Interval
+from perennial.tasks import classes
+from perennial.tasks.binary import PRIOR_SHOCK
+from perennial.tasks.fitting import CLASSES
+from perennial.tasks.measure import Guarded, Measure, Worse, find_floor
+from perennial.tasks.regression import PRIOR_SHOCK_SHARE
+from perennial.tasks.scores import Scores, read_classes
+from perennial.tasks.task import Floats, Mask, Task, Turn
+from perennial.tasks.watching import UNKNOWN, compare_odds, try_metric
+
+
+class Multiclass(Task):
+    """A score is a calibrated probability for each class."""
+
+    name: ClassVar[TaskName] = "multiclass"
+    gives_classes = True
+    label_column = "text not null check (label <> '')"
+    label_types = ("text", "character varying", "smallint", "integer", "bigint", "boolean")
+    label_type, label_cast, label_dtype = "text", "text", "str"
+    label_said = "the name of a class"
+    wrong_label = "a label that is empty"
+    wrong_score = "lie outside [0, 1]"
+    score_meaning = "Calibrated probability of the class, the likeliest, in [0, 1]"
+    came_named, bins_law = "Share that came true", "Wilson's"
+    rarer_named = "rows of another class than the commonest"
+    alike = "labels of one class only"
+    awaited = "more of the rarer classes"
+    fitting = CLASSES
+    alone_named = "an AUC of one class against the others"
+    calibration_named = ("mean probability of the likeliest class", "share in which it came")
+    score_range = (0.0, 1.0)
+    carriers_named = "rows of rarer classes"
+    can_be_missed = False
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.figures = classes.Figures(model)
+        is_loss = model.metric == "log_loss"
+        self.headline = self.figures.log_loss if is_loss else self.figures.macro_auc
+        self.second = "macro_auc" if is_loss else "log_loss"
+        self.loss = self.figures.log_loss
+
+    # Labels
+
+    def code_labels(self, labels: pd.Series) -> tuple[Floats, tuple[str, ...] | None]:
+        """Their places among those found."""
+        found = classes.name_classes(labels)
+        return classes.code_classes(labels, found).to_numpy(dtype=np.float64), tuple(found)
+
+    def find_wrong_labels(self, labels: pd.Series) -> str | None:
+        """Names, none of them empty."""
+        wrong = [each for each in labels.unique().tolist() if not (isinstance(each, str) and each)]
+        return f"labels must be names of classes, found {wrong[:5]}" if wrong else None
+
+    def can_learn(self, labels: pd.Series) -> bool:
+        """More than one class occurs."""
+        return len(classes.name_classes(labels)) > 1
+
+    def say_unlearnable(self, labels: pd.Series) -> str:
+        """All are of one class."""
+        return f"all {len(labels)} training labels are {labels.iloc[0]}"
+
+    def can_judge(self, labels: pd.Series) -> bool:
+        """The log-loss judges any row; an AUC takes an as_of with a class and others, and enough entities of both."""
+        if self.headline is self.figures.log_loss:
+            return len(labels) > 0
+        return classes.can_rank(labels)
+
+    # Fitting
+
+    @property
+    def search_inputs(self) -> tuple[object, ...]:
+        """What is judged by."""
+        return (self.model.metric,)
+
+    @property
+    def out_of_fold(self) -> tuple[Measure, ...]:
+        """All but what a capacity says, which belongs to comparisons."""
+        return tuple(measure for measure in self.measures if measure is not self.figures.at_the_top)
+
+    def round_merit(self, merit: float) -> float:
+        """To four decimals."""
+        return round(merit, 4)
+
+    def spread_alone(self, strength: float, labels: pd.Series) -> float:
+        """By the entities of the class of which most speak."""
+        return classes.spread_alone(strength, labels)
+
+    # Judging
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The headline, then the others."""
+        return (self.headline, *(each for each in self.figures.measures if each is not self.headline))
+
+    def find_floor(self, champion: float) -> float:
+        """A share of the champion's loss; of the AUC as of a metric between 0 and 1."""
+        share = self.model.promotion.min_gain
+        return share * champion if self.headline.is_lower_better else find_floor(share, champion)
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """The other of log-loss and macro AUC, what the probabilities say, and who is at the top."""
+        borne = self.model.promotion.tolerated
+        other = (
+            Guarded("macro_auc", self.figures.macro_auc, "The macro AUC goes", borne.macro_auc)
+            if self.headline is self.figures.log_loss
+            else Guarded("log_loss", self.figures.log_loss, "Log-loss goes", borne.log_loss)
+        )
+        fact = "The calibration error, averaged over classes, goes"
+        shown = (other, Guarded("calibration", self.figures.calibration_error, fact, borne.calibration))
+        capacity = self.model.promotion.capacity
+        if capacity is None:
+            return shown
+        fact = f"Of the {capacity} that are acted on in a day, the share whose likeliest class is right goes"
+        return (*shown, Guarded("accuracy", self.figures.at_the_top, fact, borne.precision))
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """None of the rules themselves."""
+        return ()
+
+    def doubt_scores(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
+        """What it does not know it never says."""
+        return self._mention_unknown(read_classes(scores), labels)
+
+    def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
+        """Classes that it does not know, and those that the macro AUC leaves out."""
+        rare = classes.find_rare(labels)
+        left_out = (
+            f"The macro AUC leaves out classes with fewer than {FEWEST_ENTITIES} entities on either side: "
+            f"{classes.list_classes(rare)}."
+        )
+        return (*self._mention_unknown(read_classes(scores), labels), *((left_out,) if rare else ()))
+
+    def _mention_unknown(self, scores: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:
+        unknown = classes.find_unknown(scores, labels)
+        if not unknown:
+            return ()
+        rows = f"Of {len(labels)} unseen rows {sum(unknown.values())} came out as classes that no fit had seen"
+        return (f"{rows}: {classes.list_classes(unknown)}. Their probability counts as 0.",)
+
+    def find_prior_shock(self, champion: float) -> float:
+        """A share of the champion's loss; of the macro AUC what it is of an AUC."""
+        return PRIOR_SHOCK_SHARE * champion if self.headline.is_lower_better else PRIOR_SHOCK
+
+    def code_rows(self, labels: pd.Series) -> AlignedRows:
+        """Each the name of a class."""
+        return classes.code_rows(labels)
+
+    def name_sides(self, labels: pd.Series) -> Mapping[str, Mask]:
+        """Where nearly all are of one class, what the others came to is what tells recipes apart."""
+        commonest = labels.value_counts().index[0] if len(labels) else None
+        is_common = np.asarray(labels.to_numpy(dtype=object) == commonest, dtype=np.bool_)
+        return {"a label of a rarer class": ~is_common, "a label of the commonest class": is_common}
+
+    def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:
+        """The first `capacity` of each day, who reaches the threshold where one is declared, or else the first tenth."""
+        rules = self.model
+        if rules.promotion.capacity is not None:
+            return rank < rules.promotion.capacity
+        if "threshold" in rules.scoring.model_fields_set:
+            return scores >= rules.scoring.threshold
+        return rank < np.ceil(np.bincount(rows.days)[rows.days] / 10)
+
+    def bear_within_segment(self, champion: float) -> float:
+        """A share of the champion's loss there; of the macro AUC as of an AUC."""
+        borne = self.model.promotion.tolerated
+        return borne.segment_loss * champion if self.headline.is_lower_better else borne.segment_auc
+
+    # Watching
+
+    @property
+    def turns(self) -> Mapping[str, Turn]:
+        """The headline gets worse, the share that is right differs either way from what was said, and the loss rises."""
+        worse: Turn = "rise" if self.headline.is_lower_better else "fall"
+        return {self.headline.name: worse, "calibration": "either", "log_loss": "rise"}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        return {
+            "macro_auc": "the macro AUC of the scores",
+            "calibration": "the calibration (log-odds of the share that was right minus log-odds of the mean score)",
+            "log_loss": "the log-loss of the scores",
+            "feature": "the AUC of a single feature for one class",
+        }
+
+    @property
+    def says_means(self) -> bool:
+        """A probability is one."""
+        return True
+
+    def pair_rows(self, scores: Scores, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
+        """The probability of the likeliest class, and whether it came."""
+        return classes.find_sure(read_classes(scores), labels)
+
+    def average_labels(self, labels: pd.Series) -> float:
+        """The share of the commonest class."""
+        return float(labels.value_counts(normalize=True).iloc[0])
+
+    def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
+        """The headline, the other of log-loss and macro AUC, and the share that is right."""
+        return self._measure_singles((self.headline.name, self.second, "accuracy"), scores, labels, confidence)
+
+    def measure_day(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
+        """The headline, calibration, log-loss."""
+        found = self._measure_singles((self.headline.name, "log_loss"), scores, labels, 0.95)
+        said, came = self.pair_rows(scores, labels)
+        return found | {"calibration": compare_odds(said, came) if 0 < came.mean() < 1 else UNKNOWN}
+
+    def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
+        """All, the headline first."""
+        return self._measure_singles((self.headline.name, *self.figures.singles), scores, labels, self.figures.confidence)
+
+    def _measure_singles(
+        self, names: tuple[str, ...], scores: Scores, labels: pd.Series, confidence: float
+    ) -> dict[str, Interval]:
+        singles = self.figures.singles
+        return {name: try_metric(partial(singles[name], read_classes(scores), labels, confidence)) for name in names}
+
+    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+        """The highest AUC for any class against the others."""
+        return classes.rank_alone(values, labels, is_category=is_category)
+
+    def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
+        """Of the likeliest class, with Wilson's intervals."""
+        return metrics.reliability_bins(*self.pair_rows(scores, labels), confidence=self.figures.confidence)
+
+    def say_answer(self, entity: str) -> str:
+        """A class with its probability."""
+        days = self.model.label.horizon_days
+        return (
+            f"For every {entity} of the cohort the likeliest class of its label within {days} days, with its probability in "
+            "[0, 1], and the probabilities of all classes."
+        )
+
+    @property
+    def outage(self) -> tuple[str, str]:
+        """It would look like another class."""
+        return "counts what is missing in", "pass for a class"
+
+    def say_action(self, threshold: float, recall: float) -> str:  # noqa: ARG002 - nothing is measured at either
+        """Nothing is measured at a threshold."""
+        return "All figures are about the whole cohort, not about those of whose class the model is surest"
+
+    def find_worse(self, promised: float, realised: Interval) -> Worse:
+        """Of the log-loss as a share, of the macro AUC in its points."""
+        if not self.headline.is_lower_better:
+            return Worse(points=promised - realised.high)
+        return Worse(share=realised.low / promised - 1) if promised > 0 else Worse()
+
+    def describe_labels(self, labels: pd.Series) -> str:
+        """How often each class came."""
+        shares = labels.value_counts(normalize=True)
+        shown = ", ".join(f"{name} {share:.1%}" for name, share in shares.head(classes.MOST_NAMED).items())
+        rest = len(shares) - classes.MOST_NAMED
+        return f"{len(labels)} labels of {len(shares)} classes: {shown}{f' and {rest} more' if rest > 0 else ''}"
+
+    def advise_on_labels(self, labels: pd.Series) -> str:
+        """To give those that few entities carry a name together."""
+        rare = classes.find_rare(labels) if len(labels) else {}
+        if not rare:
+            return ""
+        named = classes.list_classes(rare)
+        return f"fewer than {FEWEST_ENTITIES} entities have {named}: give such classes one name together in labels.sql"
+
+    def count_rarer(self, labels: pd.Series) -> int:
+        """Rows of another class than the commonest."""
+        return len(labels) - int(labels.value_counts().iloc[0])
+
+    def count_positives(self, labels: pd.Series) -> int | None:  # noqa: ARG002 - of classes none
+        """It means nothing of classes."""
+        return None
+
+    def find_scale(self, spread: float, mean: float) -> float:  # noqa: ARG002 - the spread of amounts matters
+        """The mean itself: a probability lies above 0."""
+        return mean
