@@ -131,7 +131,7 @@ def test_without_a_capacity_or_a_threshold_the_first_tenth_is_acted_on():
     ],
 )
 def test_labels_that_a_metric_cannot_judge_are_named(metric, labels, found):
-    said = task_of(declare(metric)).find_wrong_labels(np.array(labels))
+    said = task_of(declare(metric)).find_wrong_labels(pd.Series(labels))
     assert said is None if found is None else found in said
 
 
