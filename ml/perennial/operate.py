@@ -148,8 +148,7 @@ def replay(stores: Stores, name: str, first: date, last: date) -> Iterator[Week]
     """
     model = stores.declaration(name).model
     for as_of in model.training_as_ofs(first, last):
-        run = Run(name, as_of, clock=model.known_until(as_of), purpose="simulation")
-        live_day(stores, run)
+        live_day(stores, Run(name, as_of, clock=model.known_until(as_of), purpose="simulation"))
         yield remember(stores, name, as_of)
 
 
@@ -192,6 +191,7 @@ def retrain(stores: Stores, run: Run) -> None:
 
 def remember(stores: Stores, name: str, as_of: date) -> Week:
     """What the ledger knows of a day."""
+    model = stores.declaration(name).model
     with stores.warehouse.transaction() as session:
         publication = ledger.live_publication(session, name, as_of)
         checks = ledger.last_checks(session, name, as_of, limit=1)
@@ -203,8 +203,8 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         as_of=as_of,
         rows=publication.rows if publication else None,
         version=publication.version if publication else None,
-        metric=name_headline(stores.declaration(name).model.metric),
-        realised=_show_headline(outcome) if outcome else "",
+        metric=name_headline(model.metric),
+        realised=_show_headline(outcome) if outcome else f"from {model.matured_at(as_of):%Y-%m-%d}" * (publication is not None),
         drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
         decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),
         mail=", ".join(notices),

@@ -66,7 +66,8 @@ def test_a_good_model_is_ready_beside_a_running_pipeline_and_nothing_is_left_beh
         code, found = check(case)
     assert (0, "") == (code, "".join(row["fault"] for row in found.values()))
     assert found["there is a day to look at"]["found"] == f"as_of {DAY}; facts are known up to 2025-08-03 19:10 UTC"
-    assert "is it still delivered?" in found["facts of visits arrive in time"]["advice"]
+    assert "the table is at rest: " in found["facts of visits arrive in time"]["advice"]
+    assert f"`perennial bootstrap {MODEL} --as-of 2025-08-04 --simulate`" in found["facts of visits arrive in time"]["advice"]
     assert "77 entities in 0." in found["a snapshot of the day has one row per entity"]["found"]
     assert "facts of the sampled entities" in found["a sample of the facts can be copied"]["found"]
     assert found["deleting facts at or after the as_of changes nothing"]["fault"] == ""
@@ -107,7 +108,7 @@ def test_new_and_check_name_the_same_day_for_the_same_table(case, filling, simul
     found = {row["rule"]: row for row in case.shell.read(out)}
     assert f"next: {by_new}" == found["ready"]["found"]
     assert simulated == by_new.endswith("--simulate")
-    assert simulated == ("is it still delivered?" in found["facts of visits arrive in time"]["advice"])
+    assert simulated == ("the table is at rest" in found["facts of visits arrive in time"]["advice"])
 
 
 DAYS = """

@@ -90,6 +90,8 @@ def answer_what_waits(case, built, scoring):
     assert built.endswith("answered: `perennial approve stays_away 1` or `perennial reject stays_away 1`.\n")
     assert built.count("because") == 2  # the verdict, and why a person is asked
     assert "`perennial approve stays_away 1`" in do(case, "scores", "stays_away")
+    code, _, said = case.shell.perennial("card", "stays_away")
+    assert (REFUSED, True) == (code, "answer: `perennial approve stays_away 1` or" in said), said
     code, _, said = case.shell.perennial(*scoring)
     assert (REFUSED, True) == (code, "answer: `perennial approve stays_away 1` or" in said)
     do(case, "approve", "stays_away", "1")

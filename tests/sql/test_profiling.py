@@ -105,6 +105,7 @@ def test_columns_are_known_by_what_they_hold(draft):
     assert 0 < found.get("amount, net").numbers.low < 1
     assert 99 < found.get("amount, net").numbers.most < 100
     assert 0.3 < found.get("amount, net").null_share < 0.4
+    assert 70 < found.rows_each < 120
 
 
 def test_drafted_queries_ran_on_days_whose_labels_have_matured(draft):

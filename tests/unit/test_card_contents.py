@@ -116,6 +116,7 @@ def test_kept_is_compared_with_promised():
     evidence = serve(CHAMPION, 4)
     difference = evidence.first_served.headline.estimate - 0.861
     assert f"The AUC came out {difference:+.3f} from what the unseen rows of version 7 promised (0.861)" in text_of(evidence)
+    assert f"which is {'better' if difference > 0 else 'worse'} and lies" in text_of(evidence)
 
 
 def test_after_more_than_four_as_ofs_the_newest_four_stand_beside_the_first():

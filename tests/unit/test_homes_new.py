@@ -483,6 +483,43 @@ def test_what_identifies_a_fact_is_said(seen, keyed, given, says):
     assert f"Assumed: {says}" in told
 
 
+BOOKED = {"customer_id": True, "paid_at": True, "invoice_id": False}
+
+
+def book(rows_each=2, **changes):
+    """A table whose primary key is the entity and the time."""
+    columns = tuple(replace(one, in_primary_key=BOOKED.get(one.name, False)) for one in COLUMNS)
+    found = profile(rows_each=rows_each)
+    found = replace(found, table=replace(found.table, columns=columns))
+    return plan(found, **changes)
+
+
+def test_a_primary_key_with_the_time_is_said_with_the_key_of_versions(seen):
+    said = "\n".join(say_found(Draft(book(), seen, {})))
+    assert "every row is a fact of its own, for the primary key holds paid_at." in said
+    assert "Where rows that share customer_id are versions of one fact, give --key customer_id." in said
+
+
+@pytest.mark.parametrize(("rows_each", "key"), [(2, ()), (2, ("customer_id",)), (40, ("customer_id",))])
+def test_entities_that_come_and_go_are_said_with_the_guide(seen, rows_each, key):
+    said = "\n".join(say_found(Draft(book(rows_each, key=key), seen, {})))
+    assert "The cohort is everybody with a row in that time, also one that is settled" in said
+    assert "those that are still open, perhaps by channel" in said
+    assert "docs/how-to/event-entities.md" in said
+
+
+def test_entities_that_stay_are_not_taken_for_events(seen):
+    assert "event-entities" not in "\n".join(say_found(Draft(book(40), seen, {})))
+
+
+def test_of_one_fact_only_its_newest_version_makes_features():
+    events = book(key=("customer_id",))
+    names = {one.name for one in list_features(events)}
+    assert {"recency_days", "amount_latest", "channel_latest"} <= names
+    assert not {"active_days_84d", "days_between", "amount_sum_84d", "invoices_7d"} & names
+    load(events)
+
+
 def test_nothing_is_overwritten(drafted, tmp_path):
     files = render_files(drafted, None)
     write_files(tmp_path, "winback", files)

@@ -65,6 +65,15 @@ def test_a_source_that_is_silent_is_asked_about():
     assert "learned 5.0 days ago" in saying.describe_arrivals(MODEL, "purchases", None, silence=timedelta(days=5)).advice
 
 
+def test_a_source_at_rest_is_lived_in_the_past():
+    found = saying.describe_arrivals(
+        MODEL, "purchases", None, silence=timedelta(days=500), past="lapse --as-of 2017-12-04 --simulate"
+    )
+    assert "the table is at rest: its newest fact was learned 500.0 days ago" in found.advice
+    assert "`perennial bootstrap lapse --as-of 2017-12-04 --simulate`" in found.advice
+    assert "is it still delivered?" not in found.advice
+
+
 @pytest.mark.parametrize(
     ("covered", "newest", "advice", "fault"),
     [

@@ -156,7 +156,20 @@ def test_a_constant_ranks_like_chance():
 
 def test_a_column_that_counts_time_is_named():
     (sentence,) = find_suspicions(MODEL, rows_with(week=count_weeks()))
-    assert "2017-03-27 and 2017-05-01 can be told apart (AUC 1.00), mostly by week" in sentence
+    assert (
+        "2017-03-27 and 2017-05-01 can be told apart (AUC 1.00), mostly by week. From the first to the last: week (mean"
+        in sentence
+    )
+    assert f"under [features.no_drift_trigger] of models/{MODEL.name}.toml" in sentence
+
+
+def test_values_and_nulls_that_moved_are_said():
+    weeks = np.asarray(count_weeks())
+    plans = np.where(weeks == weeks.max(), "premium", "basic")
+    (sentence,) = find_suspicions(MODEL, rows_with(plan=plans))
+    assert "in 100%, then in 0%" in sentence or "in 0%, then in 100%" in sentence
+    (sentence,) = find_suspicions(MODEL, rows_with(lost=np.where(weeks == weeks.max(), np.nan, 1.0)))
+    assert "lost (null in 0%, then in 100%)" in sentence
 
 
 def test_a_column_that_may_drift_raises_no_alarm():

@@ -124,6 +124,12 @@ def test_amounts_that_no_line_makes_better_stay_as_they_are():
     assert IDENTITIES["identity"] in kept
 
 
+def test_a_level_of_before_the_season_turned_is_not_carried_on():
+    fitting, turned = fit_amounts("rmse", np.inf), np.where(FOLDS == FOLDS.max(), RAW, 2 * RAW)
+    assert choose_calibrator(fitting, RAW, turned, FOLDS) == IDENTITIES["identity"]
+    assert choose_calibrator(fitting, RAW, 2 * RAW, FOLDS).coefficients[0] == pytest.approx(2, abs=0.1)
+
+
 def test_with_a_single_fold_amounts_stay_as_they_are():
     assert choose_calibrator(fit_amounts("mae", np.inf), RAW, AMOUNTS, FOLDS * 0) == IDENTITIES["identity"]
 

@@ -24,7 +24,7 @@ from perennial.card.words import (
     write_number,
     write_second,
 )
-from perennial.records import ALGORITHM_NAMES, Promotion, write_figure
+from perennial.records import ALGORITHM_NAMES, LOWER_IS_BETTER, Promotion, write_figure
 from perennial.records.cards import DatedVerdict, KnownFit
 
 FOUND_BY = {
@@ -152,11 +152,17 @@ def say_difference(evidence: CardEvidence) -> str:
     difference = write_figure(metric, abs(kept.estimate - promised.estimate))
     sign = "-" if kept.estimate < promised.estimate else "+"
     inside = "inside" if kept.low <= promised.estimate <= kept.high else "outside"
+    worse = "" if kept.estimate == promised.estimate else f"is {_weigh(metric, kept.estimate, promised.estimate)} and "
     return (
         f"The {evidence.title} {verb} {sign}{difference} from what the unseen rows of version {evidence.promised_by} promised "
-        f"({write_figure(metric, promised.estimate)}), which lies {inside} the interval of what was kept: "
+        f"({write_figure(metric, promised.estimate)}), which {worse}lies {inside} the interval of what was kept: "
         f"{write_interval(kept, metric=metric)}."
     )
+
+
+def _weigh(metric: str, kept: float, promised: float) -> str:
+    """Is what came better than what was promised?"""
+    return "better" if (kept < promised) == (metric in LOWER_IS_BETTER) else "worse"
 
 
 def _say_undefined(evidence: CardEvidence) -> str:

@@ -85,7 +85,7 @@ def write_gain(value: Interval | None, metric: str) -> str:
 
 def write_number(value: float | None) -> str:
     """Four significant digits."""
-    return "" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004 - five digits read better grouped
+    return "" if value is None else write_amount(value)
 
 
 def write_share(part: float, whole: float) -> str:

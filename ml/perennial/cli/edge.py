@@ -22,7 +22,7 @@ from rich.text import Text
 from perennial import local
 from perennial.config import Settings, load_declaration
 from perennial.errors import ConfigError
-from perennial.records import Purpose, Run
+from perennial.records import Purpose, Run, write_amount
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -177,7 +177,7 @@ def _write(value: object) -> str:
         case None:
             return ""
         case float():
-            return f"{value:.4g}"
+            return write_amount(value)
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
         case other:

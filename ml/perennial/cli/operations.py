@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,9 @@ from perennial.cli.edge import (
 from perennial.cli.searching import show_search
 from perennial.config import find_home, load_declaration, model_names
 from perennial.errors import ConfigError
+
+if TYPE_CHECKING:
+    from perennial.operate import Week
 
 PANEL = "Operations"
 
@@ -163,12 +166,25 @@ def _report_left_out(records: Sequence[object]) -> None:
 
 @app.command(rich_help_panel=PANEL)
 def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = False) -> None:
-    """Live the as_ofs that teach from one day to another in this process, without Airflow."""
+    """Live the as_ofs that teach from one day to another in this process, without Airflow; each is told as it is lived.
+
+    The table at the end knows what has come true meanwhile: of a newer as_of it says when its labels mature.
+    """
     from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
         operate.check_days(stores, model, first.date(), last.date())
-        show_table([week.facts() for week in operate.replay(stores, model, first.date(), last.date())], as_json=as_json)
+        lived = []
+        for week in operate.replay(stores, model, first.date(), last.date()):
+            typer.echo(_tell(week), err=True)
+            lived.append(week.as_of)
+        show_table([operate.remember(stores, model, as_of).facts() for as_of in lived], as_json=as_json)
+
+
+def _tell(week: Week) -> str:
+    """One as_of as soon as it was lived."""
+    published = "nothing was published" if week.rows is None else f"{week.rows} scores by version {week.version}"
+    return f"{week.as_of}: {'; '.join(filter(None, (published, week.decision)))}"
 
 
 @app.command(rich_help_panel=PANEL)

@@ -190,7 +190,8 @@ class _Examination:
         tells_delay = not self._is_captured(name)  # a photograph of the same rows adds none: silence is no delay
         silence = age if is_overdue and tells_delay else None
         wait_days = delivery.longest_wait if delivery else 1
-        return saying.describe_arrivals(self.model, name, arrivals, silence=silence, wait_days=wait_days)
+        past = saying.name_day(self.declared.model.name, self.first, is_simulated=True) if self.is_simulated else ""
+        return saying.describe_arrivals(self.model, name, arrivals, silence=silence, wait_days=wait_days, past=past)
 
     def _make_tables(self) -> Finding:
         """In tables of this check alone; those of the model are only looked at."""

@@ -34,11 +34,20 @@ def describe_source(relation: Relation, since: object) -> Finding:
     found = f"{relation}: {len(relation.columns)} columns" + (f"; {times}" if times else "")
     if since:
         found += f"; captured since {since}"
+    if _names_events(relation):
+        found += "; each entity is a fact of it: does features.sql keep only those that are open? docs/how-to/event-entities.md"
     if relation.source.times == "current_state":
         return Finding(
             found, advice='updated in place: a leak through it cannot be seen here; `times = "captured"` keeps its history'
         )
     return Finding(found)
+
+
+def _names_events(relation: Relation) -> bool:
+    """Is the one table of facts keyed by the entity, as one of bookings is?"""
+    key = tuple(column.name for column in relation.model.entity.columns)
+    dated = [source for source in relation.model.sources.values() if source.is_dated]
+    return relation.source.times == "versioned" and relation.source.key == key and len(dated) == 1
 
 
 def describe_history(model: Model, covered: date, newest: date) -> Finding:
@@ -60,17 +69,16 @@ def describe_history(model: Model, covered: date, newest: date) -> Finding:
 
 
 def describe_arrivals(
-    model: Model, name: str, arrivals: Arrivals | None, *, silence: timedelta | None = None, wait_days: int = 1
+    model: Model, name: str, arrivals: Arrivals | None, *, silence: timedelta | None = None, wait_days: int = 1, past: str = ""
 ) -> Finding:
     """Whether facts are there when the schedule looks for them, and when labels do.
 
     Args:
         silence: how long nothing was learned, where that is longer than usual.
         wait_days: the most days from one load to the next.
+        past: of tables at rest, what a command takes that lives a day of theirs; else empty.
     """
-    advice, fault = [], ""
-    if silence is not None:
-        advice.append(f"its newest fact was learned {_say(silence)} ago: is it still delivered?")
+    advice, fault = [_ask_about_silence(silence, past)] if silence is not None else [], ""
     if arrivals is None:
         return Finding("no delay to measure: one time serves as both, or no fact lies around the day", advice=" ".join(advice))
     found = (
@@ -93,6 +101,17 @@ def describe_arrivals(
         else:
             advice.append(f"{sentence}, if labels.sql reads {name}.")
     return Finding(found, advice=" ".join(advice), fault=fault)
+
+
+def _ask_about_silence(silence: timedelta, past: str) -> str:
+    """A table that is silent for a little may be late; one at rest is looked at as it was."""
+    learned = f"its newest fact was learned {_say(silence)} ago"
+    if not past:
+        return f"{learned}: is it still delivered?"
+    return (
+        f"the table is at rest: {learned}, and nothing newer can be scored. Where it ought to be delivered still, mend its load; "
+        f"where it is history, live days of the past, each command with the day and --simulate: `perennial bootstrap {past}`."
+    )
 
 
 def _explain_late(arrivals: Arrivals) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from perennial.records import write_amount
+
 
 def show_number(value: float | None) -> str:
     """Four digits are as much as a person compares; nothing where nothing was measured."""
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else write_amount(value)

@@ -17,6 +17,7 @@ from perennial.errors import NoChampionYet
 from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.promised import score_holdout
+from perennial.pipeline.waiting import explain_absence
 from perennial.pipeline.walking import Walk
 from perennial.records import Run, Version, dump_json
 from perennial.records.cards import LoggedTraining, ServedDay
@@ -73,7 +74,7 @@ def write_matured_cards(stores: Stores, run: Run, versions: Iterable[int]) -> No
 def _find_version(session: Session, run: Run, version: int | None) -> Version:
     number = ledger.champion(session, run.model) if version is None else version
     if number is None:
-        raise NoChampionYet(f"{run.model}: there is no champion yet: name a version, or `perennial bootstrap {run.model}`.")
+        raise NoChampionYet(f"{run.model}: there is no champion yet, so name a version. {explain_absence(session, run)}")
     return ledger.get_version(session, run.model, number)
 
 

@@ -32,6 +32,16 @@ def explain_silence(stores: Stores, run: Run) -> str:
         return _explain_day(session, declaration.model, run, champion)
 
 
+def explain_absence(session: Session, run: Run) -> str:
+    """Why nobody serves: the question that waits for a person, or the command that makes a first champion."""
+    waiting = find_waiting(session, run.model)
+    return (
+        explain_nobody(run, run.as_of, waiting)
+        if waiting
+        else f"`perennial bootstrap {_name_day(run.model, run.as_of)}` makes one."
+    )
+
+
 def _explain_day(session: Session, model: Model, run: Run, champion: Version) -> str:
     """Version 1 serves: how far has the newest day since come?"""
     serves = f"Version {champion.version} serves, and nothing was published yet"
@@ -58,7 +68,7 @@ def _floor(model: Model, day: date) -> date:
     return day if model.grid.is_as_of(day) else min(model.grid.nearest(day))
 
 
-def _name_day(model: str, as_of: date, *, is_past: bool) -> str:
+def _name_day(model: str, as_of: date, *, is_past: bool = False) -> str:
     return f"{model} --as-of {as_of}" + (" --simulate" if is_past else "")
 
 

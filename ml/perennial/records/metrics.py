@@ -62,9 +62,12 @@ def write_difference(metric: str, found: Interval) -> str:
     """`+0.0050 [-0.0010, +0.0110]`; of amounts four digits."""
     if metric not in AMOUNT_NAMES:
         return str(found)
-    return f"{found.estimate:+.4g} [{found.low:+.4g}, {found.high:+.4g}]"
+    estimate, low, high = (
+        f"{'+' if value >= 0 else ''}{write_amount(value)}" for value in (found.estimate, found.low, found.high)
+    )
+    return f"{estimate} [{low}, {high}]"
 
 
 def write_amount(value: float) -> str:
-    """Four significant digits."""
+    """Four significant digits, never as a power of ten: 19430 is `19,430`."""
     return f"{value:,.0f}" if abs(value) >= GROUPED_FROM else f"{value:.4g}"

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from perennial.records.intervals import Interval
+from perennial.records.metrics import write_amount
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class CalibrationAlarm:
 
 def _show(value: float) -> str:
     """A share, or an amount."""
-    return f"{value:.3f}" if 0 <= value <= 1 else f"{value:.4g}"
+    return f"{value:.3f}" if 0 <= value <= 1 else write_amount(value)
 
 
 class Choice(StrEnum):

@@ -148,6 +148,7 @@ class TableProfile:
         undated, ancient, future: rows whose time is null, lies before 1900, or after today.
         looked_at: so many rows gave `columns` and `delay`.
         rhythm: distance of two rows of an entity, in days that have any, and the share of all gaps that last exactly so long.
+        rows_each: nine of ten entities have at most so many rows; 0 where nobody counted.
         loads: days of the last half year on which rows were learned, where another column says so than the one of `days`.
     """
 
@@ -162,6 +163,7 @@ class TableProfile:
     entities: int
     delay: Delay | None = None
     rhythm: tuple[int, float] = (0, 0.0)
+    rows_each: int = 0
     loads: tuple[date, ...] = ()
 
     def get(self, name: str) -> ColumnProfile:

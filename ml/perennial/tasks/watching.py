@@ -10,7 +10,7 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.errors import MetricNotFinite, OneClassLabels
-from perennial.records import Interval
+from perennial.records import Interval, write_amount
 
 SMALLEST_SHARE = 1e-9
 NEAR_ZERO = 0.25  # a mean within a quarter of the spread of 0 is no scale: its move is told in spreads
@@ -52,8 +52,8 @@ def describe_amounts(labels: pd.Series) -> str:
     """Their zeros, their middle, and what lies far out."""
     zeros = float((labels == 0).mean())
     return (
-        f"{len(labels)} labels: {zeros:.1%} are 0, the median is {labels.median():.4g}, the 98th percentile "
-        f"{labels.quantile(HIGH):.4g}, the largest {labels.max():.4g}"
+        f"{len(labels)} labels: {zeros:.1%} are 0, the median is {write_amount(labels.median())}, the 98th percentile "
+        f"{write_amount(float(labels.quantile(HIGH)))}, the largest {write_amount(labels.max())}"
     )
 
 
@@ -62,7 +62,7 @@ def advise_cap(labels: pd.Series) -> str:
     high = float(labels.quantile(HIGH))
     if not (high > 0 and float(labels.max()) > FAR * high):
         return ""
-    return f"a few amounts decide alone: write label.cap = {high:.3g}, beyond which amounts count as this much"
+    return f"a few amounts decide alone: write label.cap = {float(f'{high:.3g}'):.12g}, beyond which amounts count as this much"
 
 
 def advise_against_cap(labels: pd.Series, cap: float) -> str:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import lightgbm
 import numpy as np
@@ -19,7 +19,7 @@ from perennial.config import Model
 from perennial.errors import LeakSuspected
 from perennial.metrics import halve_entities, mean_auc
 from perennial.predictor import Feature
-from perennial.records import Interval
+from perennial.records import Interval, write_amount
 from perennial.tasks import task_of
 from perennial.train.pooling import IDENTIFYING
 from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
@@ -30,6 +30,8 @@ UNTIL_WRITTEN = "Until that is written its later fits are refused."
 ALLOWED = re.compile(r"\[training\.acknowledged_auc\] of models/\w+\.toml: (.+)\. Until")
 LINE = re.compile(r"(.+?) = (1\.0|0\.\d+)(?:, |$)")
 CHANCE = NormalDist().inv_cdf(0.975)
+SHOWN, FEW = 3, 0.05
+Mask: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 LeakRule = Literal["ask", "refuse", "refuse doubtful"]
 """What a leak does: where nobody serves a person is asked; a fit of the champion's recipe is refused; and beside a champion,
 where a search costs nobody anything, a doubtful one is refused as well."""
@@ -159,19 +161,40 @@ def _name_separating_columns(model: Model, rows: TrainingRows) -> tuple[str, ...
     auc, gains = _separate(rows, places, np.asarray(days == days.min()), np.asarray(days == days.max()), model.training.seed)
     if auc <= SEPARABLE_AUC:
         return ()
-    strongest = [rows.features[places[place]].name for place in np.argsort(-gains, kind="stable")[:3] if gains[place] > 0]
+    strongest = [places[place] for place in np.argsort(-gains, kind="stable")[:SHOWN] if gains[place] > FEW * gains.max()]
+    moved = "; ".join(
+        _say_moved(rows, place, np.asarray(days == days.min()), np.asarray(days == days.max())) for place in strongest
+    )
+    named = ", ".join(rows.features[place].name for place in strongest)
     sentence = (
-        f"Rows of {days.min():%Y-%m-%d} and {days.max():%Y-%m-%d} can be told apart (AUC {auc:.2f}), mostly by "
-        f"{', '.join(strongest)}: a column that counts time, or one that was delivered differently?"
+        f"Rows of {days.min():%Y-%m-%d} and {days.max():%Y-%m-%d} can be told apart (AUC {auc:.2f}), mostly by {named}. From the "
+        f"first to the last: {moved}. Look at their SQL and at how their source is filled. A column that counts time stands "
+        f"under [features.no_drift_trigger] of models/{model.name}.toml; one that was delivered differently is mended at its "
+        "source, or left out under training.exclude."
     )
     return (sentence,)
+
+
+def _say_moved(rows: TrainingRows, place: int, first: Mask, last: Mask) -> str:
+    """How a column of the last as_of differs from that of the first: its mean, its most moved value, its nulls."""
+    feature, before, after = rows.features[place], rows.matrix[first, place], rows.matrix[last, place]
+    empty = [float(np.isnan(column).mean()) for column in (before, after)]
+    said = [f"null in {empty[0]:.0%}, then in {empty[1]:.0%}"] if abs(empty[1] - empty[0]) > FEW else []
+    if feature.kind != "category" and max(empty) < 1:
+        said.append(f"mean {write_amount(float(np.nanmean(before)))}, then {write_amount(float(np.nanmean(after)))}")
+    elif feature.kind == "category" and feature.categories:
+        codes = range(len(feature.categories))
+        shares = [(float((before == code).mean()), float((after == code).mean())) for code in codes]
+        code = max(codes, key=lambda one: abs(shares[one][1] - shares[one][0]))
+        said.append(f"'{feature.categories[code]}' in {shares[code][0]:.0%}, then in {shares[code][1]:.0%}")
+    return f"{feature.name} ({'; '.join(said) or 'in combination with others'})"
 
 
 def _separate(
     rows: TrainingRows,
     places: list[int],
-    first: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    last: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    first: Mask,
+    last: Mask,
     seed: int,
 ) -> tuple[float, Floats]:
     """AUC of telling last from first, learned on one half of the entities and assessed on the other; gain per column."""

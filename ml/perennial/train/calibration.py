@@ -23,11 +23,13 @@ def choose_calibrator(fitting: Fitting, raw: Floats, labels: Floats, fold_of_row
     """The kind with the lowest loss on folds that it was not fitted on.
 
     Probabilities are always calibrated, by Platt's map or the beta's, by Platt's when there is only one fold. Amounts stay
-    as they are unless their map, of two coefficients, loses less; so do classes, whose map has one more than there are classes.
+    as they are unless their map, of two coefficients, loses less, also on the newest fold when the older ones alone fit it:
+    where a season has turned, the level of before is no bias of the recipe. So do classes, whose map has one coefficient more
+    than there are classes.
 
     Args:
         raw: out-of-fold probabilities or amounts.
-        fold_of_row: the number of the fold that validated each row.
+        fold_of_row: the number of the fold that validated each row, the oldest lowest.
 
     Source: Platt 1999; Kull, Silva Filho and Flach 2017.
     """
@@ -35,8 +37,10 @@ def choose_calibrator(fitting: Fitting, raw: Floats, labels: Floats, fold_of_row
     if len(np.unique(fold_of_row)) == 1:
         return fit_calibrator(kinds[0], raw, labels, fitting.row_loss) if fitting.is_always_calibrated else identity
     best, loss = _find_best(kinds, fitting.row_loss, raw, labels, fold_of_row)
-    if not fitting.is_always_calibrated and loss >= fitting.row_loss(labels, raw).mean():
-        return identity
+    if not fitting.is_always_calibrated:
+        is_better = loss < fitting.row_loss(labels, raw).mean()
+        if not (is_better and _holds(best, fitting.row_loss, raw, labels, fold_of_row)):
+            return identity
     return fit_calibrator(best, raw, labels, fitting.row_loss)
 
 
@@ -46,6 +50,13 @@ def _find_best(
     losses = {kind: _lose_on_other_folds(kind, row_loss, raw, labels, fold_of_row) for kind in kinds}
     best = min(losses, key=lambda kind: losses[kind])
     return best, losses[best]
+
+
+def _holds(kind: CalibratorKind, row_loss: RowLoss, raw: Floats, labels: Floats, fold_of_row: Floats) -> bool:
+    """Does what the older folds fit lose less on the newest one, as it would have had it served?"""
+    newest = fold_of_row == fold_of_row.max()
+    calibrated = apply_calibrator(fit_calibrator(kind, raw[~newest], labels[~newest], row_loss), raw[newest])
+    return bool(row_loss(labels[newest], calibrated).mean() < row_loss(labels[newest], raw[newest]).mean())
 
 
 def _lose_on_other_folds(kind: CalibratorKind, row_loss: RowLoss, raw: Floats, labels: Floats, fold_of_row: Floats) -> float:

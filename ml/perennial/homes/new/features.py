@@ -40,8 +40,15 @@ def count_present_days(plan: Plan) -> int:
     return min(apart + late, plan.times.lookback_days)
 
 
+def has_one_fact(plan: Plan) -> bool:
+    """An entity is a fact, as a booking is, and a query sees its newest version alone: there is nothing to count or to sum up."""
+    return plan.key == (plan.wish.entity,)
+
+
 def list_features(plan: Plan) -> tuple[Feature, ...]:
     """All of them, in the order of the query."""
+    if has_one_fact(plan):
+        return (Feature("recency_days", "min(days_ago)", "times"), *_tell_newest(plan))
     values = [feature for number in plan.numbers for feature in _sum_up(plan, number)]
     flags = [feature for flag in plan.flags for feature in _count_flag(plan, flag)]
     return (*_tell_times(plan), *values, *flags, *_tell_newest(plan))

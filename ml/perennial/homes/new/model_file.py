@@ -14,6 +14,7 @@ from perennial.homes.new.choosing import Plan
 from perennial.homes.new.comments import write_comment
 from perennial.homes.new.measuring import Seen
 from perennial.homes.new.queries import describe_outcome
+from perennial.records import write_amount
 from perennial.stores.warehouse.identifiers import quote
 
 WEEK_DAYS = 7
@@ -99,9 +100,16 @@ def name_table(plan: Plan) -> str | None:
 
 
 def describe_week(plan: Plan) -> str:
-    """How many rows a week brings."""
+    """How many rows a week brings, and of which weeks that is true."""
     weekly = plan.times.weekly
-    return f"{say_range(weekly)} a week" if weekly else "less than a week of them"
+    if not weekly:
+        return "less than a week of them"
+    return f"{say_range(weekly)} a week in the {say_weeks(weekly).removeprefix('The ')} of them"
+
+
+def say_weeks(weekly: Sequence[int]) -> str:
+    """The weeks that were counted: those whose windows lie in history, and of a long one no more than a little over a year."""
+    return f"The last {len(weekly)} weeks" if len(weekly) > 1 else "The last week"
 
 
 def say_range(numbers: Sequence[int]) -> str:
@@ -151,7 +159,8 @@ def _label(plan: Plan, seen: Seen | None) -> Iterator[str]:
         yield 'task = "regression"'
         if seen is not None and seen.amounts is not None and seen.amounts.common > 0:
             found = seen.amounts
-            yield f"# 98 of 100 came to {found.common:.4g} at most, one to {found.most:.4g}: such a few would decide alone"
+            most = f"98 of 100 came to {write_amount(found.common)} at most, one to {write_amount(found.most)}"
+            yield f"# {most}: such a few would decide alone"
             yield f"cap = {float(f'{found.common:.2g}')}"
     yield f"horizon_days = {plan.wish.days}"
     yield f"grace_days = {plan.times.grace_days}"

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from perennial.homes.new.drafting import Draft
+from perennial.homes.new.features import has_one_fact
 from perennial.homes.new.model_file import assume_known, describe_week, say_range
+from perennial.homes.new.queries import describe_outcome
 from perennial.homes.saying import name_day
+from perennial.records import write_amount
 
 FEW, MANY = 0.01, 0.95
+FEW_ROWS = 3
+"""Planned, changed and settled: an event has about so many versions."""
 
 
 def say_found(draft: Draft) -> Iterator[str]:
@@ -29,6 +34,7 @@ def say_found(draft: Draft) -> Iterator[str]:
     if plan.wish.known_at is None:
         yield f"Assumed: {assume_known(plan)}"
     yield from _say_versions(draft)
+    yield from _say_events(draft)
     yield f"Assumed: a day begins at midnight in {plan.wish.timezone}."
     yield from _say_history(draft)
     yield from _say_outcome(draft)
@@ -53,13 +59,37 @@ def _say_odd_rows(draft: Draft) -> Iterator[str]:
 
 def _say_versions(draft: Draft) -> Iterator[str]:
     plan, times = draft.plan, (draft.plan.wish.event_at, draft.plan.wish.known_at)
+    others = [name for name in plan.key if name != plan.wish.event_at]
     has_versions = plan.wish.key or any(one.in_primary_key and one.name in times for one in plan.profile.table.columns)
     if not plan.key:
         yield "Assumed: every row is a fact of its own; where rows have versions, name with --key what identifies a fact."
     elif has_versions and plan.wish.event_at not in plan.key:
         yield f"Assumed: rows that share {' and '.join(plan.key)} are versions of one fact, and the newest known one counts."
+    elif not plan.wish.key and plan.wish.event_at in plan.key:
+        versions = f" Where rows that share {' and '.join(others)} are versions of one fact, give --key {' --key '.join(others)}."
+        yield f"Assumed: every row is a fact of its own, for the primary key holds {plan.wish.event_at}.{versions * bool(others)}"
     elif not has_versions and plan.wish.known_at:
         yield "Assumed: a row never changes. One that is corrected in place shows history what nobody knew then."
+
+
+def _say_events(draft: Draft) -> Iterator[str]:
+    """Entities that come and go, such as bookings: the cohort that is drafted holds those that are settled as well."""
+    plan, who, most = draft.plan, draft.plan.wish.entity, draft.plan.profile.rows_each
+    if has_one_fact(plan):
+        found = (
+            f"with the key {who} each {who} is one fact, of which a query sees the newest version: features say what that "
+            f"says and how old it is, and one older than {plan.times.lookback_days} days (lookback_days) is not seen at all"
+        )
+    elif 0 < most <= FEW_ROWS and not plan.is_snapshots:
+        found = f"nine of ten {who} have at most {most} row(s) in all of history, so that they come and go as bookings do"
+    else:
+        return
+    open_ones = f", perhaps by {' or '.join(one.written for one in plan.categories[:3])}" if plan.categories else ""
+    yield (
+        f"LOOK: {found}. The cohort is everybody with a row in that time, also one that is settled, such as a booking whose "
+        f"guest has arrived. If {who} names such events, keep in sql/{plan.wish.name}/features.sql those that are still "
+        f"open{open_ones}, and choose horizon and labels with them: docs/how-to/event-entities.md says how."
+    )
 
 
 def _say_history(draft: Draft) -> Iterator[str]:
@@ -80,8 +110,9 @@ def _say_outcome(draft: Draft) -> Iterator[str]:
     rates, days = draft.seen.rates, draft.seen.days
     if (found := draft.seen.amounts) is not None:
         yield (
-            f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; what came was "
-            f"{found.means[0]:.4g} to {found.means[1]:.4g} on average, 0 of {found.zeros:.0%}, and up to {found.most:.4g}."
+            f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; the "
+            f"{describe_outcome(draft.plan)}, was {write_amount(found.means[0])} to {write_amount(found.means[1])} on average, "
+            f"0 of {found.zeros:.0%} of them, and up to {write_amount(found.most)}, all in the unit of that column."
         )
     if not rates:
         return

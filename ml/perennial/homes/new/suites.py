@@ -10,7 +10,8 @@ from typing import TypeAlias
 from perennial.homes.new.choosing import Input, Plan
 from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.measuring import Seen, SeenAmounts, SeenFeature
-from perennial.homes.new.model_file import describe_week, say_range
+from perennial.homes.new.model_file import say_range, say_weeks
+from perennial.records import write_amount
 
 Rule: TypeAlias = dict[str, object]
 
@@ -46,7 +47,7 @@ def _watch_source(plan: Plan) -> Iterator[Rule]:
     if weekly:
         yield _rule(
             "expect_table_row_count_to_be_between",
-            f"The last {len(weekly)} weeks brought {describe_week(plan)}.",
+            f"{say_weeks(weekly)} brought {say_range(weekly)} a week.",
             meta={"table": plan.source, "days": 7},
             min_value=min(weekly) // 2,
             max_value=max(weekly) * 3,
@@ -86,8 +87,7 @@ def _watch_numbers(one: Input, rows: int, meta: Rule) -> Iterator[Rule]:
     low, high = widen(found.low, found.high)
     yield _rule(
         BETWEEN,
-        f"Of {rows:,} rows 998 in 1,000 lay between {found.low:g} and {found.high:g}; all between {found.least:g} and "
-        f"{found.most:g}.",
+        f"Of {rows:,} rows 998 in 1,000 lay {_say_between(found.low, found.high)}; all {_say_between(found.least, found.most)}.",
         meta=meta,
         column=one.name,
         min_value=low,
@@ -105,6 +105,10 @@ def _watch_values(one: Input, meta: Rule) -> Rule:
         value_set=list(one.profile.values),
         mostly=MOSTLY_KNOWN_VALUES,
     )
+
+
+def _say_between(low: float, high: float) -> str:
+    return f"between {write_amount(low)} and {write_amount(high)}"
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
@@ -155,7 +159,7 @@ def _watch_feature(one: Feature, found: SeenFeature) -> Iterator[Rule]:
     low, high = widen(found.low, found.high)
     yield _rule(
         BETWEEN,
-        f"998 in 1,000 lay between {found.low:.4g} and {found.high:.4g}.",
+        f"998 in 1,000 lay {_say_between(found.low, found.high)}.",
         column=one.name,
         min_value=low,
         max_value=high,
@@ -165,7 +169,7 @@ def _watch_feature(one: Feature, found: SeenFeature) -> Iterator[Rule]:
     if least > 0:
         yield _rule(
             "expect_column_mean_to_be_between",
-            f"The mean of a day lay between {least:.4g} and {most:.4g}; half or twice that is a broken feed.",
+            f"The mean of a day lay {_say_between(least, most)}; half or twice that is a broken feed.",
             column=one.name,
             min_value=_round(least / 2, math.floor),
             max_value=_round(most * 2, math.ceil),
@@ -176,7 +180,7 @@ def _watch_feature(one: Feature, found: SeenFeature) -> Iterator[Rule]:
 def _watch_amounts(found: SeenAmounts) -> Iterator[Rule]:
     """Scores may lie outside of what came, for a fit extends it: by as much again."""
     span = found.most - found.least
-    note = f"Of the amounts that came the least was {found.least:.4g} and the largest {found.most:.4g}."
+    note = f"Of the amounts that came the least was {write_amount(found.least)} and the largest {write_amount(found.most)}."
     yield _rule(
         BETWEEN,
         note,
@@ -188,7 +192,7 @@ def _watch_amounts(found: SeenAmounts) -> Iterator[Rule]:
     if least > 0:
         yield _rule(
             "expect_column_mean_to_be_between",
-            f"The mean of a day lay between {least:.4g} and {most:.4g}; a mean score far from that is a broken feed.",
+            f"The mean of a day lay {_say_between(least, most)}; a mean score far from that is a broken feed.",
             column="score",
             min_value=_round(least / 2, math.floor),
             max_value=_round(most * 2, math.ceil),

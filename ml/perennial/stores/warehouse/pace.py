@@ -88,3 +88,15 @@ def find_rhythm(session: Session, question: Question) -> tuple[int, float]:
         group by gap order by 2 desc, 1 limit 1""")  # noqa: S608 - quoted
     row = session.execute(query, {"timezone": question.timezone, **question.bounds}).one_or_none()
     return (row.gap, float(row.share)) if row else (0, 0.0)
+
+
+def count_rows_each(session: Session, question: Question) -> int:
+    """Nine of ten entities have at most so many rows in all of history."""
+    query = text(f"""
+        with counted as (
+            select count(*) as rows from {question.relation}
+            where {question.is_dated} and {question.who} is not null group by {question.who}
+        )
+        select coalesce(percentile_disc(0.9) within group (order by rows), 0) from counted""")  # noqa: S608 - quoted
+    most: int = session.execute(query, {"timezone": question.timezone, **question.bounds}).scalar_one()
+    return most

@@ -18,7 +18,7 @@ from perennial.errors import ConfigError
 from perennial.records.profiles import ColumnProfile, FoundColumn, FoundTable, Range, TableProfile
 from perennial.stores import queries
 from perennial.stores.sessions import Session, read_code
-from perennial.stores.warehouse.pace import find_rhythm, list_recent_days, measure_delay
+from perennial.stores.warehouse.pace import count_rows_each, find_rhythm, list_recent_days, measure_delay
 from perennial.stores.warehouse.questions import Question, ask, ask_number
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
 
@@ -111,6 +111,7 @@ def profile_table(session: Session, question: Question) -> TableProfile:
             entities=ask_number(session, f"select count(distinct {who}) from pg_temp.profiled"),  # noqa: S608 - quoted
             delay=measure_delay(session, question),
             rhythm=find_rhythm(session, question),
+            rows_each=count_rows_each(session, question),
             loads=_list_loads(session, question),
         )
 
