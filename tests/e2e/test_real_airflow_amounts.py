@@ -1,8 +1,8 @@
-"""A model of amounts on real purchases: a day and the week's retraining in a real Airflow, and six weeks by replay."""
+"""A model of amounts on real purchases: a day and the week's retraining in a real Airflow, and weeks by replay."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -11,11 +11,12 @@ from tests.e2e.conftest import COPY
 
 MODEL = "spend_next_28d"
 FIRST, NEXT, LAST = date(2017, 10, 30), date(2017, 11, 6), date(2017, 12, 4)
-WEEKS = [FIRST + number * timedelta(weeks=1) for number in range(6)]
 VERSIONS = f"""
     select version, trained_for, origin, manifest from ledger.versions
     where model = '{MODEL}' and trained_for <= '{NEXT}' order by version"""
-VERDICTS = f"select as_of, challenger_version, verdict from ledger.evaluations where model = '{MODEL}' and as_of <= '{NEXT}'"
+VERDICTS = f"""
+    select as_of, challenger_version, verdict from ledger.evaluations
+    where model = '{MODEL}' and as_of <= '{NEXT}' order by evaluation_id"""
 DECISIONS = f"select as_of, choice, rule from ledger.decisions where model = '{MODEL}' and as_of = '{FIRST}'"
 SCORES = f"""
     select count(*), md5(string_agg(entity_id || ':' || score, ',' order by entity_id))
@@ -33,7 +34,8 @@ def lived(stack, history):
 
 @pytest.fixture(scope="module")
 def replayed(replay):
-    return replay(MODEL, FIRST, LAST)
+    """Two weeks, and after three that nobody lived the one in which the labels of the first have matured."""
+    return [*replay(MODEL, FIRST, NEXT), *replay(MODEL, LAST, LAST)]
 
 
 def test_every_run_succeeds(lived):
@@ -46,12 +48,11 @@ def test_the_first_champion_is_refitted_by_the_week(lived, ask):
     assert [(FIRST, 1, "PROMOTE")] == ask("warehouse", VERDICTS)
 
 
-def test_analysts_read_amounts_beyond_1(lived, ask):
-    rows, least, most, reasons = ask(
-        "warehouse", f"select count(*), min(score), max(score), count(reason_1) from analytics.{MODEL}_scores_latest"
-    )[0]
-    assert (rows > 2000, least >= 0, most > 100) == (True, True, True)
-    assert reasons == rows
+def test_analysts_read_amounts_with_reasons(lived, ask):
+    latest = f"select count(*), count(reason_1), max(score) from analytics.{MODEL}_scores_latest"
+    ((rows, reasons, most),) = ask("warehouse", latest)
+    assert 2000 < rows == reasons
+    assert most > 100
 
 
 @pytest.mark.parametrize("query", [VERSIONS, VERDICTS, DECISIONS, SCORES], ids=["versions", "verdicts", "decisions", "scores"])
@@ -61,8 +62,7 @@ def test_a_replay_comes_to_the_same(lived, replayed, ask, query):
 
 
 def test_every_week_of_a_replay_is_scored_by_the_fit_of_the_week_before(replayed):
-    assert [week.as_of for week in replayed] == WEEKS
-    assert [week.version for week in replayed] == [1, 1, 2, 3, 4, 5]
+    assert [(FIRST, 1), (NEXT, 1), (LAST, 2)] == [(week.as_of, week.version) for week in replayed]
     assert all(week.rows > 2000 for week in replayed)
 
 
