@@ -59,9 +59,9 @@ def report(model: Model, rows: TrainingSet) -> None:
     print(f"{NAME}: {len(days)} weeks, {days[0]} .. {days[-1]}, {len(labels):,} rows, amounts up to {model.label.cap:g}")
     print(f"| recipe | {' | '.join(measure.name for measure in shown)} | Gini against the last value |")
     print(f"|---|{'---|' * (len(shown) + 1)}")
-    served = {name: recipe() for name, recipe in recipes.items()}
-    plainest = next(iter(served.values()))
-    for name, scores in served.items():
+    plainest = recipes["last value (spend_84d)"]()
+    for name, recipe in recipes.items():
+        scores = recipe()
         gain = paired_gini_difference(scores, plainest, labels)
         figures = " | ".join(measure.write(measure.value(scores, labels)) for measure in shown)
         print(f"| {name} | {figures} | {gain.estimate:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] |", flush=True)
