@@ -82,6 +82,13 @@ def test_what_is_wrong_in_a_model_file_is_named(home, pattern, replacement, foun
         load_with(home, pattern, replacement)
 
 
+@pytest.mark.parametrize("metric", ["mae", "pinball:0.9"])
+def test_a_direction_is_refused_where_leaves_are_quantiles(home, metric):
+    keys = rf'"regression"\1metric = "{metric}"\2[training.monotone]\nrecency_days = "increasing"'
+    with pytest.raises(ConfigError, match=f"monotone cannot be kept under training.metric = '{metric}'.*leave monotone out"):
+        load_with(home, r'(?s)"binary"(.*?)^metric = "roc_auc"$(.*?)^exclude = \[\]$', keys)
+
+
 @pytest.mark.parametrize("file", ["sql/lapse/features.sql", "sql/lapse/labels.sql", "expectations/lapse/snapshot.json"])
 def test_a_missing_file_is_named(home, file):
     (home / file).unlink()

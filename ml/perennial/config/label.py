@@ -20,6 +20,8 @@ METRICS: Mapping[TaskName, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "gini", "poisson", "tweedie", "pinball"),
 }
 """What a task may be judged by, its default first; a pinball loss bears its quantile behind a colon."""
+UNBOUND_METRICS = ("mae", "pinball")
+"""Leaves are medians or quantiles, set after the split: no library binds those to a direction."""
 
 
 class Label(Section):

@@ -24,7 +24,7 @@ from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
 from perennial.config.grid import Every, Grid
 from perennial.config.inputs import Features, Quality, Schedule, Source
-from perennial.config.label import METRICS, Label
+from perennial.config.label import METRICS, UNBOUND_METRICS, Label
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
@@ -73,6 +73,12 @@ class Model(Section):
             raise ValueError(
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
                 f"{', '.join(known)}"
+            )
+        if self.training.monotone and self.metric.partition(":")[0] in UNBOUND_METRICS:
+            raise ValueError(
+                f"training.monotone cannot be kept under training.metric = '{self.metric}': the leaves of boosted trees are "
+                "medians or quantiles there, which no library binds: leave monotone out, or write another metric, such as 'rmse' "
+                "with label.cap"
             )
         if self.label.task == "binary" and self.label.cap is not None:
             raise ValueError("label.cap is for amounts: leave it out where label.task = 'binary'")

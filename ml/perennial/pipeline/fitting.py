@@ -206,11 +206,12 @@ def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, o
     except (VersionMissing, ArtifactCorrupt) as lost:
         log.warning("fit of %s: no distance to the former one. %s", former.model, lost)
         return None
+    scale = task_of(stores.declaration(former.model).model).find_scale(float(theirs.std(ddof=0)), float(theirs.mean()))
     return FitDistance(
         version=former.version,
         as_of=day,
         rows=len(ours),
         rank_correlation=rank_correlation(ours, theirs),
         top_decile_overlap=top_tenth_overlap(ours, theirs),
-        mean_shift=mean_shift(ours, theirs),
+        mean_shift=mean_shift(ours, theirs, scale=scale),
     )

@@ -171,7 +171,7 @@ class FitDistance:
         version: the former fit.
         rank_correlation: Spearman's, in [-1, 1].
         top_decile_overlap: share of the former top decile that stays in it, in [0, 1].
-        mean_shift: relative change of the mean score.
+        mean_shift: change of the mean score as a share of what it was, or of the spread where that lies near 0.
     """
 
     version: int

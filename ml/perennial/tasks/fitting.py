@@ -37,7 +37,6 @@ class Fitting:
         loss_named: it, as people read it.
         constant: of labels: the one score for all that costs least.
         is_always_calibrated: False where raw scores stay as they are unless a calibrator loses less out of fold.
-        keeps_directions: False where leaves are medians or quantiles, set after the split: no library binds those.
     """
 
     objectives: Objectives
@@ -47,7 +46,6 @@ class Fitting:
     loss_named: str
     constant: Callable[[Floats], float]
     is_always_calibrated: bool = False
-    keeps_directions: bool = True
 
 
 def _lose_logarithm(labels: Floats, scores: Floats) -> Floats:
@@ -103,9 +101,7 @@ def fit_amounts(metric: str, cap: float) -> Fitting:
         return _fit_quantile(float(quantile))
     if name == "mae":
         middle = partial(_find_quantile, quantile=0.5)
-        return fit_mean(
-            ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle, keeps_directions=False
-        )
+        return fit_mean(ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle)
     if name == "poisson":
         return fit_positive_mean(POISSON, row_loss=metrics.poisson_deviance, loss_named="Poisson deviance")
     if name == "tweedie":
@@ -123,5 +119,4 @@ def _fit_quantile(quantile: float) -> Fitting:
         row_loss=metrics.pinball_loss(quantile),
         loss_named=f"pinball loss at {quantile:g}",
         constant=partial(_find_quantile, quantile=quantile),
-        keeps_directions=False,
     )

@@ -136,12 +136,7 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
 
 def _check_rulings(model: Model, training: TrainingSet) -> None:
     """A category has no order, and a model that excludes everything has nothing to learn from."""
-    features, task = training.features, task_of(model)
-    if model.training.monotone and not task.fitting.keeps_directions:
-        raise ConfigError(
-            f"models/{model.name}.toml: training.monotone cannot be kept under training.metric = '{model.metric}': the leaves of "
-            "boosted trees are medians or quantiles there, which no library binds. Leave monotone out, or choose metric = 'rmse'."
-        )
+    features = training.features
     unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
     if unordered:
         raise ConfigError(
