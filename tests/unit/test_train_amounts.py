@@ -207,7 +207,7 @@ def test_what_a_feature_is_worth_is_said_in_the_measure_of_the_model():
     rows = gather_rows(model, TRAINING)
     rule = Recipe("single_feature", {"feature": "other", "direction": "increasing"})
     worth = Weighing(model, CurrentStateUse(("accounts",), names), rows, None).weigh_on_all(rule)
-    assert worth.auc_without == pytest.approx(np.abs(rows.labels - np.median(rows.labels)).mean())
+    assert worth.headline_without == pytest.approx(np.abs(rows.labels - np.median(rows.labels)).mean())
     assert worth.gain.low > 0
     assert "its mean absolute error is" in worth.sentence
 

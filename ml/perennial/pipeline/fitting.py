@@ -142,7 +142,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
             effective_at=run.clock,
             parameters=trained.parameters,
             holdout_mean_score=promised.mean_score,
-            holdout_auc=promised.headline,
+            holdout_headline=promised.headline,
             newest_mean_score=newest_mean,
             distance=distance,
             config_hash=declaration.model.config_hash,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from perennial.records.current_state import CurrentStateUse
 from perennial.records.recipes import CHOSEN_WORDS, Algorithm, Recipe, RecipeChoice
@@ -190,7 +192,7 @@ class Version:
         recipe: number of what it is a fit of.
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
         holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them: `holdout_mean_score`,
-            and `holdout_auc`, which of amounts is the headline. Empty while history is too short for that.
+            and `holdout_headline`, in the column `holdout_auc`. Empty while history is too short for that.
         newest_mean_score: mean of its scores of the newest valid snapshot when it was fitted.
         distance: from the former fit of its recipe; None for the first.
         origin: `training`: the first fit of a recipe under test, `refresh`: a later one, `manual`: registered by hand.
@@ -211,7 +213,7 @@ class Version:
     recipe: int = 1
     parameters: Mapping[str, object] = field(default_factory=dict)
     holdout_mean_score: float | None = None
-    holdout_auc: float | None = None
+    holdout_headline: Annotated[float | None, Field(validation_alias=AliasChoices("holdout_headline", "holdout_auc"))] = None
     newest_mean_score: float | None = None
     distance: FitDistance | None = None
     config_hash: str = ""

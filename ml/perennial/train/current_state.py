@@ -99,8 +99,8 @@ class Weighing:
         gain = headline.gain(ours, without, labels)
         return replace(
             worth,
-            auc_with=headline.value(ours, labels),
-            auc_without=headline.value(without, labels),
+            headline_with=headline.value(ours, labels),
+            headline_without=headline.value(without, labels),
             gain=gain,
             measure=headline.title,
         )
