@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from perennial.compare.contest import ComparisonInput, Contestant
-from perennial.metrics import check_same_rows, name_clusters, widen_index
+from perennial.metrics import check_same_rows, enter_beside, find_rows, name_clusters, weigh_index, widen_index
 
 
 def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
@@ -21,6 +21,7 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
     Raises:
         MisalignedScores: clusters, scores, labels and segments do not cover the same rows.
     """
+    contest = _weigh(contest)
     if contest.clusters is None:
         return contest
     clusters = name_clusters(contest.clusters)
@@ -38,10 +39,32 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
     )
 
 
+def _weigh(contest: ComparisonInput) -> ComparisonInput:
+    """The same with weights and values in every index, without the rows that weigh nothing."""
+    beside, clusters = contest.beside, contest.clusters
+    if not beside:
+        return contest
+
+    def enter(contestant: Contestant) -> Contestant:
+        return replace(contestant, scores=enter_beside(contestant.scores, beside))
+
+    labels = enter_beside(contest.labels, beside)
+    segments = contest.segments.set_axis(weigh_index(contest.segments.index, beside))
+    return replace(
+        contest,
+        challenger=enter(contest.challenger),
+        champion=None if contest.champion is None else enter(contest.champion),
+        labels=labels,
+        segments=segments[segments.index.isin(labels.index)],
+        clusters=None if clusters is None else clusters[clusters.index.isin(find_rows(labels.index))],
+        beside={},
+    )
+
+
 def _add(values: pd.Series, clusters: pd.Series) -> pd.Series:
     return values.set_axis(_widen(values.index, clusters))
 
 
 def _widen(index: pd.Index, clusters: pd.Series) -> pd.MultiIndex:
-    check_same_rows(index, clusters.index)
+    check_same_rows(find_rows(index), clusters.index)
     return widen_index(index, clusters)

@@ -80,6 +80,11 @@ class Model(Section):
                 "medians or quantiles there, which no library binds: leave monotone out, or write another metric, such as 'rmse' "
                 "with label.cap"
             )
+        if self.label.value is not None and self.promotion.capacity is None:
+            raise ValueError(
+                "label.value is what acting on a row is worth, and nothing says on how many a day: write promotion.capacity, or "
+                "leave label.value out"
+            )
         if self.label.task == "binary" and self.label.cap is not None:
             raise ValueError("label.cap is for amounts: leave it out where label.task = 'binary'")
         if self.label.task == "binary" and not 0 <= self.scoring.threshold <= 1:
@@ -138,7 +143,11 @@ class Model(Section):
     def rulings(self) -> dict[str, str]:
         """What a person has ruled about inputs and labels, in words: part of what a version was made by; may be empty."""
         cap, judged = self.label.cap, self.metric
-        labels = {"metric": judged if judged not in METRICS["binary"] else "", "cap": f"{cap:g}" if cap is not None else ""}
+        labels = {
+            "metric": judged if judged not in METRICS["binary"] else "",
+            "cap": f"{cap:g}" if cap is not None else "",
+            "weight": self.label.weight or "",
+        }
         return self.training.rulings | {key: text for key, text in labels.items() if text}
 
     # The calendar
@@ -255,6 +264,8 @@ class Declaration(BaseModel):
             stated["entity"].pop(key)
         if reads_label:
             stated["label"].pop("cap")  # labels stand as they are, and count up to the cap when they are read
+            for key in {"weight", "value"} - set(self.model.label.beside):  # came later
+                stated["label"].pop(key)
             if self.model.label.task == "binary":
                 stated["label"].pop("task")  # came later
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

@@ -180,7 +180,9 @@ def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -
     model = evidence.model
     scores = {day.as_of: warehouse.read_scores(session, model, day.as_of)["score"] for day in days}
     labels = {day: warehouse.read_labels(session, model, day).reindex(scores[day].index) for day in scores}
-    return cards.measure_served(model, _stack(scores), _stack(labels))
+    beside = {day: warehouse.read_beside(session, model, day) for day in scores}
+    known = {name: _stack({day: columns[name] for day, columns in beside.items()}) for name in model.label.beside}
+    return cards.measure_served(model, _stack(scores), _stack(labels), known)
 
 
 def _stack(columns: dict[date, pd.Series]) -> pd.Series:

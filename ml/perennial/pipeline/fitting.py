@@ -14,7 +14,7 @@ import pandas as pd
 
 from perennial.config import Declaration, Model, read_code_version
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
-from perennial.metrics import mean_shift, rank_correlation, top_tenth_overlap
+from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
@@ -171,9 +171,9 @@ def measure_promised(material: Material, entry: RecipeEntry) -> Promised:
     if scores.empty:
         return Promised((), None, None)
     scored: Days = tuple(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
-    return Promised(
-        scored, float(scores.mean()), _measure_headline(material.declaration.model, scores, rows.labels.loc[scores.index])
-    )
+    labels = enter_beside(rows.labels.loc[scores.index], rows.beside)
+    headline = _measure_headline(material.declaration.model, enter_beside(scores, rows.beside), labels)
+    return Promised(scored, float(scores.mean()), headline)
 
 
 def _measure_headline(model: Model, scores: pd.Series, labels: pd.Series) -> float | None:

@@ -16,6 +16,7 @@ from perennial.records.tuning import Tuning
 from perennial.records.verdicts import Promotion
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd  # DAG parsing reads this package and must stay light
 
 
@@ -31,6 +32,7 @@ class TrainingSet:
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
         current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
+        beside: `weight` and `value` of each row, where the model names such columns; same index.
     """
 
     features: pd.DataFrame
@@ -39,6 +41,7 @@ class TrainingSet:
     data_hash: str
     clusters: pd.Series | None = None
     current_state: CurrentStateUse | None = None
+    beside: Mapping[str, pd.Series] = field(default_factory=dict)
 
     @property
     def as_ofs(self) -> tuple[date, ...]:
@@ -46,10 +49,17 @@ class TrainingSet:
 
     def rows_of(self, as_ofs: tuple[date, ...]) -> TrainingSet:
         """The part of this set that lies on the given as_ofs."""
-        chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
+        return self._take(self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs]))
+
+    def weighing(self) -> TrainingSet:
+        """Without the rows that weigh nothing: they teach nothing and judge nobody."""
+        return self._take((self.beside["weight"] > 0).to_numpy()) if "weight" in self.beside else self
+
+    def _take(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> TrainingSet:
         clusters = None if self.clusters is None else self.clusters[chosen]
         features, labels, segments = self.features[chosen], self.labels[chosen], self.segments[chosen]
-        return replace(self, features=features, labels=labels, segments=segments, clusters=clusters)
+        beside = {name: column[chosen] for name, column in self.beside.items()}
+        return replace(self, features=features, labels=labels, segments=segments, clusters=clusters, beside=beside)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Fitting:
         linear: name of the plain recipe over all inputs.
         row_loss: of (labels, scores): what a calibrator is fitted to.
         loss_named: it, as people read it.
-        constant: of labels: the one score for all that costs least.
+        constant: of (labels, what rows weigh or None): the one score for all that costs least.
         is_always_calibrated: False where raw scores stay as they are unless a calibrator loses less out of fold.
     """
 
@@ -44,7 +44,7 @@ class Fitting:
     linear: Literal["logistic", "ridge"]
     row_loss: RowLoss
     loss_named: str
-    constant: Callable[[Floats], float]
+    constant: Callable[[Floats, Floats | None], float]
     is_always_calibrated: bool = False
 
 
@@ -54,12 +54,14 @@ def _lose_logarithm(labels: Floats, scores: Floats) -> Floats:
     return losses
 
 
-def _average(labels: Floats) -> float:
-    return float(labels.mean())
+def _average(labels: Floats, weights: Floats | None) -> float:
+    return float(np.average(labels, weights=weights))
 
 
-def _find_quantile(labels: Floats, quantile: float) -> float:
-    return float(np.quantile(labels, quantile))
+def _find_quantile(labels: Floats, weights: Floats | None, quantile: float) -> float:
+    if weights is None:
+        return float(np.quantile(labels, quantile))
+    return float(np.quantile(labels, quantile, weights=weights, method="inverted_cdf"))
 
 
 PROBABILITIES = Fitting(

@@ -16,6 +16,7 @@ Difference = Callable[[pd.Series, pd.Series, pd.Series], Interval]
 ByDay = Callable[[pd.Series, pd.Series, pd.Series], DailyGain]
 
 
+AMOUNT = ".4g"  # how values are written that have a unit
 LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
 
 

@@ -16,7 +16,7 @@ from perennial.train.logistic import solve_logistic
 from perennial.train.ridge import solve_log_ridge, solve_ridge
 from perennial.train.rows import Floats, TrainingRows
 
-Solver = Callable[[Floats, Floats, Floats, float], Floats]
+Solver = Callable[[Floats, Floats, Floats, float, Floats | None], Floats]
 INVERSE_PENALTY = 1.0  # scikit-learn's C, or 1 / alpha; on standardised columns and thousands of rows hardly felt
 PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
 PLAIN_RIDGE = Recipe("ridge", {"alpha": 1 / INVERSE_PENALTY})
@@ -41,9 +41,9 @@ def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> 
     scales[scales <= np.finfo(np.float64).eps * np.abs(means)] = 1.0  # a constant column
     scales[scales == 0] = 1.0
     columns = (expanded - means) / scales
-    weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty)
+    weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty, rows.weights)
     linear = Linear(
-        intercept=_place(fitting, columns @ weights[:-1], rows.labels) if fitting.link == "identity" else float(weights[-1]),
+        intercept=_place(fitting, columns @ weights[:-1], rows) if fitting.link == "identity" else float(weights[-1]),
         coefficients=tuple(weights[:-1].tolist()),
         means=tuple(means.tolist()),
         scales=tuple(scales.tolist()),
@@ -51,9 +51,9 @@ def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> 
     return Predictor(begin_contract(rows, fitting.linear, features=features, linear=linear), None)
 
 
-def _place(fitting: Fitting, slopes: Floats, labels: Floats) -> float:
+def _place(fitting: Fitting, slopes: Floats, rows: TrainingRows) -> float:
     """The intercept that costs least by the task's own loss: a slope for the mean serves a median or a quantile as well."""
-    return fitting.constant(labels - slopes)
+    return fitting.constant(rows.labels - slopes, rows.weights)
 
 
 def begin_contract(

@@ -79,7 +79,7 @@ class Weighing:
     @property
     def _constant(self) -> float:
         """What everybody is scored when no feature is left."""
-        return self.rows.task.fitting.constant(self.rows.labels)
+        return self.rows.task.fitting.constant(self.rows.labels, self.rows.weights)
 
     @property
     def _left(self) -> TrainingRows:

@@ -33,7 +33,8 @@ def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> 
     """
     _check_grain(model, training)
     _check_as_ofs(model, training, plan)
-    _check_labels(model, training.labels)
+    _check_weights(model, training)
+    _check_labels(model, training.weighing().labels)
     _check_inputs(model, training)
 
 
@@ -102,6 +103,18 @@ def _check_as_ofs(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
         raise SnapshotMissing(
             f"{model.name}: planned as_ofs are missing from the training set: {', '.join(missing)}: "
             "build them with `perennial backfill`, or plan without them."
+        )
+
+
+def _check_weights(model: Model, training: TrainingSet) -> None:
+    weights = training.beside.get("weight")
+    if weights is None:
+        return
+    broken = int((~(weights >= 0) | np.isinf(weights)).sum())
+    if broken or not (weights > 0).any():
+        raise ColumnContractBroken(
+            f"{model.name}: {broken} of {len(weights)} rows have a weight that is missing, infinite or below 0, and "
+            f"{int((weights > 0).sum())} one above 0: correct {model.label.weight} in labels.sql."
         )
 
 

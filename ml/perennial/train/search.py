@@ -15,6 +15,7 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from perennial.metrics import sum_weights
 from perennial.records import Recipe
 from perennial.tasks import Library, Task
 from perennial.train.boosters import REGULARISED_DEFAULTS, validate_recipe
@@ -191,7 +192,7 @@ def _as_ofs(part: Tried) -> int:
 
 
 def _join(parts: Sequence[Tried]) -> Tried:
-    loss = float(np.average([part.loss for part in parts], weights=[len(part.raw) for part in parts]))
+    loss = float(np.average([part.loss for part in parts], weights=[sum_weights(part.raw.index) for part in parts]))
     rounds = tuple(part.rounds[0] for part in parts)
     return Tried(parts[0].recipe, parts[0].task, _mean_merit(parts), loss, rounds, pd.concat([part.raw for part in parts]))
 
