@@ -264,7 +264,8 @@ class Declaration(BaseModel):
             stated["entity"].pop(key)
         if reads_label:
             stated["label"].pop("cap")  # labels stand as they are, and count up to the cap when they are read
-            for key in {"weight", "value"} - set(self.model.label.beside):  # came later
+            read = set(self.model.label.beside) if kind == "labels" else set()
+            for key in {"weight", "value"} - read:  # came later
                 stated["label"].pop(key)
             if self.model.label.task == "binary":
                 stated["label"].pop("task")  # came later
