@@ -76,4 +76,4 @@ def test_what_rows_weigh_is_heard_when_a_publication_is_realised():
     realised = realise(LAPSE, DAY, scores, labels, {"weight": weights})
     assert realised.metrics["auc"].estimate == pytest.approx(3 / 4)
     assert realised.metrics["log_loss"].estimate == pytest.approx(-(3 * np.log(0.8) + np.log(0.6) + np.log(0.3)) / 5)
-    assert (realised.rows, realised.base_rate) == (4, 0.5)
+    assert (realised.rows, realised.base_rate, realised.mean_score) == (4, 0.8, pytest.approx((2.4 + 0.4 + 0.3) / 5))

@@ -21,7 +21,7 @@ from perennial.metrics.amounts import (
     rmse_with_interval,
 )
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
-from perennial.metrics.beside import NOTHING_BESIDE, enter_beside, find_rows, read_beside, sum_weights, weigh_index
+from perennial.metrics.beside import NOTHING_BESIDE, average, enter_beside, find_rows, read_beside, sum_weights, weigh_index
 from perennial.metrics.bootstrap import (
     bootstrap_interval,
     paired_amounts_difference,
@@ -83,6 +83,7 @@ __all__ = [
     "amounts_alone",
     "auc_alone",
     "auc_with_interval",
+    "average",
     "average_precision",
     "bias_size",
     "bootstrap_interval",

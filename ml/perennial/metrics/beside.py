@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from perennial.metrics.panel import VALUE, WEIGHT
@@ -52,6 +53,12 @@ def enter_beside(values: pd.Series, beside: Mapping[str, pd.Series]) -> pd.Serie
         return values
     widened = values.set_axis(weigh_index(values.index, beside))
     return widened[widened.index.get_level_values(WEIGHT) > 0] if WEIGHT in beside else widened
+
+
+def average(values: pd.Series) -> float:
+    """The mean, weighted where the index says what rows weigh."""
+    weights = values.index.get_level_values(WEIGHT).to_numpy(dtype=float) if WEIGHT in values.index.names else None
+    return float(values.mean()) if weights is None else float(np.average(values.to_numpy(dtype=float), weights=weights))
 
 
 def sum_weights(index: pd.Index) -> float:

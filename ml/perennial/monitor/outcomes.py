@@ -9,7 +9,7 @@ import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import MisalignedScores
-from perennial.metrics import NOTHING_BESIDE, enter_beside
+from perennial.metrics import NOTHING_BESIDE, average, enter_beside
 from perennial.records import Publication, Realised
 from perennial.tasks import task_of
 
@@ -47,8 +47,8 @@ def realise(
         rows=len(scores),
         positives=task.count_positives(labels),
         metrics=task.realise(told, came, model.promotion.confidence),
-        mean_score=float(scores.mean()),
-        base_rate=float(labels.mean()),
+        mean_score=average(told),
+        base_rate=average(came),
     )
 
 

@@ -78,12 +78,13 @@ def advise_against_cap(labels: pd.Series, cap: float) -> str:
 
 def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
     """What people should read where sums of unseen rows lie far apart."""
-    came = float(labels.sum())
-    if came <= 0 or abs(scores.sum() / came - 1) <= WIDE_BIAS:
+    came = metrics.average(labels)
+    if came <= 0 or abs(metrics.average(scores) / came - 1) <= WIDE_BIAS:
         return ()
+    ratio = metrics.average(scores) / came
     sentence = (
-        f"On unseen rows its scores add up to {scores.sum() / came:.2f} times what came: a season that it has not seen, a level "
-        "that moves, or labels.sql that counts something else?"
+        f"On unseen rows its scores add up to {ratio:.2f} times what came: a season that it has not seen, a level that moves, "
+        "or labels.sql that counts something else?"
     )
     return (sentence,)
 

@@ -60,9 +60,9 @@ class ScoredPair:
     def has_moved(self) -> bool:
         """Has the base rate moved away from what the champion says on average, by more than its error explains?"""
         labels = self.labels.to_numpy()
-        rate = abs(float(labels.mean()))
-        gaps = labels - self.theirs.scores
-        away = clustered_interval(float(gaps.mean()), (gaps - gaps.mean()) / self.panel.rows, self.panel, confidence=0.95)
+        rate = abs(self.panel.average(labels)[0])
+        gap, influence = self.panel.average(labels - self.theirs.scores)
+        away = clustered_interval(gap, influence, self.panel, confidence=0.95)
         return abs(away.estimate) > max(MOVED_SHARE * rate, MOVED_ERRORS * away.standard_error)
 
     @cached_property
