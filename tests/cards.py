@@ -185,7 +185,7 @@ CHALLENGER = CardEvidence(
     fits=(KnownFit(7, TRAINED_FOR, "training", TRAINING[-1], 0),),
     logged=LoggedTraining(
         metrics={"auc": 0.858},
-        fold_aucs={1: 0.851, 2: 0.862},
+        fold_headlines={1: 0.851, 2: 0.862},
         importances={"recency_days": 0.62, "favourite_store": 0.3, "tenure_days": 0.08},
         alarms="tenure_days separates the first from the last as_of.",
     ),

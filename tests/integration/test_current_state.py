@@ -90,7 +90,7 @@ def test_what_its_features_are_worth_is_measured(in_place):
     assert worth.use.features == ("visits", "day_of_visit")
     assert isinstance(worth.gain, Interval)
     assert worth.gain.low > 0.02
-    assert worth.gain.estimate == pytest.approx(worth.auc_with - worth.auc_without)
+    assert worth.gain.estimate == pytest.approx(worth.headline_with - worth.headline_without)
 
 
 def test_question_mail_page_card_and_registry_say_so(in_place):

@@ -11,10 +11,10 @@ from perennial.records import Rejects
 from perennial.records.erasures import Erasure
 from perennial.stores import ledger
 from perennial.stores.sessions import run_script
-from perennial.stores.warehouse import build_snapshot, capture_sources, list_elsewhere, quarantine_rows
+from perennial.stores.warehouse import build_labels, build_snapshot, capture_sources, list_elsewhere, quarantine_rows, sync
 from perennial.stores.warehouse.erasing import delete_rows, find_rows, refuse_identity
 from perennial.stores.warehouse.subjects import find_subject, list_places
-from tests.drawn import declare, run_of
+from tests.drawn import declare, run_of, with_sql
 
 DAY = date(2017, 5, 8)
 LAPSE, SPEND_DROP = declare("lapse"), declare("spend_drop")
@@ -66,6 +66,18 @@ def test_a_day_loses_the_row_and_says_what_is_left(session):
     newest = ask(session, "select checksum from ledger.snapshots")
     assert newest == ask(session, same, day=DAY, checksum=built.checksum) == ask(session, same, day=DAY, checksum=left.checksum)
     assert {} == erase(session, subject_of(LAPSE)).rows
+
+
+def test_the_checksum_of_labels_that_weigh_is_that_of_the_rows_that_are_left(session):
+    label = LAPSE.model.label.model_copy(update={"weight": "importance"})
+    sql = "select entity_id, 0 as label, entity_id % 7 + 1 as importance from cohort"
+    weighed = with_sql(LAPSE.model_copy(update={"model": LAPSE.model.model_copy(update={"label": label})}), labels_sql=sql)
+    build_snapshot(session, LAPSE, RUN)
+    sync(session, weighed)
+    build_labels(session, weighed, RUN, DAY)
+    erase(session, subject_of(weighed))
+    (kept,) = ask(session, "select checksum from ledger.snapshots where kind = 'labels'")
+    assert kept == build_labels(session, weighed, RUN, DAY).checksum
 
 
 def test_facts_that_were_set_aside_go_from_models_of_other_entities_too(session):

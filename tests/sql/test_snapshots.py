@@ -14,6 +14,7 @@ from perennial.stores.warehouse import (
     build_snapshot,
     measure_training_set,
     quarantine_rows,
+    read_beside,
     read_labels,
     read_scores,
     read_snapshot,
@@ -315,3 +316,63 @@ def test_another_task_is_another_model(session):
         ColumnContractBroken, match=r"holds labels as double precision, and label\.task = 'binary' asks for smallint"
     ):
         sync(session, SPEND.model_copy(update={"model": SPEND.model.model_copy(update={"label": label})}))
+
+
+def weigh(declaration, **columns):
+    """The model with columns beside the label."""
+    label = declaration.model.label.model_copy(update=columns)
+    promotion = declaration.model.promotion.model_copy(update={"capacity": 2})
+    return declaration.model_copy(update={"model": declaration.model.model_copy(update={"label": label, "promotion": promotion})})
+
+
+def weigh_by(expression):
+    sql = f"select entity_id, (entity_id = 1)::int as label, {expression} as importance from cohort"
+    return with_sql(weigh(LAPSE, weight="importance"), labels_sql=sql)
+
+
+def test_weights_and_values_are_stored_read_and_covered_by_the_hashes(session):
+    build_snapshot(session, LAPSE, RUN)
+    mark_valid(session)
+    assert sync(session, weigh_by("1")) == ("labels.lapse: added the column weight; older labels are built anew",)
+    sql = "select entity_id, 0 as label, 2 as importance, -0.5 * entity_id as margin from cohort"
+    both = with_sql(weigh(LAPSE, weight="importance", value="margin"), labels_sql=sql)
+    sync(session, both)
+    built = build_labels(session, both, RUN, DAY)
+    training = read_training_set(session, both, [DAY])
+    assert {name: column.tolist() for name, column in training.beside.items()} == {
+        "weight": [2.0, 2.0, 2.0],
+        "value": [0.5, -0.5, -1.0],
+    }
+    assert read_beside(session, both.model, DAY)["value"].to_dict() == {-1: 0.5, 1: -0.5, 2: -1.0}
+    heavier = with_sql(both, labels_sql=sql.replace("2 as importance", "3 as importance"))
+    again = build_labels(session, heavier, RUN, DAY)
+    assert again.checksum != built.checksum
+    assert read_training_set(session, heavier, [DAY]).data_hash != training.data_hash
+    assert "weight" not in training.features
+    assert read_beside(session, LAPSE.model, DAY) == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("nullif(entity_id, 1)", r"gives 1 null, 1 negative of 3 in importance, which label.weight names: every row needs"),
+        ("'infinity'::float8", "gives 3 infinite of 3 in importance"),
+        ("0", "gives none above 0 of 3 in importance, .* one row of a day one above 0"),
+    ],
+    ids=["null", "infinite", "all zero"],
+)
+def test_weights_that_are_none_are_refused_with_what_was_found(session, expression, found):
+    build_snapshot(session, LAPSE, RUN)
+    sync(session, weigh_by("1"))
+    with pytest.raises(GrainViolated, match=found):
+        build_labels(session, weigh_by(expression), RUN, DAY)
+
+
+def test_labels_sql_and_the_model_file_agree_on_what_weighs(session):
+    build_snapshot(session, LAPSE, RUN)
+    sync(session, weigh_by("1"))
+    with pytest.raises(ConfigError, match=r"must give the key and label .*, importance \(label.weight, a number\);"):
+        build_labels(session, with_sql(weigh_by("1"), labels_sql=LAPSE.labels_sql), RUN, DAY)
+    unnamed = with_sql(LAPSE, labels_sql=weigh_by("1").labels_sql)
+    with pytest.raises(ConfigError, match=r"names what weighs or values rows: label.weight, label.value"):
+        build_labels(session, unnamed, RUN, DAY)

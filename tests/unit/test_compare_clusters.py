@@ -115,3 +115,19 @@ def test_clusters_of_other_rows_are_refused():
     contest = make_copies()
     with pytest.raises(MisalignedScores):
         sum_by_cluster(replace(contest, clusters=contest.clusters[1:]))
+
+
+def test_a_verdict_is_about_what_rows_weigh_and_leaves_out_those_that_weigh_nothing():
+    copies = make_copies()
+    first = copies.labels.index.get_level_values("entity_id") % COPIES == 0
+    weighed = replace(copies, clusters=None, beside={"weight": pd.Series(7.0 * first, index=copies.labels.index)})
+    found, single = compare(weighed), compare(make_contest())
+    assert (found.rows, found.outcome) == (single.rows, single.outcome)
+    assert [each.challenger for each in found.metrics] == pytest.approx([each.challenger for each in single.metrics])
+    assert found.metrics[0].gain.standard_error == pytest.approx(single.metrics[0].gain.standard_error)
+
+
+def test_clusters_are_summed_beside_weights():
+    copies = make_copies()
+    weighed = sum_by_cluster(replace(copies, beside={"weight": pd.Series(1.0, index=copies.labels.index)}))
+    assert measure(weighed).standard_error == pytest.approx(measure(make_contest()).standard_error, rel=1e-6)

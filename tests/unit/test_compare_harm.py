@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_negative_rate, selection_rate
 
+from perennial.compare.clusters import sum_by_cluster
 from perennial.compare.harm import Harm, assess_harm
+from perennial.compare.measures import compare_metrics
 from perennial.config.promotion import Tolerated
+from perennial.metrics.capacity import precision_at_capacity
 from perennial.records import dump_json
-from tests.harm_worlds import DAYS, NOTHING_BORNE, WEEKS, cut_segments, declare, draw_contest, enter, sigmoid
+from tests.harm_worlds import DAYS, MODEL, NOTHING_BORNE, WEEKS, cut_segments, declare, draw_contest, enter, sigmoid
 
 
 def challenge(contest, scores):
@@ -133,6 +136,22 @@ def test_with_a_capacity_what_is_found_within_it_is_assessed():
     found = guard(assess_harm(contest), "precision")
     assert found.sentence.startswith("Of the 60 that are acted on in a day, the share of positives goes from")
     assert found.state == "veto"
+
+
+def test_what_those_acted_on_are_worth_is_shown_and_guarded():
+    """A yes is worth 9 and a no costs 1: the list of 60 comes to so much more where more of it come true."""
+    label = MODEL.label.model_copy(update={"value": "margin"})
+    model = declare(capacity=60).model_copy(update={"label": label})
+    contest = draw_contest(champion=0.3, challenger=1.2, model=model)
+    told = sum_by_cluster(replace(contest, beside={"value": 10.0 * contest.labels - 1}))
+    found = guard(assess_harm(told), "value")
+    assert found.sentence.startswith("What the 60 that are acted on in a day come to goes from")
+    assert found.state == "veto"
+    shown = {metric.metric: metric for metric in compare_metrics(told)}
+    expected = 10 * 60 * precision_at_capacity(contest.challenger.scores, contest.labels, capacity=60) - 60
+    assert shown["value"].challenger == pytest.approx(expected)
+    assert shown["value"].gain.high < 0
+    assert 0 < shown["ndcg"].challenger < shown["ndcg"].champion < 1
 
 
 def test_a_segment_whose_ranking_is_lost_is_named():

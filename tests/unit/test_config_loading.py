@@ -82,6 +82,41 @@ def test_what_is_wrong_in_a_model_file_is_named(home, pattern, replacement, foun
         load_with(home, pattern, replacement)
 
 
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ('value = "margin"', "nothing says on how many a day: write promotion.capacity"),
+        ('weight = "label"', "label.weight = 'label' names a column that is something else"),
+        ('weight = "a"\nvalue = "a"', "label.weight and label.value both name a: give each a column of its own"),
+    ],
+)
+def test_what_stands_beside_labels_must_be_of_use(home, keys, found):
+    with pytest.raises(ConfigError, match=found):
+        load_with(home, r"^horizon_days = .*$", f"{keys}\nhorizon_days = 28")
+
+
+def test_a_weight_is_among_what_a_version_is_made_by_and_what_labels_are_defined_by(home):
+    plain = load_declaration(home, "lapse")
+    load_with(home, r"^horizon_days = .*$", 'weight = "importance"\nhorizon_days = 28')
+    weighed = load_declaration(home, "lapse")
+    assert weighed.model.rulings == plain.model.rulings | {"weight": "importance"}
+    assert weighed.definition_hash("labels") != plain.definition_hash("labels")
+    assert weighed.definition_hash("features") == plain.definition_hash("features")
+
+
+@pytest.mark.parametrize("metric", ["mae", "pinball:0.9"])
+def test_a_direction_is_refused_where_leaves_are_quantiles(home, metric):
+    keys = rf'"regression"\1metric = "{metric}"\2[training.monotone]\nrecency_days = "increasing"'
+    with pytest.raises(ConfigError, match=f"monotone cannot be kept under training.metric = '{metric}'.*leave monotone out"):
+        load_with(home, r'(?s)"binary"(.*?)^metric = "roc_auc"$(.*?)^exclude = \[\]$', keys)
+
+
+def test_a_direction_is_refused_where_scores_are_classes(home):
+    keys = r'"multiclass"\1metric = "log_loss"\2[training.monotone]\nrecency_days = "increasing"'
+    with pytest.raises(ConfigError, match="what makes one class likelier makes others less likely"):
+        load_with(home, r'(?s)"binary"(.*?)^metric = "roc_auc"$(.*?)^exclude = \[\]$', keys)
+
+
 @pytest.mark.parametrize("file", ["sql/lapse/features.sql", "sql/lapse/labels.sql", "expectations/lapse/snapshot.json"])
 def test_a_missing_file_is_named(home, file):
     (home / file).unlink()

@@ -68,9 +68,16 @@ def test_of_no_rows_all_stay():
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "shift"),
-    [((0.3, 0.3), (0.2, 0.2), 0.5), ((0.1, 0.1), (0.2, 0.2), -0.5), ((0.0,), (0.0,), 0.0), ((0.1,), (0.0,), math.inf)],
-    ids=["up", "down", "both 0", "from 0"],
+    ("ours", "theirs", "scale", "shift"),
+    [
+        ((0.3, 0.3), (0.2, 0.2), 0.2, 0.5),
+        ((0.1, 0.1), (0.2, 0.2), 0.2, -0.5),
+        ((-1.0,), (-2.0,), -2.0, 0.5),
+        ((0.0,), (0.0,), 0.0, 0.0),
+        ((-0.1,), (0.0,), 0.0, -1.0),
+        ((2.0, 0.0), (-2.0, 2.0), 4.0, 0.25),
+    ],
+    ids=["up", "down", "up from below 0", "both 0", "from 0", "in spreads"],
 )
-def test_the_mean_shifts_from_theirs_to_ours(ours, theirs, shift):
-    assert mean_shift(score(*ours), score(*theirs)) == pytest.approx(shift)
+def test_the_mean_shifts_from_theirs_to_ours(ours, theirs, scale, shift):
+    assert mean_shift(score(*ours), score(*theirs), scale=scale) == pytest.approx(shift)

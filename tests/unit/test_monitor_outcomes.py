@@ -68,3 +68,12 @@ def test_amounts_that_are_all_0_have_a_loss_and_neither_order_nor_bias():
     found = realise(SPEND, DAY, by_entity([2.0, 3.0]), by_entity([0.0, 0.0]))
     assert np.isnan([found.metrics["gini"].estimate, found.metrics["total_bias"].estimate]).all()
     assert found.metrics["mse"].estimate == pytest.approx(6.5)
+
+
+def test_what_rows_weigh_is_heard_when_a_publication_is_realised():
+    scores, labels = pd.Series({1: 0.8, 2: 0.4, 3: 0.3, 4: 0.9}), pd.Series({1: 1, 2: 0, 3: 1, 4: 0})
+    weights = pd.Series({1: 3.0, 2: 1.0, 3: 1.0, 4: 0.0, 5: 9.0})
+    realised = realise(LAPSE, DAY, scores, labels, {"weight": weights})
+    assert realised.metrics["auc"].estimate == pytest.approx(3 / 4)
+    assert realised.metrics["log_loss"].estimate == pytest.approx(-(3 * np.log(0.8) + np.log(0.6) + np.log(0.3)) / 5)
+    assert (realised.rows, realised.base_rate, realised.mean_score) == (4, 0.8, pytest.approx((2.4 + 0.4 + 0.3) / 5))

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from perennial.metrics import add_clusters, mean_auc, paired_auc_difference
-from perennial.records import CurrentStateUse, Interval, Recipe
+from perennial.records import CurrentStateUse, Interval, Recipe, to_json
 from perennial.records.current_state import CurrentStateWorth
+from perennial.stores.ledger.statements import read_record
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import PLAIN_LOGISTIC
 from perennial.train.current_state import Weighing
@@ -47,7 +48,7 @@ def test_the_recipe_is_assessed_again_without_them():
     honest = assess(PLAIN_LOGISTIC, cut_folds(gather_rows(MODEL, HONEST), [fold.fold for fold in FOLDS]))
     whole = assess(PLAIN_LOGISTIC, FOLDS)
     assert (worth.use.features, worth.inputs, worth.is_out_of_fold) == (("balance", "visits"), 6, True)
-    assert (worth.auc_with, worth.auc_without) == pytest.approx((whole.metrics["auc"], honest.metrics["auc"]))
+    assert (worth.headline_with, worth.headline_without) == pytest.approx((whole.metrics["auc"], honest.metrics["auc"]))
     assert worth.gain == paired_auc_difference(whole.scores, honest.scores, whole.labels)
     assert worth.gain.low > 0.05
 
@@ -65,7 +66,7 @@ def test_a_rule_over_one_of_them_is_chosen_anew_among_the_others():
     worth = weigh(Recipe("single_feature", {"feature": "balance", "direction": "increasing"}))
     assert (worth.use.features, worth.inputs) == (("balance",), 1)
     strength = assess(Recipe("single_feature", {"feature": "strength", "direction": "increasing"}), FOLDS)
-    assert worth.auc_without == strength.metrics["auc"]
+    assert worth.headline_without == strength.metrics["auc"]
 
 
 def test_a_rule_over_another_feature_rests_on_none_of_them():
@@ -76,13 +77,13 @@ def test_a_rule_over_another_feature_rests_on_none_of_them():
 
 def test_where_no_feature_is_left_there_is_chance():
     everything = tuple(str(name) for name in TRAINING.features.columns)
-    assert weigh(PLAIN_LOGISTIC, CurrentStateUse(("accounts",), everything)).auc_without == 0.5
+    assert weigh(PLAIN_LOGISTIC, CurrentStateUse(("accounts",), everything)).headline_without == 0.5
 
 
 def test_without_folds_both_rules_rank_the_rows_that_they_were_fitted_on():
     worth = weighing(use=USE).weigh_on_all(Recipe("single_feature", {"feature": "balance", "direction": "increasing"}))
     expected = [mean_auc(TRAINING.features[name], TRAINING.labels) for name in ("balance", "strength")]
-    assert [worth.auc_with, worth.auc_without] == pytest.approx(expected)
+    assert [worth.headline_with, worth.headline_without] == pytest.approx(expected)
     assert "on the rows that it was fitted on its AUC is" in worth.sentence
 
 
@@ -101,3 +102,10 @@ def test_what_could_not_be_found_out_is_said():
     assert failed.sentence.endswith("could not be found out: the query fails: division by zero.")
     unranked = CurrentStateWorth(CurrentStateUse(("accounts",), ("a",)), 6)
     assert unranked.sentence.endswith("no as_of has both outcomes, so that nothing says what they are worth.")
+
+
+def test_what_former_ledgers_say_of_it_is_read_under_its_present_names():
+    kept = {"use": {"sources": ["profiles"]}, "inputs": 3, "auc_with": 0.8, "auc_without": 0.7}
+    read = read_record(CurrentStateWorth, kept)
+    assert (read.headline_with, read.headline_without) == (0.8, 0.7)
+    assert read_record(CurrentStateWorth, to_json(read)) == read

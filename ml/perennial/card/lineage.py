@@ -39,7 +39,7 @@ def write_making(evidence: CardEvidence) -> Section:
 
 
 def _describe_folds(evidence: CardEvidence) -> str:
-    folds = [write_figure(evidence.metric, value) for _, value in sorted(evidence.logged.fold_aucs.items())]
+    folds = [write_figure(evidence.metric, value) for _, value in sorted(evidence.logged.fold_headlines.items())]
     whole = write_figure(evidence.metric, evidence.logged.metrics[evidence.metric])
     return whole + (f"; by fold, oldest first: {', '.join(folds)}" if folds else "")
 

@@ -10,7 +10,7 @@ from math import isfinite
 import pandas as pd
 
 from perennial.config import Model
-from perennial.metrics import ReliabilityBin
+from perennial.metrics import NOTHING_BESIDE, ReliabilityBin, enter_beside
 from perennial.predictor import IDENTITIES, Predictor
 from perennial.records import Interval, TrainingSet
 from perennial.tasks import Scores, Task, task_of
@@ -106,7 +106,8 @@ def measure_version(
         scores: of the holdout, by fits of the version's recipe that had not seen it.
     """
     contract, task = predictor.contract, task_of(model)
-    said, came = task.average(scores, holdout.labels)
+    told, labels = enter_beside(scores, holdout.beside), enter_beside(holdout.labels, holdout.beside)
+    said, came = task.average(told, labels)
     return Measured(
         confidence=model.promotion.confidence,
         recall=model.promotion.precision_at_recall,
@@ -118,25 +119,26 @@ def measure_version(
         entities=int(scores.index.get_level_values("entity_id").nunique()),
         positives=task.count_positives(holdout.labels),
         mean_score=said,
-        figures=tuple(Figure(name, _known(found)) for name, found in task.list_figures(scores, holdout.labels).items()),
-        bins=task.cut_bins(scores, holdout.labels),
+        figures=tuple(Figure(name, _known(found)) for name, found in task.list_figures(told, labels).items()),
+        bins=task.cut_bins(told, labels),
         segments=_measure_segments(task, scores, holdout),
         training_mean=task.average_labels(training_labels),
         mean_label=came,
     )
 
 
-def measure_served(model: Model, scores: Scores, labels: pd.Series) -> Served:
-    """Pool published scores; both series are indexed by (as_of, entity_id) and hold the same rows."""
+def measure_served(model: Model, scores: Scores, labels: pd.Series, beside: Mapping[str, pd.Series] = NOTHING_BESIDE) -> Served:
+    """Pool published scores; all are indexed by (as_of, entity_id), and the first two hold the same rows."""
     days = sorted(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
     task = task_of(model)
+    told, came = enter_beside(scores, beside), enter_beside(labels, beside)
     return Served(
         as_ofs=tuple(days),
         rows=len(scores),
         positives=task.count_positives(labels),
-        metrics={name: _known(found) for name, found in task.realise(scores, labels, model.promotion.confidence).items()},
-        bins=task.cut_bins(scores, labels),
-        mean_label=task.average(scores, labels)[1],
+        metrics={name: _known(found) for name, found in task.realise(told, came, model.promotion.confidence).items()},
+        bins=task.cut_bins(told, came),
+        mean_label=task.average(told, came)[1],
     )
 
 
@@ -146,7 +148,7 @@ def _known(found: Interval) -> Interval | None:
 
 def _measure_segments(task: Task, scores: Scores, holdout: TrainingSet) -> tuple[SegmentFigure, ...]:
     return tuple(
-        _measure_segment(task, (str(column), value), scores[members], holdout.labels[members])
+        _measure_segment(task, (str(column), value), (scores[members], holdout.labels[members]), holdout.beside)
         for column in holdout.segments.columns
         for value, members in _find_members(holdout.segments[column])
     )
@@ -157,11 +159,15 @@ def _find_members(column: pd.Series) -> list[tuple[str, pd.Series]]:
     return [(value, values == value) for value in sorted(values.unique())]
 
 
-def _measure_segment(task: Task, named: tuple[str, str], scores: Scores, labels: pd.Series) -> SegmentFigure:
+def _measure_segment(
+    task: Task, named: tuple[str, str], rows: tuple[Scores, pd.Series], beside: Mapping[str, pd.Series]
+) -> SegmentFigure:
+    scores, labels = rows
     carrying = labels[task.carries(labels)]
     carriers = carrying.index.get_level_values("entity_id").nunique()
     is_assessed = len(carrying) >= MIN_CARRYING and carriers >= MIN_ENTITIES
-    found = _known(next(iter(task.realise(scores, labels, task.model.promotion.confidence).values()))) if is_assessed else None
+    told, came = enter_beside(scores, beside), enter_beside(labels, beside)
+    found = _known(next(iter(task.realise(told, came, task.model.promotion.confidence).values()))) if is_assessed else None
     positives = task.count_positives(labels)
-    said, came = task.average(scores, labels)
-    return SegmentFigure(*named, len(labels), positives, said, found, came)
+    mean_score, mean_label = task.average(told, came)
+    return SegmentFigure(*named, len(labels), positives, mean_score, found, mean_label)

@@ -12,8 +12,9 @@ from dataclasses import replace
 import pandas as pd
 
 from perennial.compare.contest import ComparisonInput, Contestant
-from perennial.metrics import check_same_rows, name_clusters
-from perennial.metrics.clusters import Values, reindex_by_cluster
+from perennial.metrics import check_same_rows, enter_beside, find_rows, name_clusters, weigh_index
+from perennial.metrics.beside import Values
+from perennial.metrics.clusters import reindex_by_cluster
 
 
 def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
@@ -22,6 +23,7 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
     Raises:
         MisalignedScores: clusters, scores, labels and segments do not cover the same rows.
     """
+    contest = _weigh(contest)
     if contest.clusters is None:
         return contest
     clusters = name_clusters(contest.clusters)
@@ -39,6 +41,28 @@ def sum_by_cluster(contest: ComparisonInput) -> ComparisonInput:
     )
 
 
+def _weigh(contest: ComparisonInput) -> ComparisonInput:
+    """The same with weights and values in every index, without the rows that weigh nothing."""
+    beside, clusters = contest.beside, contest.clusters
+    if not beside:
+        return contest
+
+    def enter(contestant: Contestant) -> Contestant:
+        return replace(contestant, scores=enter_beside(contestant.scores, beside))
+
+    labels = enter_beside(contest.labels, beside)
+    segments = contest.segments.set_axis(weigh_index(contest.segments.index, beside))
+    return replace(
+        contest,
+        challenger=enter(contest.challenger),
+        champion=None if contest.champion is None else enter(contest.champion),
+        labels=labels,
+        segments=segments[segments.index.isin(labels.index)],
+        clusters=None if clusters is None else clusters[clusters.index.isin(find_rows(labels.index))],
+        beside={},
+    )
+
+
 def _add(values: Values, clusters: pd.Series) -> Values:
-    check_same_rows(values.index, clusters.index)
+    check_same_rows(find_rows(values.index), clusters.index)
     return reindex_by_cluster(values, clusters)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import pandas as pd
@@ -52,6 +52,7 @@ class ComparisonInput:
         former: the looks at this pair so far, oldest first; the last may have been on these very rows.
         earlier: the newest look at every other pair of the model so far: what they say of shocks.
         clusters: text; rows that share one are one piece of evidence, as copies are; None: an entity is.
+        beside: `weight` and `value` of each row, as in `TrainingSet`.
         account_frees_on: the account is empty: the day on which enough of it has grown old.
         choice: what the challenger was chosen from.
     """
@@ -69,6 +70,7 @@ class ComparisonInput:
     clusters: pd.Series | None = None
     account_frees_on: date | None = None
     choice: RecipeChoice | None = None
+    beside: Mapping[str, pd.Series] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:

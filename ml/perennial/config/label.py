@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from perennial.config.entity import ENTITY
 from perennial.config.section import Identifier, Section, Share
 
 TaskName = Literal["binary", "regression", "multiclass"]
@@ -25,6 +26,12 @@ METRICS: Mapping[TaskName, tuple[str, ...]] = {
     "multiclass": ("log_loss", "macro_auc"),
 }
 """What a task may be judged by, its default first; a pinball loss bears its quantile behind a colon."""
+UNBOUND_METRICS = ("mae", "pinball")
+"""Leaves are medians or quantiles, set after the split: no library binds those to a direction."""
+
+
+WRITTEN = ("label", "as_of", ENTITY, "known_at")
+"""Columns that are something else in the table of labels."""
 
 
 class Label(Section):
@@ -38,6 +45,15 @@ class Label(Section):
         gt=0,
         description="Amounts above it count as the cap, in training and in judging; about the 98th percentile",
     )
+    weight: Identifier | None = Field(
+        default=None,
+        description="Column of labels.sql: what a row weighs in fits and in figures, 0 or more; whoever is acted on counts once",
+    )
+    value: Identifier | None = Field(
+        default=None,
+        description="Column of labels.sql: what acting on a row turned out to be worth, costs below 0; its sum over the capacity "
+        "is shown and guarded",
+    )
     horizon_days: int = Field(ge=1, le=730, description="The outcome is counted in [as_of, as_of + horizon_days)")
     grace_days: int = Field(default=2, ge=0, description="For so long after the horizon its facts may still arrive")
     absence_of: Identifier | None = Field(
@@ -46,3 +62,18 @@ class Label(Section):
     min_weekly_volume: Share = Field(
         default=0.5, description="Each week of the horizon needs at least this share of the usual volume of that source"
     )
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What labels.sql gives beside the label: what it is -> its column."""
+        named = {"weight": self.weight, "value": self.value}
+        return {name: column for name, column in named.items() if column is not None}
+
+    @model_validator(mode="after")
+    def _beside_is_no_label(self) -> Label:
+        for name, column in self.beside.items():
+            if column in WRITTEN:
+                raise ValueError(f"label.{name} = '{column}' names a column that is something else: give it a name of its own")
+        if self.weight is not None and self.weight == self.value:
+            raise ValueError(f"label.weight and label.value both name {self.weight}: give each a column of its own")
+        return self

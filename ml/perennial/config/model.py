@@ -24,7 +24,7 @@ from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
 from perennial.config.grid import Every, Grid
 from perennial.config.inputs import Features, Quality, Schedule, Source
-from perennial.config.label import METRICS, Label
+from perennial.config.label import METRICS, UNBOUND_METRICS, Label
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
@@ -73,6 +73,22 @@ class Model(Section):
             raise ValueError(
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
                 f"{', '.join(known)}"
+            )
+        if self.training.monotone and self.metric.partition(":")[0] in UNBOUND_METRICS:
+            raise ValueError(
+                f"training.monotone cannot be kept under training.metric = '{self.metric}': the leaves of boosted trees are "
+                "medians or quantiles there, which no library binds: leave monotone out, or write another metric, such as 'rmse' "
+                "with label.cap"
+            )
+        if self.training.monotone and self.label.task == "multiclass":
+            raise ValueError(
+                "training.monotone cannot be kept where label.task = 'multiclass': what makes one class likelier makes others "
+                "less likely, so that no direction is that of the score: leave monotone out"
+            )
+        if self.label.value is not None and self.promotion.capacity is None:
+            raise ValueError(
+                "label.value is what acting on a row is worth, and nothing says on how many a day: write promotion.capacity, or "
+                "leave label.value out"
             )
         if self.label.task != "regression" and self.label.cap is not None:
             raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
@@ -132,7 +148,11 @@ class Model(Section):
     def rulings(self) -> dict[str, str]:
         """What a person has ruled about inputs and labels, in words: part of what a version was made by; may be empty."""
         cap, judged = self.label.cap, self.metric
-        labels = {"metric": judged if judged not in METRICS["binary"] else "", "cap": f"{cap:g}" if cap is not None else ""}
+        labels = {
+            "metric": judged if judged not in METRICS["binary"] else "",
+            "cap": f"{cap:g}" if cap is not None else "",
+            "weight": self.label.weight or "",
+        }
         return self.training.rulings | {key: text for key, text in labels.items() if text}
 
     # The calendar
@@ -249,6 +269,9 @@ class Declaration(BaseModel):
             stated["entity"].pop(key)
         if reads_label:
             stated["label"].pop("cap")  # labels stand as they are, and count up to the cap when they are read
+            read = set(self.model.label.beside) if kind == "labels" else set()
+            for key in {"weight", "value"} - read:  # came later
+                stated["label"].pop(key)
             if self.model.label.task == "binary":
                 stated["label"].pop("task")  # came later
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

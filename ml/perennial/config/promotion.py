@@ -15,7 +15,9 @@ class Tolerated(Section):
     log_loss: float = Field(default=0.003, ge=0, description="Rise of the log-loss over all rows")
     calibration: float = Field(default=0.01, ge=0, description="Rise of the expected calibration error")
     precision: float = Field(
-        default=0.02, ge=0, description="Fall of the precision, at precision_at_recall or among the capacity"
+        default=0.02,
+        ge=0,
+        description="Fall of the precision, at precision_at_recall or among the capacity; of the value there, as a share of it",
     )
     loss: float = Field(default=0.01, ge=0, description="Of amounts: rise of the root mean squared error, as a share of it")
     bias: float = Field(

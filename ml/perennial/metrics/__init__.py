@@ -5,8 +5,9 @@ averaged over as_ofs, because that is how they are used, and pooling rewards dri
 entity returns week after week, so that its rows are one piece of evidence, not several: intervals are clustered by entity.
 Of a regression, labels and predictions are amounts: any finite numbers, in the units of the target.
 
-Reading order: panel (alignment), clusters, clustered (intervals), auc, alone, daily, losses, selection, calibration, reliability,
-bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; for classes classes, rightness.
+Reading order: panel (alignment), beside (weights), clusters, clustered (intervals), auc, alone, daily, losses, selection,
+calibration, reliability, bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; for classes classes,
+rightness.
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
@@ -21,6 +22,7 @@ from perennial.metrics.amounts import (
     rmse_with_interval,
 )
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
+from perennial.metrics.beside import NOTHING_BESIDE, average, enter_beside, find_rows, read_beside, sum_weights, weigh_index
 from perennial.metrics.bootstrap import (
     bootstrap_interval,
     paired_amounts_difference,
@@ -80,6 +82,7 @@ from perennial.metrics.totals import (
 )
 
 __all__ = [
+    "NOTHING_BESIDE",
     "AmountBin",
     "AmountMetric",
     "DailyGain",
@@ -95,6 +98,7 @@ __all__ = [
     "amounts_alone",
     "auc_alone",
     "auc_with_interval",
+    "average",
     "average_precision",
     "bias_size",
     "bootstrap_interval",
@@ -106,6 +110,8 @@ __all__ = [
     "class_log_loss",
     "class_log_loss_with_interval",
     "coverage_gap",
+    "enter_beside",
+    "find_rows",
     "gini_with_interval",
     "halve_entities",
     "keep_codes",
@@ -147,16 +153,19 @@ __all__ = [
     "prepare_precision_at_recall",
     "prepare_value_at",
     "rank_correlation",
+    "read_beside",
     "reliability_bins",
     "rmse",
     "rmse_with_interval",
     "spread_of_amounts",
     "spread_of_auc",
     "squared_loss",
+    "sum_weights",
     "top_tenth_overlap",
     "total_bias",
     "total_bias_with_interval",
     "tweedie_deviance",
     "value_at",
+    "weigh_index",
     "widen_index",
 ]

@@ -29,9 +29,12 @@ def top_tenth_overlap(ours: pd.Series, theirs: pd.Series) -> float:
     return len(tops[0] & tops[1]) / size
 
 
-def mean_shift(ours: pd.Series, theirs: pd.Series) -> float:
-    """Relative change of the mean from theirs to ours; infinite where theirs is 0."""
-    before, now = float(theirs.mean()), float(ours.mean())
-    if before == 0:
-        return 0.0 if now == 0 else math.inf
-    return now / before - 1
+def mean_shift(ours: pd.Series, theirs: pd.Series, *, scale: float) -> float:
+    """Change of the mean from theirs to ours as a share of the scale of theirs; of the mean of ours where that is 0.
+
+    Args:
+        scale: the mean of theirs, or what stands for it where that lies near 0; its sign does not count.
+    """
+    change = float(ours.mean()) - float(theirs.mean())
+    size = abs(scale) or abs(float(ours.mean()))
+    return change / size if size > 0 else 0.0

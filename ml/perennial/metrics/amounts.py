@@ -95,10 +95,8 @@ def compare_losses(rows: AlignedRows, ours: Floats, theirs: Floats) -> DailyGain
     if not np.isfinite(saved).all():
         raise MetricNotFinite(f"{int((~np.isfinite(saved)).sum())} of {rows.rows} losses are NaN or infinite.")
     days = list(rows.rows_by_day())
-    gains = np.array([saved[members].mean() for members in days])
-    influence = np.column_stack(
-        [rows.sum_by_entity(members, (saved[members] - gain) / len(members)) for members, gain in zip(days, gains, strict=True)]
-    )
+    gains, pulls = _average_within(rows, saved)
+    influence = np.column_stack([rows.sum_by_entity(members, pulls[members]) for members in days])
     return DailyGain(rows.name_days(days), gains, influence, {DIFFERENT: rows.count_entities(saved != 0)})
 
 
@@ -116,9 +114,17 @@ def estimate_rmse(rows: Amounts, predictions: Floats, cap: float) -> Estimated:
 
 def average_by_day(rows: AlignedRows, values: Floats) -> Estimated:
     """The mean over as_ofs of the mean within each; influence values sum to 0 within each as_of."""
-    counts = np.bincount(rows.days)
-    means = np.bincount(rows.days, weights=values) / counts
-    return Estimated(float(means.mean()), (values - means[rows.days]) / (counts[rows.days] * len(counts)))
+    means, pulls = _average_within(rows, values)
+    return Estimated(float(means.mean()), pulls / len(means))
+
+
+def _average_within(rows: AlignedRows, values: Floats) -> tuple[Floats, Floats]:
+    """The mean within each as_of, and what each row contributes to the error of its own."""
+    weights = np.ones(rows.rows) if rows.weights is None else rows.weights
+    totals = np.bincount(rows.days, weights=weights)
+    means = np.bincount(rows.days, weights=weights * values) / totals
+    pulls: Floats = weights * (values - means[rows.days]) / totals[rows.days]
+    return means.astype(np.float64), pulls
 
 
 def _interval(found: Estimated, rows: AlignedRows, confidence: float) -> Interval:

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from perennial.errors import OneClassLabels
 from perennial.metrics.clustered import clustered_interval
-from perennial.metrics.panel import Floats, Panel, make_panel
+from perennial.metrics.panel import Floats, Ints, Panel, make_panel
 from perennial.metrics.rates import Estimated
 from perennial.records import Interval
 
@@ -57,11 +57,36 @@ def _auc_and_influence(panel: Panel, scores: Floats) -> tuple[float, Floats]:
     influence = np.zeros(panel.rows)
     aucs = []
     for rows in panel.two_class_days():
-        auc, influence[rows] = auc_within(scores[rows], panel.is_positive[rows])
+        auc, influence[rows] = auc_of_day(panel, rows, scores)
         aucs.append(auc)
     if not aucs:
         raise OneClassLabels(f"None of the as_ofs holds both classes ({panel.rows} rows): there is nothing to rank.")
     return float(np.mean(aucs)), influence / len(aucs)
+
+
+def auc_of_day(panel: Panel, rows: Ints, scores: Floats) -> tuple[float, Floats]:
+    """AUC of the rows of one as_of, with their influence values."""
+    if panel.weights is None:
+        return auc_within(scores[rows], panel.is_positive[rows])
+    return weighted_auc_within(scores[rows], panel.is_positive[rows], panel.weights[rows])
+
+
+def weighted_auc_within(scores: Floats, is_positive: npt.NDArray[np.bool_], weights: Floats) -> tuple[float, Floats]:
+    """The same where rows weigh differently: a pair counts as much as the product of what its two rows weigh.
+
+    The component of a positive is the weight of the negatives below it over that of all negatives, half of that of equals
+    included; a row pulls by its weight.
+    """
+    _, group = np.unique(scores, return_inverse=True)
+    component = np.empty(len(scores))
+    for one, sign in ((is_positive, 1), (~is_positive, -1)):
+        others = np.bincount(group, weights=np.where(one, 0.0, weights))
+        below = np.cumsum(others) - others / 2
+        share = below / others.sum()
+        component[one] = (share if sign > 0 else 1 - share)[group[one]]
+    totals = np.where(is_positive, weights[is_positive].sum(), weights[~is_positive].sum())
+    auc = float(np.average(component[is_positive], weights=weights[is_positive]))
+    return auc, weights * (component - auc) / totals
 
 
 def auc_within(scores: Floats, is_positive: npt.NDArray[np.bool_]) -> tuple[float, Floats]:

@@ -27,7 +27,8 @@ def prepare_calibration_error(panel: Panel, scores: Floats) -> Reweighted:
     in_bin = np.searchsorted(edges, scores, side="left")[:, np.newaxis] == np.arange(BINS)
     gaps = in_bin * (scores - panel.is_positive)[:, np.newaxis]
 
-    def reweigh(weights: Floats) -> Floats:
+    def reweigh(drawn: Floats) -> Floats:
+        weights = panel.weigh(drawn)
         errors: Floats = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
         return errors
 

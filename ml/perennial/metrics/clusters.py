@@ -5,12 +5,11 @@ The cluster becomes a level of every index, by which influence values are summed
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import cast
 
 import pandas as pd
 
-CLUSTER = "cluster"
-Values = TypeVar("Values", bound=pd.Series | pd.DataFrame)
+from perennial.metrics.beside import Values, find_rows, name_levels, read_beside
 
 
 def name_clusters(clusters: pd.Series) -> pd.Series:
@@ -21,11 +20,8 @@ def name_clusters(clusters: pd.Series) -> pd.Series:
 
 
 def widen_index(index: pd.Index, named: pd.Series) -> pd.MultiIndex:
-    """(as_of, entity_id, cluster) for the rows of an index, all of which `name_clusters` has named."""
-    return pd.MultiIndex.from_arrays(
-        [index.get_level_values("as_of"), index.get_level_values("entity_id"), named.reindex(index)],
-        names=["as_of", "entity_id", CLUSTER],
-    )
+    """The index with the cluster as its last level; `name_clusters` has named all of its rows, by (as_of, entity_id)."""
+    return name_levels(index, read_beside(index), pd.Index(named.reindex(find_rows(index))))
 
 
 def add_clusters(values: Values, clusters: pd.Series | None) -> Values:

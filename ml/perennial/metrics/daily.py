@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from perennial.errors import MetricNotFinite, OneClassLabels
-from perennial.metrics.auc import auc_within
+from perennial.metrics.auc import auc_of_day
 from perennial.metrics.panel import Floats, Ints, Panel, make_panel
 from perennial.records import Interval
 
@@ -151,6 +151,6 @@ def paired_auc_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Ser
 
 
 def _compare_within(panel: Panel, rows: Ints, ours: Floats, theirs: Floats) -> tuple[float, Floats]:
-    our_auc, our_influence = auc_within(ours[rows], panel.is_positive[rows])
-    their_auc, their_influence = auc_within(theirs[rows], panel.is_positive[rows])
+    our_auc, our_influence = auc_of_day(panel, rows, ours)
+    their_auc, their_influence = auc_of_day(panel, rows, theirs)
     return our_auc - their_auc, panel.sum_by_entity(rows, our_influence - their_influence)

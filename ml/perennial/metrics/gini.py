@@ -69,7 +69,7 @@ def paired_gini_by_day(challenger: pd.Series, champion: pd.Series, labels: pd.Se
     rows = make_amounts(labels)
     ours, theirs = rows.align(challenger), rows.align(champion)
     days = _find_days(rows)
-    parts = [gini_within(ours[day], rows.amounts[day]) - gini_within(theirs[day], rows.amounts[day]) for day in days]
+    parts = [_gini_of_day(rows, day, ours) - _gini_of_day(rows, day, theirs) for day in days]
     influence = np.column_stack([rows.sum_by_entity(day, part.influence) for day, part in zip(days, parts, strict=True)])
     return DailyGain(
         rows.name_days(days), np.array([part.value for part in parts]), influence, _count_groups(rows, days, ours, theirs)
@@ -81,34 +81,49 @@ def estimate_gini(rows: Amounts, predictions: Floats) -> Estimated:
     days = _find_days(rows)
     influence, ginis = np.zeros(rows.rows), []
     for day in days:
-        found = gini_within(predictions[day], rows.amounts[day])
+        found = _gini_of_day(rows, day, predictions)
         influence[day] = found.influence / len(days)
         ginis.append(found.value)
     return Estimated(float(np.mean(ginis)), influence)
 
 
-def gini_within(predictions: Floats, labels: Floats) -> Estimated:
+def _gini_of_day(rows: Amounts, day: Ints, predictions: Floats) -> Estimated:
+    return gini_within(predictions[day], rows.amounts[day], None if rows.weights is None else rows.weights[day])
+
+
+def gini_within(predictions: Floats, labels: Floats, weights: Floats | None = None) -> Estimated:
     """The normalised Gini of one as_of, whose labels differ, with influence values that sum to 0.
 
     Worked example: labels 0, 1, 5 predicted as 1, 3, 2 have centred labels -2, -1, 3 and ranks 1, 3, 2 instead of 1, 2, 3:
-    (-2 - 3 + 6) / (-2 - 2 + 9) = .2. A row that holds all that differs leaves a Gini of 0 without it: nothing is known then.
+    (-2 - 3 + 6) / (-2 - 2 + 9) = .2. Rows that weigh differently count so often, in the mean and in the ranks. A row that
+    holds all that differs leaves a Gini of 0 without it: nothing is known then.
     """
-    ours, perfect = _covary_with_rank(predictions, labels), _covary_with_rank(labels, labels)
+    each = np.ones(len(labels)) if weights is None else weights / weights.mean()
+    ours, perfect = _covary_with_rank(predictions, labels, each), _covary_with_rank(labels, labels, each)
     without = np.divide(ours[1:], perfect[1:], out=np.zeros(len(labels)), where=perfect[1:] > ROUNDING * perfect[0])
     pulls = (len(labels) - 1) / len(labels) * (without.mean() - without)
     return Estimated(float(ours[0] / perfect[0]), pulls)
 
 
-def _covary_with_rank(predictions: Floats, labels: Floats) -> Floats:
+def _covary_with_rank(predictions: Floats, labels: Floats, weights: Floats) -> Floats:
     """Sum of the centred labels times the ranks of their predictions: of all rows, then without each of them.
 
-    Without a row, the ranks of those above it fall by 1 and of its equals by a half, so that one sort serves for all.
+    Without a row, the ranks of those above it fall by what it weighs and of its equals by half of that, so that one sort
+    serves for all. A rank is the weight below a row and half of that of its equals, itself included.
     """
-    centred = labels - labels.mean()
-    products = centred * rankdata(predictions)
-    ranked_above = _sum_above(predictions, centred)
-    left = products.sum() - products - ranked_above + centred * len(labels) / 2  # mean rank n / 2, mean label not 0 any more
+    total = weights.sum()
+    centred = weights * (labels - np.average(labels, weights=weights))
+    products = centred * _rank_by_weight(predictions, weights)
+    ranked_above = weights * _sum_above(predictions, centred)
+    left = products.sum() - products - ranked_above + centred * (total - weights) / 2  # the mean label is not 0 any more
     return np.concatenate([[products.sum()], left])
+
+
+def _rank_by_weight(predictions: Floats, weights: Floats) -> Floats:
+    _, group = np.unique(predictions, return_inverse=True)
+    equals = np.bincount(group, weights=weights)
+    ranks: Floats = (np.cumsum(equals) - equals / 2)[group]
+    return ranks
 
 
 def _sum_above(predictions: Floats, centred: Floats) -> Floats:

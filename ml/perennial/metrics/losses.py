@@ -19,21 +19,20 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # scikit-learn's bound: 
 def log_loss(scores: pd.Series, labels: pd.Series) -> float:
     """Mean over rows of -log(probability given to what happened)."""
     panel = make_panel(labels)
-    return float(_row_losses(panel, scores, "log_loss").mean())
+    return panel.average(_row_losses(panel, scores, "log_loss"))[0]
 
 
 def brier(scores: pd.Series, labels: pd.Series) -> float:
     """Mean over rows of (score - label) squared."""
     panel = make_panel(labels)
-    return float(_row_losses(panel, scores, "brier").mean())
+    return panel.average(_row_losses(panel, scores, "brier"))[0]
 
 
 def loss_with_interval(scores: pd.Series, labels: pd.Series, *, loss: Loss = "log_loss", confidence: float = 0.95) -> Interval:
     """The mean loss with its interval, clustered by entity."""
     panel = make_panel(labels)
-    losses = _row_losses(panel, scores, loss)
-    estimate = float(losses.mean())
-    return clustered_interval(estimate, (losses - estimate) / panel.rows, panel, confidence=confidence)
+    estimate, influence = panel.average(_row_losses(panel, scores, loss))
+    return clustered_interval(estimate, influence, panel, confidence=confidence)
 
 
 def paired_loss_difference(
@@ -42,8 +41,8 @@ def paired_loss_difference(
     """Loss of the challenger minus that of the champion, on the same rows, clustered by entity: below 0 is better."""
     panel = make_panel(labels)
     difference = _row_losses(panel, challenger, loss) - _row_losses(panel, champion, loss)
-    estimate = float(difference.mean())
-    return clustered_interval(estimate, (difference - estimate) / panel.rows, panel, confidence=confidence)
+    estimate, influence = panel.average(difference)
+    return clustered_interval(estimate, influence, panel, confidence=confidence)
 
 
 def _row_losses(panel: Panel, scores: pd.Series, loss: Loss) -> Floats:

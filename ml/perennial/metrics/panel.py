@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from perennial.errors import MetricNotFinite, MisalignedScores
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 AS_OF, ENTITY, CLUSTER = 0, 1, 2
+WEIGHT, VALUE = "weight", "value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,31 @@ class AlignedRows:
     index: pd.MultiIndex
     days: Ints
     entities: Ints
+
+    @cached_property
+    def weights(self) -> Floats | None:
+        """What each row weighs, above 0; None: all alike."""
+        return self._read_level(WEIGHT)
+
+    @cached_property
+    def worth(self) -> Floats | None:
+        """What acting on each row is worth; None: nobody said so."""
+        return self._read_level(VALUE)
+
+    def _read_level(self, name: str) -> Floats | None:
+        return self.index.get_level_values(name).to_numpy(dtype=np.float64) if name in self.index.names else None
+
+    def weigh(self, drawn: Floats) -> Floats:
+        """Weights of whole replicates, shape (replicates, rows), times what each row weighs."""
+        return drawn if self.weights is None else drawn * self.weights
+
+    def average(self, values: Floats) -> tuple[float, Floats]:
+        """The mean over all rows, and what each row contributes to its error."""
+        if self.weights is None:
+            mean = float(values.mean())
+            return mean, (values - mean) / self.rows
+        mean = float(np.average(values, weights=self.weights))
+        return mean, self.weights * (values - mean) / self.weights.sum()
 
     @property
     def rows(self) -> int:
@@ -136,7 +163,7 @@ def code_rows(labels: pd.Series) -> tuple[pd.MultiIndex, Ints, Ints]:
         MisalignedScores: the index is neither (as_of, entity_id) nor (as_of, entity_id, cluster), or a row occurs twice.
     """
     index = labels.index
-    if not isinstance(index, pd.MultiIndex) or index.nlevels not in (ENTITY + 1, CLUSTER + 1):
+    if not isinstance(index, pd.MultiIndex) or index.nlevels <= ENTITY or not {WEIGHT, VALUE}.issuperset(index.names[CLUSTER:-1]):
         raise MisalignedScores(f"Labels are indexed by {index.names}; expected (as_of, entity_id), or a cluster beside them.")
     if not index.is_unique:
         raise MisalignedScores(

@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from perennial.metrics.panel import Floats, Ints, make_amounts, make_panel
+from perennial.metrics.panel import AlignedRows, Floats, make_amounts, make_panel
 from perennial.metrics.rates import Mask
 from perennial.records import Interval
 
@@ -47,8 +47,8 @@ def reliability_bins(scores: pd.Series, labels: pd.Series, *, confidence: float 
     return tuple(
         ReliabilityBin(
             rows=int(inside.sum()),
-            mean_score=float(values[inside].mean()),
-            share=_share(panel.is_positive[inside].astype(np.float64), panel.entities[inside], confidence),
+            mean_score=_average(values, panel, inside),
+            share=_share(panel.is_positive.astype(np.float64), panel, inside, confidence),
         )
         for inside in _cut_tenths(values)
     )
@@ -68,8 +68,8 @@ def amount_bins(predictions: pd.Series, labels: pd.Series, *, confidence: float 
     return tuple(
         AmountBin(
             rows=int(inside.sum()),
-            mean_predicted=float(values[inside].mean()),
-            realised=_mean(rows.amounts[inside], rows.entities[inside], confidence),
+            mean_predicted=_average(values, rows, inside),
+            realised=_mean(rows.amounts, rows, inside, confidence),
         )
         for inside in _cut_tenths(values)
     )
@@ -81,25 +81,32 @@ def _cut_tenths(values: Floats) -> Iterator[Mask]:
     yield from (places == place for place in np.unique(places))
 
 
-def _mean(amounts: Floats, entities: Ints, confidence: float) -> Interval:
-    mean = float(amounts.mean())
-    error = sqrt(_vary(amounts, entities))
+def _average(values: Floats, rows: AlignedRows, inside: Mask) -> float:
+    weights = None if rows.weights is None else rows.weights[inside]
+    return float(np.average(values[inside], weights=weights))
+
+
+def _mean(amounts: Floats, rows: AlignedRows, inside: Mask, confidence: float) -> Interval:
+    mean, error = _average(amounts, rows, inside), sqrt(_vary(amounts, rows, inside))
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return Interval(mean, mean - reach, mean + reach, error)
 
 
-def _vary(values: Floats, entities: Ints) -> float:
+def _vary(values: Floats, rows: AlignedRows, inside: Mask) -> float:
     """Variance of their mean, clustered by entity."""
-    codes, counts = np.unique(entities, return_inverse=True)
-    by_entity = np.bincount(counts, weights=(values - values.mean()) / len(values))
+    codes, counts = np.unique(rows.entities[inside], return_inverse=True)
+    weights = np.ones(len(counts)) if rows.weights is None else rows.weights[inside]
+    pulls = weights * (values[inside] - _average(values, rows, inside)) / weights.sum()
+    by_entity = np.bincount(counts, weights=pulls)
     small_sample = len(codes) / (len(codes) - 1) if len(codes) > 1 else 1.0
     return small_sample * float(np.square(by_entity).sum())
 
 
-def _share(happened: Floats, entities: Ints, confidence: float) -> Interval:
+def _share(happened: Floats, rows: AlignedRows, inside: Mask, confidence: float) -> Interval:
     """Wilson's interval on the rows that are worth as much as these, clustered by entity."""
-    share, variance = float(happened.mean()), _vary(happened, entities)
-    worth = min(len(happened), share * (1 - share) / variance) if variance > 0 else len(np.unique(entities))
+    share, variance = _average(happened, rows, inside), _vary(happened, rows, inside)
+    most = len(np.unique(rows.entities[inside]))
+    worth = min(int(inside.sum()), share * (1 - share) / variance) if variance > 0 else most
     return _wilson(share, worth, NormalDist().inv_cdf((1 + confidence) / 2))
 
 

@@ -51,7 +51,7 @@ def evaluate(metric: Callable[[Rows, Floats], Reweighted], panel: Rows, scores: 
 def prepare_average_precision(panel: Panel, scores: Floats) -> Reweighted:
     """Sort once, then answer for any weights."""
     rankings = tuple(_rank_by_day(panel, scores))
-    return lambda weights: _mean_over_days([_average_precision(*_count(r, panel, weights)) for r in rankings])
+    return lambda drawn: _mean_over_days([_average_precision(*_count(r, panel, panel.weigh(drawn))) for r in rankings])
 
 
 def prepare_precision_at_recall(recall: float) -> Metric:
@@ -59,7 +59,7 @@ def prepare_precision_at_recall(recall: float) -> Metric:
 
     def prepare(panel: Panel, scores: Floats) -> Reweighted:
         rankings = tuple(_rank_by_day(panel, scores))
-        return lambda weights: _mean_over_days([_precision_at(recall, *_count(r, panel, weights)) for r in rankings])
+        return lambda drawn: _mean_over_days([_precision_at(recall, *_count(r, panel, panel.weigh(drawn))) for r in rankings])
 
     return prepare
 

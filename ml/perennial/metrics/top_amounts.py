@@ -19,7 +19,9 @@ from perennial.metrics.selection import AmountMetric, Ranking, Reweighted, divid
 
 
 def value_at(predictions: pd.Series, labels: pd.Series, *, k: int) -> float:
-    """Sum of the labels of the k highest predictions of an as_of, averaged over as_ofs, in units of the target.
+    """Sum of what the k highest predictions of an as_of are worth, averaged over as_ofs.
+
+    That is what `label.value` says of a row, or else its label.
 
     Raises:
         MisalignedScores: both do not cover the same rows.
@@ -47,7 +49,8 @@ def prepare_value_at(k: int) -> AmountMetric:
 
     def prepare(rows: Amounts, predictions: Floats) -> Reweighted:
         rankings = tuple(rank(day, predictions) for day in rows.rows_by_day())
-        return lambda weights: np.mean([sum_first(each, k, rows.amounts, weights)[0] for each in rankings], axis=0)
+        worth = rows.amounts if rows.worth is None else rows.worth
+        return lambda weights: np.mean([sum_first(each, k, worth, weights)[0] for each in rankings], axis=0)
 
     return prepare
 

@@ -14,7 +14,7 @@ import pandas as pd
 from perennial.errors import MetricNotFinite
 from perennial.metrics.clustered import clustered_interval
 from perennial.metrics.panel import Amounts, Floats, make_amounts
-from perennial.metrics.rates import Estimated, share
+from perennial.metrics.rates import Estimated
 from perennial.records import Interval
 
 
@@ -38,11 +38,16 @@ def total_bias_with_interval(predictions: pd.Series, labels: pd.Series, *, confi
 
 def estimate_total_bias(rows: Amounts, predictions: Floats) -> Estimated:
     """`total_bias` with its influence values."""
-    realised = float(rows.amounts.sum())
+    weights = _weigh_each(rows)
+    realised = float(weights @ rows.amounts)
     if not realised > 0:
         raise MetricNotFinite(f"{rows.rows} labels add up to {realised:g}: the total bias wants a sum above 0.")
-    ratio = float(predictions.sum()) / realised
-    return Estimated(ratio, (predictions - ratio * rows.amounts) / realised)
+    ratio = float(weights @ predictions) / realised
+    return Estimated(ratio, weights * (predictions - ratio * rows.amounts) / realised)
+
+
+def _weigh_each(rows: Amounts) -> Floats:
+    return np.ones(rows.rows) if rows.weights is None else rows.weights
 
 
 def bias_size(predictions: pd.Series, labels: pd.Series) -> float:
@@ -71,11 +76,12 @@ def paired_bias_size_difference(
 
 
 def _estimate_size(rows: Amounts, predictions: Floats) -> Estimated:
-    sizes = np.abs(rows.amounts)
+    weights = _weigh_each(rows)
+    sizes = weights * np.abs(rows.amounts)
     whole = float(sizes.sum())
     if not whole > 0:
         raise MetricNotFinite(f"All {rows.rows} labels are 0: a bias is a share of what came.")
-    missed = predictions - rows.amounts
+    missed = weights * (predictions - rows.amounts)
     share = float(missed.sum()) / whole
     return abs(Estimated(share, (missed - share * sizes) / whole))
 
@@ -101,5 +107,5 @@ def paired_coverage_gap_difference(
 
 
 def _estimate_gap(rows: Amounts, predictions: Floats, quantile: float) -> Estimated:
-    covered = share(rows.amounts <= predictions, np.ones(rows.rows, dtype=np.bool_))
+    covered = Estimated(*rows.average((rows.amounts <= predictions).astype(np.float64)))
     return abs(covered - Estimated(quantile, np.zeros(rows.rows)))

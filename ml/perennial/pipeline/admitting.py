@@ -19,6 +19,7 @@ from perennial.admit import AS_OFS_BEFORE, measure_as_of
 from perennial.admit import admit as look_at
 from perennial.config import Declaration, Model
 from perennial.errors import AdmissionRefused, ArtifactCorrupt, VersionMissing
+from perennial.metrics import enter_beside
 from perennial.pipeline.champion import load_version, score_set
 from perennial.pipeline.labelling import build_matured_labels
 from perennial.pipeline.opening import Stores, recorded
@@ -167,7 +168,10 @@ class _Looking:
             except (VersionMissing, ArtifactCorrupt) as lost:
                 log.warning("admit %s, as_of %s: the fit of that time cannot score it any more. %s", self.run.model, day, lost)
                 return None
-        return measure_as_of(task_of(self.declaration.model), scores, rows.labels, rows.features)
+        told = rows.weighing()
+        labels = enter_beside(rows.labels, rows.beside)
+        scores = enter_beside(scores, rows.beside)
+        return measure_as_of(task_of(self.declaration.model), scores, labels, told.features.set_axis(labels.index))
 
 
 def _enter(run: Run, event: AdmissionEvent, reason: str, built: ledger.Built, day: date) -> AdmissionEntry:

@@ -181,7 +181,9 @@ def _pool(session: Session, evidence: CardEvidence, days: Sequence[ServedDay]) -
     model = evidence.model
     scores = warehouse.read_published(session, evidence.declaration, [day.as_of for day in days])
     labels = _stack({day.as_of: warehouse.read_labels(session, model, day.as_of) for day in days})
-    return cards.measure_served(model, scores, labels.reindex(scores.index))
+    beside = {day.as_of: warehouse.read_beside(session, model, day.as_of) for day in days}
+    known = {name: _stack({day: columns[name] for day, columns in beside.items()}) for name in model.label.beside}
+    return cards.measure_served(model, scores, labels.reindex(scores.index), known)
 
 
 def _stack(columns: dict[date, pd.Series]) -> pd.Series:

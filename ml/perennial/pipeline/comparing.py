@@ -148,6 +148,7 @@ def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInpu
         labels=rows.labels,
         segments=rows.segments,
         clusters=rows.clusters,
+        beside=rows.beside,
         test=pair.test,
         former=pair.contest.looks if pair.contest else (),
         account_frees_on=pair.account_frees_on,

@@ -227,7 +227,8 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
         label_day(session, declaration, run, publication.as_of)
         scores = warehouse.read_day(session, declaration, publication.as_of)
         labels = warehouse.read_labels(session, declaration.model, publication.as_of)
-        realised = realise(declaration.model, publication, scores, labels)
+        beside = warehouse.read_beside(session, declaration.model, publication.as_of)
+        realised = realise(declaration.model, publication, scores, labels, beside)
         ledger.record_outcome(session, run, publication, realised)
 
 

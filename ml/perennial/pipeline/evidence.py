@@ -105,9 +105,9 @@ def measure_worse(session: Session, model: Model, run: Run, champion: Version, r
     limit = 1 + 7 * len(rested)
     outcomes = ledger.outcomes(session, run.model, recipe=champion.recipe, known_by=run.clock, limit=limit)
     newest = next((outcome for outcome in outcomes if not is_aside(model, outcome.as_of, rested)), None)
-    if champion.holdout_auc is None or newest is None:
+    if champion.holdout_headline is None or newest is None:
         return Worse()
-    return task_of(model).find_worse(champion.holdout_auc, newest.headline[1])
+    return task_of(model).find_worse(champion.holdout_headline, newest.headline[1])
 
 
 def find_calibration_alarm(

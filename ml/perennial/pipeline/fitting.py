@@ -14,7 +14,7 @@ import pandas as pd
 
 from perennial.config import Declaration, Model, read_code_version
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
-from perennial.metrics import mean_shift, rank_correlation, top_tenth_overlap
+from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.walking import Days, Walk
@@ -142,7 +142,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
             effective_at=run.clock,
             parameters=trained.parameters,
             holdout_mean_score=promised.mean_score,
-            holdout_auc=promised.headline,
+            holdout_headline=promised.headline,
             newest_mean_score=newest_mean,
             distance=distance,
             config_hash=declaration.model.config_hash,
@@ -171,7 +171,8 @@ def measure_promised(material: Material, entry: RecipeEntry) -> Promised:
     if scores.empty:
         return Promised((), None, None)
     scored: Days = tuple(stamp.date() for stamp in scores.index.get_level_values("as_of").unique())
-    headline = _measure_headline(material.declaration.model, scores, rows.labels.loc[scores.index])
+    labels = enter_beside(rows.labels.loc[scores.index], rows.beside)
+    headline = _measure_headline(material.declaration.model, enter_beside(scores, rows.beside), labels)
     return Promised(scored, float(find_published(scores).mean()), headline)
 
 
@@ -205,11 +206,12 @@ def _measure_distance(stores: Stores, former: Version, snapshot: pd.DataFrame, o
     except (VersionMissing, ArtifactCorrupt) as lost:
         log.warning("fit of %s: no distance to the former one. %s", former.model, lost)
         return None
+    scale = task_of(stores.declaration(former.model).model).find_scale(float(theirs.std(ddof=0)), float(theirs.mean()))
     return FitDistance(
         version=former.version,
         as_of=day,
         rows=len(ours),
         rank_correlation=rank_correlation(ours, theirs),
         top_decile_overlap=top_tenth_overlap(ours, theirs),
-        mean_shift=mean_shift(ours, theirs),
+        mean_shift=mean_shift(ours, theirs, scale=scale),
     )

@@ -19,14 +19,14 @@ class LoggedTraining:
 
     Attributes:
         metrics: name -> value, out of fold unless the name says otherwise.
-        fold_aucs: fold, counted from 1 -> the headline; learning_curve: number of training as_ofs -> it on the last fold.
+        fold_headlines: fold, counted from 1 -> the headline; learning_curve: number of training as_ofs -> it on the last fold.
         importances: feature -> share of the gain.
         alarms: sentences about what looked suspicious and did not stop the training.
         pictures: name -> PNG.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
-    fold_aucs: Mapping[int, float] = field(default_factory=dict)
+    fold_headlines: Mapping[int, float] = field(default_factory=dict)
     learning_curve: Mapping[int, float] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)
     alarms: str = ""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
 
 from perennial.records.intervals import Interval
 
@@ -34,16 +37,16 @@ class CurrentStateWorth:
     Attributes:
         use: its features are those that the recipe reads.
         inputs: how many features the recipe reads in all.
-        auc_with, auc_without, gain: None where it reads none, or where that could not be found out; the interval of the gain is
-            clustered by entity.
+        headline_with, headline_without, gain: of the task's headline; None where it reads none, or where that could not be found
+            out; the interval of the gain is clustered by entity. Former ledgers call them auc_with and auc_without.
         is_out_of_fold: else the rows are those that both were fitted on, for history is too short for folds.
         measure: what these figures are; of amounts no AUC.
     """
 
     use: CurrentStateUse
     inputs: int
-    auc_with: float | None = None
-    auc_without: float | None = None
+    headline_with: Annotated[float | None, Field(validation_alias=AliasChoices("headline_with", "auc_with"))] = None
+    headline_without: Annotated[float | None, Field(validation_alias=AliasChoices("headline_without", "auc_without"))] = None
     gain: Interval | None = None
     is_out_of_fold: bool = True
     measure: str = "AUC"
@@ -68,7 +71,7 @@ class CurrentStateWorth:
         if self.gain is None:
             return "no as_of has both outcomes, so that nothing says what they are worth."
         rows = "out of fold" if self.is_out_of_fold else "on the rows that it was fitted on"
-        both = f"{_show(self.auc_with)} with them and {_show(self.auc_without)} without"
+        both = f"{_show(self.headline_with)} with them and {_show(self.headline_without)} without"
         return f"{rows} its {self.measure} is {both}, a difference of {self.gain}."
 
 

@@ -14,6 +14,7 @@ AMOUNT_NAMES = {
     "pinball": "pinball loss",
     "bias": "bias of the sum",
     "total_bias": "total bias",
+    "value": "value of those acted on",
 }
 METRIC_NAMES = {
     "auc": "AUC",
@@ -22,6 +23,7 @@ METRIC_NAMES = {
     "brier": "Brier score",
     "precision_at_recall": "precision at the guarded recall",
     "calibration_error": "calibration error",
+    "ndcg": "NDCG of those acted on",
     "auc_over_recency": "AUC, recency rule",
     "auc_over_logistic": "AUC, logistic regression",
     "log_loss_over_logistic": "log-loss, logistic regression",

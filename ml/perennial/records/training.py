@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from perennial.records.current_state import CurrentStateUse
 from perennial.records.recipes import CHOSEN_WORDS, Algorithm, Recipe, RecipeChoice
@@ -14,6 +16,7 @@ from perennial.records.tuning import Tuning
 from perennial.records.verdicts import Promotion
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd  # DAG parsing reads this package and must stay light
 
 
@@ -29,6 +32,7 @@ class TrainingSet:
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
         current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
+        beside: `weight` and `value` of each row, where the model names such columns; same index.
     """
 
     features: pd.DataFrame
@@ -37,6 +41,7 @@ class TrainingSet:
     data_hash: str
     clusters: pd.Series | None = None
     current_state: CurrentStateUse | None = None
+    beside: Mapping[str, pd.Series] = field(default_factory=dict)
 
     @property
     def as_ofs(self) -> tuple[date, ...]:
@@ -44,10 +49,17 @@ class TrainingSet:
 
     def rows_of(self, as_ofs: tuple[date, ...]) -> TrainingSet:
         """The part of this set that lies on the given as_ofs."""
-        chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
+        return self._take(self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs]))
+
+    def weighing(self) -> TrainingSet:
+        """Without the rows that weigh nothing: they teach nothing and judge nobody."""
+        return self._take((self.beside["weight"] > 0).to_numpy()) if "weight" in self.beside else self
+
+    def _take(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> TrainingSet:
         clusters = None if self.clusters is None else self.clusters[chosen]
         features, labels, segments = self.features[chosen], self.labels[chosen], self.segments[chosen]
-        return replace(self, features=features, labels=labels, segments=segments, clusters=clusters)
+        beside = {name: column[chosen] for name, column in self.beside.items()}
+        return replace(self, features=features, labels=labels, segments=segments, clusters=clusters, beside=beside)
 
 
 @dataclass(frozen=True)
@@ -171,7 +183,7 @@ class FitDistance:
         version: the former fit.
         rank_correlation: Spearman's, in [-1, 1].
         top_decile_overlap: share of the former top decile that stays in it, in [0, 1].
-        mean_shift: relative change of the mean score.
+        mean_shift: change of the mean score as a share of what it was, or of the spread where that lies near 0.
     """
 
     version: int
@@ -190,7 +202,7 @@ class Version:
         recipe: number of what it is a fit of.
         manifest: file name -> SHA-256; `baselines`: the same for each baseline that was fitted on its rows.
         holdout_as_ofs: the newest matured as_ofs; fits of its recipe that had not seen them scored them: `holdout_mean_score`,
-            and `holdout_auc`, which of amounts is the headline. Empty while history is too short for that.
+            and `holdout_headline`, in the column `holdout_auc`. Empty while history is too short for that.
         newest_mean_score: mean of its scores of the newest valid snapshot when it was fitted.
         distance: from the former fit of its recipe; None for the first.
         origin: `training`: the first fit of a recipe under test, `refresh`: a later one, `manual`: registered by hand.
@@ -211,7 +223,7 @@ class Version:
     recipe: int = 1
     parameters: Mapping[str, object] = field(default_factory=dict)
     holdout_mean_score: float | None = None
-    holdout_auc: float | None = None
+    holdout_headline: Annotated[float | None, Field(validation_alias=AliasChoices("holdout_headline", "holdout_auc"))] = None
     newest_mean_score: float | None = None
     distance: FitDistance | None = None
     config_hash: str = ""

@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import cached_property, partial
 
 import numpy as np
-import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
 from perennial.metrics.panel import Floats
-from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
-from perennial.tasks.measure import Headline, Measure
+from perennial.tasks.measure import AMOUNT, Headline, Measure
+from perennial.tasks.top import measure_order_at_top, measure_value
 
-AMOUNT = ".4g"
 WITHOUT_CAP = (
     "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test is not "
     "known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
@@ -125,13 +123,8 @@ class Figures:
     @cached_property
     def at_the_top(self) -> tuple[Measure, ...]:
         """Value and NDCG of those that are acted on, where a capacity says how many they are."""
-        k = self.model.promotion.capacity
-        if k is None:
-            return ()
-        value = Measure("value", partial(metrics.value_at, k=k), partial(self._draw, metrics.prepare_value_at(k)), form=AMOUNT)
-        if self._may_lie_below_zero:
-            return (value,)
-        return (value, Measure("ndcg", partial(metrics.ndcg_at, k=k), partial(self._draw, metrics.prepare_ndcg_at(k))))
+        order = () if self._may_lie_below_zero else measure_order_at_top(self.model)
+        return (*measure_value(self.model), *order)
 
     @property
     def _may_lie_below_zero(self) -> bool:
@@ -142,7 +135,3 @@ class Figures:
     def quantile(self) -> float | None:
         name, _, quantile = self.model.metric.partition(":")
         return float(quantile) if name == "pinball" else None
-
-    def _draw(self, metric: metrics.AmountMetric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
-        seed = self.model.training.seed
-        return metrics.paired_amounts_difference(metric, (ours, theirs), labels, confidence=self.confidence, seed=seed)

@@ -21,6 +21,7 @@ from perennial.tasks.fitting import PROBABILITIES
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
+from perennial.tasks.top import guard_value, measure_order_at_top, measure_value
 from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
 
 PRIOR_SHOCK = 0.004
@@ -113,7 +114,13 @@ class Binary(Task):
             Measure("brier", metrics.brier, brier, is_lower_better=True),
             self._precision_at_recall,
             self._calibration_error,
+            *self._at_the_top,
         )
+
+    @property
+    def _at_the_top(self) -> tuple[Measure, ...]:
+        """The order of those that are acted on, and what they are worth where labels say so."""
+        return (*measure_order_at_top(self.model), *(measure_value(self.model) if self.model.label.value else ()))
 
     def find_floor(self, champion: float) -> float:
         """Of a metric between 0 and 1."""
@@ -127,6 +134,7 @@ class Binary(Task):
             Guarded("log_loss", self.loss, "Log-loss goes", borne.log_loss),
             Guarded("calibration", self._calibration_error, "The calibration error goes", borne.calibration),
             self._guard_precision(),
+            *(guard_value(self.model) if self.model.label.value else ()),
         )
 
     def _guard_precision(self) -> Guarded:

@@ -23,7 +23,6 @@ from perennial.records import Link
 Library = Literal["xgboost", "lightgbm"]
 Objectives = Mapping[Library, Mapping[str, object]]
 SMALLEST_PROBABILITY = 1e-15
-QUANTILES = "the leaves of boosted trees are medians or quantiles there, which no library binds as it does those of 'rmse'"
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,8 @@ class Fitting:
         linear: name of the plain recipe over all inputs.
         row_loss: of (labels, scores): what a calibrator is fitted to.
         loss_named: it, as people read it.
-        constant: of labels: the one score for all that costs least; of classes a probability for each.
+        constant: of (labels, what rows weigh or None): the one score for all that costs least; of classes a probability for each.
         is_always_calibrated: False where raw scores stay as they are unless a calibrator loses less out of fold.
-        why_undirected: why no library can bind the score to move one way as a feature grows; nothing where they can.
     """
 
     objectives: Objectives
@@ -46,9 +44,8 @@ class Fitting:
     linear: Literal["logistic", "ridge"]
     row_loss: RowLoss
     loss_named: str
-    constant: Callable[[Floats], float | Floats]
+    constant: Callable[[Floats, Floats | None], float | Floats]
     is_always_calibrated: bool = False
-    why_undirected: str = ""
 
 
 def _lose_logarithm(labels: Floats, scores: Floats) -> Floats:
@@ -64,17 +61,20 @@ def _lose_class(codes: Floats, scores: Floats) -> Floats:
     return losses
 
 
-def _share_classes(codes: Floats) -> Floats:
-    shares: Floats = np.bincount(codes.astype(np.intp)) / len(codes)
+def _share_classes(codes: Floats, weights: Floats | None) -> Floats:
+    counts: Floats = np.bincount(codes.astype(np.intp), weights=weights).astype(np.float64)
+    shares: Floats = counts / counts.sum()
     return shares
 
 
-def _average(labels: Floats) -> float:
-    return float(labels.mean())
+def _average(labels: Floats, weights: Floats | None) -> float:
+    return float(np.average(labels, weights=weights))
 
 
-def _find_quantile(labels: Floats, quantile: float) -> float:
-    return float(np.quantile(labels, quantile))
+def _find_quantile(labels: Floats, weights: Floats | None, quantile: float) -> float:
+    if weights is None:
+        return float(np.quantile(labels, quantile))
+    return float(np.quantile(labels, quantile, weights=weights, method="inverted_cdf"))
 
 
 PROBABILITIES = Fitting(
@@ -99,7 +99,6 @@ CLASSES = Fitting(
     row_loss=_lose_class,
     loss_named="log-loss",
     constant=_share_classes,
-    why_undirected="what makes one class likelier makes others less likely, so that no direction is that of the score",
 )
 SQUARED: Objectives = {
     "xgboost": {"objective": "reg:squarederror", "eval_metric": "rmse"},
@@ -128,9 +127,7 @@ def fit_amounts(metric: str, cap: float) -> Fitting:
         return _fit_quantile(float(quantile))
     if name == "mae":
         middle = partial(_find_quantile, quantile=0.5)
-        return fit_mean(
-            ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle, why_undirected=QUANTILES
-        )
+        return fit_mean(ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle)
     if name == "poisson":
         return fit_positive_mean(POISSON, row_loss=metrics.poisson_deviance, loss_named="Poisson deviance")
     if name == "tweedie":
@@ -148,5 +145,4 @@ def _fit_quantile(quantile: float) -> Fitting:
         row_loss=metrics.pinball_loss(quantile),
         loss_named=f"pinball loss at {quantile:g}",
         constant=partial(_find_quantile, quantile=quantile),
-        why_undirected=QUANTILES,
     )

@@ -19,6 +19,7 @@ Difference = Callable[..., Interval]
 ByDay = Callable[..., DailyGain]
 
 
+AMOUNT = ".4g"  # how values are written that have a unit
 LEFT_WEIGHT = 5  # min_gain .01 asks at most for a twentieth of the way from the champion to a perfect ranking
 
 

@@ -18,12 +18,13 @@ from perennial.config.label import TaskName
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import AMOUNT, WITHOUT_CAP, Figures, find_wrong_amounts
+from perennial.tasks.amounts import WITHOUT_CAP, Figures, find_wrong_amounts
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
-from perennial.tasks.measure import Guarded, Measure, Single, Worse, find_floor
+from perennial.tasks.measure import AMOUNT, Guarded, Measure, Single, Worse, find_floor
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
+from perennial.tasks.top import guard_value
 from perennial.tasks.watching import (
     advise_against_cap,
     advise_cap,
@@ -141,10 +142,7 @@ class Regression(Task):
             shown.append(Guarded("gini", self.figures.judge_by_order(), "The normalised Gini goes", borne.gini))
         if self.headline.name != "mse" and self.figures.quantile is None:
             shown.append(Guarded("rmse", self.figures.rmse, "The root mean squared error goes", borne.loss, is_relative=True))
-        if self.figures.at_the_top:
-            fact = f"What the {self.model.promotion.capacity} that are acted on in a day come to goes"
-            shown.append(Guarded("value", self.figures.at_the_top[0], fact, borne.precision, is_relative=True))
-        return tuple(shown)
+        return (*shown, *guard_value(self.model))
 
     @property
     def doubts(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.label import TaskName
-from perennial.metrics import ReliabilityBin
+from perennial.metrics import ReliabilityBin, average
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
@@ -219,7 +219,7 @@ class Task(ABC):
     def average(self, scores: Scores, labels: pd.Series) -> tuple[float, float]:
         """One number that stands for what was said of these rows, and one for what came: the two agree where scores are right."""
         said, came = self.pair_rows(scores, labels)
-        return float(said.mean()), float(came.mean())
+        return average(said), average(came)
 
     def pair_rows(self, scores: Scores, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
         """For each row the number that is published, and the number that came of it: of classes whether it is right."""
@@ -227,7 +227,7 @@ class Task(ABC):
 
     def average_labels(self, labels: pd.Series) -> float:
         """One number that stands for these labels."""
-        return float(labels.mean())
+        return average(labels)
 
     @abstractmethod
     def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import log, nan, sqrt
 from statistics import NormalDist
 
+import numpy as np
 import pandas as pd
 
 from perennial import metrics
@@ -26,9 +27,11 @@ def compare_odds(scores: pd.Series, labels: pd.Series) -> Interval:
 
     Log-odds of a share m of n vary by 1 / (n m (1 - m)).
     """
-    rows, positives = len(labels), int(labels.sum())
-    distance = _logit((positives + 0.5) / (rows + 1)) - _logit(float(scores.mean()))
-    rate = positives / rows
+    weights = metrics.read_beside(labels.index).get("weight")
+    shares = np.ones(len(labels)) if weights is None else weights.to_numpy() / weights.mean()
+    rows = float(shares.sum() ** 2 / np.square(shares).sum())  # as many rows of equal weight would say as much
+    rate = float(shares @ labels.to_numpy() / len(labels))
+    distance = _logit((rows * rate + 0.5) / (rows + 1)) - _logit(float(np.average(scores, weights=weights)))
     return _reach(distance, sqrt(1 / (rows * rate * (1 - rate))))
 
 
@@ -75,12 +78,13 @@ def advise_against_cap(labels: pd.Series, cap: float) -> str:
 
 def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
     """What people should read where sums of unseen rows lie far apart."""
-    came = float(labels.sum())
-    if came <= 0 or abs(scores.sum() / came - 1) <= WIDE_BIAS:
+    came = metrics.average(labels)
+    if came <= 0 or abs(metrics.average(scores) / came - 1) <= WIDE_BIAS:
         return ()
+    ratio = metrics.average(scores) / came
     sentence = (
-        f"On unseen rows its scores add up to {scores.sum() / came:.2f} times what came: a season that it has not seen, a level "
-        "that moves, or labels.sql that counts something else?"
+        f"On unseen rows its scores add up to {ratio:.2f} times what came: a season that it has not seen, a level that moves, "
+        "or labels.sql that counts something else?"
     )
     return (sentence,)
 

@@ -17,7 +17,7 @@ from perennial.train.multinomial import solve_multinomial
 from perennial.train.ridge import solve_log_ridge, solve_ridge
 from perennial.train.rows import Floats, TrainingRows
 
-Solver = Callable[[Floats, Floats, Floats, float], Floats]
+Solver = Callable[[Floats, Floats, Floats, float, Floats | None], Floats]
 INVERSE_PENALTY = 1.0  # scikit-learn's C, or 1 / alpha; on standardised columns and thousands of rows hardly felt
 PLAIN_LOGISTIC = Recipe("logistic", {"C": INVERSE_PENALTY})
 PLAIN_RIDGE = Recipe("ridge", {"alpha": 1 / INVERSE_PENALTY})
@@ -45,20 +45,20 @@ def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> 
     standards = {"means": tuple(means.tolist()), "scales": tuple(scales.tolist())}
     linear: Linear | ClassLinear
     if rows.classes is None:
-        weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty)
+        weights = SOLVERS[fitting.link](columns, rows.labels, _signs_of(features), inverse_penalty, rows.weights)
         is_placed = fitting.link == "identity"
-        intercept = _place(fitting, columns @ weights[:-1], rows.labels) if is_placed else float(weights[-1])
+        intercept = _place(fitting, columns @ weights[:-1], rows) if is_placed else float(weights[-1])
         linear = Linear(intercept=intercept, coefficients=tuple(weights[:-1].tolist()), **standards)
     else:
-        margins = solve_multinomial(columns, rows.labels, len(rows.classes), inverse_penalty).T.tolist()
+        margins = solve_multinomial(columns, rows.labels, len(rows.classes), inverse_penalty, rows.weights).T.tolist()
         rest = tuple(tuple(each[:-1]) for each in margins)
         linear = ClassLinear(intercepts=tuple(each[-1] for each in margins), coefficients=rest, **standards)
     return Predictor(begin_contract(rows, fitting.linear, features=features, linear=linear), None)
 
 
-def _place(fitting: Fitting, slopes: Floats, labels: Floats) -> float:
+def _place(fitting: Fitting, slopes: Floats, rows: TrainingRows) -> float:
     """The intercept that costs least by the task's own loss: a slope for the mean serves a median or a quantile as well."""
-    return float(fitting.constant(labels - slopes))
+    return float(fitting.constant(rows.labels - slopes, rows.weights))
 
 
 def begin_contract(

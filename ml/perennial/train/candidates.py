@@ -87,7 +87,9 @@ def _assess(fit: Fit, raw: Scores, folds: Sequence[FoldRows]) -> Candidate:
     sizes = [len(fold.validation.labels) for fold in folds]
     fold_of_row: Floats = np.repeat(np.arange(len(folds), dtype=np.float64), sizes)
     task = folds[0].training.task
-    calibrator = choose_calibrator(task.fitting, raw.to_numpy(), learned, fold_of_row)
+    parts = [fold.validation.weights for fold in folds]
+    weights = None if parts[0] is None else np.concatenate([part for part in parts if part is not None])
+    calibrator = choose_calibrator(task.fitting, raw.to_numpy(), learned, fold_of_row, weights)
     return Candidate(task, fit, raw, labels, calibrator)
 
 

@@ -80,7 +80,7 @@ class Weighing:
 
     def _repeat_constant(self, rows: int) -> Floats:
         """What everybody is scored when no feature is left."""
-        constant = np.asarray(self.rows.task.fitting.constant(self.rows.labels), dtype=np.float64)
+        constant = np.asarray(self.rows.task.fitting.constant(self.rows.labels, self.rows.weights), dtype=np.float64)
         return np.broadcast_to(constant, (rows, *constant.shape))
 
     @property
@@ -102,8 +102,8 @@ class Weighing:
         gain = headline.gain(ours, without, labels)
         return replace(
             worth,
-            auc_with=headline.value(ours, labels),
-            auc_without=headline.value(without, labels),
+            headline_with=headline.value(ours, labels),
+            headline_without=headline.value(without, labels),
             gain=gain,
             measure=headline.title,
         )

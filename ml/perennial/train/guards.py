@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from perennial.config import Model
@@ -32,7 +33,8 @@ def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> 
     """
     _check_grain(model, training)
     _check_as_ofs(model, training, plan)
-    _check_labels(model, training.labels)
+    _check_weights(model, training)
+    _check_labels(model, training.weighing().labels)
     _check_inputs(model, training)
 
 
@@ -104,6 +106,18 @@ def _check_as_ofs(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
         )
 
 
+def _check_weights(model: Model, training: TrainingSet) -> None:
+    weights = training.beside.get("weight")
+    if weights is None:
+        return
+    broken = int((~(weights >= 0) | np.isinf(weights)).sum())
+    if broken or not (weights > 0).any():
+        raise ColumnContractBroken(
+            f"{model.name}: {broken} of {len(weights)} rows have a weight that is missing, infinite or below 0, and "
+            f"{int((weights > 0).sum())} one above 0: correct {model.label.weight} in labels.sql."
+        )
+
+
 def _check_labels(model: Model, labels: pd.Series) -> None:
     missing = int(labels.isna().sum())
     if missing:
@@ -135,12 +149,7 @@ def _check_inputs(model: Model, training: TrainingSet) -> None:
 
 def _check_rulings(model: Model, training: TrainingSet) -> None:
     """A category has no order, and a model that excludes everything has nothing to learn from."""
-    features, task = training.features, task_of(model)
-    if model.training.monotone and task.fitting.why_undirected:
-        raise ConfigError(
-            f"models/{model.name}.toml: training.monotone cannot be kept under training.metric = '{model.metric}': "
-            f"{task.fitting.why_undirected}. Leave monotone out."
-        )
+    features = training.features
     unordered = [name for name in model.training.monotone if not pd.api.types.is_numeric_dtype(features[name].dtype)]
     if unordered:
         raise ConfigError(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.training import Direction, Training
+from perennial.metrics import weigh_index
 from perennial.predictor import Feature, encode, number_inputs
 from perennial.records import TrainingSet
 from perennial.tasks import Scores, Task, frame_scores, task_of
@@ -54,13 +55,15 @@ class TrainingRows:
     labels: Floats
     index: pd.MultiIndex
     classes: tuple[str, ...] | None = None
+    weights: Floats | None = None
 
     def on(self, as_ofs: Sequence[date]) -> TrainingRows:
         """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
         chosen = np.flatnonzero(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
         together = len(chosen) > 0 and chosen[-1] - chosen[0] == len(chosen) - 1
         part = slice(chosen[0], chosen[-1] + 1) if together else chosen
-        return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part])
+        weights = None if self.weights is None else self.weights[part]
+        return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part], weights=weights)
 
     def only(self, name: str) -> TrainingRows:
         """All rows, one feature."""
@@ -115,7 +118,8 @@ class FoldRows:
     def for_lightgbm(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
         """Training and validation rows, the second in the bins of the first."""
         training = bin_for_lightgbm(self.training)
-        return training, training.create_valid(self.validation.matrix, label=self.validation.labels)
+        held = self.validation
+        return training, training.create_valid(held.matrix, label=held.labels, weight=held.weights)
 
 
 def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> TrainingRows:
@@ -127,6 +131,7 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     Raises:
         SchemaMismatch: a value is infinite.
     """
+    training = training.weighing()
     names = [name for name in choose_inputs(training, model.training) if not only or name in only]
     monotone = model.training.monotone
     index = training.features.index
@@ -134,9 +139,13 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     entities, _ = pd.factorize(index.get_level_values(-1))
     features = tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
     matrix = encode(training.features, features)
-    task = task_of(model)
+    task, beside = task_of(model), training.beside
     labels, classes = task.code_labels(training.labels)
-    return TrainingRows(task, features, matrix, labels, index, classes)
+    if not beside:
+        return TrainingRows(task, features, matrix, labels, index, classes)
+    weights = beside["weight"].to_numpy(dtype=np.float64) if "weight" in beside else None
+    shares = None if weights is None else weights / weights.mean()  # so that what shrinks a fit weighs as much as before
+    return TrainingRows(task, features, matrix, labels, weigh_index(index, beside), classes, shares)
 
 
 def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[str]:
@@ -163,6 +172,7 @@ def bin_for_xgboost(rows: TrainingRows, *, bins_of: xgboost.QuantileDMatrix | No
     return xgboost.QuantileDMatrix(
         rows.matrix,
         label=rows.labels,
+        weight=rows.weights,
         feature_names=number_inputs(rows.features),
         feature_types=kinds,
         enable_categorical="c" in kinds,
@@ -177,6 +187,7 @@ def bin_for_lightgbm(rows: TrainingRows) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         rows.matrix,
         label=rows.labels,
+        weight=rows.weights,
         feature_name=number_inputs(rows.features),
         categorical_feature=rows.category_places,
         params=LIGHTGBM_BINNING,

@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from perennial.metrics import sum_weights
 from perennial.records import Recipe
 from perennial.tasks import Library, Scores, Task, stack_scores
 from perennial.train.boosters import REGULARISED_DEFAULTS, validate_recipe
@@ -190,7 +191,7 @@ def _as_ofs(part: Tried) -> int:
 
 
 def _join(parts: Sequence[Tried]) -> Tried:
-    loss = float(np.average([part.loss for part in parts], weights=[len(part.raw) for part in parts]))
+    loss = float(np.average([part.loss for part in parts], weights=[sum_weights(part.raw.index) for part in parts]))
     rounds = tuple(part.rounds[0] for part in parts)
     return Tried(parts[0].recipe, parts[0].task, _mean_merit(parts), loss, rounds, stack_scores([part.raw for part in parts]))
 

@@ -66,9 +66,9 @@ class ScoredPair:
     def has_moved(self) -> bool:
         """Has the base rate moved away from what the champion says on average, by more than its error explains?"""
         said, came = (each.to_numpy(dtype=np.float64) for each in self.contest.task.pair_rows(self.theirs.said, self.labels))
-        rate = abs(float(came.mean()))
-        gaps = came - said
-        away = clustered_interval(float(gaps.mean()), (gaps - gaps.mean()) / self.panel.rows, self.panel, confidence=0.95)
+        rate = abs(self.panel.average(came)[0])
+        gap, influence = self.panel.average(came - said)
+        away = clustered_interval(gap, influence, self.panel, confidence=0.95)
         return abs(away.estimate) > max(MOVED_SHARE * rate, MOVED_ERRORS * away.standard_error)
 
     @cached_property

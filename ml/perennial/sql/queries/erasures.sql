@@ -8,6 +8,13 @@ select :said ~ :word;
 -- The checksum of every day of some models, by kind.
 select model, as_of, kind, checksum from ledger.snapshots where model = any(:models);
 
+-- name: columns_of_labels
+-- What a day of labels was built with, the label first: its checksum covers that.
+select recorded.value ->> 'name'
+from ledger.snapshots days cross join lateral jsonb_array_elements(days.columns) with ordinality recorded
+where days.model = :model and days.as_of = :as_of and days.kind = 'labels'
+order by recorded.ordinality;
+
 -- name: record_what_is_left
 -- The ledger's row of a day after rows were erased from it; when it was built stays as it was.
 update ledger.snapshots set rows = :rows, checksum = :checksum where model = :model and as_of = :as_of and kind = :kind;

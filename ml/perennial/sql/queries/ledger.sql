@@ -84,7 +84,7 @@ values (
     :model, :version, :recipe, :algorithm, :mlflow_run_id, cast(:evidence as jsonb) -> 'manifest',
     cast(:evidence as jsonb) -> 'baselines', :data_hash,
     cast(:training_as_ofs as date[]), cast(:holdout_as_ofs as date[]), :trained_for,
-    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :holdout_auc, :newest_mean_score,
+    cast(:evidence as jsonb) -> 'parameters', :holdout_mean_score, :holdout_headline, :newest_mean_score,
     nullif(cast(:evidence as jsonb) -> 'distance', 'null'), :config_hash, :query_hash, :code_version, :origin,
     nullif(cast(:evidence as jsonb) -> 'tuning', 'null'), nullif(cast(:evidence as jsonb) -> 'choice', 'null'),
     cast(:rested as date[]), :effective_at

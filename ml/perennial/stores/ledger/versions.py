@@ -20,7 +20,7 @@ VERSION_COLUMNS = (
     "data_hash",
     "trained_for",
     "holdout_mean_score",
-    "holdout_auc",
+    "holdout_headline",
     "newest_mean_score",
     "config_hash",
     "query_hash",

@@ -41,7 +41,7 @@ def fetch_training(client: MlflowClient, mlflow_run_id: str) -> LoggedTraining:
     folds = [name for name in logged.metrics if name.startswith(FOLDS)]
     return LoggedTraining(
         metrics=dict(logged.metrics),
-        fold_aucs=_series(client, mlflow_run_id, folds[0]) if folds else {},
+        fold_headlines=_series(client, mlflow_run_id, folds[0]) if folds else {},
         learning_curve=_series(client, mlflow_run_id, "learning_curve"),
         alarms=logged.tags.get("alarms", ""),
     )

@@ -50,9 +50,9 @@ def list_metrics(trained: Trained, run: Run) -> list[Metric]:
             "tuned_minus_default_high": gain.high,
         }
     worth = trained.choice.current_state if trained.choice else None
-    if worth is not None and worth.gain is not None and worth.auc_without is not None:
+    if worth is not None and worth.gain is not None and worth.headline_without is not None:
         single |= {
-            "auc_without_current_state": worth.auc_without,
+            "headline_without_current_state": worth.headline_without,
             "current_state_gain": worth.gain.estimate,
             "current_state_gain_low": worth.gain.low,
             "current_state_gain_high": worth.gain.high,

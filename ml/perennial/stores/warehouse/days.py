@@ -64,7 +64,10 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
     targets, values = day.listed, day.listed
     parameters: dict[str, object] = {"as_of": day.as_of}
     if known_at is not None:
-        targets, values = ', "label", known_at', f', "label"::{task_of(day.declaration.model).label_cast}, :known_at'
+        label = day.declaration.model.label
+        beside = "".join(f", {quote_for_text(column)}::double precision" for column in label.beside.values())
+        targets = f"{''.join(f', {name}' for name in ('label', *label.beside))}, known_at"
+        values = f', "label"::{task_of(day.declaration.model).label_cast}{beside}, :known_at'
         parameters["known_at"] = known_at
     month = ensure_month(session, day.kind, day.model, day.as_of)
     session.execute(text(f"delete from {month} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked

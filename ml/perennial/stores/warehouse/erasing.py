@@ -104,7 +104,10 @@ def _measure(session: Session, place: Place, day: date, rows: int, found: Found)
     former = found.checksums.get((place.model, day, place.kind))
     if former is None:
         return None
-    columns = ["label"] if place.kind == "labels" else [column.name for column in read_columns(session, place.model)]
+    columns = [column.name for column in read_columns(session, place.model)]
+    if place.kind == "labels":
+        known = {"model": place.model, "as_of": day}
+        columns = list(session.execute(queries.load("erasures")["columns_of_labels"], known).scalars())
     left, checksum = measure_rows(session, place.table, day, columns)
     values = {"model": place.model, "as_of": day, "kind": place.kind, "rows": left, "checksum": checksum}
     session.execute(queries.load("erasures")["record_what_is_left"], values)

@@ -21,10 +21,16 @@ from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_a
 from perennial.stores.warehouse.point_in_time import open_views
 from perennial.stores.warehouse.relations import resolve
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
-from perennial.tasks import Task, task_of
+from perennial.tasks import task_of
 
 USUAL_WEEKS = 8
 WEEK_DAYS = 7
+NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+KINDS = ("missing", "infinite", "negative")
+RULES = {
+    "weight": "every row needs a finite weight of 0 or more, and one row of a day one above 0.",
+    "value": "every row needs a finite value; write 0 where acting on it is worth nothing.",
+}
 
 
 def build_labels(session: Session, declaration: Declaration, run: Run, as_of: date) -> Snapshot:
@@ -42,17 +48,24 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
     file = f"sql/{model.name}/labels.sql"
     take_lock(session, model.name, as_of)
     _check_facts(session, declaration, run, as_of)
-    day = Day(declaration, as_of, "labels", (Column("label", task_of(model).label_type),))
+    day = Day(declaration, as_of, "labels", name_columns(model))
     with (
         open_views(session, declaration, label_bounds(model, as_of)),
         _open_cohort(session, day),
         open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
     ):
         given = find_key_of_labels(file, columns, model.entity)
-        _check_label_columns(file, given.others, task_of(model))
+        _check_label_columns(file, given.others, model)
         replace_rows(session, day, given, known_at=model.matured_at(as_of))
         _check_cohort(session, day)
+        _check_beside(session, day)
     return record_rows(session, day, run)
+
+
+def name_columns(model: Model) -> tuple[Column, ...]:
+    """The columns of labels.<model> that a checksum covers."""
+    beside = (Column(name, "double precision") for name in model.label.beside)
+    return (Column("label", task_of(model).label_type), *beside)
 
 
 def _check_facts(session: Session, declaration: Declaration, run: Run, as_of: date) -> None:
@@ -167,13 +180,36 @@ def _open_cohort(session: Session, day: Day) -> Iterator[None]:
     session.exec_driver_sql("drop view if exists pg_temp.cohort")
 
 
-def _check_label_columns(file: str, columns: tuple[Column, ...], task: Task) -> None:
+def _check_label_columns(file: str, columns: tuple[Column, ...], model: Model) -> None:
+    task, beside = task_of(model), model.label.beside
     types = {column.name: column.type for column in columns}
-    if set(types) != {"label"} or types["label"] not in task.label_types:
+    wrong = [column for column in beside.values() if types.get(column) not in NUMBERS]
+    if set(types) != {"label", *beside.values()} or types["label"] not in task.label_types or wrong:
+        named = "".join(f", {column} (label.{name}, a number)" for name, column in beside.items())
         raise ConfigError(
-            f"{file} must give the key and label ({task.label_said}, one of {', '.join(task.label_types)}); beside the key it "
-            f"gives {types}."
+            f"{file} must give the key and label ({task.label_said}, one of {', '.join(task.label_types)}){named}; beside the "
+            f"key it gives {types}. models/{model.name}.toml names what weighs or values rows: label.weight, label.value."
         )
+
+
+def _check_beside(session: Session, day: Day) -> None:
+    """Nothing is missing or infinite, and weights are no debts: somebody must weigh something."""
+    for name, column in day.declaration.model.label.beside.items():
+        statement = f"""
+            select count(*) as rows, count(*) filter (where {name} is null) as missing,
+                count(*) filter (where {name} <= '-infinity' or {name} >= 'infinity') as infinite,
+                count(*) filter (where {name} < 0) as negative, count(*) filter (where {name} <> 0) as told
+            from {day.table} where as_of = :as_of"""  # noqa: S608 - checked identifiers
+        found = session.execute(text(statement), {"as_of": day.as_of}).one()
+        wrong = [f"{count} null" if kind == "missing" else f"{count} {kind}" for kind in KINDS if (count := getattr(found, kind))]
+        if name == "value":
+            wrong = [said for said in wrong if "negative" not in said]
+        elif found.rows and not found.told:
+            wrong.append("none above 0")
+        if wrong:
+            raise GrainViolated(
+                f"{day} gives {', '.join(wrong)} of {found.rows} in {column}, which label.{name} names: {RULES[name]}"
+            )
 
 
 def _check_cohort(session: Session, day: Day) -> None:

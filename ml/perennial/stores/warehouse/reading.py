@@ -56,15 +56,18 @@ def read_training_set(
     numbered = {f"f{number}": column for number, column in enumerate(columns)}
     listed = "".join(f", features.{quote_for_driver(column.name)} as {short}" for short, column in numbered.items())
     query = f"""
-        select as_of, entity_id, {CAPPED} as label{listed}
+        select as_of, entity_id, {CAPPED} as label{_list_beside(model)}{listed}
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
         where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
     types = {"as_of": "str", ENTITY: name_entity_dtype(model), "label": task_of(model).label_dtype}
+    types |= dict.fromkeys(model.label.beside, "float64")
     types |= {short: _pandas_type(column, model.asides) for short, column in numbered.items()}
     rows = read_rows(session, query, {"as_ofs": list(as_ofs), "cap": model.label.cap}, types)
     rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
     rows = rows.set_index(["as_of", ENTITY])
-    inputs = rows.drop(columns="label").rename(columns={short: column.name for short, column in numbered.items()})
+    inputs = rows.drop(columns=["label", *model.label.beside]).rename(
+        columns={short: column.name for short, column in numbered.items()}
+    )
     cluster = model.entity.cluster
     return TrainingSet(
         features=inputs.drop(columns=list(model.asides)),
@@ -72,6 +75,7 @@ def read_training_set(
         segments=inputs[list(model.features.segments)],
         clusters=None if cluster is None else inputs[cluster],
         data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
+        beside={name: rows[name] for name in model.label.beside},
     )
 
 
@@ -126,6 +130,20 @@ def read_labels(session: Session, model: Model, as_of: date) -> pd.Series:
     query = f'select entity_id, {CAPPED} as label from labels."{model.name}" labels where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
     types = {ENTITY: name_entity_dtype(model), "label": task_of(model).label_dtype}
     return read_rows(session, query, {"as_of": as_of, "cap": model.label.cap}, types).set_index(ENTITY)["label"]
+
+
+def read_beside(session: Session, model: Model, as_of: date) -> dict[str, pd.Series]:
+    """Weights and values of the labels of one day, by entity_id; nothing where the model names none."""
+    if not model.label.beside:
+        return {}
+    query = f'select entity_id{_list_beside(model)} from labels."{model.name}" labels where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
+    types = {ENTITY: name_entity_dtype(model)} | dict.fromkeys(model.label.beside, "float64")
+    rows = read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
+    return {name: rows[name] for name in model.label.beside}
+
+
+def _list_beside(model: Model) -> str:
+    return "".join(f", labels.{name}" for name in model.label.beside)
 
 
 def read_rows(session: Session, query: str, values: Mapping[str, object], types: Mapping[str, str]) -> pd.DataFrame:

@@ -43,6 +43,7 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     scores += f", {CLASS_COLUMNS}" if task_of(model).gives_classes else ""
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
     _check_label_type(session, model)
+    changes += _add_beside(session, model)
     changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
     changes += _create_recipe_scores(session, model, entity_type)
     return tuple(changes)
@@ -118,6 +119,18 @@ def _check_label_type(session: Session, model: Model) -> None:
             f"{model.name}: labels.{model.name} holds labels as {found}, and label.task = '{model.label.task}' asks for "
             f"{wanted}: write the former task again, or begin a new model: scores of the two mean different things."
         )
+
+
+def _add_beside(session: Session, model: Model) -> list[str]:
+    """Columns for what labels.sql gives beside the label, under the names of the keys."""
+    rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'labels."{model.name}"'})
+    missing = set(model.label.beside) - {row.name for row in rows}
+    for name in sorted(missing):
+        run_script(session, f'alter table labels."{model.name}" add column {name} double precision')
+    return [
+        f"labels.{model.name}: added the column {name}; it is null in older labels, which are built anew"
+        for name in sorted(missing)
+    ]
 
 
 def name_recipe_scores(model: str) -> str:

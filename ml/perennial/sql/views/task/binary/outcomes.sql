@@ -33,7 +33,7 @@ comment on column analytics.{model}_outcomes.as_of is 'The day pretended to be: 
 comment on column analytics.{model}_outcomes.version is 'Model version that scored';
 comment on column analytics.{model}_outcomes.rows is 'Scored entities with a label';
 comment on column analytics.{model}_outcomes.positives is 'Those whose label is 1';
-comment on column analytics.{model}_outcomes.base_rate is 'Share of positives';
+comment on column analytics.{model}_outcomes.base_rate is 'Share of positives, weighted by label.weight if there is one';
 comment on column analytics.{model}_outcomes.mean_score is 'Mean score; equals base_rate when calibrated';
 comment on column analytics.{model}_outcomes.auc is 'Area under the ROC curve within the as_of';
 comment on column analytics.{model}_outcomes.auc_low is 'Lower end of its interval';

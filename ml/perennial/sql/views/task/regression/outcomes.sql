@@ -32,7 +32,7 @@ comment on view analytics.{model}_outcomes is 'Metrics of the live scores of eac
 comment on column analytics.{model}_outcomes.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.{model}_outcomes.version is 'Model version that scored';
 comment on column analytics.{model}_outcomes.rows is 'Scored entities with a label';
-comment on column analytics.{model}_outcomes.mean_label is 'Mean of the labels, none above label.cap';
+comment on column analytics.{model}_outcomes.mean_label is 'Mean of the labels, none above label.cap, weighted by label.weight if there is one';
 comment on column analytics.{model}_outcomes.mean_score is 'Mean score; equals mean_label when the sums agree';
 comment on column analytics.{model}_outcomes.metric is 'What the model is judged by: mae, mse, gini, poisson, tweedie or pinball';
 comment on column analytics.{model}_outcomes.value is 'That metric within the as_of; NaN where the labels leave it undefined';

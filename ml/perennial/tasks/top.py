@@ -1,0 +1,45 @@
+"""What those that are acted on come to, where `promotion.capacity` says how many they are: for every task that ranks.
+
+The headline is never one of these: of the few rows at the top it takes some twenty thousand entities to tell two recipes
+apart, so that they are shown, and the value is guarded.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+
+from perennial import metrics
+from perennial.config import Model
+from perennial.records import Interval
+from perennial.tasks.measure import AMOUNT, Guarded, Measure
+
+
+def measure_value(model: Model) -> tuple[Measure, ...]:
+    """What the first of a day are worth together, by `label.value`, or else by the labels themselves."""
+    k = model.promotion.capacity
+    if k is None:
+        return ()
+    drawn = partial(_draw, model, metrics.prepare_value_at(k))
+    return (Measure("value", partial(metrics.value_at, k=k), drawn, form=AMOUNT),)
+
+
+def measure_order_at_top(model: Model) -> tuple[Measure, ...]:
+    """NDCG of the first of a day, by the labels, none of which lies below 0."""
+    k = model.promotion.capacity
+    if k is None:
+        return ()
+    return (Measure("ndcg", partial(metrics.ndcg_at, k=k), partial(_draw, model, metrics.prepare_ndcg_at(k))),)
+
+
+def guard_value(model: Model) -> tuple[Guarded, ...]:
+    """As a share of what the champion's come to: nobody knows a value's unit beforehand."""
+    fact = f"What the {model.promotion.capacity} that are acted on in a day come to goes"
+    borne = model.promotion.tolerated.precision
+    return tuple(Guarded("value", value, fact, borne, is_relative=True) for value in measure_value(model))
+
+
+def _draw(model: Model, metric: metrics.AmountMetric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
+    sure, seed = model.promotion.confidence, model.training.seed
+    return metrics.paired_amounts_difference(metric, (ours, theirs), labels, confidence=sure, seed=seed)
