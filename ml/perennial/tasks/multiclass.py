@@ -47,6 +47,7 @@ class Multiclass(Task):
     awaited = "more of the rarer classes"
     fitting = CLASSES
     alone_named = "an AUC of one class against the others"
+    mean_named = ("share of the commonest class", "share that came true")
     calibration_named = ("mean probability of the likeliest class", "share in which it came")
     score_range = (0.0, 1.0)
     carriers_named = "rows of rarer classes"
