@@ -1,5 +1,7 @@
 """What the platform asks of classes: labels, versions that know other classes, guards, days and words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,7 +154,7 @@ def contest(metric="log_loss", *, ours=0.1, theirs=2.0, known=NAMES, seed=1, ent
     labels, challenger = draw(noise=ours, seed=seed, entities=entities, known=known)
     champion = draw(noise=theirs, seed=seed, entities=entities)[1]
     entered = enter(model, labels, challenger, champion, cut_segments(labels.index, np.random.default_rng(seed)))
-    return entered.__class__(**{**entered.__dict__, "test": TestPlan(0.02, 13, 4, seed=7)})
+    return replace(entered, test=TestPlan(0.02, 13, 4, seed=7))
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "macro_auc"])
@@ -175,6 +177,12 @@ def test_a_challenger_that_does_not_know_a_class_waits_for_a_person():
     assert any("gifts" in sentence for sentence in verdict.warnings)
 
 
-def test_with_too_few_entities_the_macro_auc_is_left_out_and_its_guard_not_assessed():
-    verdict = compare(contest(entities=40))
-    assert "log_loss" in [figure.metric for figure in verdict.metrics]
+def test_where_no_class_has_enough_entities_the_macro_auc_is_left_out_and_its_guard_not_assessed():
+    """Forty entities, each always of the same class."""
+    found = contest(entities=40)
+    always = pd.Series(np.tile(np.repeat(NAMES, 10), len(DAYS)), found.labels.index, dtype="str")
+    verdict = compare(replace(found, labels=always))
+    assert [figure.metric for figure in verdict.metrics] == ["log_loss", "accuracy", "calibration_error"]
+    (guard,) = [each for each in verdict.guards if each.name == "macro_auc"]
+    assert guard.state == "not assessed"
+    assert "which these labels leave undefined" in guard.sentence
