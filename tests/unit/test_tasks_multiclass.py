@@ -141,6 +141,18 @@ def test_a_day_of_labels_that_were_shuffled_looks_unlike_the_others():
     assert sound.rarer == len(day) - day.value_counts().max()
 
 
+def test_where_nobody_was_scored_nothing_is_said_and_nothing_fails():
+    """As by a first champion for which history was too short."""
+    labels, scores = LABELS.iloc[:0], pd.Series(dtype=float, index=LABELS.index[:0])
+    assert (TASK.remark_on(scores, labels), TASK.doubt_scores(scores, labels), TASK.can_judge(labels)) == ((), (), False)
+    assert np.isnan(TASK.average(scores, labels)).all()
+    assert np.isnan(TASK.average_labels(labels))
+    assert all(np.isnan(found.estimate) for found in TASK.list_figures(scores, labels).values())
+    found = contest()
+    lonely = replace(found, champion=None, labels=labels, challenger=replace(found.challenger, scores=scores))
+    assert compare(replace(lonely, segments=found.segments.iloc[:0])).outcome == Outcome.PROMOTE
+
+
 # The gate
 
 

@@ -217,7 +217,7 @@ class Multiclass(Task):
 
     def average_labels(self, labels: pd.Series) -> float:
         """The share of the commonest class."""
-        return float(labels.value_counts(normalize=True).iloc[0])
+        return float(labels.value_counts(normalize=True).max())
 
     def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the other of log-loss and macro AUC, and the share that is right."""
