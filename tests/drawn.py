@@ -27,6 +27,7 @@ DEMO_MODELS = (
     "lapse",
     "spend_drop",
     "spend_next_28d",
+    "next_department",
 )  # on the demo's tables; any other may bring tables of its own (tests/model_tables.py)
 SOMEBODY = -1  # orders every week of these years, so that no source is empty and no window begins before history
 SAMPLE_HOUSEHOLDS = 40

@@ -147,5 +147,4 @@ def _leave(rows: TrainingSet, found: Mapping[date, Scores]) -> TrainingSet | Non
 def _pick(scores: Scores, rows: TrainingSet, day: date) -> Scores | None:
     """The scores of one day in the order of its rows; None when they are not there for each of them."""
     index = rows.rows_of((day,)).labels.index
-    picked = scores.reindex(index)
-    return None if picked.isna().to_numpy().any() else picked
+    return scores.reindex(index) if index.isin(scores.index).all() else None

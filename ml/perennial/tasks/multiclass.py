@@ -278,8 +278,9 @@ class Multiclass(Task):
         return f"{len(labels)} labels of {len(shares)} classes: {shown}{f' and {rest} more' if rest > 0 else ''}"
 
     def advise_on_labels(self, labels: pd.Series) -> str:
-        """To give those that few entities carry a name together."""
-        rare = classes.find_rare(labels) if len(labels) else {}
+        """To give those that few entities of a day carry a name together."""
+        counts = labels.value_counts()
+        rare = {str(name): int(count) for name, count in counts[counts < FEWEST_ENTITIES].items()}
         if not rare:
             return ""
         named = classes.list_classes(rare)
