@@ -26,6 +26,7 @@ from tests.cards import (
     at,
     move,
     of_amounts,
+    of_classes,
     serve,
 )
 
@@ -254,3 +255,30 @@ def test_a_card_of_amounts_says_them_in_their_unit(amounts_card, said):
 def test_a_card_of_amounts_does_not_speak_of_classes(amounts_card, said):
     verdicts = amounts_card.index("## Verdict")
     assert said not in amounts_card[:verdicts]
+
+
+# Classes
+@pytest.fixture(scope="module")
+def classes_card():
+    return text_of(of_classes(serve(CHAMPION, 4)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "| as_of | Fit | Rows | Share that came true | Mean score | log-loss | Macro AUC |",
+        "1.100 [1.080, 1.120]",
+        "the likeliest class of its label within 28 days",
+        "share of right classes",
+        "share of the commonest class 0.8",
+        "share that came true 0.58",
+        "about those of whose class the model is surest",
+    ],
+)
+def test_a_card_of_classes_says_what_its_probabilities_came_to(classes_card, said):
+    assert said in classes_card
+
+
+@pytest.mark.parametrize("said", ["Mean label", "% positive", "Gini", "threshold of"])
+def test_a_card_of_classes_does_not_speak_of_positives_or_amounts(classes_card, said):
+    assert said not in classes_card[: classes_card.index("## Verdict")]

@@ -1,5 +1,7 @@
 """What the platform asks of classes: labels, versions that know other classes, guards, days and words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,13 +22,13 @@ TASK = task_of(class_model())
 RANKED = task_of(class_model("macro_auc"))
 
 
-def draw(*, noise=0.3, entities=400, seed=1, days=DAYS, known=NAMES):
+def draw(*, noise=0.3, entities=400, seed=1, eyes=1, known=NAMES):
     """Scores that see tastes through noise, and labels of four classes, `gifts` being that of few."""
     rng = np.random.default_rng(seed)
-    index = pd.MultiIndex.from_product([days, range(entities)], names=["as_of", "entity_id"])
-    taste = np.tile(rng.normal([0.3, 0.2, -1.5, 0], [1, 1, 0.3, 1], size=(entities, 4)), (len(days), 1))
+    index = pd.MultiIndex.from_product([DAYS, range(entities)], names=["as_of", "entity_id"])
+    taste = np.tile(rng.normal([0.3, 0.2, -1.5, 0], [1, 1, 0.3, 1], size=(entities, 4)), (len(DAYS), 1))
     labels = pd.Series(NAMES[(taste + rng.gumbel(size=taste.shape)).argmax(axis=1)], index, dtype="str")
-    return labels, see(taste, index, noise=noise, seed=seed + 1, known=known)
+    return labels, see(taste, index, noise=noise, seed=seed + eyes, known=known)
 
 
 def see(taste, index, *, noise, seed, known=NAMES):
@@ -139,6 +141,18 @@ def test_a_day_of_labels_that_were_shuffled_looks_unlike_the_others():
     assert sound.rarer == len(day) - day.value_counts().max()
 
 
+def test_where_nobody_was_scored_nothing_is_said_and_nothing_fails():
+    """As by a first champion for which history was too short."""
+    labels, scores = LABELS.iloc[:0], pd.Series(dtype=float, index=LABELS.index[:0])
+    assert (TASK.remark_on(scores, labels), TASK.doubt_scores(scores, labels), TASK.can_judge(labels)) == ((), (), False)
+    assert np.isnan(TASK.average(scores, labels)).all()
+    assert np.isnan(TASK.average_labels(labels))
+    assert all(np.isnan(found.estimate) for found in TASK.list_figures(scores, labels).values())
+    found = contest()
+    lonely = replace(found, champion=None, labels=labels, challenger=replace(found.challenger, scores=scores))
+    assert compare(replace(lonely, segments=found.segments.iloc[:0])).outcome == Outcome.PROMOTE
+
+
 # The gate
 
 
@@ -150,9 +164,9 @@ def contest(metric="log_loss", *, ours=0.1, theirs=2.0, known=NAMES, seed=1, ent
     del declared["scoring"]["threshold"]
     model = type(MODEL).model_validate(declared)
     labels, challenger = draw(noise=ours, seed=seed, entities=entities, known=known)
-    champion = draw(noise=theirs, seed=seed, entities=entities)[1]
+    champion = draw(noise=theirs, seed=seed, entities=entities, eyes=500)[1]
     entered = enter(model, labels, challenger, champion, cut_segments(labels.index, np.random.default_rng(seed)))
-    return entered.__class__(**{**entered.__dict__, "test": TestPlan(0.02, 13, 4, seed=7)})
+    return replace(entered, test=TestPlan(0.02, 13, 4, seed=7))
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "macro_auc"])
@@ -165,8 +179,11 @@ def test_what_says_classes_better_is_promoted_and_the_other_way_round_is_not(met
     assert worse.outcome == Outcome.REJECT, worse.reasons
 
 
-def test_equal_recipes_are_not_promoted():
-    assert Outcome.PROMOTE not in [compare(contest(ours=0.8, theirs=0.8, seed=seed)).outcome for seed in range(4)]
+@pytest.mark.parametrize("metric", ["log_loss", "macro_auc"])
+def test_equal_recipes_are_not_promoted(metric):
+    verdicts = [compare(contest(metric, ours=0.8, theirs=0.8, seed=seed)) for seed in range(3)]
+    assert Outcome.PROMOTE not in [verdict.outcome for verdict in verdicts]
+    assert all(verdict.metrics[0].gain.estimate != 0 for verdict in verdicts)
 
 
 def test_a_challenger_that_does_not_know_a_class_waits_for_a_person():
@@ -175,6 +192,12 @@ def test_a_challenger_that_does_not_know_a_class_waits_for_a_person():
     assert any("gifts" in sentence for sentence in verdict.warnings)
 
 
-def test_with_too_few_entities_the_macro_auc_is_left_out_and_its_guard_not_assessed():
-    verdict = compare(contest(entities=40))
-    assert "log_loss" in [figure.metric for figure in verdict.metrics]
+def test_where_no_class_has_enough_entities_the_macro_auc_is_left_out_and_its_guard_not_assessed():
+    """Forty entities, each always of the same class."""
+    found = contest(entities=40)
+    always = pd.Series(np.tile(np.repeat(NAMES, 10), len(DAYS)), found.labels.index, dtype="str")
+    verdict = compare(replace(found, labels=always))
+    assert [figure.metric for figure in verdict.metrics] == ["log_loss", "accuracy", "calibration_error"]
+    (guard,) = [each for each in verdict.guards if each.name == "macro_auc"]
+    assert guard.state == "not assessed"
+    assert "which these labels leave undefined" in guard.sentence

@@ -75,7 +75,7 @@ def _describe_holdout(evidence: CardEvidence) -> str:
     if not evidence.version.holdout_as_ofs:
         return "nothing: history was too short for that"
     rows = f"{count(measured.rows, 'row')} of {count(measured.entities, 'entity', 'entities')}"
-    labels = say_labels(measured.positives, measured.rows, measured.mean_label)
+    labels = say_labels(measured.positives, measured.rows, measured.mean_label, evidence.task.mean_named[1])
     return f"{rows}, {write_days(evidence.version.holdout_as_ofs)}, {labels}"
 
 

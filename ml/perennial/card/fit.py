@@ -8,7 +8,7 @@ from perennial.card.standing import Standing
 from perennial.card.words import (
     capitalise,
     count,
-    name_labels,
+    head_labels,
     say_equal,
     say_labels,
     write_days,
@@ -66,7 +66,7 @@ def _describe_fit(evidence: CardEvidence, standing: Standing) -> Facts:
 def describe_rows(evidence: CardEvidence) -> str:
     """How many rows it learned from, of which days."""
     measured = evidence.measured
-    labels = say_labels(measured.training_positives, measured.training_rows, measured.training_mean)
+    labels = say_labels(measured.training_positives, measured.training_rows, measured.training_mean, evidence.task.mean_named[0])
     return f"{count(measured.training_rows, 'row')} of {write_days(evidence.version.training_as_ofs)}, {labels}"
 
 
@@ -98,7 +98,14 @@ def _list_published(evidence: CardEvidence) -> Table:
     rows = tuple(_describe_day(evidence, day) for day in shown)
     title = "What it published itself" + ("" if len(shown) == len(evidence.published) else f": the newest {len(shown)} as_ofs")
     second = capitalise(write_metric(evidence.second))
-    headings = ("as_of", "Rows", "Mean score", name_labels(evidence.measured.positives), evidence.title, second)
+    headings = (
+        "as_of",
+        "Rows",
+        "Mean score",
+        head_labels(evidence),
+        evidence.title,
+        second,
+    )
     return Table(headings, rows, frozenset({1, 2, 3, 4, 5}), title=title, empty="It has published nothing.")
 
 

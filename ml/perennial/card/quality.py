@@ -9,7 +9,7 @@ from perennial.card.pictures import draw_calibrations
 from perennial.card.standing import Standing
 from perennial.card.words import (
     count,
-    name_labels,
+    head_labels,
     word,
     write_days,
     write_ends,
@@ -114,7 +114,14 @@ def write_segments(evidence: CardEvidence) -> Section:
     assessed = f"{count(unassessed, 'holds', 'hold')} too few {few} to be assessed" if unassessed else f"each holds enough {few}"
     said = f"Slices of them, {len(measured.segments)} in all; {assessed}. The SQL reads them, and no model is fed with them."
     rows = tuple(_describe_segment(evidence, each) for each in measured.segments)
-    headings = ("Segment", "Value", "Rows", name_labels(measured.positives), "Mean score", evidence.title)
+    headings = (
+        "Segment",
+        "Value",
+        "Rows",
+        head_labels(evidence),
+        "Mean score",
+        evidence.title,
+    )
     return Section("Segments", (Sentences((said,)), Table(headings, rows, frozenset({2, 3, 4, 5}))))
 
 

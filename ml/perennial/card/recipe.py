@@ -13,8 +13,8 @@ from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_stint
 from perennial.card.words import (
     capitalise,
     count,
+    head_labels,
     join,
-    name_labels,
     say_equal,
     word,
     write_interval,
@@ -119,7 +119,15 @@ def _list_kept(evidence: CardEvidence, standing: Standing) -> Table:
     named = capitalise(write_metric(second))
     matured = f"{min(standing.matured, ENOUGH_AS_OFS)} of {ENOUGH_AS_OFS} as_ofs"
     return Table(
-        ("as_of", "Fit", "Rows", name_labels(evidence.measured.positives), "Mean score", evidence.title, named),
+        (
+            "as_of",
+            "Fit",
+            "Rows",
+            head_labels(evidence),
+            "Mean score",
+            evidence.title,
+            named,
+        ),
         (*days, *pooled),
         frozenset({1, 2, 3, 4, 5, 6}),
         sums=len(pooled),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from perennial.card.document import Cell, Tone
+from perennial.card.evidence import CardEvidence
 from perennial.records import METRIC_NAMES, Interval, write_amount, write_difference, write_figure
 
 ONE_CLASS = "one class came true"
@@ -47,15 +48,15 @@ def write_labels(positives: int | None, rows: int, mean: float | None) -> str:
     return write_share(positives, rows) if positives is not None else "" if mean is None else write_amount(mean)
 
 
-def say_labels(positives: int | None, rows: int, mean: float | None) -> str:
-    """`12.8% positive`, `mean label 31.2`."""
+def say_labels(positives: int | None, rows: int, mean: float | None, named: str) -> str:
+    """`12.8% positive`, `mean label 31.2`; `named` is what the mean is of."""
     said = write_labels(positives, rows, mean)
-    return f"{said} positive" if positives is not None else f"mean label {said}" if said else ""
+    return f"{said} positive" if positives is not None else f"{named} {said}" if said else ""
 
 
-def name_labels(positives: int | None) -> str:
-    """The heading over that."""
-    return "Positive" if positives is not None else "Mean label"
+def head_labels(evidence: CardEvidence) -> str:
+    """The heading over that, of unseen rows."""
+    return "Positive" if evidence.measured.positives is not None else capitalise(evidence.task.mean_named[1])
 
 
 def write_second(metric: str, found: Mapping[str, Interval] | None) -> str:

@@ -12,7 +12,9 @@ from perennial.config.section import Section, Share
 class Tolerated(Section):
     """Losses against the champion that are borne; a larger one is harm, and stops a promotion once it is beyond chance."""
 
-    log_loss: float = Field(default=0.003, ge=0, description="Rise of the log-loss over all rows")
+    log_loss: float = Field(
+        default=0.003, ge=0, description="Rise of the log-loss over all rows; of classes where macro_auc decides"
+    )
     calibration: float = Field(default=0.01, ge=0, description="Rise of the expected calibration error")
     precision: float = Field(
         default=0.02,

@@ -10,7 +10,8 @@ from perennial.config.section import Band, Section, Share
 class Scoring(Section):
     threshold: float = Field(
         default=0.5,
-        description="A score of at least this is a positive prediction, and acted on; without it the first tenth of amounts is",
+        description="A score of at least this is a positive prediction, and acted on; without it the first tenth of "
+        "amounts, or of classes, is",
     )
     reasons: int = Field(default=3, ge=0, le=3, description="Reasons beside each score")
     publish_max_shift: Band = Field(
@@ -33,7 +34,8 @@ class Monitoring(Section):
     max_loss_rise: float = Field(
         default=0.10,
         gt=0,
-        description="Of amounts: a realised loss that is by a larger share worse than on unseen rows asks for a training",
+        description="Of amounts and of classes: a realised loss that is by a larger share worse than on unseen rows asks "
+        "for a training",
     )
     calibration_budget: float = Field(
         default=0.02,

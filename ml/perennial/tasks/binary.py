@@ -45,6 +45,7 @@ class Binary(Task):
     awaited = "more of the rarer outcome"
     fitting = PROBABILITIES
     alone_named = "an AUC"
+    mean_named = ("share of positives", "share of positives")
     calibration_named = ("mean score", "share that happened")
     score_range = (0.0, 1.0)
     carriers_named = "positives"

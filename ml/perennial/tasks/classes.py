@@ -90,6 +90,8 @@ def spread_alone(strength: float, labels: pd.Series) -> float:
 def find_rare(labels: pd.Series) -> Mapping[str, int]:
     """Rows of the classes that too few entities carry for an AUC of their own, or that nearly all carry."""
     classes = name_classes(labels)
+    if not classes:
+        return {}
     kept = {classes[code] for code in metrics.keep_codes(code_rows(labels), len(classes))}
     return {str(name): int(count) for name, count in labels.value_counts().items() if name not in kept}
 
@@ -183,7 +185,9 @@ class Figures:
 
 
 def find_sure(scores: pd.DataFrame, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The probability of the likeliest class, and whether it came."""
+    """The probability of the likeliest class, and whether it came; nothing where nobody was scored."""
+    if scores.empty:
+        return pd.Series(dtype=float, index=scores.index), pd.Series(dtype=float, index=scores.index)
     return find_published(scores), find_right(scores, labels)
 
 

@@ -47,6 +47,7 @@ class Multiclass(Task):
     awaited = "more of the rarer classes"
     fitting = CLASSES
     alone_named = "an AUC of one class against the others"
+    mean_named = ("share of the commonest class", "share that came true")
     calibration_named = ("mean probability of the likeliest class", "share in which it came")
     score_range = (0.0, 1.0)
     carriers_named = "rows of rarer classes"
@@ -216,7 +217,7 @@ class Multiclass(Task):
 
     def average_labels(self, labels: pd.Series) -> float:
         """The share of the commonest class."""
-        return metrics.average((labels == labels.value_counts().index[0]).astype(np.float64))
+        return metrics.average((labels == labels.mode().get(0)).astype(np.float64))
 
     def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the other of log-loss and macro AUC, and the share that is right."""

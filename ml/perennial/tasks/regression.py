@@ -55,6 +55,7 @@ class Regression(Task):
     alike = "labels that are all the same"
     awaited = "labels that differ"
     alone_named = "a strength, (1 + normalised Gini) / 2,"
+    mean_named = ("mean label", "mean label")
     calibration_named = ("mean predicted", "mean realised")
     score_range = (None, None)
     carriers_named = "rows"

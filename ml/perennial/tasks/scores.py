@@ -30,8 +30,10 @@ def read_numbers(scores: Scores) -> pd.Series:
 
 
 def read_classes(scores: Scores) -> pd.DataFrame:
-    """Scores of a task whose scores are classes."""
-    assert isinstance(scores, pd.DataFrame)
+    """Scores of a task whose scores are classes; where nobody was scored they have no columns."""
+    if isinstance(scores, pd.Series):
+        assert scores.empty
+        return pd.DataFrame(index=scores.index)
     return scores
 
 

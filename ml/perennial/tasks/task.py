@@ -42,6 +42,7 @@ class Task(ABC):
         alike, awaited: what labels are from which nothing can be learned, and what to wait for then.
         fitting: how recipes learn.
         alone_named: what the strength of a feature by itself is, `an AUC` or what stands for it.
+        mean_named: what `average_labels` gives of the rows that train, and `average` of what came on unseen ones.
         calibration_named: what a picture of calibration shows: scores, and what became of them.
         score_range: scores lie inside, both ends included; None: no end.
         headline: what decides who is better.
@@ -69,6 +70,7 @@ class Task(ABC):
     awaited: ClassVar[str]
     fitting: Fitting
     alone_named: ClassVar[str]
+    mean_named: ClassVar[tuple[str, str]]
     calibration_named: ClassVar[tuple[str, str]]
     score_range: ClassVar[tuple[float | None, float | None]]
     headline: Headline
