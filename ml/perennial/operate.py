@@ -204,7 +204,7 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         rows=publication.rows if publication else None,
         version=publication.version if publication else None,
         metric=name_headline(model.metric),
-        realised=_show_headline(outcome) if outcome else f"from {model.matured_at(as_of):%Y-%m-%d}" * (publication is not None),
+        realised=_show_headline(outcome) if outcome else f"from {model.matured_on(as_of)}" * (publication is not None),
         drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
         decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),
         mail=", ".join(notices),

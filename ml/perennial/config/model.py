@@ -204,6 +204,10 @@ class Model(Section):
         """From here on the labels of `as_of` may be used; no fact learned later counts for them."""
         return self.label_end(as_of) + timedelta(days=self.label.grace_days)
 
+    def matured_on(self, as_of: date) -> date:
+        """The local day of that instant."""
+        return self.matured_at(as_of).astimezone(self.zone).date()
+
     def latest_matured(self, clock: datetime) -> date:
         """The newest as_of that teaches and whose labels have matured at `clock`: the cutoff."""
         last = clock.astimezone(self.zone).date() - self.horizon - timedelta(days=self.label.grace_days)
