@@ -43,10 +43,13 @@ class TrainingSet:
         return tuple(stamp.date() for stamp in self.features.index.get_level_values("as_of").unique())
 
     def rows_of(self, as_ofs: tuple[date, ...]) -> TrainingSet:
-        """The part of this set that lies on the given as_ofs."""
+        """The part of this set that lies on the given as_ofs: a view where they stand together, and a copy elsewhere."""
         chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
-        clusters = None if self.clusters is None else self.clusters[chosen]
-        features, labels, segments = self.features[chosen], self.labels[chosen], self.segments[chosen]
+        (places,) = chosen.nonzero()
+        together = len(places) > 0 and places[-1] - places[0] == len(places) - 1
+        part = slice(int(places[0]), int(places[-1]) + 1) if together else chosen
+        clusters = None if self.clusters is None else self.clusters.iloc[part]
+        features, labels, segments = self.features.iloc[part], self.labels.iloc[part], self.segments.iloc[part]
         return replace(self, features=features, labels=labels, segments=segments, clusters=clusters)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -182,7 +181,7 @@ class _Gathered:
         """The entities of all blocks."""
         kind = name_entity_dtype(self._selection.model)
         parts = self._entities or [pd.Index([], dtype=kind)]
-        return cast("pd.Index", parts[0].append(parts[1:])).rename(ENTITY)
+        return parts[0].append(parts[1:]).rename(ENTITY)
 
     def _make_room(self, rows: int) -> None:
         """More rows than the ledger knows of: those of a test, or of who wrote by hand."""
@@ -253,8 +252,9 @@ def _describe_entity(session: Session, selection: Selection) -> EntityField:
 
 def _read_entities(block: Block) -> pd.Index:
     if block.entities.dtype.kind == "S":
-        return pd.Index([entity.decode() for entity in block.entities.tolist()], dtype="str")
-    return pd.Index(block.entities.astype(np.int64))
+        texts: list[str] = [entity.decode() for entity in block.entities.tolist()]
+        return pd.Index(texts, dtype="str")
+    return pd.Index(block.entities)
 
 
 def _as_texts(texts: Texts, codes: NDArray[np.int32]) -> pd.api.extensions.ExtensionArray:
