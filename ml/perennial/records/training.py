@@ -48,17 +48,20 @@ class TrainingSet:
         return tuple(stamp.date() for stamp in self.features.index.get_level_values("as_of").unique())
 
     def rows_of(self, as_ofs: tuple[date, ...]) -> TrainingSet:
-        """The part of this set that lies on the given as_ofs."""
-        return self._take(self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs]))
+        """The part of this set that lies on the given as_ofs: a view where they stand together, and a copy elsewhere."""
+        chosen = self.features.index.get_level_values("as_of").isin([datetime.combine(day, time()) for day in as_ofs])
+        (places,) = chosen.nonzero()
+        together = len(places) > 0 and places[-1] - places[0] == len(places) - 1
+        return self._take(slice(int(places[0]), int(places[-1]) + 1) if together else chosen)
 
     def weighing(self) -> TrainingSet:
         """Without the rows that weigh nothing: they teach nothing and judge nobody."""
         return self._take((self.beside["weight"] > 0).to_numpy()) if "weight" in self.beside else self
 
-    def _take(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> TrainingSet:
-        clusters = None if self.clusters is None else self.clusters[chosen]
-        features, labels, segments = self.features[chosen], self.labels[chosen], self.segments[chosen]
-        beside = {name: column[chosen] for name, column in self.beside.items()}
+    def _take(self, part: slice | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> TrainingSet:
+        clusters = None if self.clusters is None else self.clusters.iloc[part]
+        features, labels, segments = self.features.iloc[part], self.labels.iloc[part], self.segments.iloc[part]
+        beside = {name: column.iloc[part] for name, column in self.beside.items()}
         return replace(self, features=features, labels=labels, segments=segments, clusters=clusters, beside=beside)
 
 

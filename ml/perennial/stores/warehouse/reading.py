@@ -1,4 +1,4 @@
-"""Snapshots, training sets, scores and labels as frames, by COPY out: several times faster than fetching rows."""
+"""Snapshots, training sets, scores and labels as frames, by COPY out: what is wide and long as binary, the rest as CSV."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from perennial.config import ENTITY, Declaration, Model
-from perennial.errors import SnapshotMissing
-from perennial.records import Column, TrainingSet, Version
+from perennial.errors import SnapshotMissing, WarehouseBusy
+from perennial.records import TrainingSet, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.identifiers import quote_for_driver
+from perennial.stores.warehouse.frames import CAPPED, Frame, Selection, name_entity_dtype, read_frame
 from perennial.stores.warehouse.tables import read_columns
 from perennial.tasks import task_of
 
 NULL = "\x1f"  # a control character that no text consists of, where COPY's own \N is one; an empty text stays a text
-CAPPED = "least(labels.label, %(cap)s)"
-"""What a label counts as, in training, judging and watching alike; without a cap (null) itself. What is stored stays raw."""
 
 
 def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd.DataFrame:
@@ -31,11 +30,8 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
     """
     model = declaration.model
     _find_checksums(session, model.name, "features", [as_of])
-    columns = read_columns(session, model.name)
-    listed = "".join(f", {quote_for_driver(column.name)}" for column in columns)
-    query = f'select entity_id{listed} from features."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
-    types = {ENTITY: name_entity_dtype(model)} | _pandas_types(columns, model.asides)
-    return read_rows(session, query, {"as_of": as_of}, types).set_index(ENTITY)
+    frame = read_frame(session, _select(session, model, [as_of], is_labelled=False))
+    return frame.columns.set_index(frame.entities)
 
 
 def read_training_set(
@@ -51,32 +47,38 @@ def read_training_set(
     """
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
-    columns = read_columns(session, model.name)
-    # Numbered inside, so that a feature may be called label.
-    numbered = {f"f{number}": column for number, column in enumerate(columns)}
-    listed = "".join(f", features.{quote_for_driver(column.name)} as {short}" for short, column in numbered.items())
-    query = f"""
-        select as_of, entity_id, {CAPPED} as label{_list_beside(model)}{listed}
-        from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
-        where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
-    types = {"as_of": "str", ENTITY: name_entity_dtype(model), "label": task_of(model).label_dtype}
-    types |= dict.fromkeys(model.label.beside, "float64")
-    types |= {short: _pandas_type(column, model.asides) for short, column in numbered.items()}
-    rows = read_rows(session, query, {"as_ofs": list(as_ofs), "cap": model.label.cap}, types)
-    rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
-    rows = rows.set_index(["as_of", ENTITY])
-    inputs = rows.drop(columns=["label", *model.label.beside]).rename(
-        columns={short: column.name for short, column in numbered.items()}
-    )
+    frame = read_frame(session, _select(session, model, as_ofs, is_labelled=True))
+    inputs, index = frame.columns, _index_rows(sorted(set(as_ofs)), frame)
+    inputs.index = index
+    labels, beside = _label(session, model, as_ofs, frame, index)
     cluster = model.entity.cluster
     return TrainingSet(
         features=inputs.drop(columns=list(model.asides)),
-        labels=rows["label"],
+        labels=labels,
         segments=inputs[list(model.features.segments)],
         clusters=None if cluster is None else inputs[cluster],
         data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
-        beside={name: rows[name] for name in model.label.beside},
+        beside=beside,
     )
+
+
+def _label(
+    session: Session, model: Model, as_ofs: Sequence[date], frame: Frame, index: pd.MultiIndex
+) -> tuple[pd.Series, dict[str, pd.Series]]:
+    """Labels with what stands beside them; numbers came with the rows, names of classes, weights and values are asked for."""
+    dtype, names = task_of(model).label_dtype, model.label.beside
+    if dtype != "str" and not names:
+        return pd.Series(frame.labels.astype(dtype, copy=False), index=index, name="label", copy=False), {}
+    query = f"""
+        select {CAPPED} as label{_list_beside(model)}
+        from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
+        where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
+    types = {"label": dtype} | dict.fromkeys(names, "float64")
+    rows = read_rows(session, query, {"as_ofs": list(as_ofs), "cap": model.label.cap}, types)
+    if len(rows) != len(index):
+        raise WarehouseBusy(f"{model.name}: labels were built anew while they were read. Nothing was changed; try again.")
+    rows = rows.set_index(index)
+    return rows["label"], {name: rows[name] for name in names}
 
 
 def measure_training_set(
@@ -89,8 +91,7 @@ def measure_training_set(
     """
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
-    values = {"model": model.name, "kind": "labels", "as_ofs": list(as_ofs)}
-    rows = sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
+    rows = _count_rows(session, model.name, "labels", as_ofs)
     return rows, _hash_data(declaration.query_hash, model.rulings, checksums, rested)
 
 
@@ -195,18 +196,25 @@ def _hash_data(
     return hashlib.sha256("\n".join([query_hash, *ruled, *parts, *set_aside]).encode()).hexdigest()
 
 
-def _pandas_types(columns: Sequence[Column], asides: Sequence[str]) -> dict[str, str]:
-    return {column.name: _pandas_type(column, asides) for column in columns}
+def _count_rows(session: Session, model: str, kind: str, as_ofs: Sequence[date]) -> int:
+    values = {"model": model, "kind": kind, "as_ofs": list(as_ofs)}
+    return sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
 
 
-def _pandas_type(column: Column, asides: Sequence[str]) -> str:
-    if column.type == "boolean":
-        return "boolean"
-    if column.type != "text":
-        return "float64"
-    return "str" if column.name in asides else "category"
+def _select(session: Session, model: Model, as_ofs: Sequence[date], *, is_labelled: bool) -> Selection:
+    expected = _count_rows(session, model.name, "labels" if is_labelled else "features", as_ofs)
+    return Selection(model, tuple(sorted(set(as_ofs))), read_columns(session, model.name), is_labelled, expected)
 
 
-def name_entity_dtype(model: Model) -> str:
-    """How pandas holds an entity_id; `007` is a text, and another one than `7`."""
-    return "int64" if model.entity.stored_type == "bigint" else "str"
+def _index_rows(as_ofs: Sequence[date], frame: Frame) -> pd.MultiIndex:
+    """(as_of, entity_id) of each row, from the counts: an as_of is not written down once a row."""
+    counts = [(as_of, count) for as_of, count in zip(as_ofs, frame.counts, strict=True) if count]
+    days = pd.DatetimeIndex(pd.to_datetime(pd.Series([str(as_of) for as_of, _ in counts], dtype="str"), format="%Y-%m-%d"))
+    places = np.repeat(np.arange(len(counts), dtype=np.int32), [count for _, count in counts])
+    entities = pd.Categorical(frame.entities)
+    return pd.MultiIndex(
+        levels=[days, entities.categories],  # type: ignore[list-item]  # pandas takes an Index, its stubs do not say so
+        codes=[places, entities.codes],  # type: ignore[list-item]  # likewise an array
+        names=["as_of", ENTITY],
+        verify_integrity=False,
+    )

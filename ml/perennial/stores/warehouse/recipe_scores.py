@@ -14,7 +14,8 @@ import pandas as pd
 
 from perennial.config import ENTITY, Declaration
 from perennial.stores.sessions import Session, take_lock
-from perennial.stores.warehouse.reading import name_entity_dtype, read_rows
+from perennial.stores.warehouse.frames import name_entity_dtype
+from perennial.stores.warehouse.reading import read_rows
 from perennial.stores.warehouse.tables import name_recipe_scores
 from perennial.tasks import Scores, task_of
 from perennial.tasks.scores import parse_classes, write_classes

@@ -95,6 +95,7 @@ class WireRows:
         whole = len(data) // self._row.itemsize
         self._rest = data[whole * self._row.itemsize :]
         rows = np.frombuffer(data, dtype=self._row, count=whole)
+        assert (rows["fields"] == self._features + 1).all(), "a row of the COPY has another width than was asked for"
         matrix = np.empty((whole, self._features), dtype=np.float64)
         for place in range(self._features):
             matrix[:, place] = rows[f"value_{place}"]

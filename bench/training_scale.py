@@ -1,0 +1,149 @@
+"""Reading a training set: ours against pandas.read_sql and against the floor, which is the bytes of a binary COPY thrown away.
+
+    python bench/training_scale.py [rows] [as_ofs]
+
+Rows of 30 features (28 numbers, a flag and a text of four values) are made in a throw-away PostgreSQL. Each reads in a
+fresh process: wall time and CPU of the reading alone, and how far the peak of memory rose above what stood before it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import create_engine
+
+from perennial.config import Declaration, Model
+from perennial.local.ports import find_free_port
+from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.stores.sessions import Database, run_script
+from perennial.stores.warehouse import migrate, read_training_set, sync
+
+FIRST = date(2020, 1, 6)
+NUMBERS = [f"f{place}" for place in range(28)]
+NAMES = ", ".join([*NUMBERS, "flag", "kind"])
+SOURCE = (
+    f"create table source.people (entity_id bigint, {', '.join(f'{name} float8' for name in NUMBERS)}, flag boolean, kind text)"
+)
+FILL = f"""
+insert into features.bench (as_of, entity_id, {NAMES})
+select '{{as_of}}', n, {", ".join(f"sin(n * {place + 1})" for place in range(28))}, n % 2 = 0, 'kind ' || n % 4
+from generate_series(1, {{rows}}) as n;
+insert into labels.bench (as_of, entity_id, label, known_at)
+select '{{as_of}}', n, (n % 7 = 0)::integer, '2021-01-01' from generate_series(1, {{rows}}) as n;
+insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, effective_at)
+select 'bench', '{{as_of}}', kind, {{rows}}, 'c', 'q', 'c', 'valid', 'simulation', '2020-01-01'
+from (values ('features'), ('labels')) as kinds (kind);
+"""
+JOINED = f"""select as_of, entity_id, label, {NAMES} from features.bench join labels.bench using (as_of, entity_id)
+order by as_of, entity_id"""
+
+
+def declare() -> Declaration:
+    model = Model.model_validate(
+        {
+            "name": "bench",
+            "description": "A benchmark",
+            "owner": "bench@example.com",
+            "timezone": "UTC",
+            "entity": {"key": "person_id"},
+            "sources": {"people": {"times": "static"}},
+            "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
+            "label": {"horizon_days": 28},
+        }
+    )
+    sql = f"select entity_id, {NAMES} from people"
+    return Declaration(model=model, features_sql=sql, labels_sql="select 1", expectations=Path())
+
+
+def find_days(count: int) -> list[date]:
+    return [FIRST + timedelta(days=7 * week) for week in range(count)]
+
+
+def fill(server: Postgres, rows: int, as_ofs: int) -> None:
+    migrate(server.url("warehouse", "owner"))
+    with Database(server.url("warehouse", "loader")).transaction() as session:
+        session.exec_driver_sql(SOURCE)
+    with Database(server.url("warehouse", "pipeline")).transaction() as session:
+        sync(session, declare())
+        for as_of in find_days(as_ofs):
+            run_script(session, FILL.format(as_of=as_of, rows=rows // as_ofs))
+    server.run_sql("warehouse", "vacuum analyze features.bench;")
+
+
+def read_ours(url: str, as_ofs: int) -> object:
+    with Database(url).transaction() as session:
+        return read_training_set(session, declare(), find_days(as_ofs))
+
+
+def read_with_pandas(url: str, _: int) -> object:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        return pd.read_sql(JOINED, connection)
+
+
+class Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, row: bytes) -> int:
+        return len(row)
+
+
+def read_floor(url: str, _: int) -> object:
+    with Database(url).transaction() as session:
+        cursor = session.connection.cursor()
+        cursor.copy_expert(f"copy ({JOINED}) to stdout (format binary)", Nowhere())
+    return None
+
+
+READERS: dict[str, Callable[[str, int], object]] = {"floor": read_floor, "ours": read_ours, "pandas.read_sql": read_with_pandas}
+
+
+def find_peak() -> float:
+    """Peak memory of this process in MB. Not getrusage: its maximum is inherited from the parent."""
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) / 1024
+
+
+def run_once(who: str, url: str, as_ofs: int) -> None:
+    before, begun, worked = find_peak(), time.perf_counter(), time.process_time()
+    held = READERS[who](url, as_ofs)
+    print(time.perf_counter() - begun, time.process_time() - worked, find_peak() - before)
+    del held
+
+
+def main(rows: int, as_ofs: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="perennial-"))
+    server = Postgres(folder / "postgres", find_free_port(), passwords=folder / "passwords.json", options=THROWAWAY)
+    try:
+        server.start()
+        server.ensure_roles()
+        server.ensure_database("warehouse", "owner", guests=("loader", "pipeline", "analyst"))
+        fill(server, rows, as_ofs)
+        print(f"{rows} rows x 30 features on {as_ofs} as_ofs; as float64 {rows * 30 * 8 / 1e6:.0f} MB")
+        url, floor = server.url("warehouse", "pipeline"), 0.0
+        for who in READERS:
+            program = [sys.executable, __file__, "--once", who, url, str(as_ofs)]
+            told = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+            wall, cpu, peak = (float(each) for each in told.split())
+            floor = floor or wall
+            print(
+                f"{who:16} {wall:7.2f} s ({wall / floor:5.2f} of the floor)  CPU {cpu:6.2f} s  peak +{peak:,.0f} MB", flush=True
+            )
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--once"]:
+        run_once(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        main(*(int(argument) for argument in (*sys.argv[1:], *("100000", "10")[len(sys.argv) - 1 :])))

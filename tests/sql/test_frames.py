@@ -1,0 +1,157 @@
+"""Snapshots and training sets read as binary are, to the bit, the frames that CSV gave."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+from perennial.config import Declaration, Model
+from perennial.stores.sessions import run_script
+from perennial.stores.warehouse import frames, read_snapshot, read_training_set
+from perennial.stores.warehouse.frames import name_entity_dtype
+from perennial.stores.warehouse.reading import read_rows
+from tests.drawn import declare
+
+DAYS = (date(2020, 1, 6), date(2020, 1, 13), date(2020, 1, 20))
+COLUMNS = {
+    "count": "bigint",
+    "small": "integer",
+    "income": "text",
+    "label": "double precision",
+    "flag": "boolean",
+    "spend%": "double precision",
+    "colour": "text",
+    "nothing": "text",
+    "shop": "text",
+}
+VALUES = (
+    "9007199254740993, -1, 'high', '-0'::float8, true, 0.1::float8, 'ä', null, 's1'",
+    "null, null, null, 'NaN'::float8, null, '5e-324'::float8, '', null, null",
+    "-7, 2147483647, 'NA', 'Infinity'::float8, false, null, null, null, 's2'",
+    "0, 0, 'low', 1e300, true, 3::float8, E'a\"b,\\\\N\\n', null, 's1'",
+    "1, 1, 'odd', 1, true, 1, 'of nobody with a label', null, 's3'",
+)
+KEYS = {
+    "bigint": ("-5", "0", "7", "9007199254740993", "4611686018427387904"),
+    "text": ("''", "'007'", "'7'", "'é'", "'zz'"),
+    "uuid": tuple(f"'00000000-0000-0000-0000-00000000000{place}'" for place in range(5)),
+}
+LABELS = {"binary": ("1", "0", "1", "0"), "regression": ("1.5", "-0.25", "800", "5e-324")}
+
+
+def declare_wide(kind: str = "bigint", task: str = "binary", cap: float | None = None) -> Declaration:
+    keys = {
+        "name": "wide",
+        "description": "Every type of column",
+        "owner": "wide@example.com",
+        "timezone": "UTC",
+        "entity": {"key": "person_id", "type": kind, "cluster": "shop"},
+        "sources": {"people": {"times": "static"}},
+        "features": {"segments": ["income"]},
+        "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
+        "label": {"horizon_days": 28, "task": task, "cap": cap},
+    }
+    keys |= {"training": {"metric": "mae"}} if task == "regression" else {}
+    return declare("lapse").model_copy(update={"model": Model.model_validate(keys)})
+
+
+def fill(session, declaration: Declaration) -> Declaration:
+    """Three as_ofs: all rows, all but the first, and none with a label; the last entity never has one."""
+    model = declaration.model
+    kind, label = model.entity.stored_type, "smallint" if model.label.task == "binary" else "double precision"
+    listed = ", ".join(f'"{name}" {of}' for name, of in COLUMNS.items())
+    made = [f"create table features.wide (as_of date, entity_id {kind}, {listed}, primary key (as_of, entity_id))"]
+    made += [f"create table labels.wide (as_of date, entity_id {kind}, label {label}, primary key (as_of, entity_id))"]
+    for number, day in enumerate(DAYS):
+        rows = list(zip(KEYS[kind], VALUES, strict=True))[min(number, 1) :]
+        made += [f"insert into features.wide values ('{day}', {key}, {values})" for key, values in reversed(rows)]
+        known = list(zip(KEYS[kind], LABELS[model.label.task], strict=False))[min(number, 1) :] if number < 2 else []
+        made += [f"insert into labels.wide values ('{day}', {key}, {value})" for key, value in known]
+        made += [
+            "insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, "
+            f"effective_at) values ('wide', '{day}', '{what}', 1, 'c', 'q', 'c', 'valid', 'simulation', '2020-01-01')"
+            for what in ("features", "labels")
+        ]
+    run_script(session, ";\n".join(made))
+    return declaration
+
+
+def read_as_csv(session, declaration: Declaration, *, labelled: bool) -> pd.DataFrame:
+    """What reading was before: one query of everything, as text."""
+    model, cap = declaration.model, declaration.model.label.cap
+    asides = {"income", "shop"}
+    dtypes = {"text": "category", "boolean": "boolean"}
+    types = {name: "str" if name in asides else dtypes.get(of, "float64") for name, of in COLUMNS.items()}
+    numbered = {f"f{place}": name for place, name in enumerate(COLUMNS)}
+    listed = ", ".join(f'features."{name.replace("%", "%%")}" as {short}' for short, name in numbered.items())
+    label = "least(labels.label, %(cap)s)" if labelled else "0"
+    joined = "join labels.wide labels using (as_of, entity_id)" if labelled else ""
+    query = f"select as_of, entity_id, {label} as label, {listed} from features.wide features {joined} order by as_of, entity_id"
+    kinds = {
+        "as_of": "str",
+        "entity_id": name_entity_dtype(model),
+        "label": "int64" if model.label.task == "binary" else "float64",
+    }
+    rows = read_rows(session, query, {"cap": cap}, kinds | {short: types[name] for short, name in numbered.items()})
+    rows["as_of"] = pd.to_datetime(rows["as_of"], format="%Y-%m-%d")
+    return rows.set_index(["as_of", "entity_id"])
+
+
+def assert_same(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True, check_index_type="exact", check_column_type="exact")
+    for name in wanted.select_dtypes("number"):
+        assert found[name].to_numpy().tobytes() == wanted[name].to_numpy().tobytes(), name
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize(("task", "cap"), [("binary", None), ("regression", None), ("regression", 700.0)])
+def test_a_training_set_is_that_of_csv_to_the_bit(warehouse, kind, task, cap):
+    declaration = fill(warehouse.session, declare_wide(kind, task, cap))
+    wanted = read_as_csv(warehouse.session, declaration, labelled=True)
+    found = read_training_set(warehouse.session, declaration, DAYS)
+    inputs = wanted.drop(columns="label").set_axis(list(COLUMNS), axis="columns")
+    assert_same(found.features, inputs.drop(columns=["income", "shop"]))
+    assert_same(found.segments, inputs[["income"]])
+    assert_same(found.labels.to_frame(), wanted[["label"]])
+    pd.testing.assert_series_equal(found.clusters, inputs["shop"])
+    assert [level.dtype for level in found.labels.index.levels] == [level.dtype for level in wanted.index.levels]
+    assert [code.dtype for code in found.labels.index.codes] == [code.dtype for code in wanted.index.codes]
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_snapshot_is_that_of_csv_to_the_bit(warehouse, kind):
+    declaration = fill(warehouse.session, declare_wide(kind))
+    wanted = (
+        read_as_csv(warehouse.session, declaration, labelled=False).drop(columns="label").set_axis(list(COLUMNS), axis="columns")
+    )
+    assert_same(read_snapshot(warehouse.session, declaration, DAYS[0]), wanted.loc[pd.Timestamp(DAYS[0])])
+
+
+def test_days_without_a_labelled_row_make_an_empty_set_of_the_same_types(warehouse):
+    declaration = fill(warehouse.session, declare_wide())
+    full, none = (read_training_set(warehouse.session, declaration, days) for days in (DAYS, DAYS[2:]))
+    assert (len(none.features), list(none.features.columns)) == (0, list(full.features.columns))
+    assert none.features.select_dtypes("number").dtypes.equals(full.features.select_dtypes("number").dtypes)
+
+
+def test_texts_that_share_a_hash_are_told_apart(warehouse, monkeypatch):
+    declaration = fill(warehouse.session, declare_wide())
+    wanted = read_training_set(warehouse.session, declaration, DAYS)
+    monkeypatch.setattr(frames, "HASH_MASK", 7)
+    found = read_training_set(warehouse.session, declaration, DAYS)
+    assert_same(found.features, wanted.features)
+    assert_same(found.segments, wanted.segments)
+
+
+def test_the_frame_stands_around_the_memory_that_was_read_into(warehouse):
+    declaration = fill(warehouse.session, declare_wide())
+    features = read_training_set(warehouse.session, declaration, DAYS).features
+    assert np.shares_memory(features["count"].to_numpy(), features["spend%"].to_numpy().base)
+
+
+def test_rows_beyond_those_the_ledger_knows_are_read_too(warehouse):
+    declaration = fill(warehouse.session, declare_wide())
+    known = warehouse.session.execute(text("select sum(rows) from ledger.snapshots where kind = 'labels'")).scalar_one()
+    assert len(read_training_set(warehouse.session, declaration, DAYS).labels) == 7 > known
