@@ -19,15 +19,19 @@ from numpy.typing import NDArray
 from perennial.predictor.trees import Decision, Floats, Forest, Tree, UnreadTrees
 
 Condition = tuple[tuple[Decision, bool], ...]  # decisions about one feature and the answers they must have
-GROUP_BITS = 8  # 256 patterns: a column of a table stays in the fastest cache
-LEAF_BITS = 12  # a single leaf below more features: the booster is left to the library
+GROUP_BITS = 8  # a byte; 256 patterns: a column of a table stays in the fastest cache
+LEAF_BITS = 14  # a single leaf below more features: the booster is left to the library
 TABLE_BYTES = 256 * 2**20  # for all tables of a booster
 
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
-    """A leaf with its value; per feature of its path the conditions with the answers that lead to it, and the share of rows
-    that took them."""
+    """A leaf as a row meets it.
+
+    Args:
+        paths: per feature above it, the conditions with the answers that lead here.
+        shares: per feature, the share of training rows that took its branches.
+    """
 
     value: float
     paths: Mapping[int, Mapping[Condition, bool]]

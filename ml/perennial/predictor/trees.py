@@ -1,4 +1,4 @@
-"""The trees of a booster, as plain arrays read from the library's own dump: what decides, how many rows went where, what a leaf adds."""
+"""The trees of a booster as plain arrays, read from the library's own dump."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 
-class UnreadTrees(Exception):  # noqa: N818 - no failure: it chooses the library's own way, and says why
-    """The tables do not cover this booster; the message says what it has."""
+class UnreadTrees(Exception):
+    """The tables do not cover this booster, for which the library explains; the message says what it has."""
 
 
 class Decision(NamedTuple):
@@ -51,20 +51,24 @@ class Forest:
 
     trees: tuple[Tree, ...]
     base: float
-    precision: type[np.float32] | type[np.float64]
+    precision: type[np.float32 | np.float64]
 
 
 def read_trees(booster: xgboost.Booster | lightgbm.Booster) -> Forest:
     """The booster's trees.
 
     Raises:
-        UnreadTrees: several outputs, DART of XGBoost, linear trees, averaged trees, zeros that count as missing.
+        UnreadTrees: several outputs, DART of XGBoost, linear trees, averaged trees, zeros that count as missing, or a dump of
+            another form than that of the libraries' locked versions.
     """
-    if isinstance(booster, xgboost.Booster):
-        return _read_xgboost(json.loads(bytes(booster.save_raw("json")))["learner"])
-    if "\naverage_output\n" in booster.model_to_string(num_iteration=1):
-        raise UnreadTrees("LightGBM averages its trees")
-    return _read_lightgbm(booster.dump_model())
+    try:
+        if isinstance(booster, xgboost.Booster):
+            return _read_xgboost(json.loads(bytes(booster.save_raw("json")))["learner"])
+        if "\naverage_output\n" in booster.model_to_string(num_iteration=1):
+            raise UnreadTrees("LightGBM averages its trees")
+        return _read_lightgbm(booster.dump_model())
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnreadTrees(f"the library's dump has another form: {error!r}") from error
 
 
 def _read_xgboost(learner: Mapping[str, Any]) -> Forest:
