@@ -1,6 +1,7 @@
 """What do reasons cost? Contributions from our tables against the library's own TreeSHAP, in CPU seconds on the same rows.
 
-Both run in this process on two threads at most, in turns; the tables are made anew for every size, and their making is said apart.
+Both run in this process, in turns, the library on two threads and ours on one. Making the tables, once for each version that is
+loaded and explains, is said apart.
 
     python bench/reasons.py --rows 20000 --rounds 3
 """

@@ -140,10 +140,19 @@ def _answer(batch: Batch, columns: NDArray[np.floating]) -> Iterator[Bits]:
 def _decide(decision: Decision, column: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether each row goes left."""
     if decision.codes is not None:
-        met = np.isin(column, np.array(sorted(decision.codes), dtype=column.dtype))
+        met = _is_among(decision.codes, column)
         return met | np.isnan(column) if decision.missing == "left" else met
     threshold = column.dtype.type(decision.threshold)
     if decision.missing == "left":
         return ~(column > threshold)
     met = column <= threshold
     return met | np.isnan(column) if decision.missing == "zero" and threshold >= 0 else met
+
+
+def _is_among(codes: frozenset[int], column: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """By look-up, for codes of `encode` are whole and not negative; the last place stands for what is missing or beyond all."""
+    beyond = max(codes, default=-1) + 1
+    members = np.zeros(beyond + 1, dtype=np.bool_)
+    members[list(codes)] = True
+    places: NDArray[np.intp] = np.fmin(column, column.dtype.type(beyond)).astype(np.intp)
+    return members.take(places, mode="clip")
