@@ -71,6 +71,15 @@ def test_written_files_load_and_score_as_before(tmp_path, algorithm):
     np.testing.assert_allclose(expected, predictor.score(frame), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
+def test_a_loaded_version_explains_from_tables_as_the_library_does(tmp_path, algorithm):
+    frame = draw_frame()
+    predictor = load_predictor(tmp_path, write(tmp_path, algorithm))
+    # The other features add nothing here: the library's own rounding (1e-18) gives them a sign.
+    assert predictor.explain(frame, 1) == files.Predictor(predictor.contract, fit(algorithm)).explain(frame, 1)
+    assert predictor._shares is not None
+
+
 def test_the_same_model_gives_the_same_files(tmp_path):
     assert write(tmp_path / "a", "lightgbm") == write(tmp_path / "b", "lightgbm")
 

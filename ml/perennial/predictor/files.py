@@ -70,7 +70,7 @@ def load_predictor(folder: Path, manifest: Mapping[str, str], *, threads: int = 
         raise ArtifactCorrupt(f"{folder.name}: {CONTRACT} or {GOLDEN} is not what this program writes: {error}.") from error
     if sorted(contents) != sorted(_expected_files(contract)):
         raise ArtifactCorrupt(f"{folder.name}: {contract.algorithm} needs {_expected_files(contract)}, found {sorted(contents)}.")
-    predictor = Predictor(contract, _open_booster(contract, contents, matrix), threads)
+    predictor = Predictor(contract, _open_booster(contract, contents, matrix), threads, golden=matrix)
     _check_golden(predictor, matrix, expected)
     opened_before.add(hash_manifest(manifest))
     return predictor

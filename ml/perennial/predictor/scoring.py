@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from perennial.predictor.contract import Contract, Feature
 from perennial.predictor.encoding import Matrix, encode, refuse_infinite
 from perennial.predictor.linear import contribute_linear, predict_linear
 from perennial.predictor.native import NativeBooster, contribute_native, predict_raw
+from perennial.predictor.shares import Shares, trust_shares
 
 Reasons = NDArray[np.object_]
 LONGEST_VALUE = 80  # characters of a text in a reason: a street has 40, a comment 2,000
@@ -20,11 +22,16 @@ LONGEST_VALUE = 80  # characters of a text in a reason: a street has 40, a comme
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A model ready to score; `booster` is None for what is linear, `threads` bounds the libraries' own."""
+    """A model ready to score; `booster` is None for what is linear, `threads` bounds the libraries' own.
+
+    Args:
+        golden: encoded rows on which tables for the reasons must say what the library does; None: the library explains.
+    """
 
     contract: Contract
     booster: NativeBooster | None
     threads: int = 2
+    golden: Matrix | None = None
 
     def score(self, frame: pd.DataFrame) -> Matrix:
         """Calibrated scores, one per row, or one per row and class; the order of the columns is irrelevant.
@@ -74,11 +81,21 @@ class Predictor:
         features = self.contract.features
         if len(matrix) == 0:
             return np.empty((0, len(features)))
+        if self._shares is not None:
+            return self._shares.contribute(matrix)
         chosen = None if self.contract.classes is None else self.score_matrix(matrix).argmax(axis=1)
         if self.contract.linear is not None:
             return contribute_linear(self.contract.linear, matrix, features, chosen)
         assert self.booster is not None
         return contribute_native(self.booster, matrix, features, threads=self.threads, chosen=chosen)
+
+    @cached_property
+    def _shares(self) -> Shares | None:
+        """Made for the first rows that are explained, and checked on the golden ones: whoever only scores pays nothing."""
+        if self.booster is None or self.golden is None or self.contract.classes is not None:
+            return None  # of classes the library explains the one that is said
+        expected = contribute_native(self.booster, self.golden, self.contract.features, threads=self.threads)
+        return trust_shares(self.booster, self.golden, expected, self.contract.model)
 
 
 def _write_reasons(feature: Feature, values: Matrix, lowers: NDArray[np.bool_]) -> list[str]:
