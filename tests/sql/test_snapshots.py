@@ -368,11 +368,17 @@ def test_weights_that_are_none_are_refused_with_what_was_found(session, expressi
         build_labels(session, weigh_by(expression), RUN, DAY)
 
 
-def test_labels_sql_and_the_model_file_agree_on_what_weighs(session):
+@pytest.mark.parametrize(
+    ("declared", "labels_sql", "found"),
+    [
+        (weigh_by("1"), LAPSE.labels_sql, r"must give the key and label .*, importance \(label.weight, a number\);"),
+        (weigh_by("'1'::text"), None, r"importance \(label.weight, a number\); .* 'importance': 'text'"),
+        (LAPSE, weigh_by("1").labels_sql, r"names what weighs or values rows: label.weight, label.value"),
+    ],
+    ids=["named and not given", "no number", "given and not named"],
+)
+def test_labels_sql_and_the_model_file_agree_on_what_weighs(session, declared, labels_sql, found):
     build_snapshot(session, LAPSE, RUN)
     sync(session, weigh_by("1"))
-    with pytest.raises(ConfigError, match=r"must give the key and label .*, importance \(label.weight, a number\);"):
-        build_labels(session, with_sql(weigh_by("1"), labels_sql=LAPSE.labels_sql), RUN, DAY)
-    unnamed = with_sql(LAPSE, labels_sql=weigh_by("1").labels_sql)
-    with pytest.raises(ConfigError, match=r"names what weighs or values rows: label.weight, label.value"):
-        build_labels(session, unnamed, RUN, DAY)
+    with pytest.raises(ConfigError, match=found):
+        build_labels(session, with_sql(declared, labels_sql=labels_sql), RUN, DAY)

@@ -124,13 +124,10 @@ def _check_label_type(session: Session, model: Model) -> None:
 def _add_beside(session: Session, model: Model) -> list[str]:
     """Columns for what labels.sql gives beside the label, under the names of the keys."""
     rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'labels."{model.name}"'})
-    missing = set(model.label.beside) - {row.name for row in rows}
-    for name in sorted(missing):
+    missing = sorted(set(model.label.beside) - {row.name for row in rows})
+    for name in missing:
         run_script(session, f'alter table labels."{model.name}" add column {name} double precision')
-    return [
-        f"labels.{model.name}: added the column {name}; it is null in older labels, which are built anew"
-        for name in sorted(missing)
-    ]
+    return [f"labels.{model.name}: added the column {name}; older labels are built anew" for name in missing]
 
 
 def name_recipe_scores(model: str) -> str:
