@@ -59,7 +59,7 @@ def report_power(pairs: dict[float, Pair], entities: int, options: argparse.Name
     print(f"  {'won of':>10} " + "  ".join(f"prior {prior or 'none':>6}" for prior in PRIORS))
     for share, pair in pairs.items():
         gained = pair.truth.estimate / pair.size
-        cells = [find_power(pair, options.contests // 10, entities, prior, seed=options.seed) for prior in PRIORS]
+        cells = find_power(pair, options.contests // 10, entities, PRIORS, seed=options.seed)
         print(
             f"  {gained:+10.4f} " + "  ".join(f"{found:12.3f}" for found in cells), "" if gained > share * 0.95 else "(no more)"
         )

@@ -8,7 +8,7 @@ contest is between them on so many entities drawn anew, with all their as_ofs; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -233,24 +233,29 @@ def _look(shortest: list[DailyGain]) -> Iterator[Look]:
         yield looks[-1]
 
 
-def find_power(pair: Pair, contests: int, entities: int, prior: float | None, *, seed: int) -> float:
-    """Share of contests that the challenger wins at any look, by heights that hold for the whole population.
+def find_power(pair: Pair, contests: int, entities: int, priors: Sequence[float | None], *, seed: int) -> Floats:
+    """Share of contests that the challenger wins at any look, for each prior, by heights that hold for the whole population.
 
     Args:
-        prior: standard deviation of shocks before anything is known, as a share of the champion's loss; the ledger knows of
+        priors: standard deviations of shocks before anything is known, as shares of the champion's loss; the ledger knows of
             no other pair. None: a gate that knows of no shocks.
     """
     rng = np.random.default_rng([seed, 47, entities])
-    floor, won = MODEL.promotion.min_gain * pair.size, 0
-    heights = _plan_heights(pair, entities, prior)
+    heights, won = [_plan_heights(pair, entities, prior) for prior in priors], np.zeros(len(priors))
     for _ in range(contests):
         found = pair.compare(pair.draw(entities, rng))
-        for height, count in zip(heights, COUNTS, strict=True):
-            known = with_prior(found.first(count), pair.size, prior)
-            if known.estimate >= floor and known.estimate > widen(height, known.degrees_of_freedom) * known.standard_error:
-                won += 1
-                break
+        shortest = [found.first(count) for count in COUNTS]
+        won += [_wins(pair, shortest, *planned) for planned in zip(heights, priors, strict=True)]
     return won / contests
+
+
+def _wins(pair: Pair, shortest: list[DailyGain], heights: list[float], prior: float | None) -> bool:
+    floor = MODEL.promotion.min_gain * pair.size
+    looks = zip(heights, (with_prior(each, pair.size, prior) for each in shortest), strict=True)
+    return any(
+        known.estimate >= floor and known.estimate > widen(height, known.degrees_of_freedom) * known.standard_error
+        for height, known in looks
+    )
 
 
 def _plan_heights(pair: Pair, entities: int, prior: float | None) -> list[float]:

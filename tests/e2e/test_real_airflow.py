@@ -14,24 +14,17 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from perennial import operate, pipeline
-from perennial.demo.data import load_complete_journey
+from perennial import pipeline
 from perennial.demo.life import Life
-from perennial.local.ports import find_free_port
-from perennial.local.servers import make_mlflow
-from perennial.local.services import make_postgres
 from perennial.pipeline import approving
 from perennial.records import Outcome, Run
 from perennial.stores import ledger
 from perennial.stores.sessions import Database
 from perennial.train import write_recipe
+from tests.e2e.conftest import COPY
 
 MODEL = "lapse"
 FIRST, NEXT = date(2017, 10, 30), date(2017, 11, 6)
-# Eight as_ofs to choose on, the embargo, four held out, and one week more.
-HISTORY = (date(2017, 6, 19), date(2017, 10, 2))
-TRIALS = 2  # as in the fixture `stack`
-COPY = "replayed"
 
 SCORES = """
 select as_of, count(*) as rows, md5(string_agg(entity_id || ':' || score, ',' order by entity_id)) as checksum
@@ -78,19 +71,6 @@ def open_page(stack, page):
 
 
 @pytest.fixture(scope="module")
-def history(stack):
-    """Past snapshots in the stack's warehouse, and a copy of it all in a database of its own."""
-    load_complete_journey(stack.environment()["PERENNIAL_LOADER_URL"])
-    with warnings.catch_warnings(), pipeline.open_stores(stack.settings()) as stores:
-        warnings.simplefilter("ignore")  # of libraries; unit tests of each stage are strict
-        operate.sync(stores, MODEL)
-        built = list(operate.backfill(stores, MODEL, *HISTORY))
-    server = make_postgres(stack.addresses)
-    server.ensure_database(COPY, "owner", guests=("loader", "pipeline", "analyst"), template="warehouse")
-    return built
-
-
-@pytest.fixture(scope="module")
 def airflow_life(stack, history):
     """The first champion on one key; on the next a quiet day, the weekly tick, and a second request for its retraining."""
     life = Life(stack.airflow, MODEL)
@@ -103,32 +83,9 @@ def airflow_life(stack, history):
 
 
 @pytest.fixture(scope="module")
-def second_mlflow(postgres, server_folder):
-    """An MLflow that knows nothing of the other life, nor of other tests."""
-    postgres.make("mlflow_replayed", owner="mlflow")
-    port = find_free_port()
-    server = make_mlflow(server_folder / "mlflow_replayed", port, backend_url=postgres.server.url("mlflow_replayed", "mlflow"))
-    try:
-        server.start(new_session=True)
-        server.wait()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def replayed_life(stack, history, second_mlflow, tmp_path_factory):
+def replayed_life(stack, replay):
     """The same two weeks in this process, on the copy."""
-    settings = replace(
-        stack.settings(),
-        warehouse_url=stack.addresses.database_url("pipeline", COPY),
-        mlflow_uri=second_mlflow,
-        artifacts=tmp_path_factory.mktemp("artifacts"),
-        trials=TRIALS,
-    )
-    with warnings.catch_warnings(), pipeline.open_stores(settings) as stores:
-        warnings.simplefilter("ignore")
-        list(operate.replay(stores, MODEL, FIRST, NEXT))
+    replay(MODEL, FIRST, NEXT)
     return tell(stack, COPY, {})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from perennial.config import Model
+from perennial.errors import LeakSuspected
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Interval, Trained, TrainingSet
 from perennial.tasks import Task, task_of
@@ -111,6 +112,14 @@ def test_random_targets_give_a_gain_of_0_within_its_interval(metric, tmp_path):
     case = make_case(metric, tmp_path, signal=0.0)
     gain = case.gain_on_constant(case.predictor)
     assert gain.low <= 0 <= gain.high
+
+
+def test_a_leak_stops_the_training_before_anything_is_written(tmp_path):
+    honest = make_amounts(PLAN.training)
+    leaking = replace(honest, features=honest.features.assign(paid=np.sqrt(honest.labels)))
+    with pytest.raises(LeakSuspected, match="paid"):
+        train(amount_model("gini", max_feature_auc=0.9), leaking, PLAN, folder=tmp_path, threads=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_ridge_is_fitted_again_where_boosting_is_ahead(tmp_path):

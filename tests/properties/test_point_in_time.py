@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from perennial.stores.warehouse import build_labels, build_snapshot
-from tests.drawn import declare, run_of
+from tests.drawn import DEMO_MODELS, declare, run_of
 
 DAY = date(2017, 6, 5)
-LAPSE = declare("lapse")
-RUN = run_of(LAPSE, DAY)
-START, KNOWN_UNTIL = LAPSE.model.start(DAY), LAPSE.model.known_until(DAY)
-LABEL_END, MATURED_AT = LAPSE.model.label_end(DAY), LAPSE.model.matured_at(DAY)
+DECLARED = [declare(name) for name in DEMO_MODELS]
+(TIMES,) = {
+    (each.model.start(DAY), each.model.known_until(DAY), each.model.label_end(DAY), each.model.matured_at(DAY))
+    for each in DECLARED
+}
+START, KNOWN_UNTIL, LABEL_END, MATURED_AT = TIMES
 
 minutes = st.integers(min_value=0, max_value=200 * 24 * 60).map(lambda count: timedelta(minutes=count))
 instant = timedelta(microseconds=1)
@@ -34,13 +36,15 @@ after_the_grace = st.tuples(anything, minutes.map(lambda after: MATURED_AT + ins
 own_session = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture
-def built(sample):
-    """The session with its snapshot and labels, and known versions of the orders that the facts will contradict."""
+@pytest.fixture(params=DECLARED, ids=DEMO_MODELS)
+def built(request, sample):
+    """The session with the snapshot and labels of a model, and known versions of the orders that the facts will contradict."""
+    declared = request.param
     sample.execute(text("alter table source.orders drop constraint orders_pkey"))
     known = [(1, order, 500, (START - timedelta(days=order), START - timedelta(days=order - 1))) for order in range(1, 6)]
     add(sample, known)
-    return sample, build_snapshot(sample, LAPSE, RUN), build_labels(sample, LAPSE, RUN, DAY)
+    run = run_of(declared, DAY)
+    return sample, declared, build_snapshot(sample, declared, run), build_labels(sample, declared, run, DAY)
 
 
 def add(session, drawn):
@@ -63,10 +67,10 @@ def add(session, drawn):
 @example([(1, 1, 7, (START, START))])
 @example([(1, 1, 7, (START - timedelta(days=1), KNOWN_UNTIL + instant))])
 def test_no_fact_outside_the_bounds_changes_a_snapshot(built, drawn):
-    session, snapshot, _ = built
+    session, declared, snapshot, _ = built
     with session.begin_nested() as trial:
         add(session, drawn)
-        assert build_snapshot(session, LAPSE, RUN) == snapshot
+        assert build_snapshot(session, declared, run_of(declared, DAY)) == snapshot
         trial.rollback()
 
 
@@ -75,17 +79,17 @@ def test_no_fact_outside_the_bounds_changes_a_snapshot(built, drawn):
 @example([(1, 1, 7, (LABEL_END, LABEL_END))])
 @example([(1, 1, 7, (START, MATURED_AT + instant))])
 def test_no_fact_outside_the_bounds_changes_labels(built, drawn):
-    session, _, labels = built
+    session, declared, _, labels = built
     with session.begin_nested() as trial:
         add(session, drawn)
-        assert build_labels(session, LAPSE, RUN, DAY) == labels
+        assert build_labels(session, declared, run_of(declared, DAY), DAY) == labels
         trial.rollback()
 
 
 @settings(own_session, max_examples=6)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_on_disk_changes_no_snapshot(built, chance):
-    session, snapshot, _ = built
+    session, declared, snapshot, _ = built
     with session.begin_nested() as trial:
         session.execute(text("set local enable_indexscan = off"))
         for table in ("orders", "order_items", "coupon_redemptions"):
@@ -100,5 +104,5 @@ def test_the_order_of_rows_on_disk_changes_no_snapshot(built, chance):
             session.execute(text(f"delete from source.{table}"))
             session.execute(text(f"insert into source.{table} select * from moved"))
             session.execute(text("drop table moved"))
-        assert build_snapshot(session, LAPSE, RUN) == snapshot
+        assert build_snapshot(session, declared, run_of(declared, DAY)) == snapshot
         trial.rollback()

@@ -227,11 +227,11 @@ def draw_amounts(week, *, rows=600, seed=7):
     return scores, labels, pd.DataFrame({"signal": signal, "noise": rng.normal(size=rows)}, index)
 
 
-def look_at_amounts(week, poison=lambda labels: labels, model=SPEND):
+def look_at_amounts(week, poison=lambda labels: labels, model=SPEND, spoil=lambda _labels, features: features):
     task = task_of(model)
     before = {mondays(other + 1)[-1]: measure_as_of(task, *draw_amounts(other)) for other in range(week - 8, week)}
     scores, labels, features = draw_amounts(week)
-    return admit(model, mondays(week + 1)[-1], measure_as_of(task, scores, poison(labels), features), before)
+    return admit(model, mondays(week + 1)[-1], measure_as_of(task, scores, poison(labels), spoil(labels, features)), before)
 
 
 def shuffle(labels):
@@ -256,6 +256,17 @@ def test_amounts_of_somebody_else_rest_for_their_headline(metric, headline):
     found = look_at_amounts(9, shuffle, judged_by(metric))
     assert headline in beyond(found)
     assert next(iter(found.statistics)) == headline
+
+
+@pytest.mark.parametrize("week", [8, 12, 20])
+@pytest.mark.parametrize("metric", ["gini", "mae", "rmse"])
+def test_a_leak_of_one_week_of_amounts_rests_for_its_jump_alone(metric, week):
+    def know(labels, features):
+        return features.assign(noise=np.log1p(labels) + np.random.default_rng(1).normal(size=len(labels), scale=2.0))
+
+    found = look_at_amounts(week, model=judged_by(metric), spoil=know)
+    assert {"feature"} == beyond(found)
+    assert found.statistics["feature"].feature == "noise"
 
 
 def test_amounts_in_another_unit_rest_for_their_sum():

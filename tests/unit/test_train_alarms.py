@@ -12,7 +12,7 @@ from perennial.errors import LeakSuspected
 from perennial.records import Interval
 from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, find_unwritten, meet_oracles, rank_alone
 from perennial.train.rows import gather_rows
-from tests.training_sets import make_training_set, mondays, small_model
+from tests.training_sets import amount_model, make_amounts, make_training_set, mondays, small_model
 
 MODEL = small_model(max_feature_auc=0.8)
 HONEST = make_training_set(mondays(6), entities=200, signal=0.8)
@@ -43,22 +43,40 @@ def count_weeks() -> np.ndarray:
     return pd.factorize(HONEST.features.index.get_level_values("as_of"))[0].astype(float)
 
 
-def test_honest_features_pass():
-    assert meet(gather_rows(MODEL, HONEST)) == ()
+def leak(labels):
+    """A feature that knows what the labels say, in each form that was met."""
+    happened = labels > 0
+    return {
+        "the label itself": labels.astype(float),
+        "the label upside down": -labels.astype(float),
+        "null unless it happened": pd.Series(1.0, labels.index).where(happened),
+        "a category": pd.Series(np.where(happened, "gone", "there"), labels.index).astype("category"),
+    }
 
 
-@pytest.mark.parametrize(
-    "leak",
-    [
-        pytest.param(LABELS.astype(float), id="the label itself"),
-        pytest.param(-LABELS.astype(float), id="the label upside down"),
-        pytest.param(pd.Series(1.0, LABELS.index).where(LABELS == 1), id="null unless it happened"),
-        pytest.param(pd.Series(np.where(LABELS == 1, "gone", "there"), LABELS.index).astype("category"), id="a category"),
-    ],
-)
-def test_a_feature_that_knows_the_answer_stops_the_training(leak):
-    with pytest.raises(LeakSuspected, match=r"over max_feature_auc = 0\.8 and .*: leak \("):
-        meet(rows_with(leak=leak))
+def spend():
+    """Amounts of which three in five are nothing, as a model of the Gini learns them."""
+    training = make_amounts(mondays(6))
+    labels = training.labels.where(training.labels > training.labels.quantile(0.6), 0.0)
+    return amount_model("gini", max_feature_auc=0.8), replace(training, labels=labels)
+
+
+TASKS = {"binary": (MODEL, HONEST), "amounts": spend()}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_nothing_honest_stops_the_training(task):
+    model, honest = TASKS[task]
+    assert meet(gather_rows(model, honest), model=model) == ()
+
+
+@pytest.mark.parametrize("form", leak(LABELS))
+@pytest.mark.parametrize("task", TASKS)
+def test_a_feature_that_knows_the_answer_stops_the_training(task, form):
+    model, honest = TASKS[task]
+    rows = gather_rows(model, replace(honest, features=honest.features.assign(leak=leak(honest.labels)[form])))
+    with pytest.raises(LeakSuspected, match=r"over max_feature_auc = 0\.8 and .*: leak \([^,]*, at least [^)]*\)\. Does"):
+        meet(rows, model=model)
 
 
 def test_the_refusal_says_what_to_write_when_it_is_honest():
