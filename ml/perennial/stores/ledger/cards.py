@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TypeVar
 
-from pydantic import TypeAdapter
-
 from perennial.records import Contest, DriftCheck
 from perennial.records.cards import Asked, BuiltDay, DatedVerdict, KnownFit, PublishedDay, ServedDay
 from perennial.stores import queries
+from perennial.stores.ledger.statements import reader_of
 from perennial.stores.sessions import Session
 
 Record = TypeVar("Record")
@@ -60,9 +59,9 @@ def checks_of(session: Session, model: str, version: int, *, limit: int) -> tupl
     """The newest drift checks of what a version scored, newest first."""
     values = {"model": model, "version": version, "limit": limit}
     found = session.execute(queries.load("card")["checks_of"], values).scalars()
-    return tuple(TypeAdapter(DriftCheck).validate_python(evidence) for evidence in found)
+    return tuple(reader_of(DriftCheck).validate_python(evidence) for evidence in found)
 
 
 def _fetch(kind: type[Record], session: Session, name: str, /, **values: object) -> tuple[Record, ...]:
-    reader = TypeAdapter(kind)
+    reader = reader_of(kind)
     return tuple(reader.validate_python(dict(row)) for row in session.execute(queries.load("card")[name], values).mappings())

@@ -12,6 +12,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session
 
 Record = TypeVar("Record")
+_READERS: dict[type, TypeAdapter[Any]] = {}
 
 
 def execute(session: Session, name: str, /, **values: object) -> CursorResult[Any]:
@@ -28,10 +29,17 @@ def fetch_one(kind: type[Record], session: Session, name: str, /, **values: obje
 
 def fetch_all(kind: type[Record], session: Session, name: str, /, **values: object) -> tuple[Record, ...]:
     """Every row as a record, in the order of the query."""
-    reader = TypeAdapter(kind)
+    reader = reader_of(kind)
     return tuple(reader.validate_python(dict(row)) for row in execute(session, name, **values).mappings())
 
 
 def read_record(kind: type[Record], values: Mapping[Any, Any]) -> Record:
     """A record from columns, or from the JSON that `perennial.records.dump_json` made of it."""
-    return TypeAdapter(kind).validate_python(dict(values))
+    return reader_of(kind).validate_python(dict(values))
+
+
+def reader_of(kind: type[Record]) -> TypeAdapter[Record]:
+    """What makes records of a kind; made once, in six milliseconds or more."""
+    if kind not in _READERS:
+        _READERS[kind] = TypeAdapter(kind)
+    return _READERS[kind]
