@@ -31,7 +31,14 @@ CONNECT_SECONDS = 10.0
 SUPERUSER = "postgres"
 WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst")
 DURABLE: Mapping[str, str] = {"max_connections": "150", "log_timezone": "UTC", "timezone": "UTC", "max_wal_size": "2GB"}
-THROWAWAY: Mapping[str, str] = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The passwords are random keys, which rounds of hashing do not make safer: 4,096 of them take half the time of connecting.
+THROWAWAY: Mapping[str, str] = {
+    **DURABLE,
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "scram_iterations": "1",
+}
 
 
 class Postgres:
