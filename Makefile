@@ -7,6 +7,9 @@ PYTEST := $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscop
 # The environment belongs to this folder and this lock; a change of either makes it anew.
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 
+# Servers, tasks and commands start in half the time where Python may keep what it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check docs reference screenshots bench mutants env clean
 

@@ -33,6 +33,7 @@ _COUNTER = count(1)
 def pytest_configure():
     """Before any test module is imported: nothing reports to anybody, and no test meets the installation of its user."""
     os.environ.update(QUIET)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every server and command of a test compiles its libraries anew
     for name in [name for name in os.environ if name.startswith("PERENNIAL_")]:
         del os.environ[name]
 
@@ -47,6 +48,11 @@ class FilesToWorkers(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return FilesToWorkers(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file comes first: as the last one it would keep one worker busy while the other has nothing left."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/wheel/"))
 
 
 @pytest.fixture(scope="session")
