@@ -2,7 +2,8 @@
 # It holds the wheel and what the lock pins for it, no home: a home is mounted at /opt/home, or copied there by an image on top.
 FROM python:3.11-slim-bookworm AS build
 
-ENV UV_LINK_MODE=copy \
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \
     VIRTUAL_ENV=/opt/venv \
     PATH=/opt/venv/bin:$PATH
