@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -45,13 +46,14 @@ def fires_on(cron: str, day: date) -> bool:
     return in_month or in_week if "*" not in (day_of_month[0], weekday[0]) else in_month and in_week
 
 
-def days_of_month(cron: str) -> set[int]:
+def days_of_month(cron: str) -> frozenset[int]:
     """The days of a month that its third field names."""
     return _expand(cron.split()[2], *LIMITS[2])
 
 
-def _expand(field: str, least: int, most: int) -> set[int]:
-    """Every number that a field names."""
+@lru_cache(maxsize=256)
+def _expand(field: str, least: int, most: int) -> frozenset[int]:
+    """Every number that a field names; kept, because a year of days asks for the same few fields at every start of a stage."""
     numbers: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
@@ -59,7 +61,7 @@ def _expand(field: str, least: int, most: int) -> set[int]:
         first = least if span == "*" else int(low)
         last = int(high) if high else most if span == "*" or step else first
         numbers.update(range(first, last + 1, int(step or 1)))
-    return numbers
+    return frozenset(numbers)
 
 
 def _read_first(part: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 
 from perennial.config.cron import fires_on
@@ -111,6 +112,7 @@ def _check_retrain(cron: str, refreshes: str) -> None:
     )
 
 
+@lru_cache(maxsize=256)
 def _measure_gap(cron: str) -> int:
     """The most days from one firing to the next."""
     firing: Sequence[int] = [number for number, day in enumerate(YEAR) if fires_on(cron, day)]
