@@ -7,11 +7,13 @@ the first champion, so that on Monday 07-31 there is something to compare it wit
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from html import unescape
 
 import pytest
+from sqlalchemy import make_url
 
 from perennial import operate, pipeline
 from perennial.cli.edge import REFUSED, USAGE
@@ -22,17 +24,31 @@ from tests.integration.test_card import open_pages
 from tests.poison import FLIPPED, HONEST, LOOKED_AT, POISONED, RELEASED, SCORED, WEEK_AFTER, events, write_label
 from tests.world import MODEL, World, challenge
 
+AFTER_LOOK = "template_after_look"
+
+
+@pytest.fixture(scope="module")
+def after_look(postgres, copy_world, summer) -> Iterator[str]:
+    """The database of a world in which six in ten labels of 07-10 say the opposite, and a training has looked."""
+    with copy_world(summer) as opened:
+        write_label(opened, HONEST, FLIPPED)
+        assemble(opened, LOOKED_AT)
+        postgres.make(AFTER_LOOK, template=make_url(opened.settings.warehouse_url).database)
+    yield AFTER_LOOK
+    postgres.drop(AFTER_LOOK)
+
 
 @pytest.fixture
-def world(in_summer):
-    return in_summer
+def world(request, copy_world, summer) -> Iterator[World]:
+    """In summer; for whoever asks for `poisoned`, after the look."""
+    with copy_world(request.getfixturevalue("after_look") if "poisoned" in request.fixturenames else summer) as opened:
+        yield opened
 
 
 @pytest.fixture
-def poisoned(world):
-    """Six in ten labels of 07-10 say the opposite, and a training has looked."""
+def poisoned(world) -> World:
+    """The world after the look, with the label that it looked at."""
     write_label(world, HONEST, FLIPPED)
-    pipeline.assemble(world.stores, world.run(LOOKED_AT))
     return world
 
 
