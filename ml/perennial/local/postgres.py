@@ -31,7 +31,7 @@ CONNECT_SECONDS = 10.0
 SUPERUSER = "postgres"
 WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst")
 DURABLE: Mapping[str, str] = {"max_connections": "150", "log_timezone": "UTC", "timezone": "UTC", "max_wal_size": "2GB"}
-# The passwords are random keys, which rounds of hashing do not make safer; with 4,096 of them connecting took 13 ms, with one 5.
+# The passwords are random keys, which rounds of hashing do not make safer: 4,096 of them take half the time of connecting.
 THROWAWAY: Mapping[str, str] = {
     **DURABLE,
     "fsync": "off",
@@ -140,7 +140,7 @@ class Postgres:
 
     def ensure_database(self, name: str, owner: str, *, guests: Sequence[str] = (), template: str = "template0") -> None:
         """Make a database that only its owner and the guests may connect to; one call of psql does it all."""
-        copying = "file_copy" if self._is_throwaway else "wal_log"  # without fsync the files are copied in half the time
+        copying = "file_copy" if self._is_throwaway else "wal_log"  # without fsync copying files is faster
         statement = f"create database {name} owner {owner} template {template} strategy {copying}"
         making = f"select '{statement}' where not exists (select from pg_database where datname = '{name}') \\gexec\n"  # noqa: S608 - our names
         privileges = {guest: "connect" if guest == "analyst" else "connect, temporary" for guest in guests}
