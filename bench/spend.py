@@ -27,7 +27,7 @@ from perennial.config import Model, load_declaration
 from perennial.errors import HistoryTooShort
 from perennial.metrics import bias_size, gini_with_interval, paired_gini_difference
 from perennial.records import Recipe, TrainingSet
-from perennial.tasks import task_of
+from perennial.tasks import Scores, frame_scores, stack_scores, task_of
 from perennial.train import fit_predictor, plan_fit, plan_split
 from perennial.train.boosters import REGULARISED_DEFAULTS
 
@@ -47,7 +47,7 @@ def report(model: Model, rows: TrainingSet) -> None:
     days = tuple(day for day in rows.as_ofs if has_room(model, rows, day))
     labels = rows.rows_of(days).labels
     serve = partial(serve_weekly, model, rows, days)
-    recipes: dict[str, Callable[[], pd.Series]] = {
+    recipes: dict[str, Callable[[], Scores]] = {
         "last value (spend_84d)": partial(serve, Recipe("single_feature", {"feature": "spend_84d", "direction": "increasing"})),
         "ridge": partial(serve, Recipe("ridge", {"alpha": 1.0})),
         "LightGBM, regularised": partial(serve, REGULARISED_DEFAULTS["lightgbm"]),
@@ -85,16 +85,16 @@ def matured(model: Model, rows: TrainingSet, day: date) -> tuple[date, ...]:
     return tuple(each for each in rows.as_ofs if model.matured_at(each) <= model.start(day))
 
 
-def serve_weekly(model: Model, rows: TrainingSet, days: tuple[date, ...], recipe: Recipe) -> pd.Series:
+def serve_weekly(model: Model, rows: TrainingSet, days: tuple[date, ...], recipe: Recipe) -> Scores:
     """What the weekly fits of a recipe would have published."""
-    return pd.concat([serve_day(model, rows, day, recipe) for day in days])
+    return stack_scores([serve_day(model, rows, day, recipe) for day in days])
 
 
-def serve_day(model: Model, rows: TrainingSet, day: date, recipe: Recipe) -> pd.Series:
+def serve_day(model: Model, rows: TrainingSet, day: date, recipe: Recipe) -> Scores:
     plan = plan_fit(model, matured(model, rows, day), day)
     predictor = fit_predictor(model, rows.rows_of(plan.training), plan, recipe)
     asked = rows.rows_of((day,))
-    return pd.Series(predictor.score(asked.features), index=asked.labels.index)
+    return frame_scores(predictor.score(asked.features), asked.labels.index, predictor.contract.classes)
 
 
 def plain() -> lightgbm.LGBMRegressor:
