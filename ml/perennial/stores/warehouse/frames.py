@@ -271,7 +271,9 @@ def _as_categories(texts: Texts, codes: NDArray[np.int32]) -> pd.Categorical:
     used = np.flatnonzero(is_used[:-1])
     renumbered = np.full(len(is_used), -1, dtype=np.int32)
     renumbered[used] = np.arange(len(used))
-    return pd.Categorical.from_codes(renumbered[codes], pd.Index([texts.known[place] for place in used], dtype="str"))
+    # Of nothing but nulls pandas makes categories of objects when it reads a CSV; so does this.
+    categories = pd.Index([texts.known[place] for place in used], dtype="str" if len(used) else "object")
+    return pd.Categorical.from_codes(renumbered[codes], categories)
 
 
 def name_entity_dtype(model: Model) -> str:
