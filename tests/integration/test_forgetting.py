@@ -75,8 +75,9 @@ def find_in_tables(world, database=None, *, but=()):
     with opened.transaction() as session:
         tables = session.execute(
             text("""
-                select table_schema as schema, table_name as name from information_schema.tables
-                where table_schema not in ('pg_catalog', 'information_schema') and table_type = 'BASE TABLE'"""),
+                select relnamespace::regnamespace::text as schema, relname as name from pg_class
+                where relkind in ('r', 'p') and not relispartition
+                    and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')"""),
         )
         for schema, name in tables.all():
             count = f'select count(*) from "{schema}"."{name}" as found where cast(found as text) like :word'

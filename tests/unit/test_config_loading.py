@@ -176,3 +176,15 @@ def test_a_horizon_that_the_features_bind_decides_their_rows(home):
     redefine(home, "features", "sql/lapse/features.sql", "select 1", "select :horizon_days")
     former, now = redefine(home, "features", "models/lapse.toml", "horizon_days = 28", "horizon_days = 21")
     assert now != former
+
+
+def test_a_source_with_capitals_is_refused_with_the_lines_to_write(home):
+    said = r"\[sources.big_invoices\] and below it table = 'source.\"Big Invoices\"'"
+    with pytest.raises(ConfigError, match=said):
+        load_with(home, r"^\[sources.orders\]$", '[sources."Big Invoices"]')
+
+
+def test_a_rule_over_several_keys_is_told_without_the_whole_file(home):
+    with pytest.raises(ConfigError, match="does not fire on every monday") as refused:
+        load_with(home, r"^refresh = .*$", 'refresh = "30 7 31 2 *"')
+    assert "found {" not in str(refused.value)

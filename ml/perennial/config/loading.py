@@ -65,8 +65,28 @@ def _explain(shown: str, problem: object) -> str:
             return f"{shown}: unknown key '{key}' = {problem['input']!r}: {fix}."
         case "missing":
             return f"{shown}: key '{key}' is missing: add it (`{listing}` explains it)."
+        case "string_pattern_mismatch" if problem["loc"][:1] == ("sources",) and problem["loc"][-1] == "[key]":
+            name = problem["input"]
+            return (
+                f"{shown}: [sources.{name}] is no plain name: queries call a source in small letters, digits and underscores, such "
+                f"as {to_plain(name)}. Write [sources.{to_plain(name)}] and below it table = '{name_table(name)}'."
+            )
+        case _ if not problem["loc"]:
+            return f"{shown}: {problem['msg'].removeprefix('Value error, ')}."
         case _:
             return f"{shown}: key '{key}': {problem['msg'].removeprefix('Value error, ')}; found {problem['input']!r}."
+
+
+def to_plain(name: str) -> str:
+    """A name that SQL reads without quotes."""
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
+    return plain if plain and not plain[0].isdigit() else f"_{plain}"
+
+
+def name_table(name: str) -> str:
+    """A table of the schema `source` under this very name, as `table` takes it."""
+    quoted = name.replace('"', '""')
+    return f'source."{quoted}"'
 
 
 def _read_sql(home: Path, name: str, file: str) -> str:

@@ -69,10 +69,10 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
         targets = f"{''.join(f', {name}' for name in ('label', *label.beside))}, known_at"
         values = f', "label"::{task_of(day.declaration.model).label_cast}{beside}, :known_at'
         parameters["known_at"] = known_at
-    month = ensure_month(session, day.kind, day.model, day.as_of)
-    session.execute(text(f"delete from {month} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
+    ensure_month(session, day.kind, day.model, day.as_of)
+    session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
     statement = (
-        f"insert into {month} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
+        f"insert into {day.table} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
         f"select :as_of, {given.entity_id}{values} from pg_temp.user_query"
     )
     try:

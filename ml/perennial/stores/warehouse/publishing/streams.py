@@ -170,7 +170,8 @@ class Writer:
 
     def replace_rows(self, blocks: Generator[ScoredBlock, None, None]) -> int:
         """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
-        table = ensure_month(self.session, "scores", self.model.name, self.run.as_of)
+        table = f'scores."{self.model.name}"'
+        ensure_month(self.session, "scores", self.model.name, self.run.as_of)
         self.session.execute(text(f"delete from {table} where as_of = :as_of"), {"as_of": self.run.as_of})  # noqa: S608 - checked
         columns = CLASS_COLUMNS if task_of(self.model).gives_classes else SCORE_COLUMNS
         statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
