@@ -159,7 +159,10 @@ def test_nothing_is_left_of_a_household_that_is_forgotten_and_the_world_lives_on
         )
 
     (told,) = shown.ask("forget", MODEL, str(NUMBER), "--reason", "Request 12", "--yes")
-    assert (told["models"], told["erased from history of source.customers"]) == ("lapse, spend_drop, spend_next_28d", 1)
+    assert (told["models"], told["erased from history of source.customers"]) == (
+        "lapse, next_department, spend_drop, spend_next_28d",
+        1,
+    )
     assert f"version {champion}" in told["lapse had learned from it in"].split(", ")
     serving = world.ask_one(
         "select mlflow_run_id from ledger.versions where model = :model and version = :version", model=MODEL, version=champion

@@ -41,7 +41,7 @@ class Case:
     def gain_on_constant(self, predictor: Predictor) -> Interval:
         labels = self.unseen.labels
         scores = pd.Series(predictor.score(self.unseen.features), index=labels.index)
-        constant = self.task.fitting.constant(self.rows.labels.to_numpy())
+        constant = self.task.fitting.constant(self.rows.labels.to_numpy(), None)
         return self.task.headline.gain(scores, pd.Series(constant, index=labels.index), labels)
 
 

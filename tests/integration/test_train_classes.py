@@ -39,7 +39,7 @@ class Case:
     def gain_on_shares(self, predictor: Predictor) -> Interval:
         index = self.unseen.labels.index
         codes, classes = self.task.code_labels(self.rows.labels)
-        shares = np.broadcast_to(self.task.fitting.constant(codes), (len(index), len(classes)))
+        shares = np.broadcast_to(self.task.fitting.constant(codes, None), (len(index), len(classes)))
         scores = frame_scores(predictor.score(self.unseen.features), index, predictor.contract.classes)
         return self.task.loss.gain(scores, frame_scores(shares, index, classes), self.unseen.labels)
 

@@ -68,8 +68,8 @@ def _explain(shown: str, problem: object) -> str:
         case "string_pattern_mismatch" if problem["loc"][:1] == ("sources",) and problem["loc"][-1] == "[key]":
             name = problem["input"]
             return (
-                f"{shown}: [sources.{name}] is no plain name: queries call a source in small letters, digits and underscores, such "
-                f"as {to_plain(name)}. Write [sources.{to_plain(name)}] and below it table = '{name_table(name)}'."
+                f"{shown}: [sources.{name}] is no plain name: queries call a source in small letters, digits and underscores, "
+                f"such as {to_plain(name)}. Write [sources.{to_plain(name)}] and below it table = '{name_table(name)}'."
             )
         case _ if not problem["loc"]:
             return f"{shown}: {problem['msg'].removeprefix('Value error, ')}."
