@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xgboost
+from people import Sink, declare
 from sqlalchemy import create_engine
 
-from perennial.config import Declaration, Model
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, Postgres
 from perennial.predictor import Contract, Feature, Predictor, as_dmatrix, load_predictor, write_files
@@ -56,24 +56,6 @@ create table scores.peer (
 """
 
 
-def declare(reasons: int) -> Declaration:
-    model = Model.model_validate(
-        {
-            "name": "bench",
-            "description": "A benchmark",
-            "owner": "bench@example.com",
-            "timezone": "UTC",
-            "entity": {"key": "person_id"},
-            "sources": {"people": {"times": "static"}},
-            "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
-            "label": {"horizon_days": 28},
-            "scoring": {"reasons": reasons, "publish_max_shift": 100.0},
-        }
-    )
-    sql = f"select entity_id, {NAMES} from people"
-    return Declaration(model=model, features_sql=sql, labels_sql="select 1", expectations=Path())
-
-
 def fit(folder: Path) -> dict[str, str]:
     random = np.random.default_rng(7)
     matrix = random.normal(size=(20_000, len(FEATURES)))
@@ -89,7 +71,7 @@ def fill(server: Postgres, rows: int) -> None:
     with Database(server.url("warehouse", "loader")).transaction() as session:
         session.exec_driver_sql(SOURCE)
     with Database(server.url("warehouse", "pipeline")).transaction() as session:
-        sync(session, declare(0))
+        sync(session, declare(NAMES, reasons=0))
         for as_of, count in ((FULL, rows), (SMALL, SMALL_ROWS)):
             ensure_month(session, "features", "bench", as_of)
             run_script(session, FILL.format(as_of=as_of, rows=count))
@@ -100,7 +82,7 @@ def fill(server: Postgres, rows: int) -> None:
 def publish_ours(url: str, predictor: Predictor, as_of: date, reasons: int) -> None:
     clock = datetime(2020, 1, 20, tzinfo=UTC)
     version = Version("bench", 1, "xgboost", "m", {}, "d", (FULL,), (FULL,), FULL, clock)
-    declaration = declare(reasons)
+    declaration = declare(NAMES, reasons=reasons, publish_max_shift=100.0)
     run = Run("bench", as_of, clock, "simulation")
     rules = scoring_rules(declaration.model, run, version, None)
     job = ScoringJob(declaration, predictor, version, rules, lambda _: (), "bench")
@@ -119,13 +101,6 @@ def publish_peer(url: str, predictor: Predictor, as_of: date) -> None:
         connection.exec_driver_sql(f"delete from scores.peer where as_of = '{as_of}'")
         scores.to_sql("peer", connection, schema="scores", if_exists="append", chunksize=10_000)
     engine.dispose()
-
-
-class Sink:
-    """Where a COPY goes when nobody wants it."""
-
-    def write(self, block: bytes) -> int:
-        return len(block)
 
 
 def publish_floor(url: str, predictor: Predictor, matrix: np.ndarray, content: bytes, *, again: bool) -> None:

@@ -18,13 +18,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
+from people import Sink, declare
 from sqlalchemy import create_engine
 
-from perennial.config import Declaration, Model
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, Postgres
 from perennial.stores.sessions import Database, run_script
 from perennial.stores.warehouse import migrate, read_training_set, sync
+from perennial.stores.warehouse.partitions import ensure_month
 
 FIRST = date(2020, 1, 6)
 NUMBERS = [f"f{place}" for place in range(28)]
@@ -46,23 +47,6 @@ JOINED = f"""select as_of, entity_id, label, {NAMES} from features.bench join la
 order by as_of, entity_id"""
 
 
-def declare() -> Declaration:
-    model = Model.model_validate(
-        {
-            "name": "bench",
-            "description": "A benchmark",
-            "owner": "bench@example.com",
-            "timezone": "UTC",
-            "entity": {"key": "person_id"},
-            "sources": {"people": {"times": "static"}},
-            "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
-            "label": {"horizon_days": 28},
-        }
-    )
-    sql = f"select entity_id, {NAMES} from people"
-    return Declaration(model=model, features_sql=sql, labels_sql="select 1", expectations=Path())
-
-
 def find_days(count: int) -> list[date]:
     return [FIRST + timedelta(days=7 * week) for week in range(count)]
 
@@ -72,15 +56,17 @@ def fill(server: Postgres, rows: int, as_ofs: int) -> None:
     with Database(server.url("warehouse", "loader")).transaction() as session:
         session.exec_driver_sql(SOURCE)
     with Database(server.url("warehouse", "pipeline")).transaction() as session:
-        sync(session, declare())
+        sync(session, declare(NAMES))
         for as_of in find_days(as_ofs):
+            for schema in ("features", "labels"):
+                ensure_month(session, schema, "bench", as_of)
             run_script(session, FILL.format(as_of=as_of, rows=rows // as_ofs))
     server.run_sql("warehouse", "vacuum analyze features.bench;")
 
 
 def read_ours(url: str, as_ofs: int) -> object:
     with Database(url).transaction() as session:
-        return read_training_set(session, declare(), find_days(as_ofs))
+        return read_training_set(session, declare(NAMES), find_days(as_ofs))
 
 
 def read_with_pandas(url: str, _: int) -> object:
@@ -89,17 +75,10 @@ def read_with_pandas(url: str, _: int) -> object:
         return pd.read_sql(JOINED, connection)
 
 
-class Nowhere:
-    """A file that keeps nothing."""
-
-    def write(self, row: bytes) -> int:
-        return len(row)
-
-
 def read_floor(url: str, _: int) -> object:
     with Database(url).transaction() as session:
         cursor = session.connection.cursor()
-        cursor.copy_expert(f"copy ({JOINED}) to stdout (format binary)", Nowhere())
+        cursor.copy_expert(f"copy ({JOINED}) to stdout (format binary)", Sink())
     return None
 
 

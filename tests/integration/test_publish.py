@@ -20,11 +20,11 @@ from perennial.errors import PublicationBlocked, SchemaMismatch, SnapshotMissing
 from perennial.predictor import Feature, encode, hash_manifest
 from perennial.score import check_publication
 from perennial.stores.sessions import Database
-from perennial.stores.warehouse import read_scores
 from perennial.stores.warehouse.publishing import pipes
 from perennial.stores.warehouse.publishing.attempts import open_attempt
 from perennial.stores.warehouse.publishing.publication import publish_attempt
 from tests.integration.publish_toy import AS_OF, FEATURES, VERSION, declare, make_job, make_predictor, make_run, make_toy
+from tests.published import read_scores
 
 COUNT = "select count(*), count(distinct publication_id), max(publication_id) from scores.toy"
 

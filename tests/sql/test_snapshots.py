@@ -16,7 +16,6 @@ from perennial.stores.warehouse import (
     quarantine_rows,
     read_beside,
     read_labels,
-    read_scores,
     read_snapshot,
     read_training_set,
     remove_rejects,
@@ -24,6 +23,7 @@ from perennial.stores.warehouse import (
 )
 from perennial.stores.warehouse.reading import read_rows
 from tests.drawn import declare, run_of, with_sql
+from tests.published import read_scores
 
 DAY = date(2017, 5, 8)
 LAPSE = declare("lapse")

@@ -21,7 +21,6 @@ from perennial.stores.warehouse.reading import (
     measure_training_set,
     read_beside,
     read_labels,
-    read_scores,
     read_snapshot,
     read_training_set,
 )
@@ -71,7 +70,6 @@ __all__ = [
     "read_kept",
     "read_labels",
     "read_published",
-    "read_scores",
     "read_search",
     "read_snapshot",
     "read_training_set",

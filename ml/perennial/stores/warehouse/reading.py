@@ -117,15 +117,6 @@ def hash_training_days(session: Session, version: Version) -> str:
     return _hash_data(version.query_hash, version.rulings, checksums, version.rested)
 
 
-def read_scores(session: Session, model: Model, as_of: date) -> pd.DataFrame:
-    """The scores that stand for one day, indexed by entity_id and sorted; no rows if none were published."""
-    columns = "entity_id, score, rank, decile, reason_1, reason_2, reason_3, publication_id"
-    query = f'select {columns} from scores."{model.name}" where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked
-    types = {ENTITY: name_entity_dtype(model), "score": "float64", "rank": "int64", "decile": "int64", "publication_id": "int64"}
-    reasons = dict.fromkeys(("reason_1", "reason_2", "reason_3"), "str")
-    return read_rows(session, query, {"as_of": as_of}, types | reasons).set_index(ENTITY)
-
-
 def read_labels(session: Session, model: Model, as_of: date) -> pd.Series:
     """The labels that stand for one day, no higher than the cap, by entity_id and sorted; none if they have not been built."""
     query = f'select entity_id, {CAPPED} as label from labels."{model.name}" labels where as_of = %(as_of)s order by entity_id'  # noqa: S608 - checked identifiers
