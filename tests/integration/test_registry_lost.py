@@ -1,14 +1,17 @@
 """What people delete in MLflow: the ledger brings it back, or stops before anything is lost, and says how to go on."""
 
+import os
 from dataclasses import replace
 
 import pytest
 
 from perennial import operate, pipeline
-from perennial.errors import RegistryUnavailable, VersionMissing
+from perennial.errors import ArtifactCorrupt, RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
-from perennial.records import Recipe
-from perennial.stores.registry import Registry
+from perennial.pipeline.champion import load_version, open_promotion
+from perennial.records import Move, Recipe
+from perennial.stores import ledger
+from perennial.stores.registry import Registry, find_kept
 from tests.integration.test_story import NEXT_DAY, make_snapshot
 from tests.world import MODEL, challenge
 
@@ -21,6 +24,19 @@ STAGES = {
     "challenge": lambda stores, run: pipeline.challenge(stores, run, recipe=Recipe("logistic", {"C": 0.5}), reason="A test."),
     "bootstrap": lambda stores, run: list(operate.bootstrap(stores, run)),
 }
+
+
+def silence_mlflow(world):
+    return replace(world.stores, registry=Registry(f"http://127.0.0.1:{find_free_port()}"))
+
+
+@pytest.fixture
+def kept(world):
+    """The folder in which this machine keeps the champion's files, as it does once it has scored."""
+    with world.stores.warehouse.transaction() as session:
+        champion = ledger.get_version(session, MODEL, 1)
+    load_version(world.stores, champion)
+    return find_kept(champion, world.settings.artifacts / "versions")
 
 
 def test_a_deleted_registered_model_is_back_when_the_day_is_scored_and_the_next_fit_goes_on(world):
@@ -56,7 +72,7 @@ def test_another_run_under_the_champions_number_scores_nothing_until_the_name_is
 def test_what_keeps_no_training_is_found_before_it(world, stage):
     client, before = world.stores.registry._client, world.ask(VERSIONS)
     experiment_id = client.get_experiment_by_name(MODEL).experiment_id
-    deaf = replace(world.stores, registry=Registry(f"http://127.0.0.1:{find_free_port()}"))
+    deaf = silence_mlflow(world)
     with pytest.raises(RegistryUnavailable, match=r"did not (say whether it can keep a training|read the alias champion)"):
         STAGES[stage](deaf, world.run(NEXT_DAY))
     client.delete_experiment(experiment_id)
@@ -66,3 +82,71 @@ def test_what_keeps_no_training_is_found_before_it(world, stage):
     finally:
         client.restore_experiment(experiment_id)
     assert before == world.ask(VERSIONS)
+
+
+def test_a_day_is_scored_by_the_ledgers_champion_while_mlflow_is_down_and_its_owner_is_told(world, kept):
+    assert kept.is_dir()
+    make_snapshot(world, NEXT_DAY)
+    run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
+    assert 1 == pipeline.score(silence_mlflow(world), run).version
+    assert 1 == world.ask_one(LIVE, day=NEXT_DAY)
+    (told,) = world.ask("select event, notice ->> 'headline' as headline from ledger.outbox where as_of = :day", day=NEXT_DAY)
+    assert ("silence", "MLflow does not answer; version 1 scores from the files that are kept here") == (*told.values(),)
+
+
+def test_while_mlflow_is_down_nobody_scores_when_a_movement_has_not_ended(world):
+    run = world.run(NEXT_DAY)
+    open_promotion(world.stores, run).book.intend(Move(1, "manual", "A crash left it open."), 1)
+    make_snapshot(world, NEXT_DAY)
+    with pytest.raises(RegistryUnavailable, match="read the alias champion"):
+        pipeline.score(silence_mlflow(world), run)
+    assert 0 == world.ask_one(LIVE, day=NEXT_DAY)
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def block(file):
+    """A reader would wait for ever."""
+    file.unlink()
+    os.mkfifo(file)
+
+
+def overwrite(file):
+    """The folder is no folder any more."""
+    for each in file.parent.iterdir():
+        each.unlink()
+    file.parent.rmdir()
+    file.parent.write_text("nothing")
+
+
+@pytest.mark.parametrize("harm", [flip, block, os.unlink, overwrite])
+def test_what_became_of_the_kept_files_is_mended_from_mlflow(world, kept, harm, caplog):
+    make_snapshot(world, NEXT_DAY)
+    (model,) = (file for file in kept.iterdir() if file.suffix != ".json")
+    before = model.read_bytes()
+    harm(model)
+    with pytest.raises(RegistryUnavailable, match="find version 1"):
+        pipeline.score(silence_mlflow(world), world.run(NEXT_DAY))
+    assert 1 == pipeline.score(world.stores, world.run(NEXT_DAY)).version
+    assert before == model.read_bytes()
+    assert "what this machine keeps is fetched anew" in caplog.text
+    assert [kept.name] == [path.name for path in kept.parent.iterdir() if path.name.startswith((".", "1-"))]
+
+
+def test_files_that_are_damaged_in_mlflow_as_well_are_said_so(world, kept, server_folder):
+    make_snapshot(world, NEXT_DAY)
+    (model,) = (file for file in kept.iterdir() if file.suffix != ".json")
+    (original,) = server_folder.glob(f"mlflow/**/{kept.name.partition('-')[2]}/artifacts/model/{model.name}")
+    before = original.read_bytes()
+    for file in (model, original):
+        flip(file)
+    try:
+        with pytest.raises(ArtifactCorrupt, match=f"{model.name} has SHA-256"):
+            pipeline.score(world.stores, world.run(NEXT_DAY))
+    finally:
+        original.write_bytes(before)
+    assert 0 == world.ask_one(LIVE, day=NEXT_DAY)

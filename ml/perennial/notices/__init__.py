@@ -7,6 +7,7 @@ from perennial.notices.champions import (
     write_alias,
     write_answer,
     write_question,
+    write_silence,
     write_verdict,
 )
 from perennial.notices.days import (
@@ -46,5 +47,6 @@ __all__ = [
     "write_question",
     "write_release",
     "write_rest",
+    "write_silence",
     "write_verdict",
 ]

@@ -7,7 +7,17 @@ from dataclasses import replace
 from datetime import date
 
 from perennial.notices.figures import show_number
-from perennial.records import METRIC_NAMES, ApprovalQuestion, Notice, Outcome, Promotion, Verdict, write_difference
+from perennial.records import (
+    METRIC_NAMES,
+    ApprovalQuestion,
+    Notice,
+    Outcome,
+    Promotion,
+    Run,
+    Verdict,
+    Version,
+    write_difference,
+)
 
 
 def write_verdict(
@@ -187,4 +197,21 @@ def write_alias(promotion: Promotion, as_of: date) -> Notice:
         else (f'If somebody meant it: `perennial promote {model} {version} --force --reason "..."`.',)
         if version != before
         else (),
+    )
+
+
+def write_silence(run: Run, champion: Version, because: str) -> Notice:
+    """The mail of a day that is scored while MLflow does not answer: by whom, and what nobody could look at."""
+    return Notice(
+        model=run.model,
+        as_of=run.as_of,
+        event="silence",
+        headline=f"MLflow does not answer; version {champion.version} scores from the files that are kept here",
+        summary=because,
+        moved=(),
+        system_did=(
+            f"Took version {champion.version} for the champion, as the ledger says, and checked the hashes of its kept files.",
+            "Left the alias unread: if somebody moved it by hand, the next day with MLflow finds out.",
+        ),
+        you_must=("Start MLflow again: no training, report or card is kept before. Scores need nothing else.",),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,25 +13,35 @@ import pandas as pd
 
 from perennial import notices
 from perennial import promote as protocol
-from perennial.errors import NoChampionYet
+from perennial.errors import ArtifactCorrupt, NoChampionYet, RegistryUnavailable
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Promotion, Run, TrainingSet, Version
 from perennial.stores import ledger
-from perennial.stores.registry import ChampionAlias
+from perennial.stores.registry import ChampionAlias, find_kept
 from perennial.stores.sessions import Session
 from perennial.tasks import Scores, frame_scores
+
+log = logging.getLogger(__name__)
 
 CACHE = "versions"
 
 
 def load_version(stores: Stores, version: Version) -> Predictor:
-    """A version ready to score.
+    """A version ready to score: from the files that this machine keeps, without asking MLflow, when they are what was trained.
 
     Raises:
-        ArtifactCorrupt: a file differs from what the training wrote.
+        ArtifactCorrupt: files that were fetched from MLflow just now differ from what the training wrote.
+        RegistryUnavailable: no file is kept, or those that are were damaged, and MLflow does not answer.
     """
-    return load_predictor(stores.registry.fetch(version, stores.settings.artifacts / CACHE), version.manifest)
+    cache = stores.settings.artifacts / CACHE
+    kept = find_kept(version, cache)
+    if os.path.lexists(kept):
+        try:
+            return load_predictor(kept, version.manifest)
+        except ArtifactCorrupt as damage:
+            log.warning("%s, version %d: what this machine keeps is fetched anew. %s", version.model, version.version, damage)
+    return load_predictor(stores.registry.fetch(version, cache), version.manifest)
 
 
 def score_set(predictor: Predictor, rows: TrainingSet) -> Scores:
@@ -94,6 +106,24 @@ def settle(stores: Stores, run: Run) -> Promotion | None:
     Returns the movement that was finished, undone or found, if any.
     """
     return None if run.purpose == "backfill" else protocol.reconcile_alias(open_promotion(stores, run))
+
+
+def settle_or_trust(stores: Stores, run: Run) -> tuple[Promotion | None, str | None]:
+    """`settle` for a day's scores, which do not wait for MLflow: the ledger is the truth, and files may be kept here.
+
+    Returns the movement that was finished, undone or found, and why MLflow was not asked, in a sentence.
+
+    Raises:
+        RegistryUnavailable: a movement was begun and not ended, so that nobody knows yet who is champion.
+    """
+    try:
+        return settle(stores, run), None
+    except RegistryUnavailable as silence:
+        with stores.warehouse.transaction() as session:
+            if ledger.open_promotions(session, run.model):
+                raise
+        log.warning("%s: the champion is the one of the ledger, nobody has looked at the alias. %s", run, silence)
+        return None, str(silence)
 
 
 def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:

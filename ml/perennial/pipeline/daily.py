@@ -15,7 +15,7 @@ from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
-from perennial.pipeline.champion import load_version, score_frame, settle
+from perennial.pipeline.champion import load_version, score_frame, settle_or_trust
 from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
@@ -119,7 +119,7 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
 def score(stores: Stores, run: Run) -> Publication:
     """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
     declaration = stores.declaration(run.model)
-    found = settle(stores, run)
+    found, silence = settle_or_trust(stores, run)
     if found is not None and found.status == "applied":
         write_cards(stores, run, (found.version, found.previous_version))
     with stores.warehouse.transaction() as session:
@@ -129,9 +129,13 @@ def score(stores: Stores, run: Run) -> Publication:
         accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
     if run.purpose == "live":
         check_freshness(declaration.model, run)
+    predictor = load_version(stores, champion)
+    if silence is not None:
+        with stores.warehouse.transaction() as session:
+            ledger.put_notice(session, run, notices.write_silence(run, champion, silence), declaration.model.owner)
     job = warehouse.ScoringJob(
         declaration=declaration,
-        predictor=load_version(stores, champion),
+        predictor=predictor,
         version=champion,
         rules=scoring_rules(declaration.model, run, champion, accepted),
         audit=partial(_audit_scores, declaration, run),

@@ -14,6 +14,7 @@ from perennial.pipeline.champion import CACHE, load_version
 from perennial.pipeline.opening import Stores
 from perennial.predictor import hash_manifest
 from perennial.records import TrainingSet, Version
+from perennial.stores.registry import find_kept
 
 Seconds = tuple[float, ...]
 REPETITIONS = 15  # so that one guard among fifty can be told at level .10, with three pauses of the machine among them
@@ -22,7 +23,8 @@ TIMED_ROWS = 1000
 
 def weigh(stores: Stores, version: Version) -> int:
     """Bytes of all files of a version."""
-    folder = stores.registry.fetch(version, stores.settings.artifacts / CACHE)
+    load_version(stores, version)
+    folder = find_kept(version, stores.settings.artifacts / CACHE)
     return sum((folder / name).stat().st_size for name in version.manifest)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -88,6 +89,10 @@ def _read_files(folder: Path, manifest: Mapping[str, str]) -> dict[str, bytes]:
         raise ArtifactCorrupt(
             f"{folder.name}: files missing: {', '.join(missing) or 'none'}; files not in the manifest: "
             f"{', '.join(foreign) or 'none'}. Fetch the version again, or roll back to the previous champion."
+        )
+    if strange := [name for name in sorted(manifest) if not stat.S_ISREG((folder / name).lstat().st_mode)]:
+        raise ArtifactCorrupt(
+            f"{folder.name}: not a regular file: {', '.join(strange)}. Nothing was opened. Fetch the version again, or roll back."
         )
     contents = {name: (folder / name).read_bytes() for name in manifest}
     for name, content in contents.items():

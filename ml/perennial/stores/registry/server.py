@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from perennial.stores.registry.artifacts import name_report, read_artifact
 from perennial.stores.registry.cards import fetch_training, upload_card
 from perennial.stores.registry.environment import prepare_mlflow
 from perennial.stores.registry.experiments import ensure_experiment, refuse_deleted
+from perennial.stores.registry.keeping import find_kept, keep_files
 from perennial.stores.registry.numbers import (
     FOLDER,
     GONE,
@@ -169,7 +169,7 @@ class Registry:
             refuse_others(self.uri, model, list_versions(self._client, model), known)
 
     def fetch(self, version: Version, into: Path) -> Path:
-        """A local folder with the files of a version; fetched once, whole or not at all.
+        """The folder of a version's files under `into`, fetched anew, whole or not at all; what stood there is discarded.
 
         The files are not to be trusted before their hashes are checked (`perennial.predictor.load_predictor`).
 
@@ -179,14 +179,10 @@ class Registry:
         model, number = version.model, version.version
         found = self._find_version(model, number, {number: version.mlflow_run_id})
         assert found.source is not None
-        folder = into / model / f"{number}-{version.mlflow_run_id}"
-        return self._fetch_folder(found.source, folder, f"version {number} of {model}")
-
-    def _fetch_folder(self, source: str, folder: Path, what: str) -> Path:
-        if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as staging:
-                _settle(self._download(source, staging, what), folder)
+        folder = find_kept(version, into)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as staging:
+            keep_files(self._download(found.source, staging, f"version {number} of {model}"), folder)
         return folder
 
     def _find_version(self, model: str, version: int, known: Runs) -> ModelVersion:
@@ -271,13 +267,3 @@ class Registry:
                 f"MLflow at {self.uri} did not {request}: {error}. Is it running (`perennial status`), and is "
                 "PERENNIAL_MLFLOW_URI right? Nothing was changed in the ledger; run the same command again."
             ) from error
-
-
-def _settle(fetched: Path, folder: Path) -> None:
-    """Move whole files to their place; if somebody else was faster, theirs are as good."""
-    try:
-        fetched.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            shutil.rmtree(fetched, ignore_errors=True)
-            raise
