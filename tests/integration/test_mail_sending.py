@@ -156,6 +156,15 @@ def test_notices_to_a_mailbox_that_is_gone_hold_up_no_others(outbox):
     assert (2, 5) == (facts["sent"], facts["waiting"])
 
 
+def test_of_several_owners_those_who_can_be_reached_get_the_mail_once(outbox, caplog):
+    put_notices(outbox, "gone@example.com, risk@example.com")
+    with serve(there := Mailboxes()) as smtp:
+        drain_as_pipeline(outbox, smtp)
+        drain_as_pipeline(outbox, smtp)
+    assert 1 == there.taken.count("risk@example.com")
+    assert "gone@example.com: 550 no such user" in caplog.text
+
+
 def test_what_was_refused_before_comes_after_what_was_never_tried(outbox):
     put_notices(outbox, "gone@example.com")
     with serve(Mailboxes()) as smtp:

@@ -50,6 +50,16 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
             "unknown key 'colour' = 'red': remove it or correct it .`perennial keys` names",
         ),
         (r"^owner = .*$", "", "key 'owner' is missing: add it .`perennial keys` explains it"),
+        (
+            r"^owner = .*$",
+            'owner = "growth"',
+            "key 'owner': 'growth' is no e-mail address .*: write one such as data@example.com",
+        ),
+        (r"^owner = .*$", 'owner = "a@example.com, b@example.com"', "'a@example.com, b@example.com' is no e-mail address"),
+        (r"^owner = .*$", 'owner = ["a@example.com", "b@@example.com"]', "key 'owner': 'b@@example.com' is no e-mail address"),
+        (r"^owner = .*$", 'owner = "a@example.com\\\\nBcc: b@example.com"', "key 'owner': .* is no e-mail address"),
+        (r"^owner = .*$", "owner = []", "key 'owner': nobody would get the mail: name one address at least"),
+        (r"^owner = .*$", "owner = 3", "key 'owner': Input should be a valid string; found 3"),
         (r"^reasons = .*$", "reason = 3", "unknown key 'scoring.reason' = 3.*`perennial keys scoring` names those that exist"),
         (r"^horizon_days = .*$", "", "key 'label.horizon_days' is missing: add it .`perennial keys label` explains it"),
         (r"^horizon_days = .*$", 'horizon_days = "28"', "key 'label.horizon_days'.*found '28'"),
@@ -188,3 +198,17 @@ def test_a_rule_over_several_keys_is_told_without_the_whole_file(home):
     with pytest.raises(ConfigError, match="does not fire on every monday") as refused:
         load_with(home, r"^refresh = .*$", 'refresh = "30 7 31 2 *"')
     assert "found {" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"data@example.com"', "data@example.com"),
+        ('["data@example.com", "growth@example.com", "data@example.com"]', "data@example.com, growth@example.com"),
+        ('"data@m\u00fcller.example.com"', "data@xn--mller-kva.example.com"),
+    ],
+)
+def test_an_owner_is_one_address_or_several_as_a_mail_names_them(home, written, read):
+    path = home / "models" / "lapse.toml"
+    path.write_text(re.sub(r"^owner = .*$", f"owner = {written}", path.read_text(), flags=re.MULTILINE))
+    assert read == load_declaration(home, "lapse").model.owner

@@ -14,6 +14,7 @@ import typer
 from perennial.cli.edge import app, find_settings, read_clock
 from perennial.cli.homes import PANEL
 from perennial.config import find_home
+from perennial.config.addresses import check_address
 from perennial.config.section import check_timezone
 from perennial.errors import ConfigError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from perennial.records.profiles import FoundTable
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
-ADDRESS = re.compile(r"^[^@\s]+@[^@\s]+$")
 MOST_DAYS = 730
 NOBODY = "none"
 SHOWN = 5
@@ -159,10 +159,16 @@ def _settle_outcome(url: str, given: Mapping[str, str | int | None]) -> Mapping[
     )
     if not days.isdigit() or not 1 <= int(days) <= MOST_DAYS:
         raise ConfigError(f"--days {days}: give a number of days from 1 to {MOST_DAYS}.")
-    if not ADDRESS.match(owner):
-        raise ConfigError(f"--owner {owner}: give an address such as growth@example.com.")
+    owner = _check_owner(owner)
     timezone = _check_zone("--timezone", timezone)
     return {"predict": predict.strip(), "days": days, "timezone": timezone, "owner": owner}
+
+
+def _check_owner(owner: str) -> str:
+    try:
+        return check_address(owner)
+    except ValueError as error:
+        raise ConfigError(f"--owner: {error}.") from error
 
 
 def _check_zone(option: str, name: str) -> str:

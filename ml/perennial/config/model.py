@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from perennial.config.addresses import Addresses
 from perennial.config.cron import find_first_firing
 from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
@@ -39,7 +40,7 @@ class Model(Section):
 
     name: ModelName = Field(description="The file's name; tables, views and DAGs bear it")
     description: str = Field(min_length=1, description="One sentence: what does the score foretell?")
-    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="Gets the mail", json_schema_extra={"format": "e-mail address"})
+    owner: Addresses = Field(description="Gets the mail")
     timezone: TimezoneName = Field(description="An as_of starts at midnight here")
     entity: Entity = Field(description="What gets a score")
     sources: dict[Identifier, Source] = Field(

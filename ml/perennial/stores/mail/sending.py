@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from email.message import EmailMessage
 
 from perennial.config.smtp import Smtp
 from perennial.errors import MailRefused, MailUnavailable
+
+log = logging.getLogger(__name__)
 
 
 def send(message: EmailMessage, smtp: Smtp) -> None:
@@ -53,12 +56,15 @@ def _connect(smtp: Smtp) -> smtplib.SMTP:
 
 def _hand_over(message: EmailMessage, server: smtplib.SMTP, smtp: Smtp) -> None:
     try:
-        server.send_message(message)
+        refused = server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
         raise MailRefused(
             f"The mail server {smtp.host}:{smtp.port} did not take '{message['Subject']}' ({_describe(error)}). It waits in "
             "the outbox and is tried again with the next run; check the owner in the model file, and the sender."
         ) from error
+    if refused:  # the others have it, and would get it twice
+        some = _describe(smtplib.SMTPRecipientsRefused(refused))
+        log.warning("'%s' reached not all of its owners; check the owner in the model file: %s.", message["Subject"], some)
 
 
 def _describe(error: OSError | smtplib.SMTPException) -> str:
