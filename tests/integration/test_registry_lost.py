@@ -3,17 +3,18 @@
 import os
 from dataclasses import replace
 
+import optuna
 import pytest
 
 from perennial import operate, pipeline
-from perennial.errors import ArtifactCorrupt, RegistryUnavailable, VersionMissing
+from perennial.errors import ArtifactCorrupt, RegistryUnavailable, VersionMissing, WarehouseUnavailable
 from perennial.local.ports import find_free_port
 from perennial.pipeline.champion import load_version, open_promotion
 from perennial.records import Move, Recipe
 from perennial.stores import ledger
 from perennial.stores.registry import Registry, find_kept
 from tests.integration.test_story import NEXT_DAY, make_snapshot
-from tests.world import MODEL, challenge
+from tests.world import MODEL, challenge, edit_model
 
 VERSIONS = "select version, mlflow_run_id from ledger.versions"
 LIVE = "select count(*) from ledger.publications where as_of = :day and status = 'live'"
@@ -150,3 +151,30 @@ def test_files_that_are_damaged_in_mlflow_as_well_are_said_so(world, kept, serve
     finally:
         original.write_bytes(before)
     assert 0 == world.ask_one(LIVE, day=NEXT_DAY)
+
+
+END_SESSIONS = """
+    select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+def test_a_database_that_is_lost_while_a_search_runs_is_named_and_the_rerun_goes_on(world, monkeypatch):
+    report, began = optuna.Trial.report, []
+
+    def lose_the_database(trial, value, step):
+        if not began:
+            world.tell("alter role pipeline nologin")
+            world.ask(END_SESSIONS)
+        began.append(step)
+        report(trial, value, step)
+
+    edit_model(world.settings.home, {"search_every_days = 28": "search_every_days = 7"})
+    monkeypatch.setattr(optuna.Trial, "report", lose_the_database)
+    run = world.run(NEXT_DAY)
+    try:
+        with pytest.raises(WarehouseUnavailable, match="does not answer"):
+            pipeline.train(world.stores, run)
+    finally:
+        world.tell("alter role pipeline login")
+    assert began
+    assert NEXT_DAY == pipeline.train(world.stores, run).trained_for

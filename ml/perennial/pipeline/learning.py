@@ -212,17 +212,18 @@ def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: Search
     """Choose on the rows of the plan, fit on the newest, and register; what the champion's recipe gave is no new version."""
     stores, run = material.stores, material.run
     with open_folder(material) as folder:
-        trained = search(
-            material.declaration.model,
-            ask_current_state(material, rows),
-            plan,
-            folder=folder,
-            past=past,
-            newest=(material.training, material.plan),
-            storage_url=stores.warehouse.url_in_schema("tuning"),
-            trials=stores.settings.trials,
-            is_first=is_first,
-        )
+        with stores.warehouse.name_failures():  # the study keeps its trials there
+            trained = search(
+                material.declaration.model,
+                ask_current_state(material, rows),
+                plan,
+                folder=folder,
+                past=past,
+                newest=(material.training, material.plan),
+                storage_url=stores.warehouse.url_in_schema("tuning"),
+                trials=stores.settings.trials,
+                is_first=is_first,
+            )
         because = trained.tuning.sentence if trained.tuning else "It was found by a search."
         with stores.warehouse.transaction() as session:
             entry = ledger.enter_recipe(

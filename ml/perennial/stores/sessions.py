@@ -50,9 +50,18 @@ class Database:
             WarehouseUnavailable: the server refused the connection, or it was lost on the way.
             WarehouseBusy: another attempt held a lock for longer than `lock_timeout`.
         """
+        with self.name_failures(), self._engine.begin() as session:
+            yield session
+
+    @contextmanager
+    def name_failures(self) -> Iterator[None]:
+        """Say in our words what happens to a session on this database, ours or that of a library which opens its own.
+
+        Raises:
+            WarehouseUnavailable, WarehouseBusy: as `transaction` does.
+        """
         try:
-            with self._engine.begin() as session:
-                yield session
+            yield
         except DBAPIError as error:
             if error.connection_invalidated or _is_refused(error):
                 raise WarehouseUnavailable(f"{self.describe()} does not answer: {str(error.orig).strip()}") from error

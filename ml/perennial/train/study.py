@@ -145,11 +145,16 @@ def name_study(name: str, search: Search, data_hash: str, folds: object) -> str:
 
 @contextmanager
 def keep_trials(storage_url: str | None, name: str) -> Iterator[optuna.Study]:
-    """The stored study, in memory only when there is no address; its connections are closed at the end."""
+    """The stored study, in memory only when there is no address; its connections are closed at the end.
+
+    What the database says when it fails comes as it was said, whether Optuna wraps it or not.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the stage writes one line itself
     storage = optuna.storages.RDBStorage(storage_url) if storage_url else optuna.storages.InMemoryStorage()
     try:
         yield optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+    except optuna.exceptions.StorageInternalError as error:
+        raise error.__cause__ or error from None
     finally:
         storage.remove_session()
         if isinstance(storage, optuna.storages.RDBStorage):
