@@ -118,6 +118,7 @@ class WarehouseUrls:
 def migrated_template(postgres: TestPostgres) -> str:
     """A migrated warehouse that is copied for each test, in milliseconds."""
     migrate(postgres.url("template_warehouse", "owner"))
+    postgres.server.limit_rights("template_warehouse")
     return "template_warehouse"
 
 

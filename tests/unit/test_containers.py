@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from perennial.config import PLATFORM_SQL
 from perennial.homes import make_home
 from perennial.homes.files import SHARED, TEMPLATE
 from perennial.stores.warehouse import render_install
@@ -197,7 +196,7 @@ def test_no_password_stands_in_the_compose_file(name):
 
 
 def test_the_healthcheck_of_postgres_needs_what_its_first_start_makes_last():
-    (*_, last) = (PLATFORM_SQL / "install" / "databases.sql").read_text(encoding="utf-8").strip().splitlines()
+    (*_, last) = render_install().strip().splitlines()
     assert last == "alter role mlflow password :'mlflow_password';"
     assert "PGPASSWORD=$$MLFLOW_PASSWORD psql -h 127.0.0.1 -U mlflow -d mlflow" in SERVICES["postgres"]["healthcheck"]["test"][1]
 

@@ -64,10 +64,16 @@ def migrate(
     install_sql: Annotated[
         bool, typer.Option("--install-sql", help="Print what a superuser runs once before, with psql: roles and databases.")
     ] = False,
+    rights_sql: Annotated[
+        bool, typer.Option("--rights-sql", help="Print what a superuser runs in a warehouse of another name, or an older one.")
+    ] = False,
 ) -> None:
     """Bring the tables that Perennial owns up to date; needs PERENNIAL_OWNER_URL and no superuser."""
     from perennial.stores import warehouse  # noqa: PLC0415 - keeps `perennial --help` quick
 
+    if rights_sql:
+        typer.echo(warehouse.render_rights())
+        return
     if install_sql:
         typer.echo(warehouse.render_install())
         return

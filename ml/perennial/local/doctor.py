@@ -99,7 +99,8 @@ def check_postgres(settings: Settings) -> tuple[Finding, ...]:
         with database.transaction() as session:
             facts = session.execute(queries.load("doctor")["read_server"]).one()
             roles = set(session.execute(queries.load("doctor")["read_roles"]).scalars())
-        return (_assess_server(facts.version, facts.number), _check_migrations(database), _assess_roles(roles))
+            is_open = "analyst" in roles and bool(session.execute(queries.load("doctor")["may_analysts_lock"]).scalar_one())
+        return (_assess_server(facts.version, facts.number), _check_migrations(database), _assess_roles(roles, is_open=is_open))
     except PerennialError as error:
         fix = "Start it with `perennial up`, or correct PERENNIAL_WAREHOUSE_URL."
         return (Finding("PostgreSQL", is_well=False, found=str(error), fix=fix),)
@@ -222,8 +223,11 @@ def _check_migrations(database: Database) -> Finding:
     return Finding("migrations", is_well=True, found="the ledger is up to date")
 
 
-def _assess_roles(present: set[str]) -> Finding:
+def _assess_roles(present: set[str], *, is_open: bool) -> Finding:
     missing = ", ".join(role for role in ROLES if role not in present)
+    if not missing and is_open:
+        fix = "Let a superuser run `perennial migrate --rights-sql | psql -d warehouse` (docs/how-to/own-servers.md)."
+        return Finding("roles", is_well=False, found="every role may take the locks by which stages wait for each other", fix=fix)
     if not missing:
         return Finding("roles", is_well=True, found=", ".join(ROLES))
     fix = "Let a superuser run `perennial migrate --install-sql | psql -d postgres` (docs/how-to/own-servers.md)."

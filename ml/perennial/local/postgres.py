@@ -147,6 +147,10 @@ class Postgres:
         grants = "".join(f"grant {privilege} on database {name} to {guest};" for guest, privilege in privileges.items())
         self.run_sql("postgres", f"{making}revoke all on database {name} from public; {grants}")
 
+    def limit_rights(self, database: str) -> None:
+        """Take from everyone, in a warehouse, what sql/install/rights.sql names."""
+        self.run_sql(database, (PLATFORM_SQL / "install" / "rights.sql").read_text(encoding="utf-8"))
+
     def run_sql(self, database: str, statements: str) -> str:
         """Run statements as superuser through psql (in one go, stop at the first error); returns its bare output.
 

@@ -118,6 +118,7 @@ class Warehouse:
         self._is_started = True
         self._postgres.ensure_roles()
         self._postgres.ensure_database("warehouse", "owner", guests=WAREHOUSE_GUESTS)
+        self._postgres.limit_rights("warehouse")
         self._postgres.ensure_database("airflow", "airflow")
         self._postgres.ensure_database("mlflow", "mlflow")
 

@@ -5,7 +5,6 @@
 \getenv pipeline_password PIPELINE_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 \getenv airflow_password AIRFLOW_PASSWORD
-\getenv mlflow_password MLFLOW_PASSWORD
 
 alter role owner password :'owner_password';
 alter role loader password :'loader_password';
@@ -21,6 +20,3 @@ create database mlflow owner mlflow;
 revoke connect, temporary on database warehouse, airflow, mlflow from public;
 grant connect, temporary on database warehouse to loader, pipeline;
 grant connect on database warehouse to analyst;
-
--- Last: the healthcheck of the container logs in with it, and so knows that all of the above was done.
-alter role mlflow password :'mlflow_password';

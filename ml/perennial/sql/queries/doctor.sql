@@ -5,3 +5,7 @@ select current_setting('server_version') as version, current_setting('server_ver
 -- name: read_roles
 -- Names of the roles that exist and may log in.
 select rolname from pg_roles where rolcanlogin;
+
+-- name: may_analysts_lock
+-- May an analyst hold up stages with the locks by which they wait for each other?
+select has_function_privilege('analyst', 'pg_advisory_lock(bigint)', 'execute');

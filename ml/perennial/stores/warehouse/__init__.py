@@ -13,7 +13,7 @@ from perennial.stores.warehouse.erasing import Found, delete_rows, find_rows, re
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
-from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations
+from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
 from perennial.stores.warehouse.publishing import ScoringJob, publish
 from perennial.stores.warehouse.reading import (
     hash_training_days,
@@ -77,6 +77,7 @@ __all__ = [
     "remove_rejects",
     "render_install",
     "render_migrations",
+    "render_rights",
     "set_facts_aside",
     "show_table",
     "sync",

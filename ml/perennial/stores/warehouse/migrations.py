@@ -93,8 +93,19 @@ def render_migrations(schema: Path = SCHEMA) -> str:
 
 
 def render_install() -> str:
-    """What a superuser runs once with psql, before any migration: the roles, then their passwords and databases."""
-    return "\n".join((PLATFORM_SQL / "install" / f"{name}.sql").read_text(encoding="utf-8") for name in ("roles", "databases"))
+    """What a superuser runs with psql, before any migration: roles, their passwords and databases, rights in the warehouse."""
+    return "\n".join(
+        (*map(_read_install, ("roles", "databases")), "\\connect warehouse", render_rights(), _read_install("ready"))
+    )
+
+
+def render_rights() -> str:
+    """What a superuser runs in the warehouse, as often as they like: what everyone may do in it by default is taken away."""
+    return _read_install("rights")
+
+
+def _read_install(name: str) -> str:
+    return (PLATFORM_SQL / "install" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _render(migration: Migration) -> str:
