@@ -81,6 +81,12 @@ def test_the_mail_sink_keeps_each_mail_as_a_file(stack):
     assert any(b"Good morning" in path.read_bytes() for path in stack.addresses.mail_folder.glob("*.eml"))
 
 
+def test_nobody_else_on_the_machine_reads_anything_of_it(stack):
+    every = (stack.var, *(path for path in stack.var.rglob("*") if not path.is_symlink()))
+    open_to_others = [str(path.relative_to(stack.var)) for path in every if path.exists() and path.stat().st_mode & 0o077]
+    assert [] == open_to_others
+
+
 def test_a_fallen_server_is_started_again_though_a_child_of_its_own_holds_its_port(stack):
     fallen = stack.record.servers["mlflow"].process
     os.kill(fallen.pid, signal.SIGKILL)

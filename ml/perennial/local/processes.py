@@ -94,7 +94,7 @@ def spawn(
     """
     who, session = ("-" if user is None else str(user)), ("new" if new_session else "same")
     wrapper = [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), str(int(death_signal)), who, session]
-    with log.open("ab") as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own commands, no shell
             [*wrapper, *command],
             stdin=subprocess.DEVNULL,

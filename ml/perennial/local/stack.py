@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from perennial.config import Settings, Smtp, find_home
+from perennial.config.folders import close_to_others, make_private
 from perennial.config.settings import read_trials
 from perennial.errors import ConfigError, StackError
 from perennial.local import services
@@ -157,7 +158,7 @@ class Stack:
             )
         if set(wanted) != set(only):
             say(f"{', '.join(only)} would not work alone: {', '.join(name for name in wanted if name not in only)} comes along")
-        self.var.mkdir(parents=True, exist_ok=True)
+        close_to_others(make_private(self.var))
         while (lock := try_lock(self.var)) is None:
             record = self._await_record()
             if record is not None:

@@ -223,6 +223,7 @@ def leave_guard(addresses: Addresses, lock: int) -> None:
 def main() -> int:
     """Supervise until TERM."""
     addresses = unpack_addresses(os.environ.pop(VARIABLE))
+    os.umask(0o077)  # inherited by every server: what they write is for this account alone
     (addresses.var / "log").mkdir(exist_ok=True)
     forget_requests(addresses.var)
     leave_guard(addresses, int(sys.argv[1]))

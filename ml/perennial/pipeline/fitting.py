@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from perennial.config import Declaration, Model, read_code_version
+from perennial.config.folders import make_private
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
 from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
@@ -102,8 +103,7 @@ def make_fit(material: Material, entry: RecipeEntry, *, origin: Origin = "refres
 @contextmanager
 def open_folder(material: Material) -> Iterator[Path]:
     """A folder of this attempt's own: of two side by side, neither writes files that the other is handing over."""
-    parent = material.stores.settings.artifacts / "trainings"
-    parent.mkdir(parents=True, exist_ok=True)
+    parent = make_private(material.stores.settings.artifacts / "trainings")
     with TemporaryDirectory(dir=parent, prefix=f"{material.run.model}-{material.run.as_of}-") as folder:
         yield Path(folder)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from perennial.config.folders import make_private
 from perennial.pipeline.champion import CACHE, load_version
 from perennial.pipeline.opening import Stores
 from perennial.predictor import hash_manifest
@@ -63,8 +64,7 @@ def time_in_turns(tasks: Sequence[Callable[[], object]], repetitions: int = REPE
 
 def _keep(path: Path, timings: Sequence[Sequence[float]]) -> None:
     """Whole or not at all; of two that come at once the first is kept, and both read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as draft:
+    with tempfile.NamedTemporaryFile("w", dir=make_private(path.parent), encoding="utf-8") as draft:
         json.dump(timings, draft)
         draft.flush()
         try:

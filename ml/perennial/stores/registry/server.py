@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perennial.config import Declaration
+from perennial.config.folders import make_private
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.records import Run, Trained, Verdict, Version, dump_json
 from perennial.records.cards import LoggedTraining
@@ -180,8 +181,7 @@ class Registry:
         found = self._find_version(model, number, {number: version.mlflow_run_id})
         assert found.source is not None
         folder = find_kept(version, into)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as staging:
+        with tempfile.TemporaryDirectory(dir=make_private(folder.parent), prefix=".fetching-") as staging:
             keep_files(self._download(found.source, staging, f"version {number} of {model}"), folder)
         return folder
 
