@@ -52,7 +52,9 @@ def take_pictures(stack: Stack, folder: Path = FOLDER) -> None:
     folder.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=choose_flags())
-        page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light")
+        user, password = stack.addresses.mlflow_login
+        login = {"username": user, "password": password, "origin": stack.addresses.mlflow_url}
+        page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light", http_credentials=login)
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         log_in(page, stack)
         for shot in list_shots(stack):

@@ -9,14 +9,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from email.message import EmailMessage
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from perennial.config.logins import write_header
 from perennial.errors import StackError
 from perennial.local import Ports, Stack, airflow_api, find_airflow, find_settings
 from perennial.local.doctor import Finding, diagnose
 from perennial.local.processes import find_members
 from perennial.local.record import is_locked
+from perennial.stores.registry import Registry
 
 
 def _read_states(stack):
@@ -79,6 +83,29 @@ def test_the_mail_sink_keeps_each_mail_as_a_file(stack):
     with smtplib.SMTP("127.0.0.1", stack.addresses.ports.mail) as client:
         client.send_message(message)
     assert any(b"Good morning" in path.read_bytes() for path in stack.addresses.mail_folder.glob("*.eml"))
+
+
+def ask_mlflow(stack, path, login=None):
+    """The status that MLflow answers a question with."""
+    headers = {"Authorization": write_header(login)} if login else {}
+    try:
+        with urlopen(Request(f"{stack.addresses.mlflow_url}{path}", headers=headers), timeout=30) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("path", ["/", "/api/2.0/mlflow/registered-models/search", "/get-artifact?path=a&run_uuid=b", "/graphql"])
+def test_mlflow_answers_nobody_without_the_login_of_the_stack(stack, path):
+    user, password = stack.addresses.mlflow_login
+    assert [401, 401, 401] == [ask_mlflow(stack, path, login) for login in (None, (user, "admin"), ("", password))]
+
+
+def test_mlflow_answers_our_client_and_shows_its_health_to_everybody(stack):
+    registry = Registry(stack.settings().mlflow_uri)
+    assert registry.get_champion("nobodys_model") is None
+    assert [200, 200] == [ask_mlflow(stack, "/", stack.addresses.mlflow_login), ask_mlflow(stack, "/health")]
+    assert stack.addresses.mlflow_login[1] not in f"{registry.uri} {registry.public_url} {stack.settings()}"
 
 
 def test_nobody_else_on_the_machine_reads_anything_of_it(stack):

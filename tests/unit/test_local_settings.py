@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from perennial.config import Smtp
+from perennial.config.logins import hide_login, read_login
 from perennial.errors import ConfigError, StackError
 from perennial.local import Ports, Stack, find_settings
 from perennial.local.addresses import Addresses
@@ -66,6 +67,15 @@ def test_airflow_never_learns_the_password_of_the_owner(tmp_path):
     assert addresses.passwords["owner"] not in " ".join(addresses.airflow().values())
 
 
+def test_a_login_travels_in_the_address_of_mlflow_and_is_not_shown(tmp_path):
+    addresses = Addresses(tmp_path, Ports(mlflow=5001), ROOT)
+    settings = addresses.settings()
+    assert addresses.mlflow_login == read_login(settings.mlflow_uri)
+    assert addresses.mlflow_login[1] not in repr(settings)
+    assert ("a@b", "c:d/e") == read_login("https://a%40b:c%3Ad%2Fe@mlflow.example.com:8443/under")
+    assert "https://mlflow.example.com:8443/under" == hide_login("https://a%40b:c%3Ad%2Fe@mlflow.example.com:8443/under")
+
+
 def test_people_open_the_stack_where_it_listens(tmp_path):
     told = Addresses(tmp_path, Ports(), ROOT).airflow()
     assert ("", "") == (told["PERENNIAL_AIRFLOW_PUBLIC_URL"], told["PERENNIAL_MLFLOW_PUBLIC_URL"])
@@ -73,7 +83,7 @@ def test_people_open_the_stack_where_it_listens(tmp_path):
 
 def test_the_settings_of_a_shell_are_those_of_the_stack(tmp_path):
     settings = Addresses(tmp_path, Ports(mlflow=5001, mail=2525), ROOT).settings()
-    assert settings.mlflow_uri == "http://127.0.0.1:5001"
+    assert hide_login(settings.mlflow_uri) == "http://127.0.0.1:5001"
     assert (settings.smtp.port, settings.smtp.user) == (2525, None)
 
 

@@ -62,7 +62,8 @@ def _describe_places(stack: local.Stack) -> Iterator[str]:
         user, password = stack.login
         yield f"Airflow   {addresses.airflow_url}   login {user} / {password}"
     if "mlflow" in wanted:
-        yield f"MLflow    {addresses.mlflow_url}"
+        user, password = addresses.mlflow_login
+        yield f"MLflow    {addresses.mlflow_url}   login {user} / {password}"
     if "postgres" in wanted:
         yield f"Tables    {addresses.client_url('loader')}   role loader writes them into the schema source"
         yield f"Views     {addresses.client_url('analyst')}   role analyst reads the schema analytics"

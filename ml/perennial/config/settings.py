@@ -25,7 +25,7 @@ class Settings:
     Attributes:
         warehouse_url: PostgreSQL as role pipeline, `postgresql+psycopg2://...`.
         owner_url: the same database as role owner; only migrations use it.
-        mlflow_uri: the MLflow tracking server.
+        mlflow_uri: the MLflow tracking server, with a login if it wants one: `http://user:password@host`.
         home: the folder that holds models/, sql/ and expectations/; see `find_home`.
         artifacts: a local cache of model files and reports; nothing in it is the only copy of something needed.
         airflow_url: Airflow's api-server.
@@ -35,7 +35,7 @@ class Settings:
 
     warehouse_url: str = field(repr=False)
     owner_url: str = field(repr=False)
-    mlflow_uri: str
+    mlflow_uri: str = field(repr=False)
     home: Path
     artifacts: Path
     smtp: Smtp = field(default_factory=Smtp)

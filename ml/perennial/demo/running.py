@@ -91,7 +91,8 @@ def _say_where(stack: Stack, account: Account) -> None:
     addresses = stack.addresses
     account.headline("Look around")
     account.say(f"  Airflow   {addresses.airflow_url}   login {user} / {password}")
-    account.say(f"  MLflow    {addresses.mlflow_url}/#/models/{MODEL}")
+    user, password = addresses.mlflow_login
+    account.say(f"  MLflow    {addresses.mlflow_url}/#/models/{MODEL}   login {user} / {password}")
     account.say(f"  Mail      {addresses.mail_folder}/*.eml")
     account.say(f"  Analyst   psql '{addresses.database_url('analyst').replace('+psycopg2', '')}'")
     account.say(f"  Shell     export PERENNIAL_VAR={stack.var}; perennial status")

@@ -91,6 +91,11 @@ class Addresses:
         return f"http://{HOST}:{self.ports.mlflow}"
 
     @property
+    def mlflow_login(self) -> tuple[str, str]:
+        """User and password of MLflow's pages and of its clients."""
+        return ADMIN, self.passwords["mlflow_admin"]
+
+    @property
     def mail_folder(self) -> Path:
         return self.var / "mail"
 
@@ -150,7 +155,7 @@ class Addresses:
         login = {"PERENNIAL_SMTP_USER": smtp.user or "", "PERENNIAL_SMTP_PASSWORD": smtp.password or ""} if smtp.user else {}
         return {
             "PERENNIAL_WAREHOUSE_URL": self.database_url("pipeline"),
-            "PERENNIAL_MLFLOW_URI": self.mlflow_url,
+            "PERENNIAL_MLFLOW_URI": self.mlflow_url.replace("://", f"://{ADMIN}:{self.mlflow_login[1]}@"),
             "PERENNIAL_SMTP_HOST": smtp.host,
             "PERENNIAL_SMTP_PORT": str(smtp.port),
             "PERENNIAL_SMTP_SENDER": smtp.sender,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from perennial.config import Settings, load_declaration, model_names
+from perennial.config.logins import hide_login
 from perennial.errors import ConfigError, PerennialError, PermanentError
 from perennial.local.airflow_api import SERVICES, AirflowClient
 from perennial.local.health import answers_smtp
@@ -110,10 +111,11 @@ def check_postgres(settings: Settings) -> tuple[Finding, ...]:
 
 def check_mlflow(settings: Settings) -> tuple[Finding, ...]:
     """MLflow says OK by itself; an open port alone proves nothing."""
-    if fetch(f"{settings.mlflow_uri}/health") == "OK":
-        return (Finding("MLflow", is_well=True, found=f"{settings.mlflow_uri} is healthy"),)
+    shown = hide_login(settings.mlflow_uri)
+    if fetch(f"{shown}/health") == "OK":
+        return (Finding("MLflow", is_well=True, found=f"{shown} is healthy"),)
     fix = "Start it with `perennial up`, or correct PERENNIAL_MLFLOW_URI; its log is var/mlflow/mlflow.log."
-    return (Finding("MLflow", is_well=False, found=f"{settings.mlflow_uri} does not answer", fix=fix),)
+    return (Finding("MLflow", is_well=False, found=f"{shown} does not answer", fix=fix),)
 
 
 def check_airflow(airflow: AirflowClient) -> tuple[Finding, ...]:

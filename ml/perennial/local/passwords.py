@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 ROLES = ("owner", "loader", "pipeline", "analyst", "airflow", "mlflow")
-NAMES = ("postgres", *ROLES, "airflow_admin", "airflow_api_secret", "airflow_jwt_secret", "airflow_fernet_key")
+NAMES = ("postgres", *ROLES, "airflow_admin", "mlflow_admin", "airflow_api_secret", "airflow_jwt_secret", "airflow_fernet_key")
 
 
 def read_passwords(path: Path) -> dict[str, str]:

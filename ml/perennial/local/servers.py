@@ -15,6 +15,7 @@ from perennial.errors import StackError
 from perennial.local.patience import HINT, Patience
 from perennial.local.ports import HOST, require_free
 from perennial.local.processes import Identity, end_all, find_members, identify, spawn
+from perennial.stores.registry.behind_login import DIGEST, digest_login
 
 PROBE_SECONDS = 3.0  # a healthy server on a quiet core answers at once
 HEALTHY_SECONDS = 240.0  # from its start; the slowest was seen healthy after 25 on quiet cores
@@ -191,16 +192,24 @@ def _read_tail(log: Path) -> list[str]:
         return []
 
 
-def make_mlflow(folder: Path, port: int, *, backend_url: str, patience: Patience | None = None) -> Server:
-    """MLflow with PostgreSQL behind it; it hands out and takes in artifacts itself, from `folder`/artifacts."""
+def make_mlflow(
+    folder: Path, port: int, *, backend_url: str, patience: Patience | None = None, login: tuple[str, str] | None = None
+) -> Server:
+    """MLflow with PostgreSQL behind it; it hands out and takes in artifacts itself, from `folder`/artifacts.
+
+    Args:
+        login: user and password that everybody but a question about its health must send; None: it asks for none.
+    """
+    app = () if login is None else ("--app-name", "perennial")
     return Server(
         "mlflow",
-        python_command("mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--serve-artifacts"),
+        python_command("mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--serve-artifacts", *app),
         folder,
         lambda: fetch(f"http://{HOST}:{port}/health", patience) == "OK",
         environment={
             "MLFLOW_BACKEND_STORE_URI": backend_url,  # here, not on the command line: it holds the password
             "MLFLOW_ARTIFACTS_DESTINATION": str(folder / "artifacts"),
+            **({} if login is None else {DIGEST: digest_login(*login)}),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.4 GB instead of 10 and 1.3
         },
         port=port,

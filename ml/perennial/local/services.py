@@ -146,7 +146,8 @@ def make_mail_sink(addresses: Addresses, patience: Patience) -> Server:
 def make_registry(addresses: Addresses, patience: Patience) -> Server:
     """MLflow on the stack's PostgreSQL."""
     backend_url = addresses.database_url("mlflow", "mlflow")
-    server = make_mlflow(addresses.var / "mlflow", addresses.ports.mlflow, backend_url=backend_url, patience=patience)
+    place, login = addresses.var / "mlflow", addresses.mlflow_login
+    server = make_mlflow(place, addresses.ports.mlflow, backend_url=backend_url, patience=patience, login=login)
     server.environment = {**server.environment, **library_environment()}
     server.after = ("postgres",)
     return server

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
+from perennial.config.logins import hide_login, read_login, write_header
 from perennial.errors import RegistryUnavailable, VersionMissing
 
 REPORTS = "reports"
 CARD = "card"
 CARD_PAGE = "model_card.html"
 ANSWER_SECONDS = 15.0
+REFUSALS = (401, 403)
 
 
 def name_report(as_of: date) -> str:
@@ -41,19 +44,30 @@ def read_card(mlflow_uri: str, mlflow_run_id: str) -> bytes:
 
 
 def read_artifact(mlflow_uri: str, mlflow_run_id: str, path: str) -> bytes:
-    """One file of a run.
+    """One file of a run; `mlflow_uri` may hold a login.
 
     Raises:
         VersionMissing: the run has no such file.
-        RegistryUnavailable: nobody answers.
+        RegistryUnavailable: nobody answers, or only to those who log in.
     """
+    shown, login = hide_login(mlflow_uri), read_login(mlflow_uri) or _find_login()
     query = urlencode({"path": path, "run_uuid": mlflow_run_id})
+    headers = {} if login is None else {"Authorization": write_header(login)}
+    request = Request(f"{shown.rstrip('/')}/get-artifact?{query}", headers=headers)  # noqa: S310 - our own server
     try:
-        with urlopen(f"{mlflow_uri.rstrip('/')}/get-artifact?{query}", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own server
+        with urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own server
             content: bytes = answer.read()
     except HTTPError as error:
         error.close()
-        raise VersionMissing(f"MLflow at {mlflow_uri} has no {path} in run {mlflow_run_id}.") from error
+        if error.code in REFUSALS:
+            raise RegistryUnavailable(f"MLflow at {shown} wants another login: see PERENNIAL_MLFLOW_URI.") from error
+        raise VersionMissing(f"MLflow at {shown} has no {path} in run {mlflow_run_id}.") from error
     except (URLError, OSError) as error:
-        raise RegistryUnavailable(f"MLflow at {mlflow_uri} does not answer: {error}") from error
+        raise RegistryUnavailable(f"MLflow at {shown} does not answer: {error}") from error
     return content
+
+
+def _find_login() -> tuple[str, str] | None:
+    """The login that MLflow's own client takes from the environment."""
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    return (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None

@@ -19,3 +19,9 @@ def prepare_mlflow() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401, PLC0415 - its import acts: it must find the environment prepared
+
+
+def lend_login(login: tuple[str, str] | None) -> None:
+    """Tell the library a login as it asks for one, at every request: in addresses it would stand in what the library logs."""
+    if login is not None:
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = login

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from perennial.config import Declaration
 from perennial.config.folders import make_private
+from perennial.config.logins import hide_login, read_login
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.records import Run, Trained, Verdict, Version, dump_json
 from perennial.records.cards import LoggedTraining
 from perennial.stores.registry.artifacts import name_report, read_artifact
 from perennial.stores.registry.cards import fetch_training, upload_card
-from perennial.stores.registry.environment import prepare_mlflow
+from perennial.stores.registry.environment import lend_login, prepare_mlflow
 from perennial.stores.registry.experiments import ensure_experiment, refuse_deleted
 from perennial.stores.registry.keeping import find_kept, keep_files
 from perennial.stores.registry.numbers import (
@@ -42,14 +43,16 @@ TRAINING = "perennial.training"
 
 
 class Registry:
-    """One MLflow server; nothing is contacted, or even imported, before it is needed.
+    """One MLflow server, at an address that may hold a login; nothing is contacted, or even imported, before it is needed.
 
     Every method raises RegistryUnavailable when the server does not do what it is asked.
     """
 
     def __init__(self, mlflow_uri: str, public_url: str | None = None) -> None:
-        self.uri = mlflow_uri
-        self.public_url = (public_url or mlflow_uri).rstrip("/")
+        self.uri = hide_login(mlflow_uri)
+        self._login = read_login(mlflow_uri)
+        self._address = mlflow_uri
+        self.public_url = (public_url or self.uri).rstrip("/")
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -126,7 +129,7 @@ class Registry:
     def read_file(self, mlflow_run_id: str, path: str) -> bytes | None:
         """One file of a run; None when it has no such file."""
         try:
-            return read_artifact(self.uri, mlflow_run_id, path)
+            return read_artifact(self._address, mlflow_run_id, path)
         except VersionMissing:
             return None
 
@@ -258,6 +261,7 @@ class Registry:
         prepare_mlflow()
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
 
+        lend_login(self._login)
         try:
             yield
         except (MlflowException, OSError) as error:
