@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Locator, Page, sync_playwright
 
 from perennial.errors import StackError
 from perennial.local import Stack
@@ -53,7 +53,7 @@ def take_pictures(stack: Stack, folder: Path = FOLDER) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=choose_flags())
         user, password = stack.addresses.mlflow_login
-        login = {"username": user, "password": password, "origin": stack.addresses.mlflow_url}
+        login = HttpCredentials(username=user, password=password, origin=stack.addresses.mlflow_url)
         page = browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light", http_credentials=login)
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         log_in(page, stack)
