@@ -42,7 +42,7 @@ class Statements:
     sent: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def execute(self, statement, values=None) -> Rows:
-        names = {text: name for name, text in queries.load("warehouse").items()}
+        names = {text: name for file in ("warehouse", "judging") for name, text in queries.load(file).items()}
         return self._send(names.get(statement, " ".join(str(statement).split())), values or {})
 
     def exec_driver_sql(self, statement: str, values=None) -> Rows:

@@ -133,7 +133,7 @@ def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, s
         ("select age(ordered_at) as entity_id from orders", r"uses age\(timestamp with time zone\)"),
         ("select age(date_trunc('day', ordered_at at time zone :timezone)) from orders", r"uses age\(timestamp without"),
         ("select household_id as entity_id from orders where ordered_at < 'today'::date", "uses 'today'"),
-        ("select household_id as entity_id from orders where ordered_at < timestamptz 'Now'", "uses 'now'"),
+        ("select household_id as entity_id from orders where ordered_at < timestamptz 'Now'", "uses 'Now'"),
         ("select household_id as entity_id from orders where ordered_at < 'now()'", r"uses 'now\(\)'"),
         ("select household_id as entity_id from orders where ordered_at < 'yesterday 12:00'", "uses 'yesterday 12:00'"),
         ("select random() as entity_id", r"uses random\(\)"),
@@ -148,6 +148,87 @@ def test_a_query_that_reaches_around_its_sources_is_refused_by_name(warehouse, s
 def test_a_query_that_is_wrong_is_refused_with_what_was_found(see, sql, found):
     with pytest.raises(ConfigError, match=found):
         see(sql)
+
+
+@pytest.mark.parametrize(
+    ("instant", "used"),
+    [
+        ("$$now$$::timestamptz", r"\$\$now\$\$"),
+        (r"E'n\x6fw'::timestamptz", r"E'n\\x6fw'"),
+        (r"U&'\006eow'::timestamptz", r"U&'\\006eow'"),
+        (r"U&'!006eow' uescape '!'::timestamptz", "uescape: write texts and names in plain quotes"),
+        ("'no'\n'w'::timestamptz", "'no'\n'w'"),
+        ("timestamptz 'today 12:00 America/New_York'", "'today 12:00 America/New_York'"),
+        ("('{now}'::timestamptz[])[1]", "'{now}'"),
+        ("lower('[now,infinity)'::tstzrange)", r"'\[now,infinity\)'"),
+        ("lower(range_merge('{[2017-01-01,tomorrow)}'::tstzmultirange))", r"'\{\[2017-01-01,tomorrow\)\}'"),
+        (
+            "('no' || 'w')::timestamptz",
+            "a text read as timestamp with time zone: a text may say now or today: write to_times",
+        ),
+        ("('{' || 'now' || '}')::timestamptz[]", r"a text read as timestamp with time zone\[\]"),
+        ("lower(('[' || 'now' || ',)')::tsrange)", "a text read as tsrange"),
+        ("(array['n' || 'ow']::date[])[1]", "a text read as date"),
+        ("cast('now' as text)::time", "a text read as time without time zone"),
+        ("""json_value('{"a": "now"}'::jsonb, '$.a' returning timestamptz)""", "a text read as timestamp with time zone"),
+        ("""(select k from json_table('["now"]', '$[*]' columns (k timestamptz path '$')) as x)""", "a text read as timestamp"),
+        ("""(select k from jsonb_to_record('{"k": "now"}') as x (k timestamptz))""", r"jsonb_to_record\(jsonb\)"),
+        ("pg_postmaster_start_time()", r"pg_postmaster_start_time\(\)"),
+        ("pg_backend_pid()", r"pg_backend_pid\(\)"),
+        ("txid_current()", r"txid_current\(\)"),
+        ("inet_client_port()", r"inet_client_port\(\)"),
+        ("current_setting('application_name')", r"current_setting\(text\)"),
+        ("session_user", "who runs it"),
+        ("timezone('America/New_York', time with time zone '12:00+00')", r"timezone\(text,time with time zone\)"),
+    ],
+)
+def test_no_spelling_of_the_clock_or_of_the_session_reaches_a_snapshot(see, instant, used):
+    with pytest.raises(ConfigError, match=rf"^features.sql uses {used}"):
+        see(f"select household_id as entity_id, {instant} as seen from orders")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select household_id from orders limit 1",
+        "select household_id, ordered_at from orders order by ordered_at limit 1",
+        "select store_id, order_id from orders order by 1 offset 1 rows fetch first 1 row only",
+        "select (select ordered_at from orders as o where o.household_id = orders.household_id limit 1) from orders",
+        "select 1 from orders, lateral (select store_id from orders as o order by o.ordered_at desc limit 1) as newest",
+    ],
+)
+def test_a_limit_that_leaves_the_choice_to_chance_is_refused_with_what_to_write(see, sql):
+    with pytest.raises(
+        ConfigError, match=r"uses a limit that chance decides: any of the rows .* write fetch first n rows with ties"
+    ):
+        see(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select household_id, ordered_at from orders order by ordered_at desc, household_id limit 1",
+        "select household_id from orders order by ordered_at fetch first 1 row with ties",
+        "select household_id, 'x' as one, (select max(ordered_at) from orders limit 1) from orders",
+        "select household_id from orders where exists (select from orders as o where o.store_id = orders.store_id limit 1)",
+        "select to_char(ordered_at, 'YYYY-MM'), to_date('2017-05-08', 'YYYY-MM-DD') - ordered_at::date from orders",
+        "select date_trunc('week', ordered_at at time zone :timezone), extract(dow from ordered_at) from orders",
+        "select household_id from orders where ordered_at + interval '1 day' < :as_of_start",
+        "select 'now or later' as told where timestamptz '2017-05-08 04:00+00' < :as_of_start",
+        "select 'today' || '!' as said from orders",
+        'select household_id as ":opfuncid", 1 as "{(", 2 as "a b\\" from orders',
+    ],
+)
+def test_what_gives_the_same_rows_tomorrow_is_left_alone(see, sql):
+    see(sql)
+
+
+def test_a_view_behind_a_source_is_judged_as_the_query_is(warehouse, see):
+    warehouse.session.execute(text("alter table source.orders rename to kept"))
+    view = "create view source.orders as select * from source.kept where ordered_at < ('no' || 'w')::timestamptz"
+    warehouse.session.execute(text(view))
+    with pytest.raises(ConfigError, match=r"reads source\.orders, a view that uses a text read as timestamp with"):
+        see("select household_id from orders")
 
 
 def test_comments_and_texts_may_say_anything(see):

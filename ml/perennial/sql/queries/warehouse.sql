@@ -154,40 +154,6 @@ join pg_depend on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid
 join pg_proc on pg_depend.refclassid = 'pg_proc'::regclass and pg_depend.refobjid = pg_proc.oid
 where pg_rewrite.ev_class = 'pg_temp.user_query'::regclass and pronamespace <> 'pg_catalog'::regnamespace;
 
--- name: read_unrepeatable_calls
--- What in user_query, or in a view behind a source that it reads, tells the time, throws dice, or runs SQL from a text: the same
--- as_of would not give the same bytes twice. It stands in what PostgreSQL understood of the query, however it was spelled. `age`
--- of one argument counts from today. Columns: the view, null for user_query itself; the function or clause.
-with recursive reached (relation) as (
-    select 'pg_temp.user_query'::regclass::oid
-    union
-    select refobjid
-    from reached
-    join pg_rewrite on ev_class = relation
-    join pg_depend on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
-    join pg_class on refclassid = 'pg_class'::regclass and pg_class.oid = refobjid and relkind = 'v'
-),
-
-understood as (
-    select nullif(relation, 'pg_temp.user_query'::regclass)::regclass::text as relation, ev_action::text as tree
-    from reached
-    join pg_rewrite on ev_class = relation
-)
-
-select distinct relation, pg_proc.oid::regprocedure::text as call
-from understood
-cross join regexp_matches(tree, '\m(func|opfunc)id (\d+)', 'g') as calls (called)
-join pg_proc on pg_proc.oid = called[2]::oid
-where
-    provolatile = 'v'
-    or proname ~ '^(now|statement_timestamp|transaction_timestamp)$|_to_xml'
-    or (proname = 'age' and pronargs = 1)
-union
-select relation, 'the time of day' from understood where tree ~ '\{SQLVALUEFUNCTION .op [0-8] '
-union
-select relation, 'tablesample' from understood where tree ~ '\{TABLESAMPLECLAUSE '
-order by relation nulls first, call;
-
 -- name: relation_exists
 -- Is there a table or view of that quoted name?
 select to_regclass(:name) is not null;

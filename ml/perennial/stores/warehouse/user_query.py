@@ -16,13 +16,10 @@ from perennial.errors import ConfigError, ForbiddenSource
 from perennial.records import Column
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.judging import find_doubts
 from perennial.stores.warehouse.lexing import Token, cut
 
-# Words and texts that PostgreSQL reads as the time on the wall; calls are found in what it understood of the query.
-CLOCK_WORD = r"(?:current_date|current_time|current_timestamp|localtime|localtimestamp)"
-CLOCK_TEXT = r"'[\d:\s(),]*(?:now|today|tomorrow|yesterday)[\d:\s(),]*'"
-WALL_CLOCK = re.compile(rf"\b{CLOCK_WORD}\b|{CLOCK_TEXT}")
-QUOTED = re.compile(r"(?:e|u&|n)?'(?P<inside>.*)'|\$(?P<tag>\w*)\$(?P<dollars>.*)\$(?P=tag)\$", re.DOTALL)
+CLOCK_WORD = re.compile(r"current_date|current_time|current_timestamp|localtime|localtimestamp", re.IGNORECASE)
 MISSING_RELATION = re.compile(r'"([^"]+)"')
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
 
@@ -46,27 +43,28 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
         ForbiddenSource: it reads a table that is not declared, names a schema, or calls a function of one.
         ConfigError: it is not one query, tells the time itself, throws dice, or PostgreSQL does not understand it.
     """
-    statement = _prepare(file, sql, parameters)
+    tokens = _prepare(file, sql, parameters)
+    statement = "".join(map(_write, tokens))
     try:
         session.exec_driver_sql(f"create temporary view user_query as {statement}", dict(parameters))
     except DBAPIError as error:
         raise _explain(file, error) from error
     _check_dependencies(session, file)
-    _check_calls(session, file)
+    _check_repeatable(session, file, _join_texts(tokens))
     rows = session.execute(queries.load("warehouse")["read_query_columns"])
     yield tuple(Column(row.name, row.type) for row in rows)
     session.exec_driver_sql("drop view pg_temp.user_query")
 
 
-def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> str:
-    """The one query of a file, without its comments, as the driver takes it: `%(as_of)s` for `:as_of`, and `%%` for `%`."""
+def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> list[Token]:
+    """The tokens of the one query of a file, without its comments."""
     tokens = [Token("code", " ") if token.kind == "comment" else token for token in cut(sql)]
     tokens = _strip(tokens)
     if any(token == Token("code", ";") for token in tokens):
         raise ConfigError(f"{file} holds more than one statement: write one query.")
     for token in tokens:
         _check_token(file, token, parameters)
-    return "".join(_write(token) for token in tokens)
+    return tokens
 
 
 def _strip(tokens: list[Token]) -> list[Token]:
@@ -88,18 +86,29 @@ def _check_token(file: str, token: Token, parameters: Mapping[str, object]) -> N
             f"{file} binds :{token.written}; there are only {', '.join(f':{name}' for name in parameters)}. A slice of an array "
             f"up to a column is written with a space: [: {token.written}]."
         )
-    written = token.written.lower()
-    if token.kind in ("word", "text") and re.fullmatch(CLOCK_WORD if token.kind == "word" else CLOCK_TEXT, _plain(written)):
-        raise ConfigError(f"{file} uses {_plain(written)}: {NOTHING_ELSE}")
+    if token.kind == "word" and token.written.lower() == "uescape":
+        raise ConfigError(f"{file} uses uescape: write texts and names in plain quotes.")
+    if token.kind == "word" and CLOCK_WORD.fullmatch(token.written):
+        raise ConfigError(f"{file} uses {token.written.lower()}: {NOTHING_ELSE}")
 
 
-def _plain(written: str) -> str:
-    """A text in plain quotes, however it was quoted: `e'now'` and `$$now$$` are read as the time as well."""
-    quoted = QUOTED.fullmatch(written)
-    return f"'{quoted['inside'] or quoted['dollars'] or ''}'" if quoted else written
+def _join_texts(tokens: list[Token]) -> list[str]:
+    """The quoted texts; those that only white space stands between are one to PostgreSQL, where that holds the end of a line."""
+    texts: list[str] = []
+    is_open = False
+    for token in tokens:
+        if token.kind == "text":
+            texts = [*texts[:-1], texts[-1] + token.written] if is_open else [*texts, token.written]
+            is_open = True
+        elif not token.written.isspace():
+            is_open = False
+        elif is_open:
+            texts[-1] += token.written
+    return [text.strip() for text in texts]
 
 
 def _write(token: Token) -> str:
+    """As the driver takes it: `%(as_of)s` for `:as_of`, and `%%` for `%`."""
     return f"%({token.written})s" if token.kind == "parameter" else token.written.replace("%", "%%")
 
 
@@ -124,14 +133,15 @@ def _check_dependencies(session: Session, file: str) -> None:
         )
 
 
-def _check_calls(session: Session, file: str) -> None:
-    calls = [(row.relation, row.call) for row in session.execute(queries.load("warehouse")["read_unrepeatable_calls"])]
-    if not calls:
+def _check_repeatable(session: Session, file: str, texts: list[str]) -> None:
+    doubts = find_doubts(session, texts)
+    if not doubts:
         return
-    view = calls[0][0]
-    used = ", ".join(call for relation, call in calls if relation == view)
+    view = doubts[0].relation
+    mine = [doubt for doubt in doubts if doubt.relation == view]
+    used = ", ".join(doubt.used for doubt in mine)
     if view is None:
-        raise ConfigError(f"{file} uses {used}: {NOTHING_ELSE}")
+        raise ConfigError(f"{file} uses {used}: {mine[0].remedy or NOTHING_ELSE}")
     raise ConfigError(
         f"{file} reads {view}, a view that uses {used}: the same facts would give other rows tomorrow. Take it "
         "out of the view, or load what it shows into a table."

@@ -1,0 +1,183 @@
+"""Would a query give the same rows for the same facts tomorrow? Judged by what PostgreSQL understood, however it was spelled.
+
+Refused is what is neither immutable nor on the list of what depends on settings alone, which every session of ours sets alike
+(`stores.sessions.PARAMETERS`); a text that becomes an instant, for it may say `now`; and a limit that leaves a choice to chance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.trees import Node, Value, read_tree, walk
+
+CALLED = {
+    **dict.fromkeys(("OPEXPR", "DISTINCTEXPR", "NULLIFEXPR", "SCALARARRAYOPEXPR"), "opfuncid"),
+    "FUNCEXPR": "funcid",
+    "AGGREF": "aggfnoid",
+    "WINDOWFUNC": "winfnoid",
+}
+"""Kinds of nodes that call a function, and the field that names it."""
+STABLE = re.compile(
+    r"""
+    (json|jsonb)_(build_array|build_object|agg|agg_strict|object_agg\w*) | (array|row)_to_json | to_jsonb?
+    | concat | concat_ws | format | anytextcat | textanycat | array_to_string | quote_literal | quote_nullable
+    | (date|timestamp|timestamptz)_(cmp|eq|ge|gt|le|lt|ne)_(date|timestamp|timestamptz) | in_range | overlaps
+    | timestamptz_(mi|pl)_interval | interval_pl_timestamptz | date_(add|subtract|part|trunc) | extract | age | generate_series
+    | date | time | timetz | timestamp | timestamptz | timezone | make_timestamptz
+    | to_char | to_date | to_timestamp | to_number | money | numeric
+    | length | convert | convert_from | convert_to | enum_first | enum_last | enum_range | pg_typeof
+    | to_tsvector | to_tsquery | plainto_tsquery | phraseto_tsquery | websearch_to_tsquery | ts_headline | ts_match_t[qt]
+    """,
+    re.VERBOSE,
+)
+"""Functions of PostgreSQL that are stable for the sake of settings such as the time zone, and tell nothing of the session."""
+EXISTS = 0  # SubLinkType of PostgreSQL's primnodes.h
+PLAIN_LIMIT = 0  # LimitOption of its nodes.h; with ties it is 1
+TIME_OF_DAY = range(9)  # SQLValueFunctionOp of its primnodes.h: current_date to localtimestamp with a precision
+
+
+NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
+BESIDE_NOW = re.compile(r"infinity|epoch|allballs|am|pm|t|z|utc|gmt|[a-z]{2,4}t|[a-z_]+/[a-z_/]+", re.IGNORECASE)
+"""Words that may stand beside it in an instant, zones among them."""
+PIECES = re.compile(r"'\s*\n\s*'")
+SHOWN = 40  # characters of a text in a message
+CAST_REMEDY = (
+    "a text may say now or today: write to_timestamp(text, format) or to_date(text, format), or load the column as an instant."
+)
+LIMIT = "a limit that chance decides"
+LIMIT_REMEDY = (
+    "any of the rows that are equal in its order may come: order by every column that it gives, or write "
+    "fetch first n rows with ties."
+)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that may give other rows another day, and how to go on where that is not plain."""
+
+    relation: str | None
+    used: str
+    remedy: str = ""
+
+
+def find_doubts(session: Session, sql_texts: Sequence[str]) -> list[Doubt]:
+    """What the open temporary view user_query, and the views behind the sources that it reads, may give differently another day.
+
+    Args:
+        sql_texts: the quoted texts of the query as they were written; PostgreSQL keeps of `'now'` only the instant that it was.
+    """
+    rows = session.execute(queries.load("judging")["read_trees"]).all()
+    trees = [(row.relation, read_tree(row.tree)) for row in rows]
+    known = _Known(session, [tree for _, tree in trees])
+    doubts = [doubt for relation, tree in trees for doubt in known.judge(relation, tree)]
+    if any(known.has_instant(tree) for relation, tree in trees if relation is None):
+        doubts += [Doubt(None, _shorten(text)) for text in sql_texts if _says_now(session, text)]
+    return sorted(dict.fromkeys(doubts), key=lambda doubt: (doubt.relation is not None, doubt.relation or "", doubt.used))
+
+
+def _says_now(session: Session, text: str) -> bool:
+    """May a quoted text be an instant that follows the clock? Of escapes and pieces PostgreSQL says itself what they mean."""
+    meant = text
+    if text[0] in "eEuU" or PIECES.search(text):
+        meant = str(session.exec_driver_sql(f"select {text.replace('%', '%%')}", {}).scalar_one())
+    tag = re.match(r"\$\w*\$", text)
+    words = re.findall(r"[^\W\d_][\w/]*", meant.replace(tag[0], "") if tag else meant)
+    return NOW.search(meant) is not None and all(NOW.fullmatch(word) or BESIDE_NOW.fullmatch(word) for word in words)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+class _Known:
+    """What PostgreSQL's catalogs say of the functions and types that some trees name."""
+
+    def __init__(self, session: Session, trees: Sequence[Value]) -> None:
+        nodes = [node for tree in trees for node in walk(tree)]
+        called = {node.number(CALLED[node.kind]) for node in nodes if node.kind in CALLED}
+        typed = {each for node in nodes for each in _list_types(node)}
+        bound = {"functions": sorted(called), "types": sorted(typed)}
+        named = queries.load("judging")
+        self._functions: Mapping[int, tuple[str, str, str]] = {
+            row.number: (row.name, row.written, row.volatility) for row in session.execute(named["read_functions"], bound)
+        }
+        self._instants: Mapping[int, str] = {row.number: row.written for row in session.execute(named["read_instants"], bound)}
+
+    def has_instant(self, tree: Value) -> bool:
+        """Is there a constant that holds an instant?"""
+        return any(node.kind == "CONST" and node.number("consttype") in self._instants for node in walk(tree))
+
+    def judge(self, relation: str | None, tree: Value) -> Iterator[Doubt]:
+        for node in walk(tree):
+            yield from (Doubt(relation, *each) for each in self._judge(node))
+        yield from (Doubt(relation, LIMIT, LIMIT_REMEDY) for query in _find_limited(tree) if not _is_total(query))
+
+    def _judge(self, node: Node) -> Iterator[tuple[str, str]]:
+        if node.kind in CALLED:
+            name, written, volatility = self._functions.get(node.number(CALLED[node.kind]), ("", "", "i"))
+            if volatility == "v" or (volatility == "s" and not _is_settled(name, written)):
+                yield written, ""
+        elif node.kind == "SQLVALUEFUNCTION":
+            yield ("the time of day" if node.number("op") in TIME_OF_DAY else "who runs it"), ""
+        elif node.kind == "TABLESAMPLECLAUSE":
+            yield "tablesample", ""
+        elif node.kind != "CONST":
+            yield from (
+                (f"a text read as {self._instants[each]}", CAST_REMEDY) for each in _list_types(node) if each in self._instants
+            )
+
+
+FROM_TODAY = re.compile(r"age\([^,]*\)|timezone\((\w+,)?time with time zone\)")
+"""`age` of one argument counts from today, and a time of day gets the offset that another zone has today."""
+
+
+def _is_settled(name: str, written: str) -> bool:
+    """May a stable function be called?"""
+    return STABLE.fullmatch(name) is not None and not FROM_TODAY.fullmatch(written)
+
+
+def _list_types(node: Node) -> list[int]:
+    """Types that a node makes of something else, by reading a text."""
+    match node.kind:
+        case "CONST":
+            return [] if node.fields.get("constisnull") == "true" else [node.number("consttype")]
+        case "COERCEVIAIO":
+            return [node.number("resulttype")]
+        case "JSONRETURNING":
+            return [node.number("typid")]
+        case "TABLEFUNC":
+            return node.numbers("coltypes")
+        case _:
+            return []
+
+
+def _find_limited(value: Value, *, is_asked_whether: bool = False) -> Iterator[Node]:
+    """Queries with a plain limit or an offset; whether one that is only asked whether it gives a row has one is no matter."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _find_limited(each, is_asked_whether=is_asked_whether)
+    elif isinstance(value, Node):
+        is_limited = value.kind == "QUERY" and (value.is_set("limitCount") or value.is_set("limitOffset"))
+        if is_limited and value.number("limitOption") == PLAIN_LIMIT and not is_asked_whether:
+            yield value
+        for name, each in value.fields.items():
+            is_exists = value.kind == "SUBLINK" and name == "subselect" and value.number("subLinkType") == EXISTS
+            yield from _find_limited(each, is_asked_whether=is_exists)
+
+
+def _is_total(query: Node) -> bool:
+    """Are rows that are equal in the order equal in all that they give?"""
+    if query.fields.get("hasAggs") == "true" and not query.nodes("groupClause") and not query.nodes("groupingSets"):
+        return True  # one row
+    ordered = {each.number("tleSortGroupRef") for each in query.nodes("sortClause")}
+    given = [target for target in query.nodes("targetList") if target.fields.get("resjunk") != "true"]
+    return all(target.number("ressortgroupref") in ordered or _is_constant(target) for target in given)
+
+
+def _is_constant(target: Node) -> bool:
+    expression = target.fields.get("expr")
+    return isinstance(expression, Node) and expression.kind == "CONST"
