@@ -107,7 +107,7 @@ def test_without_a_terminal_it_says_what_is_missing(case):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--owner", "desk", "--timezone", "UTC"), "--owner: 'desk' is no e-mail address (An email address must have an @-sign): write one such as data@example.com."),
+        (("--owner", "desk", "--timezone", "UTC"), "--owner: 'desk' is no e-mail address (An email address must have an @-sign)"),
         (("--owner", "a@example.com", "--timezone", "Mars"), "--timezone: 'Mars' is not an IANA timezone"),
         ((*WHO, "--predict", "minutes >"), "--predict 'minutes >' is no condition on a row of visits"),
     ],
