@@ -30,6 +30,9 @@ class Rows:
         return self.found
 
 
+LOOKED_UP = ("read_table_columns", "read_access", "read_source_kind", "read_source_trees", "lock table")
+
+
 @dataclass
 class Statements:
     """Stands where a session does; `answers` says what is found, by the beginning of a statement or the name of a query.
@@ -40,6 +43,7 @@ class Statements:
 
     answers: Mapping[str, object] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    info: dict[str, object] = field(default_factory=dict)
 
     def execute(self, statement, values=None) -> Rows:
         names = {text: name for file in ("warehouse", "judging") for name, text in queries.load(file).items()}
@@ -50,7 +54,8 @@ class Statements:
 
     def _send(self, said: str, values: dict[str, object]) -> Rows:
         self.sent.append((said, dict(values)))
-        found = next((answer for beginning, answer in self.answers.items() if said.startswith(beginning)), ())
+        known = {**self.answers, "read_source_kind": "r"}
+        found = next((answer for beginning, answer in known.items() if said.startswith(beginning)), ())
         if isinstance(found, Exception):
             raise found
         return Rows(found)
@@ -58,7 +63,7 @@ class Statements:
     @property
     def asked(self) -> list[tuple[str, dict[str, object]]]:
         """What was sent, but for looking up tables."""
-        return [sent for sent in self.sent if sent[0] not in ("read_table_columns", "read_access")]
+        return [sent for sent in self.sent if not sent[0].startswith(LOOKED_UP)]
 
     @property
     def texts(self) -> list[str]:

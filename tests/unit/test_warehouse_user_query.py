@@ -46,7 +46,7 @@ def test_a_query_is_a_view_as_long_as_it_is_read():
             "read_foreign_dependencies",
             "read_trees",
             "read_functions",
-            "read_instants",
+            "read_types",
             "read_query_columns",
         ]
     assert session.texts[6:] == ["drop view pg_temp.user_query"]

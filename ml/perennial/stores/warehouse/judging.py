@@ -64,6 +64,13 @@ class Doubt:
     remedy: str = ""
 
 
+def find_foreign(session: Session, trees: Sequence[str]) -> list[str]:
+    """What in the rules of a source runs with our rights, though nobody who is a superuser wrote it: functions, checks."""
+    read = [read_tree(tree) for tree in trees]
+    known = _Known(session, read)
+    return sorted({found for tree in read for found in known.find_foreign(tree)})
+
+
 def find_doubts(session: Session, sql_texts: Sequence[str]) -> list[Doubt]:
     """What the open temporary view user_query, and the views behind the sources that it reads, may give differently another day.
 
@@ -99,13 +106,13 @@ class _Known:
     def __init__(self, session: Session, trees: Sequence[Value]) -> None:
         nodes = [node for tree in trees for node in walk(tree)]
         called = {node.number(CALLED[node.kind]) for node in nodes if node.kind in CALLED}
-        typed = {each for node in nodes for each in _list_types(node)}
+        typed = {each for node in nodes for each in (*_list_types(node), node.number("resulttype"))}
         bound = {"functions": sorted(called), "types": sorted(typed)}
         named = queries.load("judging")
-        self._functions: Mapping[int, tuple[str, str, str]] = {
-            row.number: (row.name, row.written, row.volatility) for row in session.execute(named["read_functions"], bound)
-        }
-        self._instants: Mapping[int, str] = {row.number: row.written for row in session.execute(named["read_instants"], bound)}
+        self._functions = {row.number: row for row in session.execute(named["read_functions"], bound)}
+        rows = session.execute(named["read_types"], bound).all()
+        self._instants: Mapping[int, str] = {row.number: row.written for row in rows if row.is_instant}
+        self._checked: Mapping[int, str] = {row.number: row.written for row in rows if row.is_checked}
 
     def has_instant(self, tree: Value) -> bool:
         """Is there a constant that holds an instant?"""
@@ -116,28 +123,37 @@ class _Known:
             yield from (Doubt(relation, *each) for each in self._judge(node))
         yield from (Doubt(relation, LIMIT, LIMIT_REMEDY) for query in _find_limited(tree) if not _is_total(query))
 
+    def find_foreign(self, tree: Value) -> Iterator[str]:
+        """Functions and checks that run with our rights and for which no superuser answers."""
+        for node in walk(tree):
+            function = self._functions.get(node.number(CALLED[node.kind])) if node.kind in CALLED else None
+            if function is not None and not function.is_trusted:
+                yield function.written
+            types = [node.number("resulttype")] if node.kind == "COERCETODOMAIN" else _list_types(node)
+            if node.kind != "CONST":
+                yield from (f"the checks of {self._checked[each]}" for each in types if each in self._checked)
+
     def _judge(self, node: Node) -> Iterator[tuple[str, str]]:
         if node.kind in CALLED:
-            name, written, volatility = self._functions.get(node.number(CALLED[node.kind]), ("", "", "i"))
-            if volatility == "v" or (volatility == "s" and not _is_settled(name, written)):
-                yield written, ""
+            function = self._functions.get(node.number(CALLED[node.kind]))
+            if function is not None and not _is_repeatable(function.name, function.written, function.volatility):
+                yield function.written, ""
         elif node.kind == "SQLVALUEFUNCTION":
             yield ("the time of day" if node.number("op") in TIME_OF_DAY else "who runs it"), ""
         elif node.kind == "TABLESAMPLECLAUSE":
             yield "tablesample", ""
         elif node.kind != "CONST":
-            yield from (
-                (f"a text read as {self._instants[each]}", CAST_REMEDY) for each in _list_types(node) if each in self._instants
-            )
+            read = (self._instants[each] for each in _list_types(node) if each in self._instants)
+            yield from ((f"a text read as {written}", CAST_REMEDY) for written in read)
 
 
 FROM_TODAY = re.compile(r"age\([^,]*\)|timezone\((\w+,)?time with time zone\)")
 """`age` of one argument counts from today, and a time of day gets the offset that another zone has today."""
 
 
-def _is_settled(name: str, written: str) -> bool:
-    """May a stable function be called?"""
-    return STABLE.fullmatch(name) is not None and not FROM_TODAY.fullmatch(written)
+def _is_repeatable(name: str, written: str, volatility: str) -> bool:
+    """Does a function give the same tomorrow?"""
+    return volatility == "i" or (volatility == "s" and STABLE.fullmatch(name) is not None and not FROM_TODAY.fullmatch(written))
 
 
 def _list_types(node: Node) -> list[int]:

@@ -21,6 +21,7 @@ from perennial.stores.sessions import Session, read_code
 from perennial.stores.warehouse.pace import count_rows_each, find_rhythm, list_recent_days, measure_delay
 from perennial.stores.warehouse.questions import Question, ask, ask_number
 from perennial.stores.warehouse.relations import CLOCK, DAY, INSTANT
+from perennial.stores.warehouse.trusting import check_trusted
 
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 TEXTS = ("text", "character varying", "character", "enum")
@@ -80,6 +81,7 @@ def find_table(session: Session, name: str) -> FoundTable:
             f"--table {name}: the role pipeline may not read it; its owner runs: grant usage on schema {row.schema} to pipeline; "
             f"grant select on {row.written} to pipeline;"
         )
+    check_trusted(session, "--table names", row.written)
     rows = session.execute(asked["read_columns"], {"name": row.written})
     columns = tuple(FoundColumn(column.name, column.written, column.type, column.in_primary_key) for column in rows)
     return FoundTable(row.schema, row.name, row.written, row.is_view, row.estimated_rows, columns, row.is_reserved)

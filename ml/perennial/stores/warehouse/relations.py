@@ -19,6 +19,7 @@ from perennial.errors import ConfigError
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
+from perennial.stores.warehouse.trusting import check_trusted
 
 HISTORY, GONE = "history", "perennial_deleted"
 LONGEST_NAME = 63
@@ -144,10 +145,10 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
 
 
 def check_access(session: Session, model: Model, name: str, columns: Mapping[str, str], wanted: Sequence[str]) -> None:
-    """The table of a source exists, has these columns, and may be read.
+    """The table of a source exists, has these columns, may be read, and runs nobody's code.
 
     Raises:
-        ConfigError: one of them is not so; the message says how to go on.
+        ConfigError, ForbiddenSource: one of them is not so; the message says how to go on.
     """
     source = model.sources[name]
     where = f"models/{model.name}.toml: [sources.{name}] names"
@@ -163,6 +164,7 @@ def check_access(session: Session, model: Model, name: str, columns: Mapping[str
             f"{where} {shown}, which this program may not read. `perennial grants {model.name}` prints what the "
             f"owner of the table must run: {' '.join(missing_grants)}"
         )
+    check_trusted(session, where, name_table(name, source))
 
 
 def name_times(source: Source) -> tuple[str, ...]:

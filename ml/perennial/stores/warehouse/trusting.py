@@ -1,0 +1,50 @@
+"""What a source really is, before any statement reads it: what stands behind its name must not act with our rights.
+
+Whoever writes the tables of a source may put a view in their place, and a view runs its functions as whoever reads it. Held first,
+so that it stays what it was found to be until the transaction ends; then looked at in the catalogs, where nothing of it runs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from perennial.errors import ForbiddenSource
+from perennial.stores import queries
+from perennial.stores.sessions import Session
+from perennial.stores.warehouse.judging import find_foreign
+
+TABLES, VIEW, HELD = ("r", "p"), "v", "perennial_held"
+LOCKABLE = (*TABLES, VIEW)
+
+
+def check_trusted(session: Session, where: str, table: str) -> None:
+    """Hold a relation, by its quoted name, and make sure that reading it runs nobody's code but PostgreSQL's and superusers'.
+
+    Looked at once in a transaction.
+
+    Raises:
+        ForbiddenSource: a view, or the row security of a table, calls a function or checks a domain of somebody else.
+    """
+    trusted = session.info.setdefault("trusted sources", set())
+    if table in trusted:
+        return
+    _hold(session, table)
+    rows = session.execute(queries.load("judging")["read_source_trees"], {"table": table}).all()
+    for row in rows:
+        foreign = find_foreign(session, [row.tree])
+        if foreign:
+            raise ForbiddenSource(
+                f"{where} {table}, which reads {row.relation}, {row.what} that runs {', '.join(foreign)} with the rights of this "
+                "program. Take it out, have a superuser own what it calls, or load what it shows into a table."
+            )
+    trusted.add(table)
+
+
+def _hold(session: Session, table: str) -> None:
+    """Nobody replaces or renames it until the transaction ends. Nothing of it runs or is planned."""
+    kind = session.execute(queries.load("judging")["read_source_kind"], {"table": table}).scalar_one()
+    if kind in LOCKABLE:
+        session.exec_driver_sql(f"lock table {table.replace('%', '%%')} in access share mode", {})
+        return
+    session.execute(text(f"prepare {HELD} as select from {table.replace(':', chr(92) + ':')}"))
+    session.exec_driver_sql(f"deallocate {HELD}")
