@@ -1,7 +1,8 @@
 """What a source really is, before any statement reads it: what stands behind its name must not act with our rights.
 
-Whoever writes the tables of a source may put a view in their place, and a view runs its functions as whoever reads it. It is held
-first, so that it stays what it was found to be until the transaction ends; then looked at in the catalogs, where nothing of it runs.
+Whoever writes the tables of a source may put a view in their place, and a view runs its functions as whoever reads it. It is
+held first, so that it stays what it was found to be until the transaction ends; then looked at in the catalogs, where nothing of
+it runs.
 """
 
 from __future__ import annotations
