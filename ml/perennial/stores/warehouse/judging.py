@@ -138,8 +138,8 @@ class _Known:
             function = self._functions.get(node.number(CALLED[node.kind]))
             if function is not None and not _is_repeatable(function.name, function.written, function.volatility):
                 yield function.written, ""
-        elif node.kind == "SQLVALUEFUNCTION":
-            yield ("the time of day" if node.number("op") in TIME_OF_DAY else "who runs it"), ""
+        elif node.kind == "SQLVALUEFUNCTION" and node.number("op") in TIME_OF_DAY:
+            yield "the time of day", ""
         elif node.kind == "TABLESAMPLECLAUSE":
             yield "tablesample", ""
         elif node.kind != "CONST":
