@@ -15,11 +15,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gate import RUN_IN, Share
-from years.amounts import AMOUNT_WORLDS, draw_entities, make_pair
+from paths import ROOT
+from years.amounts import AMOUNT_WORLDS, Pair, World, draw_entities, make_pair
 from years.decisions import Lived, Stream, Years
 from years.tables import measure_error, report_power, report_rows
 from years.worlds import FINAL, FIRST, FLOOR, MODEL, Test, plan_test
 from years.worlds import World as Normal
+
+from perennial.config import load_model
+from perennial.tasks import task_of
 
 ENTITIES = (1_000, 8_000)
 GAINS = (0.01, 0.02, 0.04)
@@ -27,8 +31,14 @@ TYPICAL = 0.02  # of the pair whose level is measured, with what is true taken o
 UNJUDGED = "RMSE without a cap"  # nothing is promoted by itself there
 PRIORS = (None, 0.0025, 0.005, 0.01)
 SHOCKS = (0.0, 0.005, 0.0075)
+RANKED = task_of(load_model(ROOT / "models" / "spend_next_28d.toml"))
 UNIT = FLOOR / MODEL.promotion.min_gain
 """The years of bench/gate.py count in AUC, whose floor stands for the same share of a loss here."""
+
+
+def find_priors(world: World, pair: Pair) -> tuple[float | None, ...]:
+    """Those of `PRIORS`, and what `find_prior_shock` of the task says of a Gini, as a share."""
+    return PRIORS if world.make_loss is not None else (*PRIORS, RANKED.find_prior_shock(pair.size) / pair.size)
 
 
 def report_years(error: float, freedom: float, test: Test, options: argparse.Namespace) -> None:
@@ -74,14 +84,13 @@ def main() -> int:
         pairs = {share: make_pair(world, drawn, share) for share in shares}
         for entities in options.entities:
             error, freedom = measure_error(pairs[TYPICAL], entities)
-            print(
-                f"\n{world.name}, {entities} entities: SE of an as_of {error:.4f}, {freedom:.0f} degrees of freedom", flush=True
-            )
+            print(f"\n{world.name}, {entities} entities, champion {pairs[TYPICAL].size:.4f}:", end=" ")
+            print(f"SE of an as_of {error:.4f}, {freedom:.0f} degrees of freedom", flush=True)
             if "rows" in options.parts:
                 failed = report_rows(world.name, pairs[TYPICAL], entities, options)
                 failures += failed if world.name != UNJUDGED else []
             if "power" in options.parts:
-                report_power(pairs, entities, PRIORS, options)
+                report_power(pairs, entities, find_priors(world, pairs[TYPICAL]), options)
             if test is not None:
                 report_years(error, freedom, test, options)
     print("", *(f"FAILED: {failure}" for failure in failures), sep="\n")
