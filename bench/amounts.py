@@ -14,63 +14,31 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 from gate import RUN_IN, Share
-from years.amounts import (
-    AMOUNT_WORLDS,
-    POPULATION,
-    Pair,
-    World,
-    count_looks,
-    draw_entities,
-    find_crossings,
-    find_power,
-    make_pair,
-)
-from years.decisions import DRAWS_A_YEAR, Lived, Stream, Years
-from years.worlds import BUDGET, FINAL, FIRST, FLOOR, MODEL, Test, plan_test
+from paths import ROOT
+from years.amounts import AMOUNT_WORLDS, Pair, World, draw_entities, make_pair
+from years.decisions import Lived, Stream, Years
+from years.tables import measure_error, report_power, report_rows
+from years.worlds import FINAL, FIRST, FLOOR, MODEL, Test, plan_test
 from years.worlds import World as Normal
+
+from perennial.config import load_model
+from perennial.tasks import task_of
 
 ENTITIES = (1_000, 8_000)
 GAINS = (0.01, 0.02, 0.04)
 TYPICAL = 0.02  # of the pair whose level is measured, with what is true taken off
-LEVEL = 0.001
+UNJUDGED = "RMSE without a cap"  # nothing is promoted by itself there
 PRIORS = (None, 0.0025, 0.005, 0.01)
 SHOCKS = (0.0, 0.005, 0.0075)
+RANKED = task_of(load_model(ROOT / "models" / "spend_next_28d.toml"))
 UNIT = FLOOR / MODEL.promotion.min_gain
 """The years of bench/gate.py count in AUC, whose floor stands for the same share of a loss here."""
 
 
-def report_rows(world: World, pair: Pair, entities: int, options: argparse.Namespace) -> list[str]:
-    """Print how often equal models cross; returns what failed."""
-    pairs = pair, pair.swap()
-    at_once = Share(count_looks(pairs, options.contests, entities, LEVEL, seed=options.seed), options.contests)
-    crossed = find_crossings(pairs, options.years * DRAWS_A_YEAR, entities, seed=options.seed)
-    years = Share(int((crossed.reshape(options.years, DRAWS_A_YEAR).sum(axis=1) > 0).sum()), options.years)
-    low, high = (limit / LEVEL for limit in at_once.limits)
-    print(f"  equal: one look crosses {at_once.count / at_once.of / LEVEL:.1f} [{low:.1f}, {high:.1f}] times the level", end="; ")
-    print(f"years with a crossing {years}, contests {crossed.mean() * DRAWS_A_YEAR / BUDGET:.2f} of what is allowed", flush=True)
-    is_judged = world.name != "RMSE without a cap"
-    return [f"{world.name}, {entities}: more crossings than the budget"] if is_judged and years.limits[0] > BUDGET else []
-
-
-def report_power(pairs: dict[float, Pair], entities: int, options: argparse.Namespace) -> None:
-    """Print which share of contests is won, over all looks of one challenger."""
-    print(f"  {'won of':>10} " + "  ".join(f"prior {prior or 'none':>6}" for prior in PRIORS))
-    for share, pair in pairs.items():
-        gained = pair.truth.estimate / pair.size
-        cells = find_power(pair, options.contests // 10, entities, PRIORS, seed=options.seed)
-        print(
-            f"  {gained:+10.4f} " + "  ".join(f"{found:12.3f}" for found in cells), "" if gained > share * 0.95 else "(no more)"
-        )
-
-
-def measure_error(pair: Pair, entities: int) -> tuple[float, float]:
-    """One as_of's standard error as a share of the champion's loss, and the degrees of freedom at the first look."""
-    rng = np.random.default_rng(1)
-    freedom = np.mean([pair.compare(pair.draw(entities, rng), FIRST).degrees_of_freedom for _ in range(20)])
-    variance = np.diagonal(pair.truth.covariance).mean() * POPULATION / entities
-    return float(np.sqrt(variance) / pair.size), float(freedom)
+def find_priors(world: World, pair: Pair) -> tuple[float | None, ...]:
+    """Those of `PRIORS`, and what `find_prior_shock` of the task says of a Gini, as a share."""
+    return PRIORS if world.make_loss is not None else (*PRIORS, RANKED.find_prior_shock(pair.size) / pair.size)
 
 
 def report_years(error: float, freedom: float, test: Test, options: argparse.Namespace) -> None:
@@ -116,13 +84,13 @@ def main() -> int:
         pairs = {share: make_pair(world, drawn, share) for share in shares}
         for entities in options.entities:
             error, freedom = measure_error(pairs[TYPICAL], entities)
-            print(
-                f"\n{world.name}, {entities} entities: SE of an as_of {error:.4f}, {freedom:.0f} degrees of freedom", flush=True
-            )
+            print(f"\n{world.name}, {entities} entities, champion {pairs[TYPICAL].size:.4f}:", end=" ")
+            print(f"SE of an as_of {error:.4f}, {freedom:.0f} degrees of freedom", flush=True)
             if "rows" in options.parts:
-                failures += report_rows(world, pairs[TYPICAL], entities, options)
+                failed = report_rows(world.name, pairs[TYPICAL], entities, options)
+                failures += failed if world.name != UNJUDGED else []
             if "power" in options.parts:
-                report_power(pairs, entities, options)
+                report_power(pairs, entities, find_priors(world, pairs[TYPICAL]), options)
             if test is not None:
                 report_years(error, freedom, test, options)
     print("", *(f"FAILED: {failure}" for failure in failures), sep="\n")

@@ -8,23 +8,19 @@ contest is between them on so many entities drawn anew, with all their as_ofs; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import rankdata
 
-from perennial.compare import TestPlan
-from perennial.compare.boundaries import widen
-from perennial.compare.looks import take_look
-from perennial.compare.shocks import Surplus, add_shocks, pool_shocks
 from perennial.metrics import DailyGain, RowLoss, absolute_loss, pinball_loss, squared_loss
 from perennial.metrics.gini import gini_within
 from perennial.metrics.panel import Floats, Ints
-from perennial.records import Look
-from years.worlds import ALPHA, FINAL, FIRST, HORIZON, MODEL, OVERLAP, make_gain, narrow
+from years.contests import DAYS, WINDOW, Contenders
+from years.worlds import FINAL
 
 LookUp = Callable[[Floats], float]
 POPULATION = 60_000
@@ -36,11 +32,6 @@ and how much of that variance stays for good."""
 WORST = 3.0
 BINS = 200
 CAPPED_AT = 0.98  # quantile of the amounts
-WINDOW = len(OVERLAP)
-PLAN = TestPlan(ALPHA, FINAL, WINDOW, MODEL.training.seed)
-DAYS = make_gain(FINAL).as_ofs
-COUNTS = np.arange(FIRST, FINAL + 1)
-ALLOWANCE = 0.4  # standard errors by which the first order may fall short
 
 
 @dataclass(frozen=True)
@@ -79,32 +70,45 @@ class Entities:
     seen: Floats
     errors: tuple[Floats, Floats]
 
+    @cached_property
+    def perfect(self) -> Floats:
+        """Of each as_of, what `covary` says of the order of the amounts themselves."""
+        return covary(self.amounts, self.amounts)
+
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(Contenders):
     """A challenger and a champion of one population.
 
     Attributes:
         ours, theirs: predictions, shape (POPULATION, FINAL).
         loss: None for the Gini.
+        perfect: of each as_of, what `covary` says of the order of the amounts themselves.
     """
 
     ours: Floats
     theirs: Floats
     amounts: Floats
     loss: RowLoss | None
+    perfect: Floats
 
-    @cached_property
-    def truth(self) -> DailyGain:
-        """The gain on the whole population."""
-        return self.compare(np.arange(len(self.amounts)))
+    @property
+    def population(self) -> int:
+        return len(self.amounts)
 
     @cached_property
     def size(self) -> float:
         """Of what a share is taken: the champion's loss, or its Gini."""
         if self.loss is not None:
             return float(self.loss(self.amounts, self.theirs).mean())
-        return float(np.mean([gini_within(*day).value for day in zip(self.theirs.T, self.amounts.T, strict=True)]))
+        return rank(self.theirs, self.amounts, self.perfect)
+
+    @cached_property
+    def gained(self) -> float:
+        """What `truth` estimates, without its error."""
+        if self.loss is not None:
+            return float(self._saved.mean())
+        return rank(self.ours, self.amounts, self.perfect) - self.size
 
     @cached_property
     def _saved(self) -> Floats:
@@ -125,21 +129,6 @@ class Pair:
         parts = [gini_within(ours, amounts) - gini_within(theirs, amounts) for ours, theirs, amounts in zip(*days, strict=True)]
         influence = np.column_stack([part.influence for part in parts])
         return DailyGain(DAYS[:count], np.array([part.value for part in parts]), influence, {})
-
-    def draw(self, entities: int, rng: np.random.Generator) -> Ints:
-        """So many of the population, with replacement."""
-        return rng.integers(0, len(self.amounts), entities)
-
-    @cached_property
-    def _pulls(self) -> Floats:
-        """Of each entity on the mean over the first so many as_ofs, for every look; shape (POPULATION, looks)."""
-        means: Floats = len(self.amounts) * self.truth.influence.cumsum(axis=1)[:, COUNTS - 1] / COUNTS
-        return means
-
-    def may_cross(self, entities: Ints, height: float) -> bool:
-        """Could any look come so high, by influences of the first order?"""
-        pulls = self._pulls[entities]
-        return bool((pulls.mean(axis=0) > (height - ALLOWANCE) * pulls.std(axis=0) / np.sqrt(len(pulls))).any())
 
 
 def draw_entities(zeros: float, seed: int) -> Entities:
@@ -177,14 +166,26 @@ def make_pair(world: World, entities: Entities, share: float) -> Pair:
         return _calibrate(entities.seen + error * entities.errors[number], entities.amounts, world.ask)
 
     def face(error: float) -> Pair:
-        return Pair(ours, predict(1, error), entities.amounts, loss)
+        return Pair(ours, predict(1, error), entities.amounts, loss, entities.perfect)
 
     ours, low, high = predict(0, OWN), 0.0, WORST
     for _ in range(12):
         middle = (low + high) / 2
         pair = face(middle)
-        low, high = (middle, high) if pair.truth.estimate < share * pair.size else (low, middle)
+        low, high = (middle, high) if pair.gained < share * pair.size else (low, middle)
     return face((low + high) / 2)
+
+
+def covary(predictions: Floats, amounts: Floats) -> Floats:
+    """Covariance of amounts with the rank of their predictions, for each as_of: what a Gini is made of."""
+    centred = amounts - amounts.mean(axis=0)
+    found: Floats = (rankdata(predictions, axis=0) * centred).sum(axis=0)
+    return found
+
+
+def rank(predictions: Floats, amounts: Floats, perfect: Floats) -> float:
+    """The normalised Gini of each as_of, averaged."""
+    return float((covary(predictions, amounts) / perfect).mean())
 
 
 def _calibrate(seen: Floats, amounts: Floats, ask: LookUp) -> Floats:
@@ -194,81 +195,3 @@ def _calibrate(seen: Floats, amounts: Floats, ask: LookUp) -> Floats:
     middles = np.array([flat[members].mean() for members in order])
     came = np.array([ask(amounts.ravel()[members]) for members in order])
     return np.interp(seen, middles, came)
-
-
-def count_looks(pairs: tuple[Pair, ...], contests: int, entities: int, level: float, *, seed: int) -> int:
-    """Of so many contests without a gain: how many cross the boundary of one look at this level?"""
-    rng = np.random.default_rng([seed, 41, entities])
-    crossed = 0
-    for number in range(contests):
-        pair = pairs[number % len(pairs)]
-        found = pair.compare(pair.draw(entities, rng), FIRST)
-        boundary = widen(float(norm.isf(level)), found.degrees_of_freedom)
-        crossed += found.estimate - pair.truth.first(FIRST).estimate > boundary * found.standard_error
-    return crossed
-
-
-def find_crossings(pairs: tuple[Pair, ...], contests: int, entities: int, *, seed: int) -> Floats:
-    """Of so many contests without a gain: which cross a boundary of the gate's looks, 1 or 0?"""
-    rng = np.random.default_rng([seed, 43, entities])
-    return np.array([_crosses(pairs[number % len(pairs)], entities, rng) for number in range(contests)], dtype=np.float64)
-
-
-def _crosses(pair: Pair, entities: int, rng: np.random.Generator) -> bool:
-    drawn, lowest = pair.draw(entities, rng), float(norm.isf(ALPHA))
-    if not pair.may_cross(drawn, lowest):
-        return False
-    found = pair.compare(drawn)
-    found = replace(found, gains=found.gains - pair.truth.gains)
-    shortest = [found.first(count) for count in COUNTS]
-    if not any(known.estimate > lowest * known.standard_error for known in shortest):
-        return False
-    return any(look.lower > 0 for look in _look(shortest))
-
-
-def _look(shortest: list[DailyGain]) -> Iterator[Look]:
-    looks: list[Look] = []
-    for known in shortest:
-        looks.append(take_look(known, looks, PLAN))
-        yield looks[-1]
-
-
-def find_power(pair: Pair, contests: int, entities: int, priors: Sequence[float | None], *, seed: int) -> Floats:
-    """Share of contests that the challenger wins at any look, for each prior, by heights that hold for the whole population.
-
-    Args:
-        priors: standard deviations of shocks before anything is known, as shares of the champion's loss; the ledger knows of
-            no other pair. None: a gate that knows of no shocks.
-    """
-    rng = np.random.default_rng([seed, 47, entities])
-    heights, won = [_plan_heights(pair, entities, prior) for prior in priors], np.zeros(len(priors))
-    for _ in range(contests):
-        found = pair.compare(pair.draw(entities, rng))
-        shortest = [found.first(count) for count in COUNTS]
-        won += [_wins(pair, shortest, *planned) for planned in zip(heights, priors, strict=True)]
-    return won / contests
-
-
-def _wins(pair: Pair, shortest: list[DailyGain], heights: list[float], prior: float | None) -> bool:
-    floor = MODEL.promotion.min_gain * pair.size
-    looks = zip(heights, (with_prior(each, pair.size, prior) for each in shortest), strict=True)
-    return any(
-        known.estimate >= floor and known.estimate > widen(height, known.degrees_of_freedom) * known.standard_error
-        for height, known in looks
-    )
-
-
-def _plan_heights(pair: Pair, entities: int, prior: float | None) -> list[float]:
-    """In standard errors that are known; those of so many entities are larger than those of all."""
-    apart = pair.truth.influence * np.sqrt(len(pair.amounts) / entities)
-    known = [replace(pair.truth, gains=0 * pair.truth.gains, influence=apart).first(count) for count in COUNTS]
-    shortest = [with_prior(each, pair.size, prior) for each in known]
-    return [narrow(look.boundary, each.degrees_of_freedom) for look, each in zip(_look(shortest), shortest, strict=True)]
-
-
-def with_prior(gain: DailyGain, size: float, prior: float | None) -> DailyGain:
-    """With the error of shocks as the gate pools them, its prior this share of the champion's loss."""
-    if prior is None:
-        return gain
-    found = Surplus(gain.as_ofs, gain.surplus)
-    return add_shocks(gain, pool_shocks((found,), prior=prior * size, horizon_days=HORIZON), HORIZON)

@@ -17,7 +17,7 @@ from scipy.stats import norm
 from perennial.compare.boundaries import widen
 from perennial.compare.superiority import FEWEST_ENTITIES
 from perennial.metrics import DailyGain, paired_auc_by_day
-from perennial.metrics.clusters import CLUSTER
+from perennial.metrics.beside import CLUSTER
 from perennial.metrics.panel import Floats
 from years.worlds import FIRST, OVERLAP
 

@@ -1,6 +1,9 @@
 """The proof of the gate in small: few years, wide limits; `bench/gate.py` has many."""
 
+import ast
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -88,3 +91,11 @@ def flatten(measures):
     intervals = (*measures.found.values(), *measures.alone.values())
     figures = [value for found in intervals for value in (found.estimate, found.low, found.high, found.standard_error)]
     return [measures.rows, measures.rarer, *figures]
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "bench").rglob("*.py")), ids=lambda script: script.stem)
+def test_what_a_benchmark_imports_is_there(script):
+    imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
+    ours = [(node.module, each.name) for node in imports for each in node.names if node.module.startswith("perennial")]
+    missing = [each for each in ours if not hasattr(import_module(each[0]), each[1]) and find_spec(".".join(each)) is None]
+    assert missing == []
