@@ -95,6 +95,23 @@ def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
     return (sentence,)
 
 
+def remark_on_lowest(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
+    """What people should read where a score lies below 0, and no label does: a straight line ends nowhere.
+
+    Nothing is cut off: what is cut has no order any more, adds up to too much, and is not the sum of its reasons.
+    """
+    below = int((scores < 0).sum())
+    if not below or labels.min() < 0:
+        return ()
+    lowest = write_amount(float(scores.min()))
+    sentence = (
+        f"On unseen rows {below:,} of {len(scores):,} scores lie below 0, the lowest at {lowest}, and no label does: read "
+        "them as 0. They stay as they are, so that order, sums and reasons hold; under training.metric = 'poisson' or 'tweedie' "
+        "none does."
+    )
+    return (sentence,)
+
+
 def rank_or_unknown(measure: Callable[[], Interval]) -> Interval:
     """The metric, NaN on all sides where all labels are equal: such a day ranks nobody."""
     try:
