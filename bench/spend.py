@@ -25,14 +25,15 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from perennial.config import Model, load_declaration
 from perennial.errors import HistoryTooShort
-from perennial.metrics import bias_size, gini_with_interval, paired_gini_difference
+from perennial.metrics import bias_size, gini_with_interval, paired_gini_difference, rmse, total_bias
 from perennial.records import Recipe, TrainingSet
-from perennial.tasks import Scores, frame_scores, stack_scores, task_of
+from perennial.tasks import Scores, find_published, frame_scores, stack_scores, task_of
 from perennial.train import fit_predictor, plan_fit, plan_split
 from perennial.train.boosters import REGULARISED_DEFAULTS
 
 NAME = "spend_next_28d"
 SEED = 7
+RIDGE, LIGHTGBM = "ridge", "LightGBM, regularised"
 
 
 def main() -> None:
@@ -49,8 +50,8 @@ def report(model: Model, rows: TrainingSet) -> None:
     serve = partial(serve_weekly, model, rows, days)
     recipes: dict[str, Callable[[], Scores]] = {
         "last value (spend_84d)": partial(serve, Recipe("single_feature", {"feature": "spend_84d", "direction": "increasing"})),
-        "ridge": partial(serve, Recipe("ridge", {"alpha": 1.0})),
-        "LightGBM, regularised": partial(serve, REGULARISED_DEFAULTS["lightgbm"]),
+        RIDGE: partial(serve, Recipe("ridge", {"alpha": 1.0})),
+        LIGHTGBM: partial(serve, REGULARISED_DEFAULTS["lightgbm"]),
         "XGBoost, regularised": partial(serve, REGULARISED_DEFAULTS["xgboost"]),
         "plain LightGBM, weekly": partial(serve_plain, model, rows, days),
         "plain LightGBM, as random folds believe": partial(believe, rows, days),
@@ -65,11 +66,27 @@ def report(model: Model, rows: TrainingSet) -> None:
         gain = paired_gini_difference(scores, plainest, labels)
         figures = " | ".join(measure.write(measure.value(scores, labels)) for measure in shown)
         print(f"| {name} | {figures} | {gain.estimate:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] |", flush=True)
+        if name in (RIDGE, LIGHTGBM):
+            report_cut(name, scores, labels)
     dealt = deal_out(rows)
     found = serve_weekly(model, dealt, days, REGULARISED_DEFAULTS["lightgbm"])
     gini = gini_with_interval(found, dealt.rows_of(days).labels)
     off = bias_size(found, dealt.rows_of(days).labels)
     print(f"labels dealt out at random: Gini {gini.estimate:+.4f} [{gini.low:+.4f}, {gini.high:+.4f}], bias {off:.4f}")
+
+
+def report_cut(name: str, scores: Scores, labels: pd.Series) -> None:
+    """What it would come to if no score lay below the lowest label: no longer tells those apart that were cut."""
+    numbers, lowest = find_published(scores), labels.min()
+    cut = numbers.clip(lower=lowest)
+    gain = paired_gini_difference(cut, numbers, labels)
+    errors, sums = ([measure(each, labels) for each in (numbers, cut)] for measure in (rmse, total_bias))
+    print(
+        f"  {name}: {(numbers < lowest).mean():.2%} of the scores lie below {lowest:g}, the lowest at {numbers.min():.2f}; cut"
+        f" there the Gini moves by {gain.estimate:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}], RMSE from {errors[0]:.3f} to"
+        f" {errors[1]:.3f}, the sum from {sums[0]:.4f} to {sums[1]:.4f} times what came",
+        flush=True,
+    )
 
 
 def has_room(model: Model, rows: TrainingSet, day: date) -> bool:

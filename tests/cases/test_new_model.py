@@ -73,6 +73,27 @@ def test_a_column_named_alone_becomes_a_model_of_its_sum(open_case):
     assert 60 < mean < 900, "minutes, not probabilities"
 
 
+def test_a_column_of_texts_named_alone_becomes_a_model_of_classes(open_case):
+    """Members keep to their courses; rare ones share a name, and who does not come is a class."""
+    case = open_case("plain", mlflow=True)
+    case.load("delete from source.visits where entered_at < '2025-04-14'")
+    case.load("""
+        alter table source.visits add course text;
+        update source.visits set course = (array['it''s yoga', 'row', 'swim', 'spin', null])
+            [1 + (substr(member, 2)::integer / 7 + visit % 7 / 5) % 5]""")
+    code, said = new(case, *ASKED, *WHO, "--predict", "course")
+    assert 0 == code, said
+    assert "classes came, " in said
+    for words in [line.split()[1:] for line in said.splitlines() if line.startswith("  perennial ")]:
+        if words[0] != "check":  # as above
+            do(case, *words)
+    rows = case.ask("select class, score, probabilities from analytics.stays_away_scores_latest")
+    assert len(rows) > 40
+    assert len({name for name, *_ in rows}) > 2
+    assert all(score == max(told.values()) == told[name] for name, score, told in rows)
+    assert {"it's yoga", "no visits"} <= set(rows[0][2])
+
+
 def do(case, *words):
     """What a command said that must end well."""
     code, out, said = case.shell.perennial(*words)

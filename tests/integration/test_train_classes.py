@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from perennial.config import Model
+from perennial.errors import LeakSuspected
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Interval, Trained, TrainingSet
 from perennial.tasks import Task, frame_scores, task_of
@@ -97,3 +98,11 @@ def test_random_classes_give_a_gain_of_0_within_its_interval(tmp_path):
     case = make_case("log_loss", tmp_path, signal=0.0)
     gain = case.gain_on_shares(case.predictor)
     assert gain.low <= 0 <= gain.high
+
+
+def test_a_leak_stops_the_training_before_anything_is_written(tmp_path):
+    honest = make_classes(PLAN.training)
+    leaking = replace(honest, features=honest.features.assign(paid=(honest.labels == "dairy").astype(float)))
+    with pytest.raises(LeakSuspected, match="paid"):
+        train(class_model(max_feature_auc=0.9), leaking, PLAN, folder=tmp_path, threads=1)
+    assert list(tmp_path.iterdir()) == []

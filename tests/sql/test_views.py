@@ -335,4 +335,5 @@ def test_outcomes_of_amounts_have_their_headline_and_their_total_bias(warehouse)
     comments = write_rows("""
         select col_description('analytics.spend_next_28d_scores_latest'::regclass, attnum)
         from pg_attribute where attrelid = 'analytics.spend_next_28d_scores_latest'::regclass and attname = 'score'""")
-    assert comments.scalar_one() == "Amount that is expected, in the unit of the label"
+    said = "Amount that is expected, in the unit of the label; read one below 0 as 0 where no label lies below"
+    assert comments.scalar_one() == said

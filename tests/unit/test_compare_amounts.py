@@ -188,3 +188,12 @@ def test_scores_that_add_up_to_something_else_are_warned_of_when_nobody_serves_y
     verdict = compare(replace(contest, challenger=swollen))
     assert verdict.outcome == Outcome.PROMOTE, "somebody must serve"
     assert "1.50 times what came" in verdict.warnings[0]
+
+
+def test_scores_below_every_label_are_told_and_none_where_labels_lie_there_too():
+    contest = replace(draw_amounts(declare("gini"), challenger=0.5, champion=0.6), champion=None)
+    lowered = contest.challenger.scores.where(contest.challenger.scores.rank() > 4, -2.5)
+    (said,) = compare(replace(contest, challenger=replace(contest.challenger, scores=lowered))).warnings
+    assert f"4 of {len(lowered):,} scores lie below 0, the lowest at -2.5, and no label does" in said
+    task = task_of(declare("mae"))
+    assert task.remark_on(lowered, contest.labels - 1e6) == ()

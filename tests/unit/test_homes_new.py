@@ -572,6 +572,7 @@ def test_scores_of_amounts_are_watched_as_amounts(summed, seen_amounts):
 def test_a_condition_on_the_column_is_no_amount():
     assert plan(predict="amount > 100").wish.amount is None
     assert plan(predict="channel").wish.amount is None, "a text has no sum"
+    assert plan(predict="channel").says_absence, "who has no row is a class"
     assert plan(predict='"Net Weight"').wish.amount.name == "Net Weight"
 
 
@@ -579,3 +580,71 @@ def test_of_snapshots_the_sum_is_that_of_the_whole_horizon():
     """Daily readings are a flow as well: their sum is no matter of who is still there at the end."""
     found = plan(profile(rhythm=(1, 0.99)), predict="amount")
     assert "where paid_at >= :as_of_start and paid_at < :label_end" in render_labels(found)
+
+
+# Classes
+@pytest.fixture(scope="module")
+def named():
+    return plan(predict="channel")
+
+
+def come(drafted, *shares):
+    """Days of 400 on which 85 of 100 come by web, in the shop, or not at all, and a few with one of four odd names."""
+    names = ["web", "shop", "no invoices", "it's", "tv", "fax", "no"]
+    days = [probe(drafted, day, 400, number) for number, day in enumerate([date(2025, 6, 2), date(2026, 1, 5)])]
+    for number, day in enumerate(days):
+        day.sample["label"] = np.random.default_rng(number).choice(names, len(day.sample), p=shares)
+    return measure(days, list_features(drafted), date(2026, 4, 27), task_of(load(drafted, None).model))
+
+
+@pytest.fixture(scope="module")
+def seen_classes(named):
+    return come(named, 0.4, 0.3, 0.15, 0.06, 0.05, 0.03, 0.01)
+
+
+def test_a_column_of_texts_becomes_classes_and_rare_ones_share_a_name(named, seen_classes):
+    model = load(named, seen_classes).model
+    assert ("multiclass", "log_loss", "invoices") == (model.label.task, model.metric, model.label.absence_of)
+    assert seen_classes.classes.named == ("web", "shop", "no invoices", "other")
+    query = render_labels(named, seen_classes.classes)
+    assert "case when channel::text in ('web', 'shop') then channel::text else 'other' end as class" in query
+    assert "coalesce(most.class, 'no invoices') as label" in query
+    (said,) = [line for line in say_found(Draft(named, seen_classes, {})) if "classes came" in line]
+    assert "7 classes came, web 39%, shop 29%, " in said
+    assert "4 that few have are called other together" in said
+
+
+def test_before_anything_came_classes_keep_their_names(named):
+    assert "select customer_id::bigint as entity_id, channel::text as class, count(*) as facts" in render_labels(named)
+    assert "where paid_at >= :as_of_start and paid_at < :label_end and channel::text <> ''" in render_labels(named)
+
+
+def test_in_a_small_cohort_every_class_keeps_its_name_for_one_alone_teaches_nothing(named, seen_classes):
+    few = [replace(probe(named, date(2025, 6, 2), 40), rows=40)]
+    few[0].sample["label"] = np.resize(["web", "it's", "tv"], 40)
+    found = measure(few, list_features(named), date(2026, 4, 27), task_of(load(named, None).model))
+    assert (set(found.classes.kept), found.classes.rare) == ({"web", "it's", "tv"}, ())
+
+
+def test_who_has_no_row_is_of_the_other_ones_where_few_have_none(named):
+    query = render_labels(named, come(named, 0.4, 0.3, 0.02, 0.2, 0.05, 0.02, 0.01).classes)
+    assert "in ('web', 'shop', 'it''s')" in query
+    assert "coalesce(most.class, 'other') as label" in query
+
+
+def test_scores_of_classes_are_watched_by_their_names(named, seen_classes):
+    rules = json.loads(render_files(named, seen_classes)["expectations/winback/scores.json"])["expectations"]
+    watched = {rule["kwargs"]["column"]: rule["kwargs"] for rule in rules}
+    assert watched["class"]["value_set"] == ["web", "shop", "no invoices", "other"]
+    assert (watched["score"]["min_value"], watched["score"]["max_value"]) == (0.25, 1)
+
+
+def test_the_file_says_how_rows_are_weighed_and_valued(drafted, seen, named, seen_classes):
+    for each, found in ((drafted, seen), (named, seen_classes)):
+        text = render_files(each, found)["models/winback.toml"]
+        uncommented = text.replace('# weight = "importance"', 'weight = "importance"').replace(
+            '# value = "worth"', 'value = "worth"'
+        )
+        read = tomllib.loads(uncommented)["label"]
+        assert (read["weight"], read["value"]) == ("importance", "worth")
+        assert not {"weight", "value"} & set(tomllib.loads(text)["label"])

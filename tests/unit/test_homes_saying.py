@@ -9,6 +9,7 @@ from perennial.config import load_declaration
 from perennial.homes import saying
 from perennial.homes.checked import Checked
 from perennial.homes.real_tables import reveal
+from perennial.metrics import enter_beside, index_day
 from perennial.records import RuleResult, Run
 from perennial.stores.warehouse.arrivals import Arrivals
 from perennial.stores.warehouse.costing import Scan
@@ -148,3 +149,22 @@ def test_amounts_are_told_by_their_zeros_and_by_what_lies_far_out():
     assert found.advice == "a few amounts decide alone: write label.cap = 10, beyond which amounts count as this much"
     assert saying.describe_labels(model, labels.clip(upper=700)).advice == ""
     assert "nothing can be learned" in saying.describe_labels(model, labels * 0).advice
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "said"),
+    [
+        ("lapse", [0, 0, 0, 1], "4 of 16 labels are 1 (50.0% by weight)"),
+        ("spend_next_28d", [0.0, 0.0, 9.0, 10.0], "16 labels: by weight 33.3% are 0, the median is 9, the 98th percentile 10"),
+        (
+            "next_department",
+            ["deli", "deli", "fuel", "toys"],
+            "16 labels of 3 classes by weight: toys 50.0%, deli 33.3%, fuel 16.7%",
+        ),
+    ],
+)
+def test_labels_that_weigh_are_told_by_their_weight(name, labels, said):
+    rows = index_day(pd.RangeIndex(16), date(2017, 6, 12))
+    weights = pd.Series([1.0, 1.0, 1.0, 3.0] * 4, index=rows)
+    weighed = enter_beside(pd.Series(labels * 4, index=rows), {"weight": weights})
+    assert saying.describe_labels(load_declaration(ROOT, name).model, weighed).found.startswith(said)

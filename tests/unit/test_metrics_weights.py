@@ -9,24 +9,32 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from perennial.errors import MisalignedScores
 from perennial.metrics import (
     absolute_loss,
+    accuracy,
     add_clusters,
     average_precision,
     bias_size,
     brier,
     calibration_error,
+    class_log_loss,
     coverage_gap,
     enter_beside,
     log_loss,
+    macro_auc,
     mean_auc,
     mean_gini,
     mean_loss,
     ndcg_at,
+    paired_accuracy_difference,
     paired_auc_by_day,
     paired_auc_difference,
     paired_bias_size_difference,
+    paired_class_loss_by_day,
+    paired_class_loss_difference,
     paired_gini_by_day,
     paired_loss_by_day,
     paired_loss_difference,
+    paired_macro_auc_by_day,
+    paired_macro_auc_difference,
     paired_mean_loss_difference,
     precision_at_recall,
     reliability_bins,
@@ -35,6 +43,7 @@ from perennial.metrics import (
     total_bias,
     value_at,
 )
+from perennial.train.pictures import average_tenths
 
 FIGURES = {
     "auc": mean_auc,
@@ -69,6 +78,26 @@ BY_DAY = {
 }
 
 
+def average_macro(scores, codes):
+    return macro_auc(scores, codes).auc.estimate
+
+
+OF_CLASSES = {
+    "macro_auc": average_macro,
+    "log_loss": class_log_loss,
+    "accuracy": accuracy,
+}
+CLASS_DIFFERENCES = {
+    "macro_auc": (average_macro, paired_macro_auc_difference),
+    "log_loss": (class_log_loss, paired_class_loss_difference),
+    "accuracy": (accuracy, paired_accuracy_difference),
+}
+CLASSES_BY_DAY = {
+    "macro_auc": (average_macro, lambda *rows: paired_macro_auc_by_day(*rows)[0], 1),
+    "log_loss": (class_log_loss, paired_class_loss_by_day, -1),
+}
+
+
 @pytest.fixture(scope="module")
 def rows():
     """120 entities on three as_ofs with whole weights, some of them 0: (ours, theirs, labels, weights)."""
@@ -83,6 +112,17 @@ def rows():
         for noise in (0.5, 1.0)
     )
     return ours, theirs, labels, pd.Series(rng.integers(0, 5, len(index)).astype(float), index=index)
+
+
+@pytest.fixture(scope="module")
+def class_rows(rows):
+    """The same rows with one of three classes each: (ours, theirs, codes, weights)."""
+    rng, index = np.random.default_rng(8), rows[2].index
+    taste = np.tile(rng.normal(size=(120, 3)), (3, 1))
+    codes = pd.Series((taste + rng.gumbel(size=taste.shape)).argmax(axis=1), index=index)
+    odds = [np.exp(taste + rng.normal(size=taste.shape) * noise) for noise in (0.5, 1.0)]
+    ours, theirs = (pd.DataFrame(each / each.sum(axis=1, keepdims=True), index, columns=list("abc")) for each in odds)
+    return ours, theirs, codes, rows[3]
 
 
 def weigh(values, weights):
@@ -112,6 +152,24 @@ def test_weighted_figures_equal_scikit_learns(rows):
     assert found == pytest.approx([each(day, scores, sample_weight=shares) for each in theirs])
 
 
+@pytest.mark.parametrize("figure", OF_CLASSES)
+def test_a_row_of_classes_counts_as_often_as_it_weighs(class_rows, figure):
+    ours, _, codes, weights = class_rows
+    found = OF_CLASSES[figure](weigh(ours, weights), weigh(codes, weights))
+    assert found == pytest.approx(OF_CLASSES[figure](repeat(ours, weights), repeat(codes, weights)), abs=1e-12)
+    assert found != pytest.approx(OF_CLASSES[figure](ours, codes), abs=1e-3), "weights change it, or the test says nothing"
+
+
+def test_the_weighted_macro_auc_equals_scikit_learns(class_rows):
+    ours, _, codes, weights = class_rows
+    weights = (weights + 1) * np.pi
+    by_day = [
+        [roc_auc_score(codes.xs(day) == code, ours.xs(day).iloc[:, code], sample_weight=weights.xs(day)) for code in range(3)]
+        for day in codes.index.unique("as_of")
+    ]
+    assert average_macro(weigh(ours, weights), weigh(codes, weights)) == pytest.approx(np.mean(by_day))
+
+
 def leave_out(figure, values):
     """Pseudo-values of entities: what the figure loses without each."""
     entities = values[0].index.get_level_values("entity_id")
@@ -138,6 +196,35 @@ def test_weighted_influence_values_are_those_of_leaving_out_entities(rows, name)
     assert found.estimate == pytest.approx(sign * (figure(ours, labels) - figure(theirs, labels)))
     assert np.corrcoef(found.influence.mean(axis=1), pulls)[0, 1] >= 0.999
     assert found.influence.sum(axis=0) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", CLASS_DIFFERENCES)
+def test_the_error_of_a_weighted_difference_of_classes_is_that_of_the_jackknife(class_rows, name):
+    figure, difference = CLASS_DIFFERENCES[name]
+    ours, theirs, codes = (weigh(each, class_rows[3] ** 1.5) for each in class_rows[:3])
+    pulls = leave_out(lambda *kept: figure(kept[0], kept[2]) - figure(kept[1], kept[2]), (ours, theirs, codes))
+    error = np.sqrt(120 / 119 * np.square(pulls).sum())
+    assert difference(ours, theirs, codes).standard_error == pytest.approx(error, rel=0.05)
+
+
+@pytest.mark.parametrize("name", CLASSES_BY_DAY)
+def test_weighted_influence_values_of_classes_are_those_of_leaving_out_entities(class_rows, name):
+    figure, by_day, sign = CLASSES_BY_DAY[name]
+    ours, theirs, codes = (weigh(each, class_rows[3] + 1) for each in class_rows[:3])
+    found = by_day(ours, theirs, codes)
+    pulls = leave_out(lambda *kept: sign * (figure(kept[0], kept[2]) - figure(kept[1], kept[2])), (ours, theirs, codes))
+    assert found.estimate == pytest.approx(sign * (figure(ours, codes) - figure(theirs, codes)))
+    assert np.corrcoef(found.influence.mean(axis=1), pulls)[0, 1] >= 0.999
+    assert found.influence.sum(axis=0) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_picture_that_a_training_draws_weighs_its_rows(rows):
+    ours, _, labels, weights = rows
+    means, realised = average_tenths(weigh(ours, weights + 1), weigh(labels, weights + 1))
+    lowest = np.argsort(ours.to_numpy(), kind="stable")[:36]
+    assert means[0] == pytest.approx(np.average(ours.iloc[lowest], weights=weights.iloc[lowest] + 1))
+    assert realised[0] == pytest.approx(np.average(labels.iloc[lowest], weights=weights.iloc[lowest] + 1))
+    assert len(means) == len(realised) == 10
 
 
 def test_equal_weights_are_none(rows):

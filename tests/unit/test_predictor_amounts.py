@@ -53,6 +53,13 @@ def test_contributions_are_in_the_units_of_the_target_and_add_up():
     assert contributions.sum() + LINEAR.intercept == predictor().score(pd.DataFrame({"visits": [3.0], "tenure": [20.0]}))[0]
 
 
+def test_a_score_below_every_label_is_not_cut_off_so_that_it_stays_the_sum_of_its_reasons():
+    lowest = pd.DataFrame({"visits": [-3.0, -4.0], "tenure": [10.0, 10.0]})
+    scores = predictor().score(lowest)
+    assert scores.tolist() == [-10.0, -18.0]
+    assert (predictor()._contribute(lowest.to_numpy()).sum(axis=1) + LINEAR.intercept).tolist() == scores.tolist()
+
+
 @pytest.mark.parametrize(("kind", "expected"), [("line", [3.0, 7.0]), ("power", [np.e, np.e * 9.0])])
 def test_amounts_are_calibrated_by_two_coefficients(kind, expected):
     raw, offset = np.array([1.0, 3.0]), 1.0

@@ -12,7 +12,7 @@ from perennial.errors import LeakSuspected
 from perennial.records import Interval
 from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, find_unwritten, meet_oracles, rank_alone
 from perennial.train.rows import gather_rows
-from tests.training_sets import amount_model, make_amounts, make_training_set, mondays, small_model
+from tests.training_sets import amount_model, class_model, make_amounts, make_classes, make_training_set, mondays, small_model
 
 MODEL = small_model(max_feature_auc=0.8)
 HONEST = make_training_set(mondays(6), entities=200, signal=0.8)
@@ -45,10 +45,11 @@ def count_weeks() -> np.ndarray:
 
 def leak(labels):
     """A feature that knows what the labels say, in each form that was met."""
-    happened = labels > 0
+    codes = pd.Series(pd.factorize(labels, sort=True)[0], labels.index) if labels.dtype == "str" else labels  # of classes
+    happened = codes > 0
     return {
-        "the label itself": labels.astype(float),
-        "the label upside down": -labels.astype(float),
+        "the label itself": codes.astype(float),
+        "the label upside down": -codes.astype(float),
         "null unless it happened": pd.Series(1.0, labels.index).where(happened),
         "a category": pd.Series(np.where(happened, "gone", "there"), labels.index).astype("category"),
     }
@@ -61,7 +62,11 @@ def spend():
     return amount_model("gini", max_feature_auc=0.8), replace(training, labels=labels)
 
 
-TASKS = {"binary": (MODEL, HONEST), "amounts": spend()}
+TASKS = {
+    "binary": (MODEL, HONEST),
+    "amounts": spend(),
+    "classes": (class_model(max_feature_auc=0.8), make_classes(mondays(6))),
+}
 
 
 @pytest.mark.parametrize("task", TASKS)

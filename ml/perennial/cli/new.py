@@ -76,7 +76,11 @@ EventAt = Annotated[str | None, typer.Option(help="Its column that says when it 
 KnownAt = Annotated[str | None, typer.Option(help="Its column that says when a row was learned; without it, at once.")]
 Key = Annotated[list[str] | None, typer.Option(help="A column that identifies a fact, once for each; else the primary key.")]
 Predict = Annotated[
-    str | None, typer.Option(help="absence or presence of rows, a condition such as 'amount > 100', or a column to sum up.")
+    str | None,
+    typer.Option(
+        help="absence or presence of rows, a condition such as 'amount > 100', a numeric column to sum up, or one of texts, "
+        "whose commonest is the class."
+    ),
 ]
 Days = Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="The horizon.")]
 Timezone = Annotated[str | None, typer.Option(help="Where a day begins at midnight; else as the server has it.")]
@@ -148,7 +152,7 @@ def _settle_outcome(url: str, given: Mapping[str, str | int | None]) -> Mapping[
     predict, days, timezone, owner = settle(
         Question(
             "--predict",
-            "What is foretold: absence or presence of rows, a condition that one meets, or a column to sum up?",
+            "What is foretold: absence or presence of rows, a condition that one meets, a column to sum up, or one of texts?",
             named["predict"],
             ("absence",),
             "absence",

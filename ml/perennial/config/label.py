@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -20,12 +21,30 @@ Metric = Annotated[
         }
     ),
 ]
-METRICS: Mapping[TaskName, tuple[str, ...]] = {
-    "binary": ("roc_auc",),
-    "regression": ("mae", "rmse", "gini", "poisson", "tweedie", "pinball"),
-    "multiclass": ("log_loss", "macro_auc"),
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a model file may say of one kind of labels.
+
+    Attributes:
+        metrics: what it may be judged by, its default first; a pinball loss bears its quantile behind a colon.
+        has_amounts: `label.cap` may bound labels, and a threshold is any number; else it is a probability.
+        has_direction: a score as a whole rises or falls, so that `training.monotone` can bind it.
+    """
+
+    metrics: tuple[str, ...]
+    has_amounts: bool = False
+    has_direction: bool = True
+
+
+UNSAID: TaskName = "binary"
+"""What labels are where nothing is said, as all were once: hashes of then say nothing of it."""
+TERMS: Mapping[TaskName, Terms] = {
+    UNSAID: Terms(("roc_auc",)),
+    "regression": Terms(("mae", "rmse", "gini", "poisson", "tweedie", "pinball"), has_amounts=True),
+    "multiclass": Terms(("log_loss", "macro_auc"), has_direction=False),
 }
-"""What a task may be judged by, its default first; a pinball loss bears its quantile behind a colon."""
 UNBOUND_METRICS = ("mae", "pinball")
 """Leaves are medians or quantiles, set after the split: no library binds those to a direction."""
 
@@ -36,7 +55,7 @@ WRITTEN = ("label", "as_of", ENTITY, "known_at")
 
 class Label(Section):
     task: TaskName = Field(
-        default="binary",
+        default=UNSAID,
         description="What labels are: binary, 0 or 1, so that scores are probabilities; regression, amounts, as scores then are; "
         "multiclass, names of classes, so that a score is the probability of the likeliest",
     )
@@ -62,6 +81,11 @@ class Label(Section):
     min_weekly_volume: Share = Field(
         default=0.5, description="Each week of the horizon needs at least this share of the usual volume of that source"
     )
+
+    @property
+    def terms(self) -> Terms:
+        """What the file may say of such labels."""
+        return TERMS[self.task]
 
     @property
     def beside(self) -> Mapping[str, str]:

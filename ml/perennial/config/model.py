@@ -25,7 +25,7 @@ from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
 from perennial.config.grid import Every, Grid
 from perennial.config.inputs import Features, Quality, Schedule, Source
-from perennial.config.label import METRICS, UNBOUND_METRICS, Label
+from perennial.config.label import TERMS, UNBOUND_METRICS, UNSAID, Label
 from perennial.config.promotion import Promotion
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
@@ -69,11 +69,11 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _metric_is_of_the_task(self) -> Model:
-        known = METRICS[self.label.task]
-        if self.metric.partition(":")[0] not in known:
+        terms = self.label.terms
+        if self.metric.partition(":")[0] not in terms.metrics:
             raise ValueError(
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
-                f"{', '.join(known)}"
+                f"{', '.join(terms.metrics)}"
             )
         if self.training.monotone and self.metric.partition(":")[0] in UNBOUND_METRICS:
             raise ValueError(
@@ -81,19 +81,19 @@ class Model(Section):
                 "medians or quantiles there, which no library binds: leave monotone out, or write another metric, such as 'rmse' "
                 "with label.cap"
             )
-        if self.training.monotone and self.label.task == "multiclass":
+        if self.training.monotone and not terms.has_direction:
             raise ValueError(
-                "training.monotone cannot be kept where label.task = 'multiclass': what makes one class likelier makes others "
-                "less likely, so that no direction is that of the score: leave monotone out"
+                f"training.monotone cannot be kept where label.task = '{self.label.task}': what makes one class likelier makes "
+                "others less likely, so that no direction is that of the score: leave monotone out"
             )
         if self.label.value is not None and self.promotion.capacity is None:
             raise ValueError(
                 "label.value is what acting on a row is worth, and nothing says on how many a day: write promotion.capacity, or "
                 "leave label.value out"
             )
-        if self.label.task != "regression" and self.label.cap is not None:
+        if self.label.cap is not None and not terms.has_amounts:
             raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
-        if self.label.task != "regression" and not 0 <= self.scoring.threshold <= 1:
+        if not terms.has_amounts and not 0 <= self.scoring.threshold <= 1:
             raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")
         return self
 
@@ -143,14 +143,14 @@ class Model(Section):
     @property
     def metric(self) -> str:
         """What decides who is better: as said, else the first of its task."""
-        return self.training.metric or METRICS[self.label.task][0]
+        return self.training.metric or self.label.terms.metrics[0]
 
     @property
     def rulings(self) -> dict[str, str]:
         """What a person has ruled about inputs and labels, in words: part of what a version was made by; may be empty."""
         cap, judged = self.label.cap, self.metric
         labels = {
-            "metric": judged if judged not in METRICS["binary"] else "",
+            "metric": judged if judged not in TERMS[UNSAID].metrics else "",
             "cap": f"{cap:g}" if cap is not None else "",
             "weight": self.label.weight or "",
         }
@@ -277,6 +277,6 @@ class Declaration(BaseModel):
             read = set(self.model.label.beside) if kind == "labels" else set()
             for key in {"weight", "value"} - read:  # came later
                 stated["label"].pop(key)
-            if self.model.label.task == "binary":
+            if stated["label"]["task"] == UNSAID:
                 stated["label"].pop("task")  # came later
         return hashlib.sha256("\n".join([json.dumps(stated, sort_keys=True), *code]).encode()).hexdigest()

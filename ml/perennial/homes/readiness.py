@@ -25,6 +25,7 @@ from perennial.homes.rules import (
     the_columns_of_its_snapshot_suite_exist,
     the_columns_of_its_source_suite_exist,
 )
+from perennial.metrics import enter_beside, index_day
 from perennial.records import Rejects, RuleResult, Run
 from perennial.records.profiles import Delivery
 from perennial.stores import ledger, warehouse
@@ -220,8 +221,10 @@ class _Examination:
         if missing is not None:
             raise LabelsIncomplete(missing)
         warehouse.build_labels(self.session, self.declaration, self.run_at, self.as_of)
-        labels = warehouse.read_labels(self.session, self.model, self.as_of)
-        return saying.describe_labels(self.model, labels)
+        columns = {"label": warehouse.read_labels(self.session, self.model, self.as_of)}
+        columns |= warehouse.read_beside(self.session, self.model, self.as_of)
+        known = {name: column.set_axis(index_day(column.index, self.as_of)) for name, column in columns.items()}
+        return saying.describe_labels(self.model, enter_beside(known.pop("label"), known))
 
     def _run_source_suite(self) -> Finding:
         bounds = warehouse.feature_bounds(self.model, self.as_of)

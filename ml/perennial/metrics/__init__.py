@@ -22,7 +22,17 @@ from perennial.metrics.amounts import (
     rmse_with_interval,
 )
 from perennial.metrics.auc import auc_with_interval, mean_auc, paired_auc_difference
-from perennial.metrics.beside import NOTHING_BESIDE, average, enter_beside, find_rows, read_beside, sum_weights, weigh_index
+from perennial.metrics.beside import (
+    NOTHING_BESIDE,
+    average,
+    enter_beside,
+    find_rows,
+    index_day,
+    read_beside,
+    read_weights,
+    sum_weights,
+    weigh_index,
+)
 from perennial.metrics.bootstrap import (
     bootstrap_interval,
     paired_amounts_difference,
@@ -114,6 +124,7 @@ __all__ = [
     "find_rows",
     "gini_with_interval",
     "halve_entities",
+    "index_day",
     "keep_codes",
     "log_loss",
     "loss_with_interval",
@@ -154,6 +165,7 @@ __all__ = [
     "prepare_value_at",
     "rank_correlation",
     "read_beside",
+    "read_weights",
     "reliability_bins",
     "rmse",
     "rmse_with_interval",

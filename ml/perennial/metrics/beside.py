@@ -8,12 +8,13 @@ such as the first so many of a day, counts each of them once, whatever it weighs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
 
-from perennial.metrics.panel import VALUE, WEIGHT
+from perennial.metrics.panel import VALUE, WEIGHT, Floats
 
 CLUSTER, KEY = "cluster", ["as_of", "entity_id"]
 Values = TypeVar("Values", bound=pd.Series | pd.DataFrame)
@@ -25,6 +26,11 @@ def find_rows(index: pd.Index) -> pd.Index:
     if index.nlevels == len(KEY):
         return index
     return pd.MultiIndex.from_arrays([index.get_level_values(name) for name in KEY], names=KEY)
+
+
+def index_day(entities: pd.Index, as_of: date) -> pd.MultiIndex:
+    """Rows of one day as figures want them, from its entities."""
+    return pd.MultiIndex.from_product([[pd.Timestamp(as_of)], entities], names=KEY)
 
 
 def read_beside(index: pd.Index) -> dict[str, pd.Series]:
@@ -58,12 +64,18 @@ def enter_beside(values: Values, beside: Mapping[str, pd.Series]) -> Values:
     return cast("Values", widened[weighs])
 
 
+def read_weights(index: pd.Index) -> Floats | None:
+    """What rows weigh, in the order of the index; None where nothing is said of it."""
+    return index.get_level_values(WEIGHT).to_numpy(dtype=np.float64) if WEIGHT in index.names else None
+
+
 def average(values: pd.Series) -> float:
     """The mean, weighted where the index says what rows weigh."""
-    weights = values.index.get_level_values(WEIGHT).to_numpy(dtype=float) if WEIGHT in values.index.names else None
+    weights = read_weights(values.index)
     return float(values.mean()) if weights is None else float(np.average(values.to_numpy(dtype=float), weights=weights))
 
 
 def sum_weights(index: pd.Index) -> float:
     """What the rows weigh together: how many they are, where nothing is said of it."""
-    return float(index.get_level_values(WEIGHT).to_numpy().sum()) if WEIGHT in index.names else float(len(index))
+    weights = read_weights(index)
+    return float(len(index)) if weights is None else float(weights.sum())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 import pandas as pd
 
 from perennial.config import Model
 from perennial.errors import MisalignedScores
-from perennial.metrics import NOTHING_BESIDE, enter_beside
+from perennial.metrics import NOTHING_BESIDE, enter_beside, index_day
 from perennial.records import Publication, Realised
 from perennial.tasks import Scores, task_of
 
@@ -35,8 +34,8 @@ def realise(
         raise MisalignedScores(
             f"{publication.model}, as_of {publication.as_of}: {unlabelled} of {len(scores)} scored entities have no label."
         )
-    index = _index_by_day(scores.index, publication.as_of)
-    known = {name: column.set_axis(_index_by_day(column.index, publication.as_of)) for name, column in beside.items()}
+    index = index_day(scores.index, publication.as_of)
+    known = {name: column.set_axis(index_day(column.index, publication.as_of)) for name, column in beside.items()}
     labels = labels.reindex(scores.index).set_axis(index)
     told, came = enter_beside(scores.set_axis(index), known), enter_beside(labels, known)
     task = task_of(model)
@@ -51,7 +50,3 @@ def realise(
         mean_score=mean_score,
         base_rate=base_rate,
     )
-
-
-def _index_by_day(entities: pd.Index, as_of: date) -> pd.MultiIndex:
-    return pd.MultiIndex.from_product([[pd.Timestamp(as_of)], entities], names=["as_of", "entity_id"])

@@ -84,7 +84,7 @@ class Calibrator(Part):
     Attributes:
         coefficients: platt (a, b): sigmoid(a logit(p) + b) with a > 0;
             beta (a, b, c): sigmoid(a ln p - b ln(1 - p) + c) with a, b >= 0 and one of them above 0;
-            line (a, b), of amounts: a y + b with a > 0, b in the units of the target;
+            line (a, b), of amounts: a y + b with a > 0, b in the units of the target; nothing is cut off where labels end;
             power (a, b), of amounts above 0: exp(a ln y + b) with a > 0;
             softmax (a, b1, b2, ...), of classes: softmax(a ln p + b) with a > 0 and b1 = 0; alone a stands for biases of 0.
     """

@@ -22,7 +22,7 @@ from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floo
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.top import guard_value, measure_order_at_top, measure_value
-from perennial.tasks.watching import compare_odds, rank_or_unknown, try_metric
+from perennial.tasks.watching import compare_odds, rank_or_unknown, say_weighed, try_metric
 
 PRIOR_SHOCK = 0.004
 
@@ -278,7 +278,7 @@ class Binary(Task):
     def describe_labels(self, labels: pd.Series) -> str:
         """How often the outcome is there."""
         rows, positives = len(labels), int(labels.sum())
-        return f"{positives} of {rows} labels are 1 ({positives / rows:.1%})"
+        return f"{positives} of {rows} labels are 1 ({metrics.average(labels):.1%}{say_weighed(labels)})"
 
     def advise_on_labels(self, labels: pd.Series) -> str:  # noqa: ARG002 - nothing of 0 and 1 is declared
         """Nothing."""

@@ -21,6 +21,7 @@ from perennial.metrics.panel import Floats
 from perennial.records import Interval
 from perennial.tasks.measure import Headline, Measure, Single
 from perennial.tasks.scores import find_likeliest, find_published
+from perennial.tasks.watching import say_weighed
 
 MOST_NAMED = 5
 
@@ -62,6 +63,22 @@ def list_classes(named: Mapping[str, int]) -> str:
     """`fuel (12 rows), deli (3 rows)`."""
     shown = [f"{name} ({count} rows)" for name, count in list(named.items())[:MOST_NAMED]]
     return ", ".join(shown) + (f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else "")
+
+
+def share_classes(labels: pd.Series) -> pd.Series:
+    """How often each class came, weighted where the index says what rows weigh; by name."""
+    weights = metrics.read_weights(labels.index)
+    weighs = np.ones(len(labels)) if weights is None else weights
+    shares: pd.Series = pd.Series(weighs).groupby(labels.to_numpy(dtype=object)).sum() / weighs.sum()
+    return shares
+
+
+def describe_shares(labels: pd.Series) -> str:
+    """The classes that came, the commonest first."""
+    shares = share_classes(labels).sort_values(ascending=False, kind="stable")
+    shown = ", ".join(f"{name} {share:.1%}" for name, share in shares.head(MOST_NAMED).items())
+    rest = f" and {len(shares) - MOST_NAMED} more" if len(shares) > MOST_NAMED else ""
+    return f"{len(labels)} labels of {len(shares)} classes{say_weighed(labels)}: {shown}{rest}"
 
 
 def rank_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:

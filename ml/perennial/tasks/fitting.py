@@ -71,7 +71,8 @@ def _average(labels: Floats, weights: Floats | None) -> float:
     return float(np.average(labels, weights=weights))
 
 
-def _find_quantile(labels: Floats, weights: Floats | None, quantile: float) -> float:
+def find_quantile(labels: Floats, weights: Floats | None, quantile: float) -> float:
+    """The label that this share of all reaches, of rows or of what they weigh."""
     if weights is None:
         return float(np.quantile(labels, quantile))
     return float(np.quantile(labels, quantile, weights=weights, method="inverted_cdf"))
@@ -126,7 +127,7 @@ def fit_amounts(metric: str, cap: float) -> Fitting:
     if name == "pinball":
         return _fit_quantile(float(quantile))
     if name == "mae":
-        middle = partial(_find_quantile, quantile=0.5)
+        middle = partial(find_quantile, quantile=0.5)
         return fit_mean(ABSOLUTE, row_loss=metrics.absolute_loss, loss_named="mean absolute error", constant=middle)
     if name == "poisson":
         return fit_positive_mean(POISSON, row_loss=metrics.poisson_deviance, loss_named="Poisson deviance")
@@ -144,5 +145,5 @@ def _fit_quantile(quantile: float) -> Fitting:
         objectives,
         row_loss=metrics.pinball_loss(quantile),
         loss_named=f"pinball loss at {quantile:g}",
-        constant=partial(_find_quantile, quantile=quantile),
+        constant=partial(find_quantile, quantile=quantile),
     )

@@ -217,7 +217,7 @@ class Multiclass(Task):
 
     def average_labels(self, labels: pd.Series) -> float:
         """The share of the commonest class."""
-        return metrics.average((labels == labels.mode().get(0)).astype(np.float64))
+        return float(classes.share_classes(labels).max())
 
     def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the other of log-loss and macro AUC, and the share that is right."""
@@ -272,10 +272,7 @@ class Multiclass(Task):
 
     def describe_labels(self, labels: pd.Series) -> str:
         """How often each class came."""
-        shares = labels.value_counts(normalize=True)
-        shown = ", ".join(f"{name} {share:.1%}" for name, share in shares.head(classes.MOST_NAMED).items())
-        rest = len(shares) - classes.MOST_NAMED
-        return f"{len(labels)} labels of {len(shares)} classes: {shown}{f' and {rest} more' if rest > 0 else ''}"
+        return classes.describe_shares(labels)
 
     def advise_on_labels(self, labels: pd.Series) -> str:
         """To give those that few entities of a day carry a name together."""

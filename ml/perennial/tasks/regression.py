@@ -31,6 +31,7 @@ from perennial.tasks.watching import (
     compare_sums,
     describe_amounts,
     find_scale,
+    remark_on_lowest,
     remark_on_sums,
     try_metric,
 )
@@ -48,7 +49,7 @@ class Regression(Task):
     label_said = "a finite number"
     wrong_label = "a label that is no finite number"
     wrong_score = "are infinite"
-    score_meaning = "Amount that is expected, in the unit of the label"
+    score_meaning = "Amount that is expected, in the unit of the label; read one below 0 as 0 where no label lies below"
     second = "total_bias"
     came_named, bins_law = "Mean that came", "normal"
     rarer_named = "rows with another label than the commonest"
@@ -153,8 +154,9 @@ class Regression(Task):
         return (WITHOUT_CAP,)
 
     def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
-        """Sums that lie far apart, where scores are means."""
-        return remark_on_sums(read_numbers(scores), labels) if self.says_means else ()
+        """Scores below every label; and sums that lie far apart, where scores are means."""
+        numbers = read_numbers(scores)
+        return (*remark_on_lowest(numbers, labels), *(remark_on_sums(numbers, labels) if self.says_means else ()))
 
     def find_prior_shock(self, champion: float) -> float:
         """A share of the champion's loss; of the Gini twice what it is of the AUC, for a Gini of 0/1 labels is 2 AUC - 1."""

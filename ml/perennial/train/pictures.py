@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from perennial.metrics import average
 from perennial.tasks import Headline, Task
 from perennial.train.candidates import Candidate
 
@@ -61,16 +63,20 @@ def _draw_learning_curve(headline: Headline, curve: Mapping[int, float]) -> Figu
 
 
 def _draw_calibration(challenger: Candidate) -> Figure:
-    """Tenths by score: the mean of each, and that of its labels."""
+    """Tenths of the rows by score: the mean of each, and that of its labels."""
     figure, axes = _open("Calibration, out of fold", *challenger.task.calibration_named)
-    scores, labels = (each.to_numpy() for each in challenger.task.pair_rows(challenger.scores, challenger.labels))
-    parts = np.array_split(np.argsort(scores, kind="stable"), BINS)
-    means = [float(scores[part].mean()) for part in parts if len(part)]
-    realised = [float(labels[part].mean()) for part in parts if len(part)]
+    means, realised = average_tenths(*challenger.task.pair_rows(challenger.scores, challenger.labels))
     start, end = min(0.0, *means, *realised), max(*means, *realised)
     axes.plot([start, end], [start, end], color="grey", linewidth=1, linestyle="--")
     axes.plot(means, realised, marker="o")
     return figure
+
+
+def average_tenths(scores: pd.Series, labels: pd.Series) -> tuple[list[float], list[float]]:
+    """Of each tenth of the rows by score, lowest first: its mean score and label, weighted where rows weigh."""
+    parts = np.array_split(np.argsort(scores.to_numpy(), kind="stable"), BINS)
+    means, realised = ([average(each.iloc[part]) for part in parts if len(part)] for each in (scores, labels))
+    return means, realised
 
 
 def _draw_importances(importances: Mapping[str, float]) -> Figure:

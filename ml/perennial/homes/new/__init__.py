@@ -1,8 +1,8 @@
 """`perennial new`: from a table to a first model.
 
 In this order: `wishes` (what was asked; `by_hand`: what is not drafted), `stores.warehouse.profiling` (what the table holds),
-`choosing` (what follows), `features`, `queries`, `model_file` and `suites` (texts), `stores.warehouse.probing` and `measuring`
-(what the queries give on real days, for the limits), `writing`, `saying`; `drafting` calls them.
+`choosing` (what follows), `features`, `queries` (with `classes`), `model_file` and `suites` (texts), `stores.warehouse.probing`
+and `measuring` (what the queries give on real days, for the limits), `writing`, `saying`; `drafting` calls them.
 """
 
 from perennial.homes.new.drafting import Draft, draft_model, list_tables, open_table, propose_learned

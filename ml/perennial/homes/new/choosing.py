@@ -114,8 +114,8 @@ class Plan:
 
     @property
     def says_absence(self) -> bool:
-        """Missing facts make the label, or make it smaller."""
-        return self.wish.predict == ABSENCE or self.wish.amount is not None
+        """Missing facts make the label, make it smaller, or are a class."""
+        return self.wish.predict == ABSENCE or self.wish.amount is not None or self.wish.classes is not None
 
     @property
     def inputs(self) -> tuple[Input, ...]:

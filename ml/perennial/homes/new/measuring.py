@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from perennial.homes.new.classes import SeenClasses, sum_classes
 from perennial.homes.new.features import Feature
 from perennial.records.profiles import ProbedDay
 from perennial.tasks import Task
@@ -57,8 +58,8 @@ class Seen:
 
     Attributes:
         days, rows: the days, and the cohort of each.
-        rates: share of positives of each day whose labels have matured; empty where labels are amounts.
-        amounts: those of the days whose labels have matured; None where labels are 0 or 1, or there are none.
+        rates: share of positives of each day whose labels have matured; empty where labels are no yes or no.
+        amounts, classes: those of the days whose labels have matured; None where labels are something else, or there are none.
         features: by name.
         honest: features that rank above the limit of the leak alarm and know nothing but times, with their AUC.
         suspicious: those that rank above it and know more.
@@ -71,6 +72,7 @@ class Seen:
     honest: Mapping[str, float]
     suspicious: Mapping[str, float]
     amounts: SeenAmounts | None = None
+    classes: SeenClasses | None = None
 
 
 def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: date, task: Task) -> Seen:
@@ -94,7 +96,8 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         features={one.name: _sum_up([day.sample[one.name] for day in probed if len(day.sample)]) for one in features},
         honest=honest,
         suspicious={name: auc for name, auc in strong.items() if name not in honest},
-        amounts=None if task.can_be_missed else _sum_amounts(labelled),
+        amounts=None if task.can_be_missed or task.gives_classes else _sum_amounts(labelled),
+        classes=sum_classes(labelled) if task.gives_classes else None,
     )
 
 
@@ -129,9 +132,9 @@ def _rank_alone(labelled: Sequence[ProbedDay], features: Sequence[Feature], task
     if not labelled:
         return {}
     frame = pd.concat({pd.Timestamp(day.as_of): day.sample for day in labelled}, names=["as_of", "entity_id"])
-    labels = frame["label"].astype(float)
-    usable = frame[labels.notna()]
-    return {one.name: _measure_alone(usable[one.name], labels.dropna(), task) for one in features}
+    labels = frame["label"].dropna().astype(task.label_dtype)
+    usable = frame.loc[labels.index]
+    return {one.name: _measure_alone(usable[one.name], labels, task) for one in features}
 
 
 def _measure_alone(column: pd.Series, labels: pd.Series, task: Task) -> float:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from perennial.homes.commenting import comment_model
 from perennial.homes.files import read_descriptions
 from perennial.homes.new.choosing import Plan
+from perennial.homes.new.classes import say_classes
 from perennial.homes.new.comments import write_comment
 from perennial.homes.new.measuring import Seen
 from perennial.homes.new.queries import describe_outcome
@@ -22,6 +23,8 @@ TRIALS, TIMEOUT_MINUTES = 20, 5
 WIDEST_BAND = 10.0
 FEW_ZEROS, STRONG_BY_NATURE = 0.1, 0.95
 LEAST, HALF = 0.01, 0.5
+BESIDE = """Let labels.sql give a column beside label, and name it here: what a row weighs in fits and figures (weight), or what
+acting on it turned out to be worth (value, with promotion.capacity)."""
 HONEST = """These rank so well alone on the days that were looked at, with a little room. The views hide the future from them, and
 they know no more than how often and how lately facts happened. Look before you believe it."""
 SUSPICIOUS = """These rank suspiciously well alone, and they know what a column says: the first training stops at them. Is the
@@ -51,7 +54,7 @@ def _write(value: str | tuple[str, ...]) -> str:
 
 def _head(plan: Plan) -> Iterator[str]:
     outcome = describe_outcome(plan)
-    yield f"# Foretells {'each' if plan.wish.amount is None else 'the'} {outcome}."
+    yield f"# Foretells {'each' if plan.wish.amount is None and plan.wish.classes is None else 'the'} {outcome}."
     yield f"# Drafted by `perennial new` from what {plan.profile.table.written} held on {plan.wish.today}; it is yours to change."
     yield "# `perennial keys` and the reference of the model file explain every key, also those that are left to their defaults."
     yield f"name = {_write(plan.wish.name)}"
@@ -162,11 +165,18 @@ def _label(plan: Plan, seen: Seen | None) -> Iterator[str]:
             most = f"98 of 100 came to {write_amount(found.common)} at most, one to {write_amount(found.most)}"
             yield f"# {most}: such a few would decide alone"
             yield f"cap = {float(f'{found.common:.2g}')}"
+    if plan.wish.classes is not None:
+        yield 'task = "multiclass"'
+        if seen is not None and seen.classes is not None:
+            yield from write_comment("#", say_classes(seen.classes))
     yield f"horizon_days = {plan.wish.days}"
     yield f"grace_days = {plan.times.grace_days}"
     if plan.says_absence:
         yield f'absence_of = "{plan.source}"'
         yield f"min_weekly_volume = {plan.times.min_weekly_volume}"
+    yield from write_comment("#", BESIDE)
+    yield '# weight = "importance"'
+    yield '# value = "worth"'
 
 
 def _quality(seen: Seen | None) -> Iterator[str]:
@@ -188,6 +198,9 @@ def _training(plan: Plan, seen: Seen | None) -> Iterator[str]:
     yield "[training]"
     if plan.wish.amount is not None:
         yield from _choose_metric(seen)
+    if plan.wish.classes is not None:
+        yield '# probabilities decide; "macro_auc" looks at the order within each class'
+        yield 'metric = "log_loss"'
     yield f"as_ofs = {times.as_ofs}"
     yield f"min_as_ofs = {times.min_as_ofs}"
     yield f"holdout_as_ofs = {times.holdout_as_ofs}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perennial.homes.new.choosing import Plan
+from perennial.homes.new.classes import SeenClasses, name_nothing, render_classes
 from perennial.homes.new.comments import write_comment
 from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.wishes import ABSENCE
@@ -111,11 +112,17 @@ def _list(columns: list[str], select: str = "select") -> str:
     return f"{INDENT}{select}\n{listed}"
 
 
-def render_labels(plan: Plan) -> str:
-    """Everybody of the cohort, and whether the outcome came, or how much of it."""
+def render_labels(plan: Plan, seen: SeenClasses | None = None) -> str:
+    """Everybody of the cohort, and whether the outcome came, how much of it, or which.
+
+    Args:
+        seen: classes that came on real days; None: all keep their names.
+    """
     wish, entity = plan.wish, plan.write(plan.wish.entity)
     if wish.amount is not None:
         return _render_amounts(plan, wish.amount.written)
+    if wish.classes is not None:
+        return _render_classes(plan, wish.classes.written, seen)
     met = f" and ({wish.predict})" if wish.is_condition else ""
     happened = "is null" if wish.predict == ABSENCE else "is not null"
     head = _comment(
@@ -136,6 +143,19 @@ def _render_amounts(plan: Plan, amount: str) -> str:
     )
     entity = f"{plan.write(plan.wish.entity)}{plan.entity_cast}"
     return head + LABELS_OF_AMOUNTS.format(entity=entity, amount=amount, source=plan.source, within=_write_horizon(plan))
+
+
+def _render_classes(plan: Plan, column: str, seen: SeenClasses | None) -> str:
+    """Of equal counts the first by name; a row without a value counts for none."""
+    head = _comment(
+        f"Purpose: the label is the {describe_outcome(plan)}; '{name_nothing(plan.source)}' without a row. Drafted by "
+        "`perennial new`; it is yours to change."
+    ) + _comment(
+        f"Grain: one row per {plan.wish.entity} of the cohort. `{plan.source}` holds what was known once the grace was over. "
+        "Of values that stand in equally many rows the first by name counts."
+    )
+    entity = f"{plan.write(plan.wish.entity)}{plan.entity_cast}"
+    return head + render_classes(entity, column, plan.source, _write_horizon(plan), seen)
 
 
 def _write_day(plan: Plan) -> str:
@@ -168,10 +188,12 @@ def _count_last_days(plan: Plan) -> int:
 
 
 def describe_outcome(plan: Plan) -> str:
-    """What a label of 1 means, or what a label is the amount of."""
+    """What a label of 1 means, what a label is the amount of, or which class it is."""
     wish, source = plan.wish, plan.source
     if wish.amount is not None:
         return f"sum of {wish.amount.written} over the rows of {source} within {wish.days} days, of each {wish.entity}"
+    if wish.classes is not None:
+        return f"value of {wish.classes.written} in most rows of {source} within {wish.days} days, of each {wish.entity}"
     match wish.predict:
         case "absence" if _count_last_days(plan):
             return f"{wish.entity} without a row of {source} at the end of {wish.days} days"

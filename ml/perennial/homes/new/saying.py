@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from perennial.homes.new.classes import say_classes
 from perennial.homes.new.drafting import Draft
 from perennial.homes.new.features import has_one_fact
 from perennial.homes.new.model_file import assume_known, describe_week, say_range
@@ -98,7 +99,7 @@ def _say_history(draft: Draft) -> Iterator[str]:
         f"Windows of {', '.join(str(days) for days in times.windows)} days; the labels of a day are known {plan.wish.days} + "
         f"{times.grace_days} days later; {times.as_ofs} weeks train and {times.holdout_as_ofs} judge."
     )
-    if not (draft.seen.rates or draft.seen.amounts):
+    if not (draft.seen.rates or draft.seen.amounts or draft.seen.classes):
         first = times.first + timedelta(days=times.lookback_days + plan.wish.days + times.grace_days + 7)
         yield (
             f"History is too short for a label: the first can be known about {first}. Load older facts, or choose fewer --days; "
@@ -113,6 +114,11 @@ def _say_outcome(draft: Draft) -> Iterator[str]:
             f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; the "
             f"{describe_outcome(draft.plan)}, was {write_amount(found.means[0])} to {write_amount(found.means[1])} on average, "
             f"0 of {found.zeros:.0%} of them, and up to {write_amount(found.most)}, all in the unit of that column."
+        )
+    if draft.seen.classes is not None:
+        yield (
+            f"On {len(days)} days from {days[0]} to {days[-1]} the cohort held {say_range(draft.seen.rows)}; of the "
+            f"{describe_outcome(draft.plan)}, {say_classes(draft.seen.classes)}."
         )
     if not rates:
         return

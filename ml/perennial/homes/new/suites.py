@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from perennial.homes.new.choosing import Input, Plan
+from perennial.homes.new.classes import SeenClasses
 from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.measuring import Seen, SeenAmounts, SeenFeature
 from perennial.homes.new.model_file import say_range, say_weeks
@@ -199,10 +200,29 @@ def _watch_amounts(found: SeenAmounts) -> Iterator[Rule]:
         )
 
 
+def _watch_classes(found: SeenClasses) -> Iterator[Rule]:
+    yield _rule(
+        BETWEEN,
+        f"The likeliest of {len(found.named)} classes has at least its share.",
+        column="score",
+        min_value=_round(1 / len(found.named), math.floor),
+        max_value=1,
+    )
+    yield _rule(
+        "expect_column_values_to_be_in_set",
+        "These came; another one for more than a twentieth is news.",
+        column="class",
+        value_set=list(found.named),
+        mostly=MOSTLY_KNOWN_VALUES,
+    )
+
+
 def _watch_scores(seen: Seen | None) -> Iterator[Rule]:
     yield _rule("expect_column_values_to_be_unique", "Everybody has one score.", column="entity_id")
     yield _rule("expect_column_values_to_not_be_null", "Everybody has a score.", column="score")
-    if seen is None or seen.amounts is None:
+    if seen is not None and seen.classes is not None:
+        yield from _watch_classes(seen.classes)
+    elif seen is None or seen.amounts is None:
         yield _rule(BETWEEN, "A score is a probability.", column="score", min_value=0, max_value=1)
     else:
         yield from _watch_amounts(seen.amounts)

@@ -28,8 +28,8 @@ class Wish:
         known_at: the column that says when a row was learned; None assumes that rows are there at once, and never change.
         key: columns that identify a fact; empty takes the primary key, if there is one.
         zone: what the clock showed that wrote times without a zone, where there are such.
-        predict: `absence` or `presence` of facts in the horizon, a condition in SQL that one of them meets, or a numeric column,
-            whose sum over them is then the amount that is predicted.
+        predict: `absence` or `presence` of facts in the horizon, a condition in SQL that one of them meets, a numeric column,
+            whose sum over them is then the amount that is predicted, or a column of texts, whose commonest one is the class.
         today: the local day on which the wish is made.
     """
 
@@ -49,13 +49,21 @@ class Wish:
     @property
     def is_condition(self) -> bool:
         """The outcome is a condition of the user's own."""
-        return self.predict not in (ABSENCE, PRESENCE) and self.amount is None
+        return self.predict not in (ABSENCE, PRESENCE) and self.amount is None and self.classes is None
 
     @property
     def amount(self) -> FoundColumn | None:
         """The column whose sum is predicted, if the wish names one."""
+        return self._find(NUMBERS)
+
+    @property
+    def classes(self) -> FoundColumn | None:
+        """The column whose commonest text is predicted, if the wish names one."""
+        return self._find(TEXTS)
+
+    def _find(self, types: tuple[str, ...]) -> FoundColumn | None:
         named = (column for column in self.table.columns if self.predict in (column.name, column.written))
-        return next((column for column in named if column.type in NUMBERS), None)
+        return next((column for column in named if column.type in types), None)
 
 
 def name_plainly(name: str) -> str:
@@ -75,7 +83,9 @@ def explain_condition(wish: Wish, source: str, refusal: str) -> str:
         if column.written != column.name and re.search(rf"\b{re.escape(column.name)}\b", unquoted, re.IGNORECASE)
     ]
     names = f" SQL reads a name without quotes in small letters: write {', '.join(folded)}." if folded else ""
-    amount = "" if folded else " For an amount name one numeric column alone; in another unit, one of a view."
+    amount = (
+        "" if folded else " For an amount name one numeric column alone, in another unit one of a view; for a class one of texts."
+    )
     return f"--predict '{wish.predict}' is no condition on a row of {source}: {said}\nNothing was written.{names}{amount}"
 
 

@@ -33,7 +33,7 @@ def render_files(plan: Plan, seen: Seen | None) -> Mapping[str, str]:
     return {
         f"models/{name}.toml": render_model(plan, seen),
         f"sql/{name}/features.sql": render_features(plan),
-        f"sql/{name}/labels.sql": render_labels(plan),
+        f"sql/{name}/labels.sql": render_labels(plan, None if seen is None else seen.classes),
         **{f"expectations/{name}/{file}": text for file, text in render_suites(plan, seen).items()},
     }
 

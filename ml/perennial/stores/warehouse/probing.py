@@ -51,7 +51,10 @@ def probe_day(session: Session, declaration: Declaration, as_of: date) -> Probed
 
 def _read(session: Session, as_of: date) -> ProbedDay:
     counted = session.exec_driver_sql("""
-        select count(*) as rows, count(distinct entity_id) as entities, count(*) filter (where label <> 0) as positives
+        select
+            count(*) as rows,
+            count(distinct entity_id) as entities,
+            count(*) filter (where cast(label as text) <> '0') as positives
         from pg_temp.cohort left join pg_temp.labelled using (entity_id)""").one()
     if counted.rows != counted.entities:
         raise GrainViolated(

@@ -17,6 +17,7 @@ from perennial.stores.warehouse.entities import read_key
 from perennial.stores.warehouse.identifiers import quote
 from perennial.tasks import task_of
 
+FOLDER = PLATFORM_SQL / "views"
 CLASS_COLUMNS = " class, probabilities,"
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
 
@@ -46,20 +47,19 @@ def sync_views(session: Session, model: Model) -> tuple[str, ...]:
 
 
 def _read_files(model: Model) -> tuple[ViewFile, ...]:
-    folder = PLATFORM_SQL / "views"
-    shared = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((folder / "global").glob("*.sql")))
+    common = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "global").glob("*.sql")))
     own = (
         ViewFile(f"{model.name}:{path.stem}", fill(path.read_text(encoding="utf-8"), model))
-        for path in sorted((*(folder / "model").glob("*.sql"), *(folder / "task" / model.label.task).glob("*.sql")))
+        for path in sorted((*(FOLDER / "model").glob("*.sql"), *(FOLDER / "task" / model.label.task).glob("*.sql")))
     )
-    return (*shared, *own)
+    return (*common, *own)
 
 
 def fill(statements: str, model: Model) -> str:
     """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
 
-    `{score}` becomes what a score of its task is. `{class_columns}` becomes the class and the probabilities where scores are
-    classes, and a line with `{classes}` stands there alone.
+    `{outcomes}` becomes what the outcomes of every task hold, `{score}` what a score of its task is, `{class_columns}` the class
+    and the probabilities where scores are classes, and a line with `{classes}` stands there alone.
     """
     key, task = read_key(model.entity), task_of(model)
     repeated = {"{key}": [quote(name) for name, _ in key], "{classes}": [""] if task.gives_classes else []}
@@ -72,6 +72,7 @@ def fill(statements: str, model: Model) -> str:
     columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
     return (
         "".join(lines)
+        .replace("{outcomes}\n", (FOLDER / "shared" / "outcomes.sql").read_text(encoding="utf-8"))
         .replace("{key_columns}", columns)
         .replace("{class_columns}", CLASS_COLUMNS if task.gives_classes else "")
         .replace("{score}", task.score_meaning)

@@ -13,17 +13,7 @@ select
     headline.high as value_high,
     log_loss.value as log_loss,
     macro_auc.value as macro_auc,
-    outcomes.effective_at as known_at,
-    outcomes.publication_id,
-    coalesce((
-        select event in ('rest', 'reject')
-        from ledger.admissions
-        where admissions.model = outcomes.model and admissions.as_of between outcomes.as_of - 6 and outcomes.as_of
-        order by admissions.as_of desc, admission_id desc
-        limit 1
-    ), false) as is_set_aside
-from ledger.outcomes
-join ledger.publications on publications.publication_id = outcomes.publication_id
+{outcomes}
 left join ledger.outcome_metrics as headline on headline.publication_id = outcomes.publication_id and headline.position = 1
 left join ledger.outcome_metrics as log_loss
     on log_loss.publication_id = outcomes.publication_id and log_loss.metric = 'log_loss'
