@@ -19,7 +19,7 @@ import pandas as pd
 from paths import ROOT
 
 from perennial.config import load_model
-from perennial.monitor import ScoredDay, measure_drift
+from perennial.monitor import ScoredDay, measure_drift, profile_reference
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
 
@@ -35,8 +35,8 @@ def make_rows(rows: int, columns: int, *, seed: int, shift: float) -> pd.DataFra
 def time_ours(reference: pd.DataFrame, current: pd.DataFrame) -> float:
     rng = np.random.default_rng(3)
     scores, reference_scores = (pd.Series(rng.beta(1, 7, len(side))) for side in (current, reference))
-    day = ScoredDay(MODEL, date(2017, 11, 20), 1, scores, reference_scores, float(reference_scores.mean()))
-    return measure_seconds(lambda: measure_drift(reference, current, day))
+    day = ScoredDay(MODEL, date(2017, 11, 20), 1, scores, float(reference_scores.mean()))
+    return measure_seconds(lambda: measure_drift(profile_reference(reference, reference_scores), current, day))
 
 
 def time_evidently(reference: pd.DataFrame, current: pd.DataFrame) -> float:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+import pandas as pd
+
 from perennial import notices
 from perennial.config import Declaration, read_code_version
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
-from perennial.monitor import ScoredDay, measure_drift, realise, render_report
+from perennial.monitor import ReferenceProfile, ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
@@ -20,7 +22,7 @@ from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
-from perennial.pipeline.promised import read_promised
+from perennial.pipeline.profiling import find_profile
 from perennial.pipeline.waiting import find_waiting
 from perennial.pipeline.walking import Walk
 from perennial.records import (
@@ -233,26 +235,30 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> tuple[DriftCheck, Callable[[], str]]:
-    """Effect sizes on all rows, and what draws Evidently's report on a sample."""
+    """Effect sizes on all rows, against the profile of the reference; and what draws Evidently's report, of rows."""
     with stores.warehouse.transaction() as session:
-        reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
-        entry = ledger.get_recipe(session, run.model, version.recipe)
         current = warehouse.read_snapshot(session, declaration, run.as_of)
         is_restated = warehouse.is_restated(session, version)
     predictor = load_version(stores, version)
-    promised = find_published(read_promised(Walk(stores, declaration, run, version.training_as_ofs), entry, version, reference))
+    walk = Walk(stores, declaration, run, version.training_as_ofs)
+    reference = find_profile(walk, version, predictor)
     day = ScoredDay(
         model=declaration.model,
         as_of=run.as_of,
         version=version.version,
         scores=find_published(score_frame(predictor, current)),
-        reference_scores=promised,
-        reference_mean_score=version.holdout_mean_score or float(promised.mean()),
+        reference_mean_score=version.holdout_mean_score or reference.scores.mean,
     )
-    known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
-    trained_on = reference.features[[name for name in reference.features.columns if name in known]]
-    check = replace(measure_drift(trained_on, current, day), is_restated=is_restated)
-    return check, partial(render_report, trained_on, current, declaration.model)
+    check = replace(measure_drift(reference, current, day), is_restated=is_restated)
+    return check, partial(_draw, walk, version, reference, current)
+
+
+def _draw(walk: Walk, version: Version, reference: ReferenceProfile, current: pd.DataFrame) -> str:
+    """The report; the rows that the version was trained on are read for it alone."""
+    with walk.stores.warehouse.transaction() as session:
+        training = warehouse.read_training_set(session, walk.declaration, version.training_as_ofs)
+    names = [each.column for each in reference.columns]
+    return render_report(training.features[names], current, walk.declaration.model)
 
 
 def _keep_report(stores: Stores, run: Run, version: Version, check: DriftCheck, draw: Callable[[], str]) -> DriftCheck:
