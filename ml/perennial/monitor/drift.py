@@ -13,7 +13,7 @@ import pandas as pd
 from perennial.config import Model
 from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
 from perennial.monitor.chance import find_index_by_chance, find_shift_by_chance
-from perennial.monitor.profile import ColumnProfile, ReferenceProfile, find_mean, to_numbers
+from perennial.monitor.profile import ColumnProfile, ReferenceProfile, to_numbers
 from perennial.monitor.psi import Bins, count_numbers
 from perennial.records import DriftCheck, FeatureDrift
 from perennial.tasks import task_of
@@ -103,15 +103,15 @@ def _measure_shift(day: ScoredDay, scale: float) -> float:
 def _measure_feature(
     reference: ColumnProfile, current: pd.Series, *, limit: float, by_chance: Callable[[Bins], float], can_trigger: bool
 ) -> FeatureDrift:
-    bins = reference.bin(current)
+    bins, missing, mean = reference.describe(current)
     allowed = max(limit, by_chance(bins))
     return FeatureDrift(
         column=reference.column,
         psi=bins.index,
         reference_mean=reference.mean,
-        current_mean=None if reference.edges is None else find_mean(to_numbers(current)),
+        current_mean=mean,
         reference_missing=reference.missing,
-        current_missing=float(current.isna().mean()),
+        current_missing=missing,
         is_drifted=bins.index > allowed,
         can_trigger=can_trigger,
         limit=allowed,
