@@ -156,8 +156,8 @@ def test_a_page_shows_the_score_and_what_moved_most_and_everything_on_request(wo
     pipeline.report(world.stores, world.run(FIRST_DAY), all_columns=True)
     whole = world.stores.registry.read_file(run_id, f"reports/{FIRST_DAY}.html").decode()
     names = ["score of the champion", *(feature.column for feature in features)]
-    assert names[:9] == [name for name in names if f"column: {name}." in page]
-    assert names == [name for name in names if f"column: {name}." in whole]
+    assert names[:9] == [name for name in names if f"Drift in column '{name}'" in page]
+    assert names == [name for name in names if f"Drift in column '{name}'" in whole]
 
 
 def test_a_day_that_was_not_checked_has_no_page(world):

@@ -17,7 +17,7 @@ from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, S
 from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
 from perennial.pipeline.opening import Stores
-from perennial.pipeline.profiling import find_profile
+from perennial.pipeline.profiling import keep_first_profile
 from perennial.pipeline.walking import Days, Walk
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import FitDistance, Labelled, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
@@ -123,7 +123,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
     fitted = load_predictor(trained.folder, trained.manifest)
     version = _register(material, entry, trained, fitted, origin=origin)
     walk = replace(material.walk, teaching=version.training_as_ofs)
-    find_profile(walk, version, fitted, material.training)
+    keep_first_profile(walk, version, fitted, material.training)
     return version
 
 

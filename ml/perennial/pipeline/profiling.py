@@ -53,21 +53,28 @@ def find_profile(walk: Walk, version: Version, predictor: Predictor, training: T
     return made
 
 
+def keep_first_profile(walk: Walk, version: Version, predictor: Predictor, training: TrainingSet) -> None:
+    """Keep the profile of a version that was made just now; what does not answer now costs its first check the rows."""
+    try:
+        find_profile(walk, version, predictor, training)
+    except RegistryUnavailable as error:
+        log.warning("%s: version %d has no profile before its first check. %s", walk.run, version.version, error)
+
+
 def drop_profiles(registry: Registry, versions: Sequence[Version]) -> None:
     """Empty the profiles of versions whose rows are going; each is made again when somebody checks its version."""
-    for version in versions:
-        try:
-            if registry.read_file(version.mlflow_run_id, PROFILE) is not None:
-                registry.keep_profile(version.mlflow_run_id, PROFILE, "{}")
-        except RegistryUnavailable as error:
-            log.warning(
-                "%s: the profile of version %d stays in MLflow until the version is checked again: delete %s of run %s. %s",
-                version.model,
-                version.version,
-                PROFILE,
-                version.mlflow_run_id,
-                error,
-            )
+    left = list(versions)
+    try:
+        while left:
+            run_id = left[-1].mlflow_run_id
+            if registry.read_file(run_id, PROFILE) is not None:
+                registry.keep_profile(run_id, PROFILE, "{}")
+            left.pop()
+    except RegistryUnavailable as error:
+        runs = ", ".join(version.mlflow_run_id for version in left)
+        log.warning(
+            "%s stays in these runs until their versions are checked again: delete it there. %s. %s", PROFILE, runs, error
+        )
 
 
 def _describe(walk: Walk, version: Version, predictor: Predictor) -> tuple[list[str], str]:
