@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from perennial.config import Model
-from perennial.monitor import ScoredDay, measure_drift, render_report
+from perennial.monitor import SCORE, ScoredDay, measure_drift, profile_reference, render_report
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import TrainingSet
 from perennial.train import plan_split, train
@@ -117,9 +117,10 @@ def monitor_once(world: str, customers: int) -> None:
     newest = rows.features.index.get_level_values("as_of").max()
     current = rows.features.xs(newest, level="as_of")
     scores = 1 / (1 + np.exp(-rows.features["recency"]))
-    day = ScoredDay(model, newest.date(), 1, scores.xs(newest, level="as_of"), scores, float(scores.mean()))
-    measure_drift(rows.features, current, day)
-    render_report(rows.features, current, model)
+    day = ScoredDay(model, newest.date(), 1, scores.xs(newest, level="as_of"), float(scores.mean()))
+    measure_drift(profile_reference(rows.features, scores), current, day)
+    names = dict.fromkeys(rows.features.columns)
+    render_report(rows.features, current, scores=(scores, day.scores), limits={SCORE: None, **names}, model=model)
 
 
 STAGES = {"training": train_once, "monitor": monitor_once}

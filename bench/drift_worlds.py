@@ -19,7 +19,7 @@ import pandas as pd
 from paths import ROOT
 
 from perennial.config import load_model
-from perennial.monitor import ScoredDay, compare_numbers, measure_drift
+from perennial.monitor import ScoredDay, compare_numbers, measure_drift, profile_reference
 from perennial.records import DriftCheck
 
 MODEL = load_model(ROOT / "models" / "lapse.toml")
@@ -98,8 +98,8 @@ def score(rows: pd.DataFrame) -> pd.Series:
 
 def check(reference: pd.DataFrame, reference_scores: pd.Series, current: pd.DataFrame) -> DriftCheck:
     mean = float(reference_scores.mean())
-    day = ScoredDay(MODEL, date(2017, 11, 20), 1, score(current), reference_scores, mean)
-    return measure_drift(reference, current, day)
+    day = ScoredDay(MODEL, date(2017, 11, 20), 1, score(current), mean)
+    return measure_drift(profile_reference(reference, reference_scores), current, day)
 
 
 def main() -> int:

@@ -10,7 +10,9 @@ from perennial.config import Model
 STORY = """\
 Compares what the champion sees now with what it was trained on, measures how good old scores turned out to be now that
 their labels have matured, looks whether those labels may **teach**, and **decides**: TRAIN, SKIP or BLOCK, with the evidence.
-TRAIN wakes `retrain`. The owner gets a mail that says what moved, what the system did, and what is left for people to do."""
+TRAIN wakes `retrain`. The owner gets a mail that says what moved, what the system did, and what is left for people to do.
+`report` draws Evidently's page meanwhile; the mail waits a minute for it, and goes without. A red `report` costs that page."""
+FIRST = 10  # of what waits for a worker: the mail waits for it
 
 
 def build(model: Model) -> DAG:
@@ -21,7 +23,10 @@ def build(model: Model) -> DAG:
         ask = AskForTrainingOperator(
             task_id="ask_for_retraining", model=model.name, reason="drift", announces=asset("drift", model.name)
         )
-        monitor >> ask >> MailOperator(task_id="mail", model=model.name).as_teardown()
+        report = StageOperator(task_id="report", stages=("report",), model=model.name, priority_weight=FIRST)
+        mail = MailOperator(task_id="mail", model=model.name, waits_for="report")
+        monitor >> report
+        monitor >> ask >> mail.as_teardown()
     return dag
 
 

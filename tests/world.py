@@ -183,7 +183,9 @@ END_STATE = {
     "outcomes": """
         select as_of, rows, positives, metric, value from ledger.outcomes join ledger.outcome_metrics using (publication_id)
         order by as_of, position""",
-    "drift_checks": "select as_of, rows, drifted_share, prediction_shift from ledger.drift_checks order by as_of",
+    "drift_checks": """
+        select as_of, rows, drifted_share, prediction_shift, report, evidence ->> 'report' as linked
+        from ledger.drift_checks order by as_of""",
     "decisions": "select as_of, choice, rule, sentence from ledger.decisions order by as_of, decision_id",
     "outbox": "select as_of, event, sent_at is not null as is_sent from ledger.outbox order by as_of, event",
 }

@@ -16,6 +16,7 @@ from perennial.errors import (
     NothingToDo,
     PermanentError,
     PublicationBlocked,
+    RegistryUnavailable,
     ValidationFailed,
 )
 from perennial.pipeline import Stores
@@ -165,7 +166,14 @@ def live_day(stores: Stores, run: Run) -> None:
     else:
         pipeline.monitor(stores, run)
         pipeline.decide(stores, run)
+        _draw(stores, run)
     retrain(stores, run)
+
+
+def _draw(stores: Stores, run: Run) -> None:
+    """The page of the day; a replay goes on without it."""
+    with suppress(RegistryUnavailable):
+        pipeline.report(stores, run)
 
 
 def _publish(stores: Stores, run: Run) -> None:
@@ -296,5 +304,7 @@ def _score(stores: Stores, run: Run) -> None:
 def _monitor(stores: Stores, run: Run) -> None:
     """No DAG waits for what a shell decides: it trains by itself."""
     pipeline.monitor(stores, run)
-    if pipeline.decide(stores, run).choice is Choice.TRAIN:
+    choice = pipeline.decide(stores, run).choice
+    _draw(stores, run)
+    if choice is Choice.TRAIN:
         retrain(stores, run)

@@ -115,7 +115,7 @@ def lived(environment):
         ),
         ("approve", {"ask": "skipped", "promote": "skipped", "mail": "success"}),
         ("score", {"score": "success", "ask_for_first_training": "skipped", "mail": "success"}),
-        ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
+        ("monitor", {"monitor": "success", "report": "success", "ask_for_retraining": "skipped", "mail": "success"}),
         ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),
     ],
 )
@@ -138,12 +138,16 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
             .scalars()
             .all()
         )
-    assert ["refresh", "validate", "assemble", "train", "compare", "promote", "score", "monitor", "decide"] == list(stages)
+    assert ["refresh", "validate", "assemble", "train", "compare", "promote", "score", "monitor", "decide", "report"] == list(
+        stages
+    )
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
     """The verdict, the decision, and what failed on the unknown day."""
-    assert 3 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
+    messages = [message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])]
+    assert 3 == len(messages)
+    assert 1 == sum(f"perennial/reports/{MODEL}/{FIRST_DAY}" in message.as_string() for message in messages)
 
 
 def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):

@@ -60,7 +60,7 @@ def test_parsing_loads_no_heavy_library(parsed):
     [
         ("refresh", ["refresh", "validate", "mail"]),
         ("score", ["score", "ask_for_first_training", "mail"]),
-        ("monitor", ["monitor", "ask_for_retraining", "mail"]),
+        ("monitor", ["monitor", "ask_for_retraining", "report", "mail"]),
         ("retrain_weekly", ["ask_for_retraining", "mail"]),
         ("retrain", ["assemble", "refit", "train", "compare", "promote", "ask_for_approval", "mail"]),
         ("approve", ["ask", "promote", "mail"]),

@@ -14,7 +14,7 @@ from tests.conftest import TestPostgres
 from tests.integration.stage_process import run_stage
 from tests.world import MODEL, World, end_state
 
-DAILY = ("refresh", "validate", "score", "monitor", "decide", "mail")
+DAILY = ("refresh", "validate", "score", "monitor", "decide", "report", "mail")
 LEARNING = ("train", "compare", "promote")
 REFITTING = ("refresh", "validate", "refit")
 

@@ -168,6 +168,7 @@ def test_nothing_is_left_of_a_household_that_is_forgotten_and_the_world_lives_on
         "select mlflow_run_id from ledger.versions where model = :model and version = :version", model=MODEL, version=champion
     )
     assert serving in told["their runs in MLflow, lapse"].split(", ")
+    assert b"{}" == world.stores.registry.read_file(serving, "profile.json")
     assert find_in_tables(world, but=("source",)) == []
     assert 3 == shown.perennial("forget", MODEL, str(NUMBER), "--reason", "Request 12", "--yes")[0]
     assert 1 == world.ask_one("select count(*) from ledger.erasures")

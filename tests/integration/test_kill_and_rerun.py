@@ -51,6 +51,7 @@ KILLS = {
     "score": (("insert", "ledger.publications"), ("insert", "scores.lapse"), ("update", "ledger.publications")),
     "monitor": (("insert", "ledger.outcomes"), ("insert", "ledger.drift_checks")),
     "decide": (("insert", "ledger.decisions"), ("insert", "ledger.outbox")),
+    "report": (("update", "ledger.drift_checks"),),
     "mail": (("update", "ledger.outbox"),),
     "train": (("insert", "ledger.snapshots"), ("insert", "ledger.admissions"), ("insert", "ledger.versions")),
     "refit": (
@@ -96,6 +97,7 @@ HOLDING = {
     "score": "set status = 'live'",
     "monitor": "insert into ledger.drift_checks",
     "decide": "insert into ledger.decisions",
+    "report": "update ledger.drift_checks",
     "mail": "for update skip locked",
     "train": "POST /api/2.0/mlflow/registered-models/create",
     "refit": SET_ALIAS,
@@ -110,6 +112,7 @@ OVERTAKEN = {
     "score": LOCK,
     "monitor": "insert into ledger.drift_checks",
     "decide": LOCK,
+    "report": "update ledger.drift_checks",
     "mail": "for update skip locked",
     "train": "'training\\x1f",
     "refit": "'training\\x1f",

@@ -172,6 +172,22 @@ def test_checks_come_newest_first_and_a_rerun_replaces_its_day(session):
     assert (former,) == ledger.last_checks(session, "lapse", DAY - WEEK, limit=3)
 
 
+def test_the_page_of_a_check_stays_when_the_day_is_checked_again_with_the_same_version(session):
+    check, page = replace(CHECK, report=None), "reports/drawn.html"
+    ledger.record_drift_check(session, RUN, check)
+    ledger.record_report(session, replace(check, version=check.version + 1), "reports/of another version.html")
+    ledger.record_report(session, check, page)
+    ledger.record_drift_check(session, RUN, check)
+    assert (replace(check, report=page),) == ledger.last_checks(session, check.model, check.as_of, limit=1)
+
+
+def test_the_page_of_a_former_version_does_not_stay(session):
+    newer = replace(CHECK, report=None, version=CHECK.version + 1)
+    ledger.record_drift_check(session, RUN, CHECK)
+    ledger.record_drift_check(session, RUN, newer)
+    assert (newer,) == ledger.last_checks(session, newer.model, newer.as_of, limit=1)
+
+
 def test_of_several_decisions_on_a_day_the_newest_holds(session):
     ledger.record_decision(session, RUN, replace(DECISION, choice=Choice.SKIP))
     ledger.record_decision(session, RUN, DECISION)

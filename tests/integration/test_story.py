@@ -141,14 +141,49 @@ def test_a_stopped_day_keeps_its_block_until_it_is_repaired(world):
 
 
 def test_a_checked_day_links_to_its_report_where_people_open_airflow(world):
-    report = pipeline.monitor(world.stores, world.run(FIRST_DAY)).report
-    assert f"https://airflow.example.com/perennial/reports/{MODEL}/{FIRST_DAY}" == report
+    address = f"https://airflow.example.com/perennial/reports/{MODEL}/{FIRST_DAY}"
+    checked = pipeline.monitor(world.stores, world.run(FIRST_DAY))
+    assert replace(checked, report=address) == pipeline.report(world.stores, world.run(FIRST_DAY))
+    pipeline.monitor(world.stores, world.run(FIRST_DAY))
+    assert address == world.ask_one("select evidence ->> 'report' from ledger.drift_checks where as_of = :d", d=FIRST_DAY)
+
+
+def test_a_page_shows_the_score_and_what_moved_most_and_everything_on_request(world):
+    features = sorted(pipeline.monitor(world.stores, world.run(FIRST_DAY)).features, key=lambda feature: -feature.psi)
+    run_id = world.ask_one("select mlflow_run_id from ledger.versions")
+    pipeline.report(world.stores, world.run(FIRST_DAY))
+    page = world.stores.registry.read_file(run_id, f"reports/{FIRST_DAY}.html").decode()
+    pipeline.report(world.stores, world.run(FIRST_DAY), all_columns=True)
+    whole = world.stores.registry.read_file(run_id, f"reports/{FIRST_DAY}.html").decode()
+    names = ["score of the champion", *(feature.column for feature in features)]
+    assert names[:9] == [name for name in names if f"Drift in column '{name}'" in page]
+    assert names == [name for name in names if f"Drift in column '{name}'" in whole]
+
+
+def test_a_day_that_was_not_checked_has_no_page(world):
+    with pytest.raises(NothingToDo, match="nothing to draw"):
+        pipeline.report(world.stores, world.run(NEXT_DAY))
 
 
 def test_a_day_is_checked_and_decided_on_though_mlflow_keeps_no_report(world):
     stores, run = fill_disk(world), world.run(FIRST_DAY)
-    assert pipeline.monitor(stores, run).report is None
+    pipeline.monitor(stores, run)
     assert Choice.SKIP is pipeline.decide(stores, run).choice
+    with pytest.raises(RegistryUnavailable):
+        pipeline.report(stores, run)
+
+
+def test_the_mail_of_a_decision_says_that_its_page_is_missing_or_links_to_it(world, smtp_sink):
+    mailing = world.with_smtp(smtp_sink.settings)
+    mailing.mail()
+    for day in (NEXT_DAY, DAY_AFTER):
+        watch(world, day)
+    pipeline.report(world.stores, world.run(DAY_AFTER))
+    smtp_sink.clear()
+    mailing.mail()
+    texts = [message.get_body(("plain",)).get_content() for message in smtp_sink.messages]
+    assert [True, False] == [f"perennial report {MODEL} --as-of {NEXT_DAY}" in " ".join(text.split()) for text in texts]
+    assert [False, True] == [f"perennial/reports/{MODEL}/{DAY_AFTER}" in text for text in texts]
 
 
 def test_a_day_with_too_many_rejects_keeps_them_all_until_it_is_built_again(world):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from perennial.config import load_model
-from perennial.monitor import render_report
+from perennial.monitor import SCORE, render_report
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 
@@ -23,22 +23,26 @@ def page():
                 "spend_7d": rng.normal(size=12_000) + shift,
                 "favourite": pd.Categorical(rng.choice(["milk", "bread"], 12_000)),
                 "always_null": np.nan,
-                "left_out": rng.normal(size=12_000),
             }
         )
         for shift in (0, 1)
     )
-    training = MODEL.training.model_copy(update={"exclude": ("left_out",)})
-    return render_report(reference, current.assign(income="low"), MODEL.model_copy(update={"training": training}))
+    scores = (pd.Series(rng.beta(1, 7, 12_000)), pd.Series(rng.beta(1, 7, 300)))
+    limits = {SCORE: None, **dict.fromkeys(reference.columns, 0.1234)}
+    return render_report(reference, current.assign(income="low"), scores=scores, limits=limits, model=MODEL)
 
 
 def test_the_page_shows_every_column_that_has_values(page):
-    assert all(column in page for column in ("recency_days", "spend_7d", "favourite"))
+    assert all(column in page for column in (SCORE, "recency_days", "spend_7d", "favourite"))
     assert "always_null" not in page
 
 
-def test_excluded_features_are_not_drawn(page):
-    assert "left_out" not in page
+def test_what_is_not_asked_for_is_not_drawn(page):
+    assert "income" not in page
+
+
+def test_the_limits_of_the_check_are_those_of_the_page(page):
+    assert "0.123" in page
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):

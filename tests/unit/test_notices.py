@@ -151,9 +151,14 @@ def test_realised_figures_of_older_days_close_the_table():
     assert "[0.840, 0.880] on 2190 rows; its labels are set aside, and this counts for nothing" == aside[-1]
 
 
-def test_without_a_report_there_is_no_link_to_one():
-    notice = notices.write_decision(choose(), replace(CHECK, report=None), (), psi_limit=0.1)
+def test_a_page_that_was_not_drawn_in_time_is_said_to_be_missing():
+    notice = notices.link_report(write_decision(), None)
     assert () == notice.links
+    assert "had not been drawn when this mail left: `perennial report lapse --as-of" in notice.system_did[-1]
+
+
+def test_a_page_that_was_drawn_is_linked():
+    assert (("Evidently report", "http://page"),) == notices.link_report(write_decision(), "http://page").links
 
 
 # The verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from perennial.records import ApprovalQuestion, Run
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
 
+LONGEST_WAIT_SECONDS = 60.0
+ENDED = ("success", "failed", "skipped", "upstream_failed", "removed", "up_for_retry")
 Work = Callable[["Stores", Run, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -140,13 +143,30 @@ class AskForTrainingOperator(ModelOperator):
 
 
 class MailOperator(ModelOperator):
-    """Sends what the outbox holds, after failures too; a mail server that is down fails nothing."""
+    """Sends what the outbox holds, after failures too; a mail server that is down fails nothing.
+
+    A task beside it whose work the mail links to is waited for, a minute at most; the mail says itself what is missing then.
+    """
+
+    def __init__(self, *, waits_for: str = "", **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.waits_for = waits_for
 
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         from perennial import pipeline  # noqa: PLC0415 - as above
 
-        states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run.dag_run_id])
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        states = _read_states(context, run)
+        while self.waits_for and states.get(self.waits_for) not in ENDED and time.monotonic() < deadline:
+            time.sleep(1)
+            states = _read_states(context, run)
         failed = tuple(
-            sorted(task for task, state in states.get(run.dag_run_id, {}).items() if state in ("failed", "up_for_retry"))
+            sorted(task for task, state in states.items() if state in ("failed", "up_for_retry") and task != self.waits_for)
         )
         return pipeline.mail(stores, run, dag=context["dag"].dag_id.partition(".")[2], failed_tasks=failed)
+
+
+def _read_states(context: Mapping[str, Any], run: Run) -> dict[str, str | None]:
+    """The state of every task of this run."""
+    states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run.dag_run_id])
+    return dict(states.get(run.dag_run_id, {}))

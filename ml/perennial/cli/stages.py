@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Annotated
 
 import typer
 
@@ -43,6 +44,22 @@ def add_stage(stage: str, description: str) -> None:
 def _repeat(run: Run) -> str:
     """The model, day and clock of a run, as arguments of another command."""
     return f"{run.model} --as-of {run.as_of}" + (" --simulate" if run.purpose == "simulation" else "")
+
+
+@app.command(rich_help_panel=PANEL)
+def report(
+    model: ModelName,
+    as_of: AsOf,
+    all_columns: Annotated[bool, typer.Option("--all", help="Draw every column, not the ones that moved most.")] = False,
+    simulate: Simulate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw Evidently's page of a day's drift check."""
+    from perennial import pipeline  # noqa: PLC0415 - as above
+
+    with open_stores() as stores:
+        run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
+        show(pipeline.describe(pipeline.report(stores, run, all_columns=all_columns)), as_json=as_json)
 
 
 for name, text in PLAIN_STAGES.items():

@@ -14,6 +14,7 @@ from math import sqrt
 import numpy as np
 from scipy.stats import gamma, norm
 
+from perennial.monitor.profile import ScoresProfile
 from perennial.monitor.psi import Bins, Floats, measure_index
 
 FALSE_CHECKS = 0.01
@@ -43,7 +44,7 @@ def find_index_by_chance(bins: Bins, *, entities: int, columns: int) -> float:
     return float(gamma.isf(FALSE_CHECKS / columns, mean**2 / variance, scale=variance / mean))
 
 
-def find_shift_by_chance(reference: Floats, current: Floats, *, entities: int) -> float:
+def find_shift_by_chance(reference: ScoresProfile, current: Floats, *, entities: int) -> float:
     """The difference of means that two samples of one population exceed in `FALSE_SHIFT` of checks, either way."""
-    variance = reference.var() / min(entities, len(reference)) + current.var() / len(current)
+    variance = reference.variance / min(entities, reference.rows) + current.var() / len(current)
     return float(norm.isf(FALSE_SHIFT / 2)) * sqrt(variance)

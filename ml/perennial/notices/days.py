@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from perennial.notices.figures import show_number
@@ -71,8 +71,18 @@ def write_decision(
         chart=_chart_drift(check),
         chart_limit=psi_limit,
         chart_title=DRIFT_TITLE,
-        links=(("Evidently report", check.report),) if check.report else (),
     )
+
+
+def link_report(notice: Notice, address: str | None) -> Notice:
+    """The mail of a decision with a link to the page of its day, or with a sentence that says that there is none yet."""
+    if address is not None:
+        return replace(notice, links=(*notice.links, ("Evidently report", address)))
+    missing = (
+        "The Evidently report had not been drawn when this mail left: "
+        f"`perennial report {notice.model} --as-of {notice.as_of}` draws it."
+    )
+    return replace(notice, system_did=(*notice.system_did, missing))
 
 
 def _say_rule(decision: Decision) -> str:

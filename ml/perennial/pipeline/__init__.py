@@ -1,6 +1,6 @@
 """THE STORY: one function for each stage, in data-flow order. The only place where stages meet stores.
 
-    source -> refresh -> validate -> score -> monitor -> decide -+
+    source -> refresh -> validate -> score -> monitor -> decide -+-> report
                  |                     ^                         |
                  +-> assemble (admits) -> refit -> train -> compare -> promote <-+
 
@@ -8,7 +8,8 @@ Every function takes the open stores and one `Run`, does its stage for (model, a
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily` and `deciding` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves,
+Read `daily`, `deciding` and `reporting` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what
+serves, `profiling` keeps what a version was trained on, counted,
 `fitting` makes a version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to,
 `contests` keeps who is under test, `approving` asks people, `accepting` takes their word on new levels, `carding` writes what is
 known of a version, `evidence` gathers what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of
@@ -28,6 +29,7 @@ from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
+from perennial.pipeline.reporting import report
 from perennial.pipeline.watching import SearchWatch
 from perennial.records import Run
 
@@ -43,6 +45,7 @@ STAGES: Mapping[str, Stage] = {
     "score": score,
     "monitor": monitor,
     "decide": decide,
+    "report": report,
 }
 
 __all__ = [
@@ -66,6 +69,7 @@ __all__ = [
     "promote",
     "refit",
     "refresh",
+    "report",
     "rollback",
     "score",
     "settle",

@@ -1,9 +1,9 @@
-"""Every day: refresh -> validate -> score -> monitor; `deciding` has what follows from it."""
+"""Every day: refresh -> validate -> score -> monitor; `deciding` has what follows from it, `reporting` the page for people."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from perennial import notices
 from perennial.config import Declaration, read_code_version
 from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
-from perennial.monitor import ScoredDay, measure_drift, realise, render_report
+from perennial.monitor import ScoredDay, measure_drift, realise
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
@@ -20,7 +20,8 @@ from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
-from perennial.pipeline.promised import read_promised
+from perennial.pipeline.profiling import find_profile
+from perennial.pipeline.reporting import draw_report
 from perennial.pipeline.waiting import find_waiting
 from perennial.pipeline.walking import Walk
 from perennial.records import (
@@ -161,11 +162,12 @@ def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple
 
 def _block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
     """A stopped day is monitored too: what moved is in the mail that says why nothing was published."""
-    check, draw = _measure(stores, declaration, run, champion)
+    check = _measure(stores, declaration, run, champion)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
         stop(session, declaration, run, because, notices.find_moved(check))
-    _keep_report(stores, run, champion, check, draw)
+    with _spared(run, "drift report"):
+        draw_report(stores, run, check)
 
 
 @recorded
@@ -182,10 +184,9 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
         if publication is None:
             raise NothingToDo(f"{run}: nothing was published for this day; outcomes of older days are up to date.")
         version = ledger.get_version(session, run.model, publication.version)
-    check, draw = _measure(stores, declaration, run, version)
+    check = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
-    check = _keep_report(stores, run, version, check, draw)
     with _spared(run, "card"):
         write_cards(stores, run, (version.version,))
     return check
@@ -236,37 +237,22 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
         ledger.record_outcome(session, run, publication, realised)
 
 
-def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> tuple[DriftCheck, Callable[[], str]]:
-    """Effect sizes on all rows, and what draws Evidently's report on a sample."""
+def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:
+    """Effect sizes on all rows, against the profile of what the version was trained on."""
     with stores.warehouse.transaction() as session:
-        reference = warehouse.read_training_set(session, declaration, version.training_as_ofs)
-        entry = ledger.get_recipe(session, run.model, version.recipe)
         current = warehouse.read_snapshot(session, declaration, run.as_of)
         is_restated = warehouse.is_restated(session, version)
     predictor = load_version(stores, version)
-    promised = find_published(read_promised(Walk(stores, declaration, run, version.training_as_ofs), entry, version, reference))
+    walk = Walk(stores, declaration, run, version.training_as_ofs)
+    reference = find_profile(walk, version, predictor)
     day = ScoredDay(
         model=declaration.model,
         as_of=run.as_of,
         version=version.version,
         scores=find_published(score_frame(predictor, current)),
-        reference_scores=promised,
-        reference_mean_score=version.holdout_mean_score or float(promised.mean()),
+        reference_mean_score=version.holdout_mean_score or reference.scores.mean,
     )
-    known = {*predictor.contract.names, *declaration.model.training.exclude}  # a younger column cannot have drifted
-    trained_on = reference.features[[name for name in reference.features.columns if name in known]]
-    check = replace(measure_drift(trained_on, current, day), is_restated=is_restated)
-    return check, partial(render_report, trained_on, current, declaration.model)
-
-
-def _keep_report(stores: Stores, run: Run, version: Version, check: DriftCheck, draw: Callable[[], str]) -> DriftCheck:
-    """Draw the report of a recorded check, keep it with the version's MLflow run, and its address with the check."""
-    with _spared(run, "drift report"):
-        stores.registry.keep_report(version.mlflow_run_id, run, draw())
-        check = replace(check, report=f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}")
-        with stores.warehouse.transaction() as session:
-            ledger.record_drift_check(session, run, check)
-    return check
+    return replace(measure_drift(reference, current, day), is_restated=is_restated)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, S
 from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
 from perennial.pipeline.opening import Stores
+from perennial.pipeline.profiling import keep_first_profile
 from perennial.pipeline.walking import Days, Walk
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import FitDistance, Labelled, Origin, RecipeEntry, Run, SplitPlan, Trained, TrainingSet, Version
@@ -118,10 +119,18 @@ class Promised:
 
 
 def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin: Origin) -> Version:
-    """Register what was fitted: one attempt at a time, and each is found again by a rerun."""
+    """Register what was fitted: one attempt at a time, and each is found again by a rerun. Then keep the profile of its rows."""
+    fitted = load_predictor(trained.folder, trained.manifest)
+    version = _register(material, entry, trained, fitted, origin=origin)
+    walk = replace(material.walk, teaching=version.training_as_ofs)
+    keep_first_profile(walk, version, fitted, material.training)
+    return version
+
+
+def _register(material: Material, entry: RecipeEntry, trained: Trained, fitted: Predictor, *, origin: Origin) -> Version:
     stores, declaration, run = material.stores, material.declaration, material.run
     promised = measure_promised(material, entry)
-    newest_mean, distance = _measure_newest(material, entry, load_predictor(trained.folder, trained.manifest))
+    newest_mean, distance = _measure_newest(material, entry, fitted)
     with stores.warehouse.transaction() as session:
         take_lock(session, "training", run.model, run.as_of)
         if (done := _find_done(session, material, entry)) is not None:

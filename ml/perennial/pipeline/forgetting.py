@@ -7,6 +7,7 @@ from datetime import datetime
 from perennial.config import load_declaration, model_names
 from perennial.errors import SnapshotMissing
 from perennial.pipeline.opening import Stores
+from perennial.pipeline.profiling import drop_profiles
 from perennial.records import Version
 from perennial.records.erasures import ErasedVersion, Erasure
 from perennial.stores import ledger, warehouse
@@ -33,7 +34,8 @@ def forget(
     """Delete the entity from everything that the platform keeps in the warehouse; a dry run says what would go.
 
     The tables of the user's are left alone: what deletes the entity there stands in the record. Files of versions hold no
-    rows of anybody; the versions that had learned from it are named, and the next training goes without.
+    rows of anybody; the versions that had learned from it are named, and the next training goes without. Their profiles, which
+    count values, are emptied, and made again of the rows that are left when a version is checked.
 
     Raises:
         ConfigError: the reason names the entity.
@@ -60,6 +62,8 @@ def forget(
             ledger.record_erasure(session, erasure, days, versions)
         if dry_run:
             session.rollback()
+        else:
+            drop_profiles(stores.registry, [version for version, _ in learned])
     return erasure
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from perennial import notices
 from perennial.errors import MailRefused, MailUnavailable
 from perennial.pipeline.opening import Stores
-from perennial.records import Run
+from perennial.records import Notice, Run
 from perennial.stores import ledger
 from perennial.stores import mail as post
+from perennial.stores.sessions import Session
 
 
 def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
@@ -45,6 +46,15 @@ def drain_outbox(stores: Stores) -> dict[str, object]:
     return {"sent": sent, "waiting": len(waiting) - sent, **({"because": refusals[0]} if refusals else {})}
 
 
+def _complete(session: Session, notice: Notice) -> Notice:
+    """A decision, with the page of its day; or with a word on its absence: the page is drawn after the decision."""
+    if notice.event != "decision":
+        return notice
+    checks = ledger.last_checks(session, notice.model, notice.as_of, limit=1)
+    drawn = next((check.report for check in checks if check.as_of == notice.as_of), None)
+    return notices.link_report(notice, drawn)
+
+
 def _send(stores: Stores, message_id: str) -> int:
     smtp = stores.settings.smtp
     with stores.warehouse.transaction() as session:
@@ -52,7 +62,7 @@ def _send(stores: Stores, message_id: str) -> int:
         if envelope is None:  # somebody else is sending it
             return 0
         message = post.render(
-            envelope.notice,
+            _complete(session, envelope.notice),
             sender=smtp.sender,
             recipient=envelope.recipient,
             message_id=message_id,

@@ -18,7 +18,7 @@ from perennial.stores.sessions import Database
 
 Result = TypeVar("Result")
 Options = ParamSpec("Options")
-OF_AN_AS_OF = ("refresh", "validate", "score", "monitor", "decide", "accept")
+OF_AN_AS_OF = ("refresh", "validate", "score", "monitor", "decide", "report", "accept")
 """Stages whose as_of is a day of the grid; a training may come on any day."""
 
 

@@ -248,7 +248,7 @@ where outcomes.model = :model and publications.status = 'live' and outcomes.effe
 order by outcomes.as_of;
 
 -- name: record_drift_check
--- What the check of a day found; a rerun replaces it.
+-- What the check of a day found; a rerun replaces it, and leaves the page that was drawn of the same version.
 insert into ledger.drift_checks (
     model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, report, effective_at
 )
@@ -258,8 +258,20 @@ values (
 )
 on conflict (model, as_of) do update set
     version = excluded.version, rows = excluded.rows, drifted_share = excluded.drifted_share,
-    prediction_shift = excluded.prediction_shift, is_drifted = excluded.is_drifted, evidence = excluded.evidence,
-    report = excluded.report, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+    prediction_shift = excluded.prediction_shift, is_drifted = excluded.is_drifted,
+    report = coalesce(excluded.report, case when excluded.version = drift_checks.version then drift_checks.report end),
+    evidence = case
+        when excluded.version = drift_checks.version and excluded.report is null and drift_checks.report is not null
+            then jsonb_set(excluded.evidence, '{report}', to_jsonb(drift_checks.report))
+        else excluded.evidence
+    end,
+    effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+
+-- name: record_report
+-- Where the page of a check stands.
+update ledger.drift_checks
+set report = cast(:report as text), evidence = jsonb_set(evidence, '{report}', to_jsonb(cast(:report as text)))
+where model = :model and as_of = :as_of and version = :version;
 
 -- name: last_checks
 -- The newest checks up to a day, that day's included, newest first.

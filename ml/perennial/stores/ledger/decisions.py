@@ -27,6 +27,11 @@ def record_drift_check(session: Session, run: Run, check: DriftCheck) -> None:
     )
 
 
+def record_report(session: Session, check: DriftCheck, address: str) -> None:
+    """Say where the page of a check stands, unless the day was checked with another version meanwhile."""
+    execute(session, "record_report", model=check.model, as_of=check.as_of, version=check.version, report=address)
+
+
 def last_checks(session: Session, model: str, as_of: date, *, limit: int) -> tuple[DriftCheck, ...]:
     """The newest checks that ran up to a day, that day's included, newest first."""
     found = execute(session, "last_checks", model=model, as_of=as_of, limit=limit).scalars()

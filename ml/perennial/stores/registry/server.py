@@ -116,6 +116,11 @@ class Registry:
         with self._asking(f"keep the report of {run}"):
             self._client.log_text(mlflow_run_id, html, name_report(run.as_of))
 
+    def keep_profile(self, mlflow_run_id: str, file: str, content: str) -> None:
+        """Keep what checks compare a version with; the newest stands."""
+        with self._asking(f"keep the profile of run {mlflow_run_id}"):
+            self._client.log_text(mlflow_run_id, content, file)
+
     def log_card(self, version: Version, files: Mapping[str, bytes], description: str) -> None:
         """Keep the model card with the version's run, and describe the version by it; the same card is kept once."""
         with self._asking(f"keep the card of version {version.version} of {version.model}"):
