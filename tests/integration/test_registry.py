@@ -15,6 +15,7 @@ from perennial.config import Declaration, load_model
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
 from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict, Version
+from perennial.records.pages import join_page
 from perennial.stores.registry import ChampionAlias, Registry, read_report
 from perennial.stores.registry.numbers import list_versions
 from tests.paths import ROOT
@@ -167,8 +168,14 @@ def test_a_fetched_version_is_kept_and_nothing_else_stays_behind(registry, run, 
 
 def test_a_drift_report_is_kept_with_the_run_and_read_again(registry, run, version):
     run_id = kept(registry, run, version).mlflow_run_id
-    registry.keep_report(run_id, run, "<p>quiet</p>")
-    assert read_report(registry.uri, run_id, run.as_of) == b"<p>quiet</p>"
+    registry.keep_report(run_id, run, b"quiet")
+    assert read_report(registry.uri, run_id, run.as_of) == b"quiet"
+
+
+def test_a_report_of_a_release_that_kept_pages_whole_is_read_too(registry, client, run, version):
+    run_id = kept(registry, run, version).mlflow_run_id
+    client.log_text(run_id, "<p>quiet</p>", f"reports/{run.as_of}.html")
+    assert join_page(read_report(registry.uri, run_id, run.as_of), {}) == "<p>quiet</p>"
 
 
 def test_a_report_that_was_never_kept_is_missing(registry, run, version):

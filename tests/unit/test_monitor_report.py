@@ -9,8 +9,12 @@ import pytest
 
 from perennial.config import load_model
 from perennial.monitor import SCORE, render_report
+from perennial.records.pages import escape_data, join_page, list_parts, split_page
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
+
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,7 @@ def page():
             {
                 "recency_days": rng.integers(1, 50, 12_000),
                 "spend_7d": rng.normal(size=12_000) + shift,
-                "favourite": pd.Categorical(rng.choice(["milk", "bread"], 12_000)),
+                "favourite": pd.Categorical(rng.choice(["milk", "bread", HOSTILE], 12_000)),
                 "always_null": np.nan,
             }
         )
@@ -53,3 +57,28 @@ def test_the_page_loads_nothing_from_elsewhere(page):
 
 def test_the_page_forbids_the_browser_to_load_anything(page):
     assert "Content-Security-Policy\" content=\"default-src 'none'" in page[:1000]
+
+
+def test_what_the_data_say_cannot_act(page):
+    assert HOSTILE not in page
+    assert HOSTILE.replace("<", "\\u003c") in page
+
+
+def test_a_page_that_was_kept_before_is_escaped_when_it_is_shown(page):
+    before = page.replace(HOSTILE.replace("<", "\\u003c"), HOSTILE)
+    assert HOSTILE in before
+    assert page == escape_data(before) == escape_data(page)
+
+
+def test_of_a_page_little_is_of_one_day_and_the_rest_is_kept_once(page):
+    own, parts = split_page(page)
+    assert len(own) < 100_000 < sum(map(len, parts.values()))
+    assert tuple(parts) == list_parts(own)
+    assert page == join_page(own, parts)
+    assert parts == split_page(page.replace("0.123", "0.321"))[1]
+
+
+def test_a_page_of_which_a_part_is_lost_says_which(page):
+    own, parts = split_page(page)
+    with pytest.raises(KeyError, match=list_parts(own)[0]):
+        join_page(own, dict(list(parts.items())[1:]))

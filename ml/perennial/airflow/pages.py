@@ -16,7 +16,18 @@ from perennial.airflow.declared import declared_models
 from perennial.config import Model
 from perennial.errors import RegistryUnavailable, VersionMissing, WarehouseUnavailable
 from perennial.records import METRIC_NAMES, name_headline, write_figure
-from perennial.stores.analytics import ModelFacts, Row, RunFacts, TableRows, find_report, find_training, read_model, read_run
+from perennial.records.pages import escape_data, join_page, list_parts
+from perennial.stores.analytics import (
+    ModelFacts,
+    Row,
+    RunFacts,
+    TableRows,
+    find_report,
+    find_training,
+    read_model,
+    read_parts,
+    read_run,
+)
 from perennial.stores.registry import read_card, read_report
 from perennial.stores.sessions import Database
 
@@ -26,6 +37,9 @@ TONES = {
     **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests", "set aside"), "warm"),
     **dict.fromkeys(("BLOCK", "failed", "blocked", "rejected"), "bad"),
 }
+# What comes from MLflow was drawn by others: it acts as nobody here, whatever a person put there.
+SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts allow-downloads"}
+CLOSED_SANDBOX = {"Content-Security-Policy": "sandbox allow-popups allow-popups-to-escape-sandbox"}
 WIDTH, HEIGHT, MARGIN = 560, 120, 18
 FEWEST_POINTS = 2
 
@@ -78,7 +92,12 @@ def show_report(model: str, as_of: date) -> HTMLResponse:
         mlflow_run_id = find_report(open_warehouse(), model, as_of)
         if mlflow_run_id is None:
             return render("message.html", 404, title=model, message=f"{model} was not checked for drift on {as_of}.")
-        return HTMLResponse(read_report(read_mlflow_uri(), mlflow_run_id, as_of))
+        own = read_report(read_mlflow_uri(), mlflow_run_id, as_of)
+        page = join_page(own, read_parts(open_warehouse(), list_parts(own)))
+        return HTMLResponse(escape_data(page), headers=SANDBOX)
+    except KeyError as lost:
+        advice = f"The ledger has lost the part {lost} of this page: `perennial report {model} --as-of {as_of}` draws it again."
+        return render("message.html", 404, title=model, message=advice)
     except (WarehouseUnavailable, RegistryUnavailable, VersionMissing) as error:
         return render("message.html", 503, title=model, message=str(error))
 
@@ -89,7 +108,7 @@ def show_card(model: str, version: int) -> HTMLResponse:
         mlflow_run_id = find_training(open_warehouse(), model, version)
         if mlflow_run_id is None:
             return render("message.html", 404, title=model, message=f"The ledger does not know version {version} of {model}.")
-        return HTMLResponse(read_card(read_mlflow_uri(), mlflow_run_id))
+        return HTMLResponse(read_card(read_mlflow_uri(), mlflow_run_id), headers=CLOSED_SANDBOX)
     except VersionMissing:
         advice = f"No card of version {version} was written yet: `perennial card {model} {version}` writes it."
         return render("message.html", 404, title=model, message=advice)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from perennial.config import Model
+from perennial.records.pages import escape_data
 
 MOST_ROWS = 10_000  # of each side: 100k x 30 take Evidently 25 s, and the pictures look the same
 PAGE_COLUMNS = 8  # a picture costs .2 s and 30 kB
@@ -46,7 +47,7 @@ def render_report(
         if all(side[name].notna().any() for side in sides)
     }
     page = _run_evidently(sides[0][list(drawn)], sides[1][list(drawn)], drawn)
-    return page.replace("<head>", f"<head>\n{POLICY}", 1)
+    return escape_data(page).replace("<head>", f"<head>\n{POLICY}", 1)
 
 
 def _sample(rows: pd.DataFrame, scores: pd.Series, *, seed: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from perennial.pipeline.promised import read_promised
 from perennial.pipeline.walking import Walk
 from perennial.predictor import Predictor
 from perennial.records import DriftCheck, Run, Version
+from perennial.records.pages import split_page
 from perennial.stores import ledger, warehouse
 from perennial.tasks import find_published
 
@@ -43,7 +44,10 @@ def draw_report(stores: Stores, run: Run, check: DriftCheck, *, all_columns: boo
     exclude = stores.declaration(run.model).model.training.exclude  # a picture costs more than the check, which has them
     limits = {feature.column: feature.limit for feature in moved if feature.column not in exclude}
     shown = limits if all_columns else dict(list(limits.items())[:PAGE_COLUMNS])
-    stores.registry.keep_report(version.mlflow_run_id, run, _draw(stores, run, version, shown))
+    own, parts = split_page(_draw(stores, run, version, shown))
+    with stores.warehouse.transaction() as session:
+        ledger.keep_parts(session, parts)
+    stores.registry.keep_report(version.mlflow_run_id, run, own)
     address = f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}"
     with stores.warehouse.transaction() as session:
         ledger.record_report(session, check, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -98,6 +98,13 @@ def find_report(database: Database, model: str, as_of: date) -> str | None:
     with database.transaction() as session:
         found = _first(_read(session, "report_of_day", model=model, as_of=as_of))
     return None if found is None else str(found["mlflow_run_id"])
+
+
+def read_parts(database: Database, digests: Sequence[str]) -> dict[str, bytes]:
+    """Parts that pages share, by their SHA-256; one that the ledger does not hold is missing."""
+    with database.transaction() as session:
+        rows = session.execute(queries.load("analytics")["parts_of_pages"], {"digests": list(digests)})
+        return {row.digest: bytes(row.content) for row in rows}
 
 
 def find_training(database: Database, model: str, version: int) -> str | None:

@@ -134,6 +134,12 @@ from ledger.drift_checks
 join ledger.versions using (model, version)
 where model = :model and as_of = :as_of;
 
+-- name: parts_of_pages
+-- Parts that pages share, by their SHA-256.
+select digest, content
+from ledger.page_parts
+where digest = any(:digests);
+
 -- name: run_of_version
 -- The MLflow run that keeps a version and its card.
 select mlflow_run_id

@@ -454,3 +454,7 @@ select model, as_of, choice, rule, sentence, evidence
 from ledger.decisions
 where model = :model and as_of = :as_of
 order by decision_id;
+
+-- name: keep_page_part
+-- Keep a part that pages share under its SHA-256; the same one is kept once.
+insert into ledger.page_parts (digest, content) values (:digest, :content) on conflict (digest) do nothing;

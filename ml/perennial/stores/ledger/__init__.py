@@ -53,6 +53,7 @@ from perennial.stores.ledger.outbox import (
     tells_of_stop,
     waiting_notices,
 )
+from perennial.stores.ledger.pages import keep_parts
 from perennial.stores.ledger.promotions import (
     SOMEBODY,
     PromotionBook,
@@ -148,6 +149,7 @@ __all__ = [
     "is_empty",
     "is_overtaken",
     "is_refused",
+    "keep_parts",
     "last_checks",
     "last_search",
     "last_training",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from datetime import date
 from urllib.error import HTTPError, URLError
@@ -19,18 +20,21 @@ REFUSALS = (401, 403)
 
 
 def name_report(as_of: date) -> str:
-    """Where the report of a day stands among the artifacts of a run."""
-    return f"{REPORTS}/{as_of}.html"
+    """Where what is of one day's report alone stands among the artifacts of a run; see `perennial.records.pages`."""
+    return f"{REPORTS}/{as_of}.html.gz"
 
 
 def read_report(mlflow_uri: str, mlflow_run_id: str, as_of: date) -> bytes:
-    """The drift report of a day.
+    """What is of one day's drift report alone, compressed; of a release that kept pages whole, the page.
 
     Raises:
         VersionMissing: the registry has lost it.
         RegistryUnavailable: nobody answers.
     """
-    return read_artifact(mlflow_uri, mlflow_run_id, name_report(as_of))
+    try:
+        return read_artifact(mlflow_uri, mlflow_run_id, name_report(as_of))
+    except VersionMissing:
+        return gzip.compress(read_artifact(mlflow_uri, mlflow_run_id, name_report(as_of).removesuffix(".gz")))
 
 
 def read_card(mlflow_uri: str, mlflow_run_id: str) -> bytes:

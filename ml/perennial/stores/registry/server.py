@@ -111,10 +111,12 @@ class Registry:
             self._client.set_model_version_tag(verdict.model, str(version), "verdict", verdict.outcome.value)
             self._client.update_model_version(verdict.model, str(version), sentence)
 
-    def keep_report(self, mlflow_run_id: str, run: Run, html: str) -> None:
-        """Keep the drift report of a day with the run of the version it is about."""
-        with self._asking(f"keep the report of {run}"):
-            self._client.log_text(mlflow_run_id, html, name_report(run.as_of))
+    def keep_report(self, mlflow_run_id: str, run: Run, page: bytes) -> None:
+        """Keep what is of one day's drift report alone with the run of the version it is about."""
+        path = Path(name_report(run.as_of))
+        with self._asking(f"keep the report of {run}"), tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / path.name).write_bytes(page)
+            self._client.log_artifact(mlflow_run_id, str(Path(folder) / path.name), str(path.parent))
 
     def keep_profile(self, mlflow_run_id: str, file: str, content: str) -> None:
         """Keep what checks compare a version with; the newest stands."""
