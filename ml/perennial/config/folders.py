@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+LOCK = ".lock"
 
 
 def make_private(folder: Path) -> Path:
@@ -17,3 +24,54 @@ def close_to_others(folder: Path) -> None:
     for each in (folder, *folder.iterdir()):
         if not each.is_symlink():
             each.chmod(each.stat().st_mode & 0o700)
+
+
+@contextmanager
+def borrow_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder of this process alone below `parent`, gone afterwards; what killed processes have left there goes before.
+
+    Whoever lives holds the lock of a file beside its folder, which the kernel lets go with the process, however it ends.
+    """
+    make_private(parent)
+    sweep_folders(parent)
+    while (held := _try_hold(parent / f"{prefix}{secrets.token_hex(4)}{LOCK}")) is None:
+        pass  # a sweeper had it in its hands
+    lock, descriptor = held
+    folder = lock.with_name(lock.name.removesuffix(LOCK))
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def sweep_folders(parent: Path) -> tuple[Path, ...]:
+    """Take away the borrowed folders of processes that have ended; returns them."""
+    swept = []
+    for lock in parent.glob(f"*{LOCK}"):
+        held = _try_hold(lock)
+        if held is None:
+            continue
+        folder = lock.with_name(lock.name.removesuffix(LOCK))
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+        os.close(held[1])
+        swept.append(folder)
+    return tuple(swept)
+
+
+def _try_hold(lock: Path) -> tuple[Path, int] | None:
+    """The lock of a file for as long as its descriptor is open; None while another process has it, or has just taken it away."""
+    import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
+
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock.stat().st_ino == os.fstat(descriptor).st_ino:
+            return lock, descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 
 from perennial import notices
 from perennial import promote as protocol
+from perennial.config.folders import borrow_folder
 from perennial.errors import ArtifactCorrupt, NoChampionYet, RegistryUnavailable
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Promotion, Run, TrainingSet, Version
 from perennial.stores import ledger
-from perennial.stores.registry import ChampionAlias, find_kept
+from perennial.stores.registry import ChampionAlias, find_kept, note_use
 from perennial.stores.sessions import Session
 from perennial.tasks import Scores, frame_scores
 
@@ -38,6 +37,7 @@ def load_version(stores: Stores, version: Version) -> Predictor:
     kept = find_kept(version, cache)
     if os.path.lexists(kept):
         try:
+            note_use(kept)
             return load_predictor(kept, version.manifest)
         except ArtifactCorrupt as damage:
             log.warning("%s, version %d: what this machine keeps is fetched anew. %s", version.model, version.version, damage)
@@ -96,8 +96,8 @@ def _check_files(stores: Stores, model: str, number: int) -> None:
     """
     with stores.warehouse.transaction() as session:
         version = ledger.get_version(session, model, number)
-    with tempfile.TemporaryDirectory(prefix="checking-") as folder:
-        load_predictor(stores.registry.fetch(version, Path(folder)), version.manifest)
+    with borrow_folder(stores.settings.artifacts / "checking", f"{model}-{number}-") as folder:
+        load_predictor(stores.registry.fetch(version, folder), version.manifest)
 
 
 def settle(stores: Stores, run: Run) -> Promotion | None:

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from perennial.config import Declaration, Model, read_code_version
-from perennial.config.folders import make_private
+from perennial.config.folders import borrow_folder
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
 from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
@@ -104,9 +103,9 @@ def make_fit(material: Material, entry: RecipeEntry, *, origin: Origin = "refres
 @contextmanager
 def open_folder(material: Material) -> Iterator[Path]:
     """A folder of this attempt's own: of two side by side, neither writes files that the other is handing over."""
-    parent = make_private(material.stores.settings.artifacts / "trainings")
-    with TemporaryDirectory(dir=parent, prefix=f"{material.run.model}-{material.run.as_of}-") as folder:
-        yield Path(folder)
+    parent = material.stores.settings.artifacts / "trainings"
+    with borrow_folder(parent, f"{material.run.model}-{material.run.as_of}-") as folder:
+        yield folder
 
 
 @dataclass(frozen=True)

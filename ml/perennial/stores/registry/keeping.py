@@ -9,6 +9,9 @@ from pathlib import Path
 
 from perennial.records import Version
 
+MOST_KEPT = 24
+"""Versions of a model: the champion, its former fits, those under test, and what an assessment of past weeks walks over."""
+
 
 def find_kept(version: Version, cache: Path) -> Path:
     """Where the files of a version are kept, whether they are there or not."""
@@ -37,6 +40,19 @@ def discard_files(folder: Path) -> None:
     with suppress(FileNotFoundError):
         folder.rename(aside)
         shutil.rmtree(aside) if aside.is_dir() and not aside.is_symlink() else aside.unlink()
+
+
+def note_use(folder: Path) -> None:
+    """Say that the kept files of a version were wanted now."""
+    with suppress(OSError):
+        os.utime(folder, follow_symlinks=False)
+
+
+def discard_least_used(folder: Path, most: int = MOST_KEPT) -> None:
+    """Of one model, keep the files of the versions that were wanted last; others are fetched anew when they are wanted."""
+    kept = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.lstat().st_mtime)
+    for each in kept[: max(0, len(kept) - most)]:
+        discard_files(each)
 
 
 def _flush(path: Path) -> None:
