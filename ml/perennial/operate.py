@@ -16,7 +16,6 @@ from perennial.errors import (
     NothingToDo,
     PermanentError,
     PublicationBlocked,
-    RegistryUnavailable,
     ValidationFailed,
 )
 from perennial.pipeline import Stores
@@ -166,14 +165,8 @@ def live_day(stores: Stores, run: Run) -> None:
     else:
         pipeline.monitor(stores, run)
         pipeline.decide(stores, run)
-        _draw(stores, run)
+        pipeline.draw_page(stores, run)
     retrain(stores, run)
-
-
-def _draw(stores: Stores, run: Run) -> None:
-    """The page of the day; a replay goes on without it."""
-    with suppress(RegistryUnavailable):
-        pipeline.report(stores, run)
 
 
 def _publish(stores: Stores, run: Run) -> None:
@@ -246,10 +239,7 @@ class LostDay:
 
 
 def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[LostDay, ...]:
-    """Settle the alias, then name what was lost, and start it.
-
-    `run` gives the model, the clock and the actor; its as_of is the last day to look at.
-    """
+    """Settle the alias, then name what was lost up to the run's as_of, and start it by the run's clock and actor."""
     pipeline.settle(stores, run)
     return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
 
@@ -305,6 +295,6 @@ def _monitor(stores: Stores, run: Run) -> None:
     """No DAG waits for what a shell decides: it trains by itself."""
     pipeline.monitor(stores, run)
     choice = pipeline.decide(stores, run).choice
-    _draw(stores, run)
+    pipeline.draw_page(stores, run)
     if choice is Choice.TRAIN:
         retrain(stores, run)

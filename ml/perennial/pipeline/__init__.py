@@ -29,7 +29,7 @@ from perennial.pipeline.mailing import drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
-from perennial.pipeline.reporting import report
+from perennial.pipeline.reporting import draw_page, report
 from perennial.pipeline.watching import SearchWatch
 from perennial.records import Run
 
@@ -62,6 +62,7 @@ __all__ = [
     "decide",
     "describe",
     "drain_outbox",
+    "draw_page",
     "find_links",
     "mail",
     "monitor",

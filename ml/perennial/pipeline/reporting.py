@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pandas as pd
 
-from perennial.errors import NothingToDo
+from perennial.errors import NothingToDo, RegistryUnavailable
 from perennial.monitor import PAGE_COLUMNS, SCORE, render_report
 from perennial.pipeline.champion import load_version, score_frame
 from perennial.pipeline.opening import Stores, recorded
@@ -17,6 +18,8 @@ from perennial.records import DriftCheck, Run, Version
 from perennial.records.pages import split_page
 from perennial.stores import ledger, warehouse
 from perennial.tasks import find_published
+
+log = logging.getLogger(__name__)
 
 
 @recorded
@@ -34,6 +37,14 @@ def report(stores: Stores, run: Run, *, all_columns: bool = False) -> DriftCheck
     if not checks or checks[0].as_of != run.as_of:
         raise NothingToDo(f"{run}: no drift check of this day stands in the ledger, so there is nothing to draw.")
     return draw_report(stores, run, checks[0], all_columns=all_columns)
+
+
+def draw_page(stores: Stores, run: Run) -> None:
+    """`report`, for whoever lives many days: one page that is missing holds up nothing."""
+    try:
+        report(stores, run)
+    except RegistryUnavailable as error:
+        log.warning("%s: the page is missing until `perennial report` runs. %s", run, error)
 
 
 def draw_report(stores: Stores, run: Run, check: DriftCheck, *, all_columns: bool = False) -> DriftCheck:
