@@ -18,6 +18,7 @@ from perennial.records.erasures import ErasedDay
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.days import measure_rows
+from perennial.stores.warehouse.publishing import drop_shards
 from perennial.stores.warehouse.subjects import Kind, Place, Subject, list_places
 from perennial.stores.warehouse.tables import read_columns
 
@@ -74,7 +75,12 @@ def find_rows(session: Session, subject: Subject) -> Found:
 
 
 def delete_rows(session: Session, subject: Subject, found: Found) -> tuple[ErasedDay, ...]:
-    """Delete what was found, and let the ledger's rows of the days say what is left."""
+    """Delete what was found, and let the ledger's rows of the days say what is left.
+
+    Scores that wait for their publication go whole: it would be refused, for its snapshot has changed.
+    """
+    for model in subject.models:
+        drop_shards(session, model, is_all=True)
     for place in found.places:
         session.execute(text(f"delete from {place.table} where {place.condition}"), subject.values)  # noqa: S608 - checked identifiers
     return tuple(
