@@ -30,7 +30,9 @@ def small_home(tmp_path_factory):
     text_of_lapse = (home / "models" / "lapse.toml").read_text(encoding="utf-8")
     for file in (home / "models").glob("*.toml"):
         file.unlink()
-    (home / "models" / f"{MODEL}.toml").write_text(text_of_lapse.replace('name = "lapse"', f'name = "{MODEL}"'), encoding="utf-8")
+    (home / "models" / f"{MODEL}.toml").write_text(
+        text_of_lapse.replace('name = "lapse"', f'name = "{MODEL}"').replace("shards = 1", "shards = 2"), encoding="utf-8"
+    )
     for folder in ("sql", "expectations"):
         (home / folder / "lapse").rename(home / folder / MODEL)
     return home
@@ -114,7 +116,16 @@ def lived(environment):
             },
         ),
         ("approve", {"ask": "skipped", "promote": "skipped", "mail": "success"}),
-        ("score", {"score": "success", "ask_for_first_training": "skipped", "mail": "success"}),
+        (
+            "score",
+            {
+                "plan_shards": "success",
+                "score_shard": "success",
+                "score": "success",
+                "ask_for_first_training": "skipped",
+                "mail": "success",
+            },
+        ),
         ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
         ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),
     ],
@@ -125,7 +136,13 @@ def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
 
 def test_a_day_that_cannot_be_scored_leaves_the_run_red(lived):
     """The last task decides the colour of a run: were it skipped, a failed day would look like a good one."""
-    tasks = {"score": "failed", "ask_for_first_training": "upstream_failed", "mail": "success"}
+    tasks = {
+        "plan_shards": "failed",
+        "score_shard": "upstream_failed",
+        "score": "upstream_failed",
+        "ask_for_first_training": "upstream_failed",
+        "mail": "success",
+    }
     assert {"state": "failed", "tasks": tasks} == lived[f"score={UNKNOWN_DAY}"]
 
 
@@ -138,7 +155,8 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
             .scalars()
             .all()
         )
-    assert ["refresh", "validate", "assemble", "train", "compare", "promote", "score", "monitor", "decide"] == list(stages)
+    # Of the day that is scored in two shards the plan, each of them, and the publication.
+    assert ["refresh", "validate", "assemble", "train", "compare", "promote", *["score"] * 4, "monitor", "decide"] == list(stages)
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):

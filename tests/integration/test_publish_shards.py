@@ -189,6 +189,6 @@ def test_a_day_old_attempt_of_another_day_is_swept(toy):
     toy.publish(as_of=AS_OF.replace(day=13))
     assert 2 == count_staged(toy)
     with toy.pipeline.transaction() as session:
-        session.exec_driver_sql("update ledger.publications set recorded_at = now() - interval '2 days' where attempt = 2")
+        session.exec_driver_sql("update ledger.publications set recorded_at = '2017-11-10' where attempt = 2")
     toy.publish(as_of=AS_OF.replace(day=13))
     assert 0 == count_staged(toy)

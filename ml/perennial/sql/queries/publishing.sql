@@ -74,11 +74,10 @@ where publication_id = :publication_id and publications.status = 'building'
 for share;
 
 -- name: list_shards
--- The tables in which scores of a model wait, by name: those of attempts that ended or never will (a day is far above the limit
--- of a run), or of all.
+-- The tables in which scores of a model wait, by name: those of attempts that have ended, or began before an instant.
 select format('scores.%I', relname) as shard
 from pg_class
 join ledger.publications on publication_id = split_part(split_part(relname, '$', 2), '_', 1)::bigint
 where relnamespace = 'scores'::regnamespace and relkind = 'r' and starts_with(relname, 'shard$') and model = :model
-    and (:is_all or status <> 'building' or recorded_at < now() - interval '1 day')
+    and (status <> 'building' or recorded_at < :before)
 order by relname;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import isfinite
 
 from sqlalchemy import text
@@ -18,6 +19,10 @@ from perennial.predictor import Predictor, hash_manifest
 from perennial.records import Publication, Run, ScoringRules, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, take_lock
+
+
+LONGEST_ATTEMPT = timedelta(days=1)
+"""Far above what a run may last."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def open_attempt(database: Database, run: Run, job: ScoringJob, *, is_sharded: b
         take_lock(session, run.model, run.as_of)
         rows, checksum = find_snapshot(session, run)
         session.execute(named["fence_off_attempts"], _key(run))
-        drop_shards(session, run.model)
+        drop_shards(session, run.model, run.clock - LONGEST_ATTEMPT)
         shards = job.declaration.model.scoring.count_shards(rows) if is_sharded else 1
         values = {
             "version": job.version.version,
@@ -87,9 +92,9 @@ def open_attempt(database: Database, run: Run, job: ScoringJob, *, is_sharded: b
         return Attempt(row.publication_id, row.attempt, run, checksum, shards)
 
 
-def drop_shards(session: Session, model: str, *, is_all: bool = False) -> None:
-    """Drop what was scored for attempts that have ended, or never will; `is_all`: for those under way too."""
-    for name in session.execute(queries.load("publishing")["list_shards"], {"model": model, "is_all": is_all}).scalars().all():
+def drop_shards(session: Session, model: str, before: datetime) -> None:
+    """Drop what was scored for attempts that have ended, or began `before` an instant, so that they never will."""
+    for name in session.execute(queries.load("publishing")["list_shards"], {"model": model, "before": before}).scalars().all():
         session.exec_driver_sql(f"drop table if exists {name}")  # at the same moment somebody else may sweep
 
 
@@ -186,7 +191,7 @@ def block_attempt(database: Database, attempt: Attempt, message: str, mean_score
     values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "message": message, "mean_score": known}
     with database.transaction() as session:
         session.execute(queries.load("publishing")["block_attempt"], values)
-        drop_shards(session, attempt.run.model)
+        drop_shards(session, attempt.run.model, attempt.run.clock - LONGEST_ATTEMPT)
 
 
 def _key(run: Run) -> dict[str, object]:

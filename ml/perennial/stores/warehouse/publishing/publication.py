@@ -11,6 +11,7 @@ from perennial.errors import PermanentError, PublicationBlocked, Superseded, War
 from perennial.records import Publication, Run, Tally
 from perennial.stores.sessions import Database, Session, take_lock
 from perennial.stores.warehouse.publishing.attempts import (
+    LONGEST_ATTEMPT,
     Attempt,
     ScoringJob,
     block_attempt,
@@ -114,7 +115,7 @@ def commit_shards(database: Database, attempt: Attempt, job: ScoringJob) -> Publ
         scored = read_shards(session, attempt, model)
         tally = _check_scores(session, attempt, job, scored, rows)
         publication = _conclude(session, attempt, job, tally, merge_shards(session, attempt, model, scored, job.rules))
-        drop_shards(session, run.model)
+        drop_shards(session, run.model, run.clock - LONGEST_ATTEMPT)
     return publication
 
 
