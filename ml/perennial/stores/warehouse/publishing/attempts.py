@@ -20,7 +20,6 @@ from perennial.records import Publication, Run, ScoringRules, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, take_lock
 
-
 LONGEST_ATTEMPT = timedelta(days=1)
 """Far above what a run may last."""
 
