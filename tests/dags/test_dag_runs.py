@@ -13,7 +13,10 @@ from sqlalchemy import text
 from perennial import operate, pipeline
 from perennial.config import Settings
 from perennial.demo.data import load_tables
+from perennial.records import Run
+from perennial.stores import warehouse
 from perennial.stores.sessions import Database
+from perennial.stores.warehouse.publishing.shards import is_staged
 from tests.paths import ROOT
 from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home, prepare_households
 
@@ -157,6 +160,28 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
         )
     # Of the day that is scored in two shards the plan, each of them, and the publication.
     assert ["refresh", "validate", "assemble", "train", "compare", "promote", *["score"] * 4, "monitor", "decide"] == list(stages)
+
+
+def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, settings, monkeypatch):
+    """One process for each shard; this one finds their work done."""
+    staged, publish_shard = [], warehouse.publish_shard
+
+    def look(database, attempt, job, number):
+        with database.transaction() as session:
+            staged.append(is_staged(session, attempt, number))
+        publish_shard(database, attempt, job, number)
+
+    monkeypatch.setattr(warehouse, "publish_shard", look)
+    scores = f"""
+        select count(*), md5(string_agg(concat_ws('|', entity_id, score, rank, decile, reason_1), ';' order by entity_id))
+        from scores.{MODEL} where as_of = '{FIRST_DAY}'"""
+    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
+        before = session.execute(text(scores)).one()
+    with pipeline.open_stores(settings) as stores:
+        model = stores.declaration(MODEL).model
+        pipeline.score(stores, Run(MODEL, FIRST_DAY, model.known_until(FIRST_DAY), "simulation"))
+    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
+        assert ([True, True], before) == (staged, session.execute(text(scores)).one())
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):

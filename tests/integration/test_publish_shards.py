@@ -177,7 +177,7 @@ def test_whoever_is_forgotten_waits_in_no_shard(toy):
     job = make_job(shards=SHARDS)
     stage_all(toy, plan(toy, job), job)
     with toy.pipeline.transaction() as session:
-        subject = find_subject((declare(),), "toy", "7")
+        subject = find_subject((declare(),), "toy", "7", only=True)
         delete_rows(session, subject, find_rows(session, subject))
     assert (0, [(999, 1, 1)]) == (count_staged(toy), toy.query(COUNT))
 
