@@ -166,6 +166,14 @@ def test_twenty_models_cost_no_more_each_than_the_first_ones_and_a_broken_one_ha
     assert found["parse_seconds"] / len(found["dags"]) < 2 * few["parse_seconds"] / len(few["dags"])
 
 
+def test_a_model_of_shards_scores_them_in_mapped_tasks(twenty_models, tmp_path):
+    file = twenty_models / "models" / "copy_0.toml"
+    file.write_text(file.read_text().replace("shards = 1", "shards = 2"))
+    dag = parse(tmp_path, home=twenty_models)["dags"]["copy_0.score"]
+    assert ["plan_shards", "score_shard", "score", "ask_for_first_training", "mail"] == dag["tasks"]
+    assert dag["longest_run_seconds"] + 110 * 60 == dag["run_limit_seconds"]
+
+
 def test_plugins_folder_exposes_one_file_to_airflow():
     assert ["*", "!airflow_plugin.py"] == (ROOT / "plugins/.airflowignore").read_text().split()
 

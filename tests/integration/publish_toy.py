@@ -1,8 +1,9 @@
 """A small model with a snapshot in a real warehouse, and a job to publish it; also a program that stops where it is told.
 
-    python publish_toy.py <pipeline url> <entity type> <stop at: check | audit>
+    python publish_toy.py <pipeline url> <entity type> <stop at: check | audit | rank> [attempt shard]
 
-It prints `reached` at that point, inside the publishing transaction, and goes on when its stdin ends.
+It prints `reached` at that point, inside the publishing transaction (with an attempt and a shard: in that of the shard, at
+`rank`), and goes on when its stdin ends.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model
@@ -19,7 +22,7 @@ from perennial.predictor import Contract, Feature, Linear, Predictor
 from perennial.records import Run, Tally, Version
 from perennial.score import scoring_rules
 from perennial.stores.sessions import Database, Session, run_script
-from perennial.stores.warehouse import ScoringJob, build_snapshot, publish, sync
+from perennial.stores.warehouse import ScoringJob, build_snapshot, find_attempt, publish, publish_shard, sync
 
 AS_OF = date(2017, 11, 6)
 FEATURES = (
@@ -58,7 +61,7 @@ VERSION = Version(
 )
 
 
-def declare(entity: str = "bigint", reasons: int = 3) -> Declaration:
+def declare(entity: str = "bigint", reasons: int = 3, shards: int = 1) -> Declaration:
     model = Model.model_validate(
         {
             "name": "toy",
@@ -70,7 +73,7 @@ def declare(entity: str = "bigint", reasons: int = 3) -> Declaration:
             "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
             "label": {"horizon_days": 28},
             "features": {"segments": ["income"]},
-            "scoring": {"reasons": reasons},
+            "scoring": {"reasons": reasons, "shards": shards},
         }
     )
     return Declaration(model=model, features_sql=FEATURES_SQL, labels_sql="select 1", expectations=Path())
@@ -90,8 +93,8 @@ def make_predictor(intercept: float = -2.0) -> Predictor:
     return Predictor(Contract(model="toy", algorithm="logistic", features=FEATURES, linear=linear), None)
 
 
-def make_job(entity: str = "bigint", *, reasons: int = 3, intercept: float = -2.0) -> ScoringJob:
-    declaration = declare(entity, reasons)
+def make_job(entity: str = "bigint", *, reasons: int = 3, intercept: float = -2.0, shards: int = 1) -> ScoringJob:
+    declaration = declare(entity, reasons, shards)
     return ScoringJob(
         declaration=declaration,
         predictor=make_predictor(intercept),
@@ -129,6 +132,13 @@ class Toy:
         return [row[0] for row in self.query("select status from ledger.publications order by attempt")]
 
 
+def work_on_shard(database: Database, job: ScoringJob, attempt: int, number: int) -> None:
+    """Score a shard as a task does, which knows two numbers."""
+    with database.transaction() as session:
+        found = find_attempt(session, make_run(), attempt)
+    publish_shard(database, found.attempt, job, number)
+
+
 def make_toy(urls, entity: str = "bigint", rows: int = 1000) -> Toy:
     key = KEYS[entity]
     with Database(urls.loader).transaction() as session:
@@ -154,10 +164,20 @@ def stop_at(job: ScoringJob, point: str) -> ScoringJob:
         wait()
         return ()
 
+    def rank(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        wait()
+        return job.rules.rank(scores)
+
+    if point == "rank":
+        return replace(job, rules=replace(job.rules, rank=rank))
     return replace(job, audit=audit) if point == "audit" else replace(job, rules=replace(job.rules, check=check))
 
 
 if __name__ == "__main__":
-    url, entity, point = sys.argv[1:]
+    url, entity, point, *shard = sys.argv[1:]
+    if shard:
+        attempt, number = (int(text) for text in shard)
+        work_on_shard(Database(url, "child"), stop_at(make_job(entity), point), attempt, number)
+        sys.exit()
     publication = publish(Database(url, "child"), make_run(), stop_at(make_job(entity), point))
     sys.stdout.write(f"{publication.attempt} {publication.status}\n")

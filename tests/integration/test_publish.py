@@ -40,9 +40,9 @@ def either_toy(warehouse_urls, request):
 
 
 @contextmanager
-def child_stopped_at(point, urls, entity="bigint"):
+def child_stopped_at(point, urls, entity="bigint", shard=()):
     """Another process, standing still inside its publishing transaction; the block may kill it or let it go on."""
-    program = [sys.executable, str(Path(__file__).with_name("publish_toy.py")), urls.pipeline, entity, point]
+    program = [sys.executable, str(Path(__file__).with_name("publish_toy.py")), urls.pipeline, entity, point, *map(str, shard)]
     root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=root)
     try:

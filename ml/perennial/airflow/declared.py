@@ -18,6 +18,8 @@ KEY_FORMAT = "%Y-%m-%d"
 FIRST_POSSIBLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 TASK_LIMIT = timedelta(minutes=30)
 LONGEST_DELAY = timedelta(minutes=10)
+RETRIES = 2
+LONGEST_TASK = (1 + RETRIES) * TASK_LIMIT + RETRIES * LONGEST_DELAY
 
 
 def declared_models() -> Iterator[Model]:
@@ -39,8 +41,8 @@ def daily_at(model: Model, cron: str) -> CronPartitionTimetable:
 def model_dag(model: Model, verb: str, *, schedule: Any, story: str, wait: timedelta = timedelta()) -> Iterator[DAG]:
     """A DAG `<model>.<verb>` with the rules of the house; the tasks that are made within the block are its own.
 
-    A run may last as long as every attempt of every task, and the `wait` for people. Over its limit Airflow skips what has
-    not ended, the mail included: so the limit is for runs that nobody works on, and never the first to be reached.
+    A run may last as long as every attempt of every task, and the `wait` for people or for a free worker. Over its limit Airflow
+    skips what has not ended, the mail included: so the limit is for runs that nobody works on, and never the first to be reached.
     """
     with _make_empty(model, verb, schedule, story) as dag:
         yield dag
@@ -69,7 +71,7 @@ def _make_empty(model: Model, verb: str, schedule: Any, story: str) -> DAG:
         doc_md=_document(model, verb, story),
         default_args={
             "owner": model.owner,
-            "retries": 2,
+            "retries": RETRIES,
             "retry_delay": timedelta(seconds=30),
             "retry_exponential_backoff": True,
             "max_retry_delay": LONGEST_DELAY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
@@ -15,7 +15,7 @@ from perennial.airflow.links import DriftReportLink, MlflowRunLink
 from perennial.airflow.runs import read_reason, read_run
 from perennial.config import load_declaration
 from perennial.errors import NothingToDo, NotPromoted, PermanentError, UnavailableError, VersionMissing
-from perennial.records import ApprovalQuestion, Run
+from perennial.records import ApprovalQuestion, Run, Shard
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -94,6 +94,47 @@ class StageOperator(ModelOperator):
         for stage in self.stages:
             facts |= pipeline.describe(pipeline.STAGES[stage](stores, run))
         return facts
+
+
+class PlanShardsOperator(ModelOperator):
+    """Begins an attempt to publish the day; returns its shards, two numbers each, for tasks that are mapped over them."""
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        return self.live(context, self.work)["shards"]
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        return {"shards": [[shard.attempt, shard.number] for shard in pipeline.plan_shards(stores, run)]}
+
+
+class ScoreShardOperator(ModelOperator):
+    """Scores one shard into its table; run twice, once."""
+
+    def __init__(self, *, shard: Sequence[int], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.shard = shard
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        attempt, number = self.shard
+        pipeline.score_shard(stores, run, Shard(attempt, number))
+        return {"attempt": attempt, "shard": number}
+
+
+class CommitShardsOperator(ModelOperator):
+    """Publishes the attempt that a task has planned, once all its shards are scored."""
+
+    def __init__(self, *, planned_by: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.planned_by = planned_by
+
+    def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        attempt, _ = context["ti"].xcom_pull(task_ids=self.planned_by)[0]
+        return pipeline.describe(pipeline.commit_shards(stores, run, attempt))
 
 
 class AssembleOperator(ModelOperator):

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from math import ceil
+from typing import Annotated, Literal
+
 from pydantic import Field, model_validator
 
 from perennial.config.section import Band, Section, Share
+
+Shards = Annotated[
+    Annotated[int, Field(ge=1, le=64)] | Literal["auto"], Field(json_schema_extra={"format": 'whole number or "auto"'})
+]
+ROWS_OF_A_SHARD = 250_000
+"""So many rows outweigh what a shard costs beside them: a process that imports and opens the version, a table, a merge."""
+MOST_AUTO_SHARDS = 16
 
 
 class Scoring(Section):
@@ -18,6 +28,20 @@ class Scoring(Section):
         default=0.50,
         description="A larger relative move of the mean score, and beyond chance, is a broken pipeline: nothing is published",
     )
+    shards: Shards = Field(
+        default=1,
+        description='Parts in which entities are scored at the same time, by processes or mapped tasks; "auto": one for every '
+        "250,000 rows, up to 16",
+    )
+
+    def count_shards(self, rows: int) -> int:
+        """In how many shards so many rows are scored."""
+        return self.shards if self.shards != "auto" else min(max(1, ceil(rows / ROWS_OF_A_SHARD)), MOST_AUTO_SHARDS)
+
+    @property
+    def most_shards(self) -> int:
+        """In how many shards a day can be scored."""
+        return self.shards if self.shards != "auto" else MOST_AUTO_SHARDS
 
 
 class Monitoring(Section):

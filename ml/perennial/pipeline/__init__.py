@@ -8,12 +8,12 @@ Every function takes the open stores and one `Run`, does its stage for (model, a
 stage leaves to the next are facts in the ledger (the snapshot of the day, the version trained for it, the verdict on
 it), so that Airflow, a shell and a replay start the same stage in the same way, and twice if need be.
 
-Read `daily`, `deciding` and `reporting` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what
-serves, `profiling` keeps what a version was trained on, counted,
-`fitting` makes a version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to,
-`contests` keeps who is under test, `approving` asks people, `accepting` takes their word on new levels, `carding` writes what is
-known of a version, `evidence` gathers what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of
-them that may teach, `beginning` what a first training does while these are few, and `watching` looks at a search while it runs.
+Read `daily`, `scoring`, `deciding` and `reporting` first, then `refitting`, `learning`, `comparing` and `movements`;
+`champion` loads what serves, `profiling` keeps what a version was trained on, counted, `fitting` makes a version of a fit,
+`walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who is under test,
+`approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version, `evidence`
+gathers what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of them that may teach,
+`beginning` what a first training does while these are few, and `watching` looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from typing import Any
 
 from perennial.pipeline.champion import check_registry, settle
 from perennial.pipeline.comparing import compare
-from perennial.pipeline.daily import capture, monitor, refresh, score, validate
+from perennial.pipeline.daily import capture, monitor, refresh, validate
 from perennial.pipeline.deciding import decide
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
@@ -30,6 +30,7 @@ from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
 from perennial.pipeline.reporting import draw_page, report
+from perennial.pipeline.scoring import commit_shards, plan_shards, score, score_shard
 from perennial.pipeline.watching import SearchWatch
 from perennial.records import Run
 
@@ -58,6 +59,7 @@ __all__ = [
     "capture",
     "challenge",
     "check_registry",
+    "commit_shards",
     "compare",
     "decide",
     "describe",
@@ -67,12 +69,14 @@ __all__ = [
     "mail",
     "monitor",
     "open_stores",
+    "plan_shards",
     "promote",
     "refit",
     "refresh",
     "report",
     "rollback",
     "score",
+    "score_shard",
     "settle",
     "train",
     "unpin",

@@ -1,4 +1,4 @@
-"""Every day: refresh -> validate -> score -> monitor; `deciding` has what follows from it, `reporting` the page for people."""
+"""Every day: refresh -> validate -> score -> monitor; `scoring` has the third, `deciding` what follows, `reporting` the page."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 from perennial import notices
-from perennial.config import Declaration, read_code_version
-from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, RegistryUnavailable, ValidationFailed
+from perennial.config import Declaration
+from perennial.errors import NothingToDo, PermanentError, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise
 from perennial.pipeline.admitting import admit_matured
-from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_cards, write_matured_cards
-from perennial.pipeline.champion import load_version, score_frame, settle_or_trust
+from perennial.pipeline.champion import load_version, score_frame
 from perennial.pipeline.deciding import stop
-from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.profiling import find_profile
 from perennial.pipeline.reporting import draw_report
-from perennial.pipeline.waiting import find_waiting
 from perennial.pipeline.walking import Walk
 from perennial.records import (
     DriftCheck,
@@ -35,7 +31,6 @@ from perennial.records import (
     Version,
 )
 from perennial.refresh import check_clock
-from perennial.score import check_champion, check_freshness, scoring_rules
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 from perennial.tasks import find_published
@@ -104,10 +99,10 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
     quality = declaration.model.quality
     rows = ledger.find_snapshot(session, run.model, run.as_of).rows
     incomplete = warehouse.set_facts_aside(session, declaration, run, warehouse.feature_bounds(declaration.model, run.as_of))
-    source, _ = _run_suite(session, declaration, run, "source")
+    source, _ = run_suite_of(session, declaration, run, "source")
     if rows == 0:  # the sources have spoken: what emptied it is no outage
         return conclude(run, SuiteFindings(rows, (*check_facts(incomplete, quality), *source)), quality), ()
-    snapshot, rejects = _run_suite(session, declaration, run, "snapshot")
+    snapshot, rejects = run_suite_of(session, declaration, run, "snapshot")
     accepted = ledger.newest_acceptance(session, run.model, run.as_of, "rows")
     since = accepted.as_of if accepted else None
     former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots, since=since)
@@ -116,51 +111,7 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
     return conclude(run, SuiteFindings(rows, results, rejects), quality), rejects
 
 
-@recorded
-def score(stores: Stores, run: Run) -> Publication:
-    """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
-    declaration = stores.declaration(run.model)
-    found, silence = settle_or_trust(stores, run)
-    if found is not None and found.status == "applied":
-        write_cards(stores, run, (found.version, found.previous_version))
-    with stores.warehouse.transaction() as session:
-        _check_anybody(session, run)
-        first, waiting = find_first_maturity(session, declaration, run), find_waiting(session, run.model)
-        champion = check_champion(run, find_serving(session, run), first, waiting)
-        accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
-    if run.purpose == "live":
-        check_freshness(declaration.model, run)
-    predictor = load_version(stores, champion)
-    if silence is not None:
-        with stores.warehouse.transaction() as session:
-            ledger.put_notice(session, run, notices.write_silence(run, champion, silence), declaration.model.owner)
-    job = warehouse.ScoringJob(
-        declaration=declaration,
-        predictor=predictor,
-        version=champion,
-        rules=scoring_rules(declaration.model, run, champion, accepted),
-        audit=partial(_audit_scores, declaration, run),
-        code_version=read_code_version(),
-    )
-    try:
-        return warehouse.publish(stores.warehouse, run, job)
-    except PublicationBlocked as blocked:
-        _block_publication(stores, declaration, run, champion, str(blocked))
-        raise
-
-
-def _check_anybody(session: Session, run: Run) -> None:
-    """Is there anybody to score?"""
-    if ledger.is_empty(session, run.model, run.as_of):
-        raise NothingToDo(f"{run}: the cohort is empty, so there is nothing to score: the former scores stay.")
-
-
-def _audit_scores(declaration: Declaration, run: Run, session: Session) -> tuple[str, ...]:
-    results, _ = _run_suite(session, declaration, run, "scores")
-    return tuple(result.sentence for result in results if not result.passed)
-
-
-def _block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
+def block_publication(stores: Stores, declaration: Declaration, run: Run, champion: Version, because: str) -> None:
     """A stopped day is monitored too: what moved is in the mail that says why nothing was published."""
     check = _measure(stores, declaration, run, champion)
     with stores.warehouse.transaction() as session:
@@ -264,9 +215,10 @@ def _spared(run: Run, what: str) -> Iterator[None]:
         log.warning("%s: the %s is missing until this stage runs again. %s", run, what, error)
 
 
-def _run_suite(
+def run_suite_of(
     session: Session, declaration: Declaration, run: Run, which: SuiteName
 ) -> tuple[tuple[RuleResult, ...], tuple[Rejects, ...]]:
+    """What a suite of the model finds in the rows of the day, and the rows that it rejects."""
     suite = load_suite(declaration, which)
     with warehouse.open_audit(session, declaration, run.as_of, which, suite.windows) as engine:
         return run_suite(engine, suite)

@@ -46,16 +46,20 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 
 
 def recorded(
-    function: Callable[Concatenate[Stores, Run, Options], Result],
+    function: Callable[Concatenate[Stores, Run, Options], Result], *, stage: str = ""
 ) -> Callable[Concatenate[Stores, Run, Options], Result]:
-    """Keep one row of `ledger.runs` for every attempt: a row left at `running` belongs to an attempt that died."""
+    """Keep one row of `ledger.runs` for every attempt: a row left at `running` belongs to an attempt that died.
+
+    `stage`: of which the function does a part, where it is no stage of its own.
+    """
+    stage = stage or function.__name__
 
     @wraps(function)
     def run_recorded(stores: Stores, run: Run, /, *options: Options.args, **named: Options.kwargs) -> Result:
-        if function.__name__ in OF_AN_AS_OF:
+        if stage in OF_AN_AS_OF:
             _check_as_of(stores, run)
         with stores.warehouse.transaction() as session:
-            run_id = ledger.start_run(session, run, function.__name__)
+            run_id = ledger.start_run(session, run, stage)
         try:
             result = function(replace(stores, attempt=run_id), run, *options, **named)
         except BaseException as error:

@@ -32,7 +32,7 @@ from perennial.records.monitoring import (
 from perennial.records.notices import Notice
 from perennial.records.recipes import ALGORITHM_NAMES, Algorithm, Link, Recipe, RecipeChoice, RecipeEntry, RecipeOrigin
 from perennial.records.runs import Purpose, Run
-from perennial.records.scoring import Publication, ScoringRules, Tally
+from perennial.records.scoring import Publication, ScoringRules, Shard, Tally
 from perennial.records.snapshots import Column, IncompleteFacts, Rejects, RuleResult, Snapshot, Validation, Window
 from perennial.records.training import (
     Assembly,
@@ -119,6 +119,7 @@ __all__ = [
     "SearchHistory",
     "SearchProgress",
     "SegmentComparison",
+    "Shard",
     "Snapshot",
     "SplitPlan",
     "Statistic",

@@ -27,6 +27,14 @@ class Publication:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """A part of an attempt to publish a day: small enough to travel between tasks; all else stands in the ledger."""
+
+    attempt: int
+    number: int
+
+
+@dataclass(frozen=True)
 class Tally:
     """What was counted while a snapshot was scored, before a row is published.
 

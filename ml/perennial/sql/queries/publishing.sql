@@ -28,10 +28,10 @@ where model = :model and as_of = :as_of and status = 'building';
 -- The next attempt to publish a day.
 insert into ledger.publications (
     model, as_of, version, attempt, snapshot_checksum, manifest_hash, config_hash, query_hash, code_version, purpose,
-    effective_at
+    effective_at, shards
 )
 select :model, :as_of, :version, coalesce(max(attempt), 0) + 1, :snapshot_checksum, :manifest_hash, :config_hash, :query_hash,
-    :code_version, :purpose, :effective_at
+    :code_version, :purpose, :effective_at, :shards
 from ledger.publications
 where model = :model and as_of = :as_of
 returning publication_id, attempt;
@@ -56,3 +56,28 @@ returning extract(epoch from published_at - recorded_at)::double precision as se
 -- A check failed: nothing of this attempt can be read, and the ledger says why.
 update ledger.publications set status = 'blocked', message = :message, mean_score = :mean_score
 where publication_id = :publication_id and attempt = :attempt and status = 'building';
+
+-- name: find_attempt
+-- An attempt to publish a day, as a process that works for it finds it.
+select publication_id, attempt, version, status, shards, snapshot_checksum, rows, mean_score,
+    extract(epoch from published_at - recorded_at)::double precision as seconds
+from ledger.publications
+where model = :model and as_of = :as_of and attempt = :attempt;
+
+-- name: pass_shard_fence
+-- One row as long as the attempt may still publish and its snapshot is what it was; both stay so until the end of the transaction.
+select publications.publication_id
+from ledger.publications
+join ledger.snapshots using (model, as_of)
+where publication_id = :publication_id and publications.status = 'building'
+    and kind = 'features' and snapshots.status = 'valid' and checksum = snapshot_checksum
+for share;
+
+-- name: list_shards
+-- The tables in which scores of a model wait, by name: those of attempts that have ended, or began before an instant.
+select format('scores.%I', relname) as shard
+from pg_class
+join ledger.publications on publication_id = split_part(split_part(relname, '$', 2), '_', 1)::bigint
+where relnamespace = 'scores'::regnamespace and relkind = 'r' and starts_with(relname, 'shard$') and model = :model
+    and (status <> 'building' or recorded_at < :before)
+order by relname;

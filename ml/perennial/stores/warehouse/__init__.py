@@ -14,7 +14,15 @@ from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
-from perennial.stores.warehouse.publishing import ScoringJob, publish
+from perennial.stores.warehouse.publishing import (
+    Attempt,
+    ScoringJob,
+    commit_shards,
+    find_attempt,
+    open_attempt,
+    publish,
+    publish_shard,
+)
 from perennial.stores.warehouse.reading import (
     hash_training_days,
     is_restated,
@@ -33,6 +41,7 @@ from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
+    "Attempt",
     "Capture",
     "Found",
     "Grant",
@@ -44,10 +53,12 @@ __all__ = [
     "capture_sources",
     "check_columns",
     "check_ledger",
+    "commit_shards",
     "copy_frame",
     "delete_rows",
     "describe_features",
     "feature_bounds",
+    "find_attempt",
     "find_current_state",
     "find_rows",
     "find_subject",
@@ -61,8 +72,10 @@ __all__ = [
     "list_grants",
     "measure_training_set",
     "migrate",
+    "open_attempt",
     "open_audit",
     "publish",
+    "publish_shard",
     "quarantine_rows",
     "read_beside",
     "read_columns",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from sqlalchemy import text
 
@@ -18,9 +18,11 @@ from perennial.records.erasures import ErasedDay
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.days import measure_rows
+from perennial.stores.warehouse.publishing import drop_shards
 from perennial.stores.warehouse.subjects import Kind, Place, Subject, list_places
 from perennial.stores.warehouse.tables import read_columns
 
+EVER = datetime.max.replace(tzinfo=UTC)
 Key = tuple[str, date, Kind]
 
 
@@ -74,7 +76,12 @@ def find_rows(session: Session, subject: Subject) -> Found:
 
 
 def delete_rows(session: Session, subject: Subject, found: Found) -> tuple[ErasedDay, ...]:
-    """Delete what was found, and let the ledger's rows of the days say what is left."""
+    """Delete what was found, and let the ledger's rows of the days say what is left.
+
+    Scores that wait for their publication go whole: it would be refused, for its snapshot has changed.
+    """
+    for model in subject.models:
+        drop_shards(session, model, EVER)
     for place in found.places:
         session.execute(text(f"delete from {place.table} where {place.condition}"), subject.values)  # noqa: S608 - checked identifiers
     return tuple(

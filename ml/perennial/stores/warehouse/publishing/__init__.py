@@ -1,6 +1,15 @@
-"""The one publishing transaction: read `publication` first, then `attempts`, `streams`, `wire`, `pipes`."""
+"""The one publishing transaction: read `publication` first, then `attempts`, `streams`, `shards`, `wire`, `pipes`."""
 
-from perennial.stores.warehouse.publishing.attempts import ScoringJob
-from perennial.stores.warehouse.publishing.publication import publish
+from perennial.stores.warehouse.publishing.attempts import Attempt, ScoringJob, drop_shards, find_attempt, open_attempt
+from perennial.stores.warehouse.publishing.publication import commit_shards, publish, publish_shard
 
-__all__ = ["ScoringJob", "publish"]
+__all__ = [
+    "Attempt",
+    "ScoringJob",
+    "commit_shards",
+    "drop_shards",
+    "find_attempt",
+    "open_attempt",
+    "publish",
+    "publish_shard",
+]

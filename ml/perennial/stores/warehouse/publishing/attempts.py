@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import isfinite
 
 from sqlalchemy import text
@@ -15,9 +16,12 @@ from sqlalchemy import text
 from perennial.config import Declaration
 from perennial.errors import SnapshotMissing, Superseded
 from perennial.predictor import Predictor, hash_manifest
-from perennial.records import Run, ScoringRules, Version
+from perennial.records import Publication, Run, ScoringRules, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, take_lock
+
+LONGEST_ATTEMPT = timedelta(days=1)
+"""Far above what a run may last."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,19 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One row of ledger.publications at `building`."""
+    """One row of ledger.publications at `building`: in so many shards the rows of a snapshot are scored."""
 
     publication_id: int
     attempt: int
     run: Run
+    checksum: str
+    shards: int = 1
 
 
-def open_attempt(database: Database, run: Run, job: ScoringJob) -> Attempt:
+def open_attempt(database: Database, run: Run, job: ScoringJob, *, is_sharded: bool = False) -> Attempt:
     """Commit the row of the next attempt; earlier ones that have not published may not publish any more.
+
+    What they had scored is dropped. `is_sharded`: the rows are scored in as many shards as the model asks for.
 
     Waits for a publication of the same day that is under way: the lock is the same.
 
@@ -64,8 +72,10 @@ def open_attempt(database: Database, run: Run, job: ScoringJob) -> Attempt:
     named = queries.load("publishing")
     with database.transaction() as session:
         take_lock(session, run.model, run.as_of)
-        _, checksum = find_snapshot(session, run)
+        rows, checksum = find_snapshot(session, run)
         session.execute(named["fence_off_attempts"], _key(run))
+        drop_shards(session, run.model, run.clock - LONGEST_ATTEMPT)
+        shards = job.declaration.model.scoring.count_shards(rows) if is_sharded else 1
         values = {
             "version": job.version.version,
             "snapshot_checksum": checksum,
@@ -75,9 +85,44 @@ def open_attempt(database: Database, run: Run, job: ScoringJob) -> Attempt:
             "code_version": job.code_version,
             "purpose": run.purpose,
             "effective_at": run.clock,
+            "shards": shards,
         }
         row = session.execute(named["open_attempt"], _key(run) | values).one()
-        return Attempt(row.publication_id, row.attempt, run)
+        return Attempt(row.publication_id, row.attempt, run, checksum, shards)
+
+
+def drop_shards(session: Session, model: str, before: datetime) -> None:
+    """Drop what was scored for attempts that have ended, or began `before` an instant, so that they never will."""
+    for name in session.execute(queries.load("publishing")["list_shards"], {"model": model, "before": before}).scalars().all():
+        session.exec_driver_sql(f"drop table if exists {name}")  # at the same moment somebody else may sweep
+
+
+@dataclass(frozen=True)
+class Found:
+    """An attempt as the ledger knows it; the version it scores with, and what it published if it did."""
+
+    attempt: Attempt
+    version: int
+    publication: Publication | None
+
+
+def find_attempt(session: Session, run: Run, number: int) -> Found:
+    """The attempt of the day that bears this number.
+
+    Raises:
+        Superseded: there is none, or it ended without scores.
+    """
+    row = session.execute(queries.load("publishing")["find_attempt"], {**_key(run), "attempt": number}).one_or_none()
+    if row is None or row.status not in ("building", "live"):
+        found = "is not known" if row is None else f"is {row.status}"
+        raise Superseded(f"{run}: attempt {number} {found}: it publishes nothing. A new one begins with the plan of its shards.")
+    attempt = Attempt(row.publication_id, number, run, row.snapshot_checksum, row.shards)
+    if row.status == "building":
+        return Found(attempt, row.version, None)
+    live = Publication(
+        row.publication_id, run.model, run.as_of, row.version, number, "live", row.rows, row.mean_score, row.seconds
+    )
+    return Found(attempt, row.version, live)
 
 
 def find_snapshot(session: Session, run: Run) -> tuple[int, str]:
@@ -145,6 +190,7 @@ def block_attempt(database: Database, attempt: Attempt, message: str, mean_score
     values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "message": message, "mean_score": known}
     with database.transaction() as session:
         session.execute(queries.load("publishing")["block_attempt"], values)
+        drop_shards(session, attempt.run.model, attempt.run.clock - LONGEST_ATTEMPT)
 
 
 def _key(run: Run) -> dict[str, object]:

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg2
 
 from perennial.errors import PermanentError, PublicationBlocked, Superseded, WarehouseUnavailable
-from perennial.records import Publication, Run
-from perennial.stores import queries
-from perennial.stores.sessions import Database, take_lock
+from perennial.records import Publication, Run, Tally
+from perennial.stores.sessions import Database, Session, take_lock
 from perennial.stores.warehouse.publishing.attempts import (
+    LONGEST_ATTEMPT,
     Attempt,
     ScoringJob,
     block_attempt,
+    drop_shards,
     find_former_mean,
     find_snapshot,
     make_live,
     open_attempt,
     pass_fence,
 )
-from perennial.stores.warehouse.publishing.streams import Reader, Writer, count_scores, explain_rows, score_streamed
+from perennial.stores.warehouse.publishing.shards import (
+    is_staged,
+    merge_shards,
+    open_reader,
+    pass_shard_fence,
+    read_shards,
+    stage_shard,
+)
+from perennial.stores.warehouse.publishing.streams import Scored, Writer, count_scores, explain_rows, score_streamed
 from perennial.tasks import task_of
 
+Stage = Callable[[Attempt], None]
 
-def publish(database: Database, run: Run, job: ScoringJob) -> Publication:
+
+def publish(database: Database, run: Run, job: ScoringJob, stage: Stage | None = None) -> Publication:
     """Score the valid snapshot of the day and put the scores in the place of the former ones.
 
     Idempotent: a rerun gives the same rows under a new attempt. Readers see the old day or the new one, whole.
+
+    Args:
+        stage: has the shards of an attempt scored by others; without it the day is one.
 
     Raises:
         SnapshotMissing: no snapshot of the day has passed its suites.
@@ -37,9 +51,19 @@ def publish(database: Database, run: Run, job: ScoringJob) -> Publication:
         Superseded: a later attempt took over; this one wrote nothing.
         WarehouseUnavailable: a connection was lost; a retry makes a new attempt.
     """
-    attempt = open_attempt(database, run, job)
+    attempt = open_attempt(database, run, job, is_sharded=stage is not None)
+    with blocking(database, attempt):
+        if stage is None or attempt.shards == 1:
+            return publish_attempt(database, attempt, job)
+        stage(attempt)
+    return commit_shards(database, attempt, job)
+
+
+@contextmanager
+def blocking(database: Database, attempt: Attempt) -> Iterator[None]:
+    """An attempt within which a check fails is blocked: nothing of it is published."""
     try:
-        return publish_attempt(database, attempt, job)
+        yield
     except Superseded:
         raise
     except PermanentError as error:
@@ -52,20 +76,62 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
     run = attempt.run
     with _report_lost_connections(), database.transaction() as session:
         take_lock(session, run.model, run.as_of)
-        with _open_reader(database, job, run) as reader:
+        with open_reader(database, job.declaration.model, run) as reader:
             # The snapshot cannot be rebuilt meanwhile: that takes the same lock.
             rows, checksum = find_snapshot(reader.session, run)
             pass_fence(session, attempt, checksum)
             scored = score_streamed(reader, job.predictor)
-            former = find_former_mean(reader.session, run, job.version)
-            task = task_of(job.declaration.model)
-            tally = count_scores(scored.scores, scored.doubles, task=task, expected_rows=rows, former=former)
-            _refuse(run, job.rules.check(tally), mean_score=tally.mean)
+            tally = _check_scores(reader.session, attempt, job, scored, rows)
             writer = Writer(session, job.declaration.model, run, attempt.publication_id)
             written = writer.replace_rows(explain_rows(reader, job.predictor, scored, job.rules))
-        _refuse(run, () if written == rows else (f"{written} rows were written, the snapshot holds {rows}",))
-        _refuse(run, tuple(job.audit(session)))
-        seconds = make_live(session, attempt, rows, tally.mean)
+        return _conclude(session, attempt, job, tally, written)
+
+
+def publish_shard(database: Database, attempt: Attempt, job: ScoringJob, number: int) -> None:
+    """Score one shard of an attempt; nothing of it can be read before the commit.
+
+    Raises:
+        Superseded: a later attempt took over; this one wrote nothing.
+    """
+    with blocking(database, attempt), _report_lost_connections():
+        stage_shard(database, attempt, job, number)
+
+
+def commit_shards(database: Database, attempt: Attempt, job: ScoringJob) -> Publication:
+    """The publishing transaction of scores that wait in shards: lock, fence, check, rank, delete and merge, audit, commit.
+
+    Raises:
+        Superseded: a later attempt took over, or the snapshot was built anew; this one wrote nothing.
+        PublicationBlocked: a check failed; the former scores stay, and the ledger says why.
+    """
+    run, model = attempt.run, job.declaration.model
+    with blocking(database, attempt), _report_lost_connections(), database.transaction() as session:
+        take_lock(session, run.model, run.as_of)
+        pass_shard_fence(session, attempt)
+        pass_fence(session, attempt, attempt.checksum)
+        rows, _ = find_snapshot(session, run)
+        missing = [number for number in range(attempt.shards) if not is_staged(session, attempt, number)]
+        _refuse(run, tuple(f"shard {number + 1} of {attempt.shards} was not scored" for number in missing))
+        scored = read_shards(session, attempt, model)
+        tally = _check_scores(session, attempt, job, scored, rows)
+        publication = _conclude(session, attempt, job, tally, merge_shards(session, attempt, model, scored, job.rules))
+        drop_shards(session, run.model, run.clock - LONGEST_ATTEMPT)
+    return publication
+
+
+def _check_scores(session: Session, attempt: Attempt, job: ScoringJob, scored: Scored, rows: int) -> Tally:
+    former = find_former_mean(session, attempt.run, job.version)
+    tally = count_scores(scored.scores, scored.doubles, task=task_of(job.declaration.model), expected_rows=rows, former=former)
+    _refuse(attempt.run, job.rules.check(tally), mean_score=tally.mean)
+    return tally
+
+
+def _conclude(session: Session, attempt: Attempt, job: ScoringJob, tally: Tally, written: int) -> Publication:
+    """Look at the rows that were written, and let them be live from the commit on."""
+    run, rows = attempt.run, tally.expected_rows
+    _refuse(run, () if written == rows else (f"{written} rows were written, the snapshot holds {rows}",))
+    _refuse(run, tuple(job.audit(session)))
+    seconds = make_live(session, attempt, rows, tally.mean)
     return Publication(
         publication_id=attempt.publication_id,
         model=run.model,
@@ -77,13 +143,6 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
         mean_score=tally.mean,
         seconds=seconds,
     )
-
-
-@contextmanager
-def _open_reader(database: Database, job: ScoringJob, run: Run) -> Iterator[Reader]:
-    with database.transaction() as session:
-        session.execute(queries.load("publishing")["read_isolated"])
-        yield Reader(session, job.declaration.model, run)
 
 
 def _refuse(run: Run, failures: tuple[str, ...], *, mean_score: float | None = None) -> None:

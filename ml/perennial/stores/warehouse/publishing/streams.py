@@ -8,7 +8,7 @@ entities too, and nothing is read twice. All else is a few blocks, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from math import sqrt
@@ -48,12 +48,21 @@ from perennial.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows of a snapshot in the order of entity_id: so many are passed over, and so many read (None: all that follow)."""
+
+    passed: int
+    rows: int | None
+
+
+@dataclass(frozen=True)
 class Reader:
-    """The snapshot of a day, as one REPEATABLE READ transaction sees it; rows come in the order of entity_id."""
+    """The snapshot of a day, or a part of it, as one REPEATABLE READ transaction sees it, in the order of entity_id."""
 
     session: Session
     model: Model
     run: Run
+    part: Part | None = None
 
     def read(self, features: tuple[Feature, ...]) -> Generator[Block, None, None]:
         """Stream the rows with these features, encoded, in blocks. To be closed by who reads: a thread stands behind it.
@@ -61,20 +70,8 @@ class Reader:
         Raises:
             SchemaMismatch: features.<model> lacks a feature, or carries it with another type.
         """
-        connection, stop = _driver(self.session), Event()
         entity = encode_entity_in_sql(self.model.entity.stored_type, self._measure_entity())
-        pipe, rows = Pipe(stop), WireRows(entity, len(features))
-        statement = self._write_statement(features, entity)
-
-        def copy_out() -> None:
-            with connection.cursor() as cursor:
-                cursor.copy_expert(statement, pipe)
-            pipe.close()
-
-        with run_beside(copy_out, stop, connection.cancel):
-            while block := pipe.get():
-                yield rows.take(block)
-            rows.check_end()
+        yield from stream_rows(self.session, self._write_statement(features, entity), WireRows(entity, len(features)))
 
     def _measure_entity(self) -> int:
         """Bytes of the longest text entity, 0 for other types."""
@@ -92,13 +89,34 @@ class Reader:
         listed = ", ".join([entity.expression, *(expression for expression, _ in encoded)])
         values = [value for _, bound in encoded for value in bound]
         query = f"select {listed} from {self._table} where as_of = %s order by entity_id"  # noqa: S608 - checked identifiers
+        values.append(self.run.as_of)
+        if self.part is not None:  # within: of rows that are passed over nothing is computed
+            within = f"select * from {self._table} where as_of = %s order by entity_id offset %s limit %s"  # noqa: S608 - as above
+            query = f"select {listed} from ({within}) as part order by entity_id"  # noqa: S608 - as above
+            values += [self.part.passed, self.part.rows]
         with _driver(self.session).cursor() as cursor:
-            bound = cursor.mogrify(query, [*values, self.run.as_of])
+            bound = cursor.mogrify(query, values)
         return b"copy (" + bound + b") to stdout (format binary)"
 
     @property
     def _table(self) -> str:
         return f'features."{self.model.name}"'
+
+
+def stream_rows(session: Session, statement: bytes | str, rows: WireRows) -> Generator[Block, None, None]:
+    """What a COPY gives, in blocks; to be closed by who reads."""
+    connection, stop = _driver(session), Event()
+    pipe = Pipe(stop)
+
+    def copy_out() -> None:
+        with connection.cursor() as cursor:
+            cursor.copy_expert(statement, pipe)
+        pipe.close()
+
+    with run_beside(copy_out, stop, connection.cancel):
+        while block := pipe.get():
+            yield rows.take(block)
+        rows.check_end()
 
 
 @dataclass(frozen=True)
@@ -130,7 +148,7 @@ def score_streamed(reader: Reader, predictor: Predictor) -> Scored:
         for block in blocks:
             scores.append(predictor.score_matrix(block.matrix))
             kept += [] if reader.model.scoring.reasons else [block.entities]
-            doubles += _count_doubles(block.entities, last)
+            doubles += count_doubles(block.entities, last)
             last = block.entities[-1] if len(block.entities) else last
     found = np.concatenate(scores)
     if classes:
@@ -170,10 +188,18 @@ class Writer:
 
     def replace_rows(self, blocks: Generator[ScoredBlock, None, None]) -> int:
         """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
+        table = self.empty_day()
+        return self.copy_rows(table, CLASS_COLUMNS if task_of(self.model).gives_classes else SCORE_COLUMNS, blocks)
+
+    def empty_day(self) -> str:
+        """Delete the day's scores; the table they stood in."""
         table = f'scores."{self.model.name}"'
         ensure_month(self.session, "scores", self.model.name, self.run.as_of)
         self.session.execute(text(f"delete from {table} where as_of = :as_of"), {"as_of": self.run.as_of})  # noqa: S608 - checked
-        columns = CLASS_COLUMNS if task_of(self.model).gives_classes else SCORE_COLUMNS
+        return table
+
+    def copy_rows(self, table: str, columns: tuple[str, ...], blocks: Generator[ScoredBlock, None, None]) -> int:
+        """Copy blocks into a table while they are made; the number of rows written."""
         statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
         connection, stop, copied = _driver(self.session), Event(), [0]
         pipe = Pipe(stop)
@@ -197,10 +223,17 @@ class Writer:
 
 def explain_rows(reader: Reader, predictor: Predictor, scored: Scored, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
     """Second pass: every row with score, rank, decile and its reasons, for which it is read again."""
+    return rank_rows(scored, rules, _find_reasons(reader, predictor, scored))
+
+
+def rank_rows(
+    scored: Scored, rules: ScoringRules, explained: Iterable[tuple[Ids, Reasons]]
+) -> Generator[ScoredBlock, None, None]:
+    """Entities and their reasons, block by block, with score, rank and decile."""
     ranks = rules.rank(scored.scores)
     deciles = rules.cut(ranks).astype(np.int16)
     place = 0
-    for entities, reasons in _find_reasons(reader, predictor, scored):
+    for entities, reasons in explained:
         part = slice(place, place + len(entities))
         place = part.stop
         probabilities = None if scored.probabilities is None else scored.probabilities[part]
@@ -210,14 +243,19 @@ def explain_rows(reader: Reader, predictor: Predictor, scored: Scored, rules: Sc
 def _find_reasons(reader: Reader, predictor: Predictor, scored: Scored) -> Generator[tuple[Ids, Reasons], None, None]:
     count = reader.model.scoring.reasons
     if not count:
-        yield from ((entities, np.empty((len(entities), 0), dtype=object)) for entities in scored.entities)
+        yield from without_reasons(scored)
         return
     with closing(reader.read(predictor.contract.features)) as blocks:
         for block in blocks:
             yield block.entities, predictor.explain_matrix(block.matrix, count)
 
 
-def _count_doubles(entities: Ids, last: object) -> int:
+def without_reasons(scored: Scored) -> Iterable[tuple[Ids, Reasons]]:
+    """The entities that the first pass kept, in blocks."""
+    return ((entities, np.empty((len(entities), 0), dtype=object)) for entities in scored.entities)
+
+
+def count_doubles(entities: Ids, last: object) -> int:
     """Equal neighbours: the rows come sorted."""
     if not len(entities):
         return 0
