@@ -1,14 +1,18 @@
 """Encoded rows, cut by as_of."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from perennial.predictor import expand_inputs
+from perennial.records import SearchHistory
+from perennial.train import find_search
+from perennial.train.guards import has_folds
 from perennial.train.pooling import FEWEST_ENTITIES, MOST_VALUES
-from perennial.train.rows import gather_rows
-from tests.training_sets import make_training_set, mondays, small_model
+from perennial.train.rows import describe_features, gather_rows
+from tests.training_sets import make_training_set, mondays, small_model, small_plan
 
 DAYS = mondays(4)
 MODEL = small_model()
@@ -33,6 +37,37 @@ def test_as_ofs_that_lie_apart_keep_their_order():
 
 def test_an_as_of_without_rows_gives_none():
     assert 0 == len(ROWS.on((mondays(9)[8],)).labels)
+
+
+# What asks about rows without fitting
+PLAN = small_plan(MODEL)
+MANY = make_training_set(PLAN.training, entities=400)
+BROAD = replace(MANY, features=pd.DataFrame({f"f{place}": MANY.features["strength"] for place in range(100)}))
+MATRIX_BYTES = BROAD.features.size * 8
+
+
+def measure_peak(ask):
+    tracemalloc.start()
+    answer = ask()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return answer, peak
+
+
+def test_features_are_described_as_those_that_are_encoded():
+    training = make_training_set(DAYS, entities=3)
+    assert ROWS.features == describe_features(MODEL, training)
+    assert ROWS.features[:1] == describe_features(MODEL, training, only=[ROWS.features[0].name])
+
+
+def test_asking_whether_to_search_encodes_no_matrix():
+    choice, peak = measure_peak(lambda: find_search(MODEL, BROAD, SearchHistory()))
+    assert (None, True) == (choice.recipe, peak < MATRIX_BYTES / 2)
+
+
+def test_asking_for_folds_encodes_no_matrix():
+    found, peak = measure_peak(lambda: has_folds(MODEL, BROAD, PLAN))
+    assert (True, True) == (found, peak < MATRIX_BYTES / 2)
 
 
 # Rare values

@@ -20,7 +20,7 @@ from perennial.errors import (
 )
 from perennial.records import SplitPlan, TrainingSet
 from perennial.tasks import task_of
-from perennial.train.rows import FoldRows, cut_folds, gather_rows
+from perennial.train.rows import FoldRows, choose_inputs, cut_folds, gather_rows
 from perennial.train.splits import Fold, make_folds
 
 
@@ -54,12 +54,15 @@ def drop_useless_folds(model: Model, folds: Sequence[FoldRows]) -> tuple[FoldRow
     return kept
 
 
-def has_folds(model: Model, training: TrainingSet, plan: SplitPlan, *, only: Sequence[str] = ()) -> bool:
-    """Are there as_ofs enough for a fold from which something can be learned?"""
+def has_folds(model: Model, training: TrainingSet, plan: SplitPlan) -> bool:
+    """Are there as_ofs enough for a fold from which something can be learned?
+
+    The labels alone say so: one input is encoded, for rows have one at least.
+    """
     days = plan.training
     if len(days) < model.training.min_as_ofs or days[-1] - model.embargo < days[0]:
         return False
-    rows = gather_rows(model, training.rows_of(days), only=only)
+    rows = gather_rows(model, training.rows_of(days), only=choose_inputs(training, model.training)[:1])
     cut = cut_folds(rows, make_folds(days, model.training.folds, model.embargo))
     return any(fold.is_usable for fold in cut)
 

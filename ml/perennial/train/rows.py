@@ -132,12 +132,9 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
         SchemaMismatch: a value is infinite.
     """
     training = training.weighing()
-    names = [name for name in choose_inputs(training, model.training) if not only or name in only]
-    monotone = model.training.monotone
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
-    entities, _ = pd.factorize(index.get_level_values(-1))
-    features = tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
+    features = describe_features(model, training, only=only)
     matrix = encode(training.features, features)
     task, beside = task_of(model), training.beside
     labels, classes = task.code_labels(training.labels)
@@ -146,6 +143,14 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     weights = beside["weight"].to_numpy(dtype=np.float64) if "weight" in beside else None
     shares = None if weights is None else weights / weights.mean()  # so that what shrinks a fit weighs as much as before
     return TrainingRows(task, features, matrix, labels, weigh_index(index, beside), classes, shares)
+
+
+def describe_features(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> tuple[Feature, ...]:
+    """The inputs of a fit on these rows, none of which is encoded; `only` as in `gather_rows`."""
+    names = [name for name in choose_inputs(training, model.training) if not only or name in only]
+    entities, _ = pd.factorize(training.features.index.get_level_values(-1))
+    monotone = model.training.monotone
+    return tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
 
 
 def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[str]:

@@ -35,7 +35,7 @@ from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set, drop_useless_folds, has_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
-from perennial.train.rows import FoldRows, TrainingRows, cut_folds, gather_rows
+from perennial.train.rows import FoldRows, TrainingRows, cut_folds, describe_features, gather_rows
 from perennial.train.search import Searched, search_recipe, try_known
 from perennial.train.short import train_short
 from perennial.train.splits import make_folds
@@ -150,8 +150,8 @@ def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, threads:
 
 def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> SearchChoice:
     """Would a training on these rows search, or is the recipe of the last search still the one to beat?"""
-    rows = gather_rows(model, training)
-    return choose_search(model.training, past, name_basis(model, rows.features, past.query_hash))
+    features = describe_features(model, training.weighing())
+    return choose_search(model.training, past, name_basis(model, features, past.query_hash))
 
 
 def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
@@ -168,7 +168,7 @@ def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, 
         ConfigError: the recipe lacks a parameter of its algorithm.
         All that `train` raises.
     """
-    if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
+    if recipe.algorithm == "single_feature" and not has_folds(model, training, plan):
         return train_short(model, training, plan, folder=folder, recipe=recipe)
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan, "refuse", only=recipe.features)
@@ -187,7 +187,7 @@ def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: 
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         check_training_set(model, training, plan)
         rows = gather_rows(model, training.rows_of(plan.training), only=recipe.features)
-        if recipe.algorithm == "single_feature" and not has_folds(model, training, plan, only=recipe.features):
+        if recipe.algorithm == "single_feature" and not has_folds(model, training, plan):
             return fit_single_feature(recipe, rows)
         folds = drop_useless_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
         candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), threads=threads)
