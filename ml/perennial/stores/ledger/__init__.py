@@ -90,6 +90,7 @@ from perennial.stores.ledger.runs import (
     start_run,
     valid_days,
 )
+from perennial.stores.ledger.timings import TimedPair, Timings, find_timings, record_timings
 from perennial.stores.ledger.versions import (
     find_fit,
     fits_of_day,
@@ -112,6 +113,8 @@ __all__ = [
     "PromotionBook",
     "Published",
     "Terms",
+    "TimedPair",
+    "Timings",
     "asked_trainings",
     "blocked_because",
     "champion",
@@ -136,6 +139,7 @@ __all__ = [
     "find_pin",
     "find_question_about",
     "find_snapshot",
+    "find_timings",
     "find_validation",
     "finish_run",
     "fit_of_that_time",
@@ -184,6 +188,7 @@ __all__ = [
     "record_look",
     "record_outcome",
     "record_question",
+    "record_timings",
     "record_unpin",
     "record_validation",
     "record_version",
