@@ -17,7 +17,7 @@ from perennial.local.doctor import Finding
 
 COMMAND = "describe_perennial"
 """What workers with `perennial.airflow.workers.CONFIGURATION` answer beside Celery's own commands."""
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 BROKER = "PERENNIAL_BROKER_URL"
 
 
