@@ -19,6 +19,7 @@ CONFIGURATION: dict[str, Any] = {**DEFAULT_CELERY_CONFIG}
 """Airflow's own; what is special about our workers hangs on the signals."""
 
 
+@import_modules.connect  # type: ignore[untyped-decorator] # Celery's
 def load_libraries(**_: object) -> None:
     """Before a worker forks its processes: import what tasks need, and learn to answer `perennial doctor`."""
     from celery.worker.control import inspect_command  # noqa: PLC0415 - the machinery of a worker, which the scheduler is not
@@ -27,9 +28,6 @@ def load_libraries(**_: object) -> None:
     inspect_command(name=COMMAND)(describe)
     # Connected now, so that it comes after Airflow's own receiver, which thaws what was frozen before the fork.
     worker_ready.connect(keep_shared)
-
-
-import_modules.connect(load_libraries)
 
 
 def keep_shared(**_: object) -> None:
