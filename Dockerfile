@@ -17,11 +17,13 @@ RUN python -m venv /opt/venv /opt/tools \
  && pip install --no-cache-dir --require-hashes -r /tmp/uv.lock
 
 COPY . .
+# What the services want beside the plain package; docker-compose.scale.yml adds `workers`.
+ARG EXTRAS=local
 # The wheel is built with the build backend of the lock; it then brings only what it needs, in the versions and with the hashes
 # of the lock (pyproject.toml leaves out the GPU library).
 RUN VIRTUAL_ENV=/opt/tools uv pip install --system-certs --constraint requirements.lock hatchling \
  && /opt/tools/bin/python -m hatchling build -t wheel -d /tmp/wheel \
- && uv pip install --system-certs --constraint requirements.lock "perennial[local] @ $(ls /tmp/wheel/*.whl)"
+ && uv pip install --system-certs --constraint requirements.lock "perennial[${EXTRAS}] @ $(ls /tmp/wheel/*.whl)"
 
 
 FROM python:3.11-slim-bookworm

@@ -21,7 +21,7 @@ ERRORS = [name for name, found in vars(errors).items() if inspect.isclass(found)
 VIEWS = [path.stem for path in (PLATFORM_SQL / "views" / "global").glob("*.sql")] + [
     f"<model>_{path.stem}" for folder in ("model", "task/binary") for path in (PLATFORM_SQL / "views" / folder).glob("*.sql")
 ]
-READERS = ("ml", "dags", "plugins", "Dockerfile", "docker-compose.yml", ".env.example", "Makefile")
+READERS = ("ml", "dags", "plugins", "Dockerfile", "docker-compose.yml", "docker-compose.scale.yml", ".env.example", "Makefile")
 INTERNAL = {
     "PERENNIAL_STACK": "the supervisor's own, from the process that starts it",
     "PERENNIAL_MLFLOW_LOGIN_DIGEST": "the embedded MLflow's own, from the supervisor",

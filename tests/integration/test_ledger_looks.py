@@ -46,3 +46,12 @@ def test_the_newest_look_at_every_other_pair_before_the_run_tells_of_shocks(sess
     assert set(ledger.earlier_looks(session, later, None)) == {longer, own}
     assert ledger.earlier_looks(session, RUN, contest.contest_id) == ()
     assert ledger.earlier_looks(session, replace(later, model="spend_drop"), None) == ()
+
+
+def test_of_timings_of_a_pair_the_first_stand(session):
+    pair = ledger.TimedPair("lapse", "a" * 64, "b" * 64)
+    first, second = ledger.Timings((1.0, 1.5), (2.0, 2.5)), ledger.Timings((9.0,), (9.0,))
+    assert ledger.find_timings(session, pair) is None
+    assert ledger.record_timings(session, pair, first) == first
+    assert ledger.record_timings(session, pair, second) == first
+    assert ledger.find_timings(session, replace(pair, model="spend_drop")) is None

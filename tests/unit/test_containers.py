@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -22,13 +23,21 @@ from tests.paths import ROOT
 TOOLS = Path(sys.executable).parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
+SCALE_TEXT = (ROOT / "docker-compose.scale.yml").read_text(encoding="utf-8")
+SCALE: dict[str, Any] = yaml.safe_load(SCALE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+WORKERS = {
+    "broker": SCALE["services"]["broker"],
+    "worker": {**SERVICES[SCALE["services"]["worker"]["extends"]["service"]], **SCALE["services"]["worker"]},
+}
+"""The services that the second file adds, with what one of them takes over."""
 ONE_SHOT = {"install", "migrate"}
 EXAMPLE_LINES = [line for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
 EXAMPLE = dict(line.split("=", 1) for line in EXAMPLE_LINES)
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
-every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+EVERY_SERVICE = SERVICES | WORKERS
+every_service = pytest.mark.parametrize("name", sorted(EVERY_SERVICE))
 
 
 def run_tool(*command: str) -> str:
@@ -46,8 +55,18 @@ def has_docker_compose() -> bool:
 with_docker_compose = pytest.mark.skipif(not has_docker_compose(), reason="Docker Compose is not installed on this machine")
 
 
-def test_the_compose_file_follows_the_compose_schema():
-    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml") == ""
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.scale.yml"])
+def test_a_compose_file_follows_the_compose_schema(file):
+    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file) == ""
+
+
+def test_the_pod_template_follows_the_strict_schema_of_kubernetes():
+    pod = yaml.safe_load((ROOT / "docs" / "how-to" / "pod-template.yml").read_text(encoding="utf-8"))
+    kubernetes_validate.validate(pod, "1.34", strict=True)
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["base"]
+    pod["spec"]["containers"][0]["volumeMount"] = []
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        kubernetes_validate.validate(pod, "1.34", strict=True)
 
 
 def test_the_workflow_follows_the_schema_of_workflows():
@@ -59,12 +78,13 @@ def test_hadolint_finds_nothing_in_a_dockerfile(folder):
     assert run_tool("hadolint", "--no-color", str(folder / "Dockerfile")) == ""
 
 
-def configure(folder, tmp_path, **variables):
-    """What Docker Compose makes of the file in a folder, with every gap of .env.example filled."""
+def configure(folder, tmp_path, *laid_over, **variables):
+    """What Docker Compose makes of the file in a folder, and of others laid over it, with every gap of .env.example filled."""
     filled = tmp_path / "env"
     values = {name: value or "x" for name, value in EXAMPLE.items()} | variables
     filled.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    command = ["docker", "compose", "--env-file", str(filled), "config", "--format", "json"]
+    files = [part for name in ("docker-compose.yml", *laid_over) for part in ("--file", name)]
+    command = ["docker", "compose", "--env-file", str(filled), *files, "config", "--format", "json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
@@ -82,6 +102,13 @@ def mounted_homes(configured):
 @with_docker_compose
 def test_docker_compose_accepts_the_file(tmp_path):
     assert mounted_homes(configure(ROOT, tmp_path)) == {str(ROOT)}
+
+
+@with_docker_compose
+def test_docker_compose_accepts_both_files_together(tmp_path):
+    worker = configure(ROOT, tmp_path, "docker-compose.scale.yml")["services"]["worker"]
+    assert worker["environment"]["AIRFLOW__CORE__EXECUTOR"].endswith("CeleryExecutor")
+    assert [volume.get("source") for volume in worker["volumes"] if volume["target"].endswith("/artifacts")] == [None]
 
 
 @with_docker_compose
@@ -110,18 +137,18 @@ def test_the_services_are_those_of_the_design():
 
 @every_service
 def test_a_service_listens_on_this_machine_only(name):
-    assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
+    assert [port for port in EVERY_SERVICE[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
 
 
 @every_service
 def test_a_service_does_not_run_as_root(name):
-    user = str(SERVICES[name]["user"]).split(":")[0]
+    user = str(EVERY_SERVICE[name]["user"]).split(":")[0]
     assert user not in ("", "root", "0")
 
 
 @every_service
 def test_a_service_gives_up_every_privilege(name):
-    service = SERVICES[name]
+    service = EVERY_SERVICE[name]
     assert (service["cap_drop"], service["security_opt"], service["read_only"], service["init"]) == (
         ["ALL"],
         ["no-new-privileges:true"],
@@ -132,19 +159,19 @@ def test_a_service_gives_up_every_privilege(name):
 
 @every_service
 def test_a_service_has_a_memory_limit(name):
-    assert re.fullmatch(r"[1-9]\d*[mg]", SERVICES[name]["mem_limit"])
+    assert re.fullmatch(r"[1-9]\d*[mg]", EVERY_SERVICE[name]["mem_limit"])
 
 
 @every_service
 def test_a_service_that_stays_up_has_a_healthcheck_and_is_restarted(name):
-    service = SERVICES[name]
+    service = EVERY_SERVICE[name]
     is_checked = "test" in service["healthcheck"]
     assert (is_checked, service["restart"]) == ((False, "no") if name in ONE_SHOT else (True, "unless-stopped"))
 
 
 @every_service
 def test_an_image_has_a_fixed_tag(name):
-    _, _, tag = SERVICES[name]["image"].partition(":")
+    _, _, tag = EVERY_SERVICE[name]["image"].partition(":")
     assert tag not in ("", "latest")
 
 
@@ -167,7 +194,7 @@ def test_the_image_ends_as_a_user_without_rights():
 
 
 def test_every_variable_must_be_set_and_is_explained_in_the_example():
-    asked = re.findall(r"\$\{([^}]*)\}", COMPOSE_TEXT)
+    asked = re.findall(r"\$\{([^}]*)\}", COMPOSE_TEXT + SCALE_TEXT)
     assert {name.removesuffix(":?") for name in asked if name.endswith(":?")} == set(EXAMPLE)
     assert [name for name in asked if not name.endswith(":?")] == []
 
@@ -187,7 +214,7 @@ def test_the_example_holds_no_secret(name):
 def test_no_password_stands_in_the_compose_file(name):
     environment = {
         key: str(value)
-        for key, value in SERVICES[name].get("environment", {}).items()
+        for key, value in EVERY_SERVICE[name].get("environment", {}).items()
         if re.search("PASSWORD$|SECRET|_KEY$|_URL$|_URI$|_CONN", key)
     }
     literal = [value for value in environment.values() if re.search(r"://[^/:@]+:(?!\$\{)[^/]*@", value)]
@@ -199,6 +226,14 @@ def test_the_healthcheck_of_postgres_needs_what_its_first_start_makes_last():
     (*_, last) = render_install().strip().splitlines()
     assert last == "alter role mlflow password :'mlflow_password';"
     assert "PGPASSWORD=$$MLFLOW_PASSWORD psql -h 127.0.0.1 -U mlflow -d mlflow" in SERVICES["postgres"]["healthcheck"]["test"][1]
+
+
+def test_workers_share_no_cache_and_every_service_of_airflow_hands_its_tasks_to_them():
+    assert [{"type": "volume", "target": "/var/lib/perennial/artifacts"}] == SCALE["services"]["worker"]["volumes"]
+    told = SCALE["x-celery-environment"]
+    airflow = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+    assert airflow == {name for name, service in SCALE["services"].items() if service.get("environment") == told}
+    assert told["AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"] == "perennial.airflow.workers.CONFIGURATION"
 
 
 def test_every_log_of_airflow_lies_in_that_folder():

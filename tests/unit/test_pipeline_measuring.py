@@ -1,6 +1,6 @@
-"""Timing in turns: who is measured when, and what is kept."""
+"""Timing in turns: who is measured when."""
 
-from perennial.pipeline.measuring import _keep, time_in_turns
+from perennial.pipeline.measuring import time_in_turns
 
 
 def test_tasks_take_turns_after_a_round_that_is_not_measured():
@@ -13,11 +13,3 @@ def test_tasks_take_turns_after_a_round_that_is_not_measured():
 def test_a_slower_task_takes_longer():
     slow, quick = time_in_turns([lambda: sum(range(300_000)), lambda: None], repetitions=3)
     assert min(slow) > max(quick)
-
-
-def test_the_first_timings_of_a_pair_are_kept(tmp_path):
-    path = tmp_path / "timings" / "pair.json"
-    _keep(path, [[1.0], [2.0]])
-    _keep(path, [[9.0], [9.0]])
-    assert path.read_text(encoding="utf-8") == "[[1.0], [2.0]]"
-    assert [each.name for each in path.parent.iterdir()] == ["pair.json"]

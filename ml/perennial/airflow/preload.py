@@ -1,4 +1,4 @@
-"""Loads the heavy libraries before the scheduler forks its workers, so that a task starts in seconds.
+"""Loads the heavy libraries before the scheduler, or a Celery worker, forks, so that a task starts in seconds.
 
 Import only: a parent that has trained (OpenMP) before the fork would make its children hang.
 """

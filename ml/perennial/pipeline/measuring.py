@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
-from perennial.config.folders import make_private
 from perennial.pipeline.champion import CACHE, load_version
 from perennial.pipeline.opening import Stores
 from perennial.predictor import hash_manifest
 from perennial.records import TrainingSet, Version
+from perennial.stores import ledger
 from perennial.stores.registry import find_kept
 
 Seconds = tuple[float, ...]
@@ -32,17 +28,19 @@ def weigh(stores: Stores, version: Version) -> int:
 def time_pair(stores: Stores, challenger: Version, champion: Version, rows: TrainingSet) -> tuple[Seconds, Seconds]:
     """Seconds per 1,000 rows of both, taken in turns; measured once for a pair, so that a rerun assesses the same timings.
 
-    The file is only a cache: without it the pair is timed again, and the verdict's figures of time are new ones.
+    They stand in the ledger: a rerun may come on another machine.
     """
-    names = (hash_manifest(version.manifest)[:16] for version in (challenger, champion))
-    path = stores.settings.artifacts / "timings" / f"{'-'.join(names)}.json"
-    if not path.exists():
+    pair = ledger.TimedPair(challenger.model, hash_manifest(challenger.manifest), hash_manifest(champion.manifest))
+    with stores.warehouse.transaction() as session:
+        known = ledger.find_timings(session, pair)
+    if known is None:
         some = rows.features.iloc[-TIMED_ROWS:]
         predictors = [load_version(stores, version) for version in (challenger, champion)]
         taken = time_in_turns([partial(predictor.score, some) for predictor in predictors])
-        _keep(path, [[seconds * TIMED_ROWS / len(some) for seconds in each] for each in taken])
-    ours, theirs = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(ours), tuple(theirs)
+        ours, theirs = (tuple(seconds * TIMED_ROWS / len(some) for seconds in each) for each in taken)
+        with stores.warehouse.transaction() as session:
+            known = ledger.record_timings(session, pair, ledger.Timings(ours, theirs))
+    return known.challenger_seconds, known.champion_seconds
 
 
 def time_in_turns(tasks: Sequence[Callable[[], object]], repetitions: int = REPETITIONS) -> tuple[Seconds, ...]:
@@ -60,14 +58,3 @@ def time_in_turns(tasks: Sequence[Callable[[], object]], repetitions: int = REPE
             task()
             taken[position].append(time.perf_counter() - started)
     return tuple(tuple(each) for each in taken)
-
-
-def _keep(path: Path, timings: Sequence[Sequence[float]]) -> None:
-    """Whole or not at all; of two that come at once the first is kept, and both read it."""
-    with tempfile.NamedTemporaryFile("w", dir=make_private(path.parent), encoding="utf-8") as draft:
-        json.dump(timings, draft)
-        draft.flush()
-        try:
-            os.link(draft.name, path)
-        except FileExistsError:
-            return

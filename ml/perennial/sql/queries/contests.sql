@@ -72,3 +72,15 @@ select exists (
         and ledger.recipe_of(model, version) = :challenger_recipe
         and ledger.recipe_of(model, champion_version) = :champion_recipe
 );
+
+-- name: record_timings
+-- How long two versions took beside each other; of two measurements the first stands.
+insert into ledger.timings (model, challenger_manifest, champion_manifest, challenger_seconds, champion_seconds)
+values (:model, :challenger_manifest, :champion_manifest, :challenger_seconds, :champion_seconds)
+on conflict do nothing;
+
+-- name: find_timings
+-- The timings of two versions by the hashes of their files.
+select challenger_seconds, champion_seconds
+from ledger.timings
+where model = :model and challenger_manifest = :challenger_manifest and champion_manifest = :champion_manifest;

@@ -92,6 +92,7 @@ from perennial.stores.ledger.runs import (
     start_run,
     valid_days,
 )
+from perennial.stores.ledger.timings import TimedPair, Timings, find_timings, record_timings
 from perennial.stores.ledger.versions import (
     find_fit,
     fits_of_day,
@@ -114,6 +115,8 @@ __all__ = [
     "PromotionBook",
     "Published",
     "Terms",
+    "TimedPair",
+    "Timings",
     "asked_trainings",
     "blocked_because",
     "champion",
@@ -138,6 +141,7 @@ __all__ = [
     "find_pin",
     "find_question_about",
     "find_snapshot",
+    "find_timings",
     "find_validation",
     "finish_run",
     "fit_of_that_time",
@@ -188,6 +192,7 @@ __all__ = [
     "record_outcome",
     "record_question",
     "record_report",
+    "record_timings",
     "record_unpin",
     "record_validation",
     "record_version",
