@@ -13,7 +13,10 @@ from sqlalchemy import text
 from perennial import operate, pipeline
 from perennial.config import Settings
 from perennial.demo.data import load_tables
+from perennial.records import Run
+from perennial.stores import warehouse
 from perennial.stores.sessions import Database
+from perennial.stores.warehouse.publishing.shards import is_staged
 from tests.paths import ROOT
 from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home, prepare_households
 
@@ -30,7 +33,9 @@ def small_home(tmp_path_factory):
     text_of_lapse = (home / "models" / "lapse.toml").read_text(encoding="utf-8")
     for file in (home / "models").glob("*.toml"):
         file.unlink()
-    (home / "models" / f"{MODEL}.toml").write_text(text_of_lapse.replace('name = "lapse"', f'name = "{MODEL}"'), encoding="utf-8")
+    (home / "models" / f"{MODEL}.toml").write_text(
+        text_of_lapse.replace('name = "lapse"', f'name = "{MODEL}"').replace("shards = 1", "shards = 2"), encoding="utf-8"
+    )
     for folder in ("sql", "expectations"):
         (home / folder / "lapse").rename(home / folder / MODEL)
     return home
@@ -114,8 +119,17 @@ def lived(environment):
             },
         ),
         ("approve", {"ask": "skipped", "promote": "skipped", "mail": "success"}),
-        ("score", {"score": "success", "ask_for_first_training": "skipped", "mail": "success"}),
-        ("monitor", {"monitor": "success", "report": "success", "ask_for_retraining": "skipped", "mail": "success"}),
+        (
+            "score",
+            {
+                "plan_shards": "success",
+                "score_shard": "success",
+                "score": "success",
+                "ask_for_first_training": "skipped",
+                "mail": "success",
+            },
+        ),
+        ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
         ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),
     ],
 )
@@ -125,7 +139,13 @@ def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
 
 def test_a_day_that_cannot_be_scored_leaves_the_run_red(lived):
     """The last task decides the colour of a run: were it skipped, a failed day would look like a good one."""
-    tasks = {"score": "failed", "ask_for_first_training": "upstream_failed", "mail": "success"}
+    tasks = {
+        "plan_shards": "failed",
+        "score_shard": "upstream_failed",
+        "score": "upstream_failed",
+        "ask_for_first_training": "upstream_failed",
+        "mail": "success",
+    }
     assert {"state": "failed", "tasks": tasks} == lived[f"score={UNKNOWN_DAY}"]
 
 
@@ -138,16 +158,35 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
             .scalars()
             .all()
         )
-    assert ["refresh", "validate", "assemble", "train", "compare", "promote", "score", "monitor", "decide", "report"] == list(
-        stages
-    )
+    # Of the day that is scored in two shards the plan, each of them, and the publication.
+    assert ["refresh", "validate", "assemble", "train", "compare", "promote", *["score"] * 4, "monitor", "decide"] == list(stages)
+
+
+def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, settings, monkeypatch):
+    """One process for each shard; this one finds their work done."""
+    staged, publish_shard = [], warehouse.publish_shard
+
+    def look(database, attempt, job, number):
+        with database.transaction() as session:
+            staged.append(is_staged(session, attempt, number))
+        publish_shard(database, attempt, job, number)
+
+    monkeypatch.setattr(warehouse, "publish_shard", look)
+    scores = f"""
+        select count(*), md5(string_agg(concat_ws('|', entity_id, score, rank, decile, reason_1), ';' order by entity_id))
+        from scores.{MODEL} where as_of = '{FIRST_DAY}'"""
+    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
+        before = session.execute(text(scores)).one()
+    with pipeline.open_stores(settings) as stores:
+        model = stores.declaration(MODEL).model
+        pipeline.score(stores, Run(MODEL, FIRST_DAY, model.known_until(FIRST_DAY), "simulation"))
+    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
+        assert ([True, True], before) == (staged, session.execute(text(scores)).one())
 
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
     """The verdict, the decision, and what failed on the unknown day."""
-    messages = [message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])]
-    assert 3 == len(messages)
-    assert 1 == sum(f"perennial/reports/{MODEL}/{FIRST_DAY}" in message.as_string() for message in messages)
+    assert 3 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
 
 
 def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):

@@ -32,7 +32,8 @@ class ModelOperator(BaseOperator):
     operator_extra_links = (MlflowRunLink(), DriftReportLink())
 
     def __init__(self, *, model: str, announces: Asset | None = None, **arguments: Any) -> None:
-        super().__init__(outlets=[announces] if announces else [], **arguments)
+        outlets = [announces] if announces else arguments.pop("outlets", [])  # which Airflow hands back when a task is mapped
+        super().__init__(outlets=outlets, **arguments)
         self.model = model
         self.announces = announces
         self.links: dict[str, str] = {}
