@@ -129,7 +129,7 @@ def lived(environment):
                 "mail": "success",
             },
         ),
-        ("monitor", {"monitor": "success", "ask_for_retraining": "skipped", "mail": "success"}),
+        ("monitor", {"monitor": "success", "report": "success", "ask_for_retraining": "skipped", "mail": "success"}),
         ("retrain_weekly", {"ask_for_retraining": "success", "mail": "success"}),
     ],
 )
@@ -159,7 +159,8 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
             .all()
         )
     # Of the day that is scored in two shards the plan, each of them, and the publication.
-    assert ["refresh", "validate", "assemble", "train", "compare", "promote", *["score"] * 4, "monitor", "decide"] == list(stages)
+    day = ["refresh", "validate", "assemble", "train", "compare", "promote", *["score"] * 4, "monitor", "decide", "report"]
+    assert day == list(stages)
 
 
 def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, settings, monkeypatch):
@@ -186,7 +187,9 @@ def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, settings
 
 def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
     """The verdict, the decision, and what failed on the unknown day."""
-    assert 3 == len([message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])])
+    messages = [message for message in session_smtp_sink.messages if MODEL in str(message["Subject"])]
+    assert 3 == len(messages)
+    assert 1 == sum(f"perennial/reports/{MODEL}/{FIRST_DAY}" in message.as_string() for message in messages)
 
 
 def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):
