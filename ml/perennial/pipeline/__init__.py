@@ -22,9 +22,10 @@ from perennial.pipeline.champion import check_registry, settle
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import capture, monitor, refresh, score, validate
 from perennial.pipeline.deciding import decide
+from perennial.pipeline.delivering import deliver_cards
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
-from perennial.pipeline.mailing import drain_outbox, mail
+from perennial.pipeline.mailing import deliver, drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
@@ -57,6 +58,8 @@ __all__ = [
     "check_registry",
     "compare",
     "decide",
+    "deliver",
+    "deliver_cards",
     "describe",
     "drain_outbox",
     "find_links",

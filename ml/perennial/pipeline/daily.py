@@ -14,7 +14,6 @@ from perennial.errors import NothingToDo, PermanentError, PublicationBlocked, Re
 from perennial.monitor import ScoredDay, measure_drift, realise, render_report
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.beginning import find_first_maturity
-from perennial.pipeline.carding import write_cards, write_matured_cards
 from perennial.pipeline.champion import load_version, score_frame, settle
 from perennial.pipeline.deciding import stop
 from perennial.pipeline.evidence import find_serving
@@ -119,9 +118,7 @@ def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Vali
 def score(stores: Stores, run: Run) -> Publication:
     """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
     declaration = stores.declaration(run.model)
-    found = settle(stores, run)
-    if found is not None and found.status == "applied":
-        write_cards(stores, run, (found.version, found.previous_version))
+    settle(stores, run)
     with stores.warehouse.transaction() as session:
         _check_anybody(session, run)
         first, waiting = find_first_maturity(session, declaration, run), find_waiting(session, run.model)
@@ -181,10 +178,8 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
     check, draw = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
         ledger.record_drift_check(session, run, check)
-    check = _keep_report(stores, run, version, check, draw)
-    with _spared(run, "card"):
-        write_cards(stores, run, (version.version,))
-    return check
+        ledger.record_event(session, run, "checked", version.version)
+    return _keep_report(stores, run, version, check, draw)
 
 
 def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:
@@ -196,19 +191,14 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
     with stores.warehouse.transaction() as session:
         waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
     matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
-    measured: list[int] = []
     failures: list[str] = []
     for publication in matured:
         try:
             _measure_outcome(stores, declaration, run, publication)
         except PermanentError as failure:
             failures.append(str(failure))
-        else:
-            measured.append(publication.version)
     if failures:
         log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
-    with _spared(run, "card"):
-        write_matured_cards(stores, run, measured)
 
 
 def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
@@ -230,6 +220,8 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
         beside = warehouse.read_beside(session, declaration.model, publication.as_of)
         realised = realise(declaration.model, publication, scores, labels, beside)
         ledger.record_outcome(session, run, publication, realised)
+        for version in sorted({publication.version, ledger.champion(session, run.model) or publication.version}):
+            ledger.record_event(session, run, "matured", version)  # who serves now may be a fit of the same recipe
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> tuple[DriftCheck, Callable[[], str]]:

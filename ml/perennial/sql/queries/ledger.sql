@@ -365,9 +365,16 @@ where choice = 'TRAIN'
 order by as_of;
 
 -- name: put_notice
--- A mail that waits; the same event of the same day is written once.
-insert into ledger.outbox (model, as_of, event, recipient, notice, message_id, effective_at)
-values (:model, :as_of, :event, :recipient, cast(:notice as jsonb), :message_id, :effective_at)
+-- A mail that waits, and the event that it tells of; the same event of the same day is written once.
+with recorded as (
+    insert into ledger.events (model, as_of, kind, effective_at)
+    select :model, :as_of, :event, :effective_at
+    where not exists (select from ledger.outbox where model = :model and as_of = :as_of and event = :event)
+    returning event_id
+)
+insert into ledger.outbox (model, as_of, event, recipient, notice, message_id, effective_at, event_id)
+select :model, :as_of, :event, :recipient, cast(:notice as jsonb), :message_id, :effective_at, event_id
+from recorded
 on conflict do nothing;
 
 -- name: waiting_notices
