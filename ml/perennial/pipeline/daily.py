@@ -177,8 +177,8 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
         version = ledger.get_version(session, run.model, publication.version)
     check, draw = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
-        ledger.record_drift_check(session, run, check)
-        ledger.record_event(session, run, "checked", version.version)
+        if ledger.record_drift_check(session, run, check):  # the look of a rerun, or of a survivor, is nothing new
+            ledger.record_event(session, run, "checked", version.version)
     return _keep_report(stores, run, version, check, draw)
 
 

@@ -248,7 +248,10 @@ where outcomes.model = :model and publications.status = 'live' and outcomes.effe
 order by outcomes.as_of;
 
 -- name: record_drift_check
--- What the check of a day found; a rerun replaces it.
+-- What the check of a day found; a rerun replaces it. Did it find anything that was not known?
+with known as (
+    select evidence - 'report' as found from ledger.drift_checks where model = :model and as_of = :as_of
+)
 insert into ledger.drift_checks (
     model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, report, effective_at
 )
@@ -259,7 +262,8 @@ values (
 on conflict (model, as_of) do update set
     version = excluded.version, rows = excluded.rows, drifted_share = excluded.drifted_share,
     prediction_shift = excluded.prediction_shift, is_drifted = excluded.is_drifted, evidence = excluded.evidence,
-    report = excluded.report, effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+    report = excluded.report, effective_at = excluded.effective_at, recorded_at = clock_timestamp()
+returning (select found from known) is distinct from evidence - 'report' as is_new;
 
 -- name: last_checks
 -- The newest checks up to a day, that day's included, newest first.
