@@ -10,9 +10,10 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 
 Read `daily` and `deciding` first, then `refitting`, `learning`, `comparing` and `movements`; `champion` loads what serves,
 `fitting` makes a version of a fit, `walking` scores days by fits that had not seen them, `promised` says what they came to,
-`contests` keeps who is under test, `approving` asks people, `accepting` takes their word on new levels, `carding` writes what is
-known of a version, `delivering` does so for the events that wait, `evidence` gathers what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of
-them that may teach, `beginning` what a first training does while these are few, and `watching` looks at a search while it runs.
+`contests` keeps who is under test, `approving` asks people, `accepting` takes their word on new levels, `carding` writes
+what is known of a version, `delivering` does so for the events that wait, `evidence` gathers what `decide` looks at,
+`labelling` finds the days that have labels, `admitting` those of them that may teach, `beginning` what a first training
+does while these are few, and `watching` looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
