@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from email import message_from_bytes, policy
@@ -22,7 +23,7 @@ from perennial.config import Smtp
 from perennial.local import Ports, Stack
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, WAREHOUSE_ROLES, Postgres
-from perennial.local.servers import QUIET, make_mlflow
+from perennial.local.servers import QUIET, Server, make_mlflow
 from perennial.stores.warehouse import migrate
 
 TRIALS = 2  # of every training in the stack
@@ -132,17 +133,44 @@ def warehouse_urls(postgres: TestPostgres, migrated_template: str) -> Iterator[W
     postgres.drop(name)
 
 
+@dataclass
+class TestMlflow:
+    """A real MLflow on PostgreSQL, which a test may stop for a while."""
+
+    url: str
+    server: Server
+
+    def start(self) -> None:
+        self.server.start(new_session=True)
+        self.server.wait()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Nobody answers inside the block."""
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
 @pytest.fixture(scope="session")
-def mlflow_server(postgres: TestPostgres, server_folder: Path) -> Iterator[str]:
-    """A real MLflow on PostgreSQL; its tracking URI."""
+def mlflow(postgres: TestPostgres, server_folder: Path) -> Iterator[TestMlflow]:
+    """The MLflow of the session."""
     port = find_free_port()
     server = make_mlflow(server_folder / "mlflow", port, backend_url=postgres.url("mlflow", "mlflow"))
+    started = TestMlflow(f"http://127.0.0.1:{port}", server)
     try:
-        server.start(new_session=True)
-        server.wait()
-        yield f"http://127.0.0.1:{port}"
+        started.start()
+        yield started
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(mlflow: TestMlflow) -> str:
+    """Its tracking URI."""
+    return mlflow.url
 
 
 @pytest.fixture(scope="session")

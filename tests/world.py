@@ -124,7 +124,7 @@ class World:
             session.execute(text(statement), values)
 
     def mail(self) -> dict[str, object]:
-        return pipeline.drain_outbox(self.stores)
+        return pipeline.deliver(self.stores)
 
 
 def forget_trainings(world: World) -> None:
@@ -187,6 +187,10 @@ END_STATE = {
         select as_of, rows, drifted_share, prediction_shift, report, evidence ->> 'report' as linked
         from ledger.drift_checks order by as_of""",
     "decisions": "select as_of, choice, rule, sentence from ledger.decisions order by as_of, decision_id",
+    "events": "select distinct as_of, kind from ledger.events order by as_of, kind",
+    "cards": """
+        select distinct as_of, kind, delivered_at is null as waits from ledger.deliveries join ledger.events using (event_id)
+        order by as_of, kind, waits""",
     "outbox": "select as_of, event, sent_at is not null as is_sent from ledger.outbox order by as_of, event",
 }
 

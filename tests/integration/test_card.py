@@ -13,12 +13,15 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from perennial import pipeline
 from perennial.card import render_markdown
 from perennial.errors import NoChampionYet, NothingToDo, RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
 from perennial.pipeline.carding import write_card
+from perennial.stores import ledger
+from perennial.stores.analytics import read_model
 from perennial.stores.registry import Registry, read_card
 from tests.paths import ROOT
 from tests.world import FIRST_DAY, MODEL, challenge
@@ -98,9 +101,38 @@ def test_four_matured_as_ofs_of_any_fits_make_the_recipe_final(world):
 def test_outcomes_write_the_cards_of_who_published_and_of_who_serves_now(world):
     live_three_fits(world)
     wait_until(world, date(2017, 6, 28))
+    pipeline.deliver_cards(world.stores)
     first, champion = (read_file(world, "card/model_card.html", version).decode() for version in (1, 3))
     for page in (first, champion):
         assert "1 of 4 as_ofs after its promotion has matured" in page
+
+
+def test_a_card_waits_while_mlflow_is_down_and_is_written_once_for_all_events_when_it_is_back(world, mlflow):
+    """A stage whose work is done does not fail for it; the card is written by the next delivery."""
+    pipeline.deliver_cards(world.stores)
+    with mlflow.stopped():
+        wait_until(world, date(2017, 6, 28))
+        wait_until(world, date(2017, 6, 29))
+        ask_again = replace(world.run(FIRST_DAY), purpose="live")
+        with world.stores.warehouse.transaction() as session:
+            ledger.record_event(session, ask_again, "checked", champion_of(world))
+        facts = world.mail()
+        assert (0, 1, True) == (facts["cards"], facts["cards_waiting"], "MLflow" in facts["cards_wait_because"])
+        (card,) = (row for row in read_model(world.stores.warehouse, MODEL).waiting if row["event"] == "card")
+        assert (1, facts["cards_wait_because"]) == (card["attempts"], card["last_error"])
+    assert {"cards": 1} == pipeline.deliver_cards(world.stores)
+    assert "1 of 4 as_ofs after its promotion has matured" in read_file(world, "card/model_card.html").decode()
+    assert {"cards": 0} == pipeline.deliver_cards(world.stores)
+    assert 0 == world.ask_one("select count(*) from ledger.deliveries where delivered_at is null or last_error is not null")
+
+
+def test_a_backfill_says_nothing_new_and_events_stay(world):
+    pipeline.deliver_cards(world.stores)
+    with world.stores.warehouse.transaction() as session:
+        ledger.record_event(session, world.run(FIRST_DAY, "backfill"), "checked", champion_of(world))
+    assert {"cards": 0} == pipeline.deliver_cards(world.stores)
+    with pytest.raises(DBAPIError, match="append-only"):
+        world.tell("delete from ledger.events")
 
 
 def test_a_refit_tells_its_own_evidence_apart_from_that_of_its_recipe(world):

@@ -49,10 +49,10 @@ KILLS = {
     "refresh": (("insert", "features.lapse"), ("insert", "ledger.snapshots")),
     "validate": (("insert", "ledger.validations"), ("update", "ledger.snapshots")),
     "score": (("insert", "ledger.publications"), ("insert", "scores.lapse"), ("update", "ledger.publications")),
-    "monitor": (("insert", "ledger.outcomes"), ("insert", "ledger.drift_checks")),
+    "monitor": (("insert", "ledger.outcomes"), ("insert", "ledger.drift_checks"), ("insert", "ledger.events")),
     "decide": (("insert", "ledger.decisions"), ("insert", "ledger.outbox")),
     "report": (("update", "ledger.drift_checks"),),
-    "mail": (("update", "ledger.outbox"),),
+    "mail": (("update", "ledger.deliveries"), ("update", "ledger.outbox")),  # a card that is written and not marked
     "train": (("insert", "ledger.snapshots"), ("insert", "ledger.admissions"), ("insert", "ledger.versions")),
     "refit": (
         ("insert", "ledger.admissions"),

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -21,7 +21,7 @@ from rich.text import Text
 
 from perennial import local
 from perennial.config import Settings, load_declaration
-from perennial.errors import ConfigError
+from perennial.errors import ConfigError, PerennialError, WarehouseUnavailable
 from perennial.records import Purpose, Run, write_amount
 
 if TYPE_CHECKING:
@@ -94,8 +94,11 @@ def find_settings() -> Settings:
 
 
 @contextmanager
-def open_stores() -> Iterator[Stores]:
+def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
     """The stores of the installation that this shell points at.
+
+    Args:
+        delivers: the command does work: at its end the model cards that wait are written, after a refusal too.
 
     Raises:
         ConfigError: there is none.
@@ -108,7 +111,15 @@ def open_stores() -> Iterator[Stores]:
     with pipeline.open_stores(find_settings()) as stores:
         with stores.warehouse.transaction() as session:
             warehouse.check_ledger(session)
-        yield stores
+        try:
+            yield stores
+        except PerennialError:  # what was done before a refusal stands
+            if delivers:
+                with suppress(WarehouseUnavailable):
+                    pipeline.deliver_cards(stores)
+            raise
+        if delivers:
+            pipeline.deliver_cards(stores)
 
 
 def build_run(settings: Settings, model: str, as_of: date, *, simulate: bool) -> Run:

@@ -115,7 +115,7 @@ def bootstrap(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json
     """
     from perennial import operate  # noqa: PLC0415 - as above
 
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         today = read_today(stores.settings, model)
         if as_of.date() < today and not simulate:
             raise typer.BadParameter(
@@ -178,7 +178,7 @@ def replay(model: ModelName, first: FirstDay, last: LastDay, as_json: AsJson = F
     """
     from perennial import operate  # noqa: PLC0415 - as above
 
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         operate.check_days(stores, model, first.date(), last.date())
         lived = []
         for week in operate.replay(stores, model, first.date(), last.date()):
@@ -210,7 +210,7 @@ def rollback(
 
     if recipe and to is not None:
         raise typer.BadParameter("Give --to or --recipe, not both.")
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         day = as_of.date() if as_of else read_today(stores.settings, model)
         run = build_run(stores.settings, model, day, simulate=simulate)
         show(pipeline.describe(pipeline.rollback(stores, run, to=to, recipe=recipe)), as_json=as_json)
@@ -229,7 +229,7 @@ def reconcile(
     """Name the days that were lost, settle the alias, and start what is missing; exits 1 when a start fails."""
     from perennial import operate  # noqa: PLC0415 - as above
 
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         last = as_of.date() if as_of else read_today(stores.settings, model)
         run = build_run(stores.settings, model, last, simulate=simulate)
         found = operate.reconcile(stores, run, start=start)
@@ -258,8 +258,8 @@ def card(
 
 @app.command(rich_help_panel=PANEL)
 def mail(as_json: AsJson = False) -> None:
-    """Send what the outbox holds."""
+    """Send the mail and write the model cards that wait."""
     from perennial import pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
-        show(pipeline.drain_outbox(stores), as_json=as_json)
+        show(pipeline.deliver(stores), as_json=as_json)

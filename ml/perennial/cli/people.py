@@ -97,7 +97,7 @@ def _answer(model: str, version: int | None, decision: ApprovalAnswer, reason: s
     from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
     from perennial.pipeline import approving, waiting  # noqa: PLC0415 - as above
 
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         question = approving.find_question(stores, model, version=version)
         wall = build_run(stores.settings, model, question.as_of, simulate=False)
         run = approving.place(wall, question)
@@ -131,7 +131,7 @@ def challenge(
     from perennial.train import write_recipe  # noqa: PLC0415 - as above
 
     settings = dict(_read_setting(setting) for setting in chosen or ())
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         linear = task_of(stores.declaration(model).model).fitting.linear
         recipe = write_recipe(algorithm, settings, linear=linear)
         run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
@@ -191,7 +191,7 @@ def promote(
     from perennial.pipeline import approving  # noqa: PLC0415 - as above
 
     _check_usage(version, as_of, reason, force=force)
-    with open_stores() as stores:
+    with open_stores(delivers=True) as stores:
         day = as_of.date() if as_of else read_today(stores.settings, model)
         run = build_run(stores.settings, model, day, simulate=simulate)
         if version is not None and reason is not None:

@@ -32,7 +32,7 @@ def add_stage(stage: str, description: str) -> None:
     def run_stage(model: ModelName, as_of: AsOf, simulate: Simulate = False, as_json: AsJson = False) -> None:
         from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
 
-        with open_stores() as stores:
+        with open_stores(delivers=True) as stores:
             run = build_run(stores.settings, model, as_of.date(), simulate=simulate)
             with show_search(stores, model) if stage == "train" else nullcontext():
                 done = pipeline.STAGES[stage](stores, run)

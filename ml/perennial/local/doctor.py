@@ -101,7 +101,9 @@ def check_postgres(settings: Settings) -> tuple[Finding, ...]:
             facts = session.execute(queries.load("doctor")["read_server"]).one()
             roles = set(session.execute(queries.load("doctor")["read_roles"]).scalars())
             is_open = "analyst" in roles and bool(session.execute(queries.load("doctor")["may_analysts_lock"]).scalar_one())
-        return (_assess_server(facts.version, facts.number), _check_migrations(database), _assess_roles(roles, is_open=is_open))
+        migrations = _check_migrations(database)
+        waiting = (_check_waiting(database),) if migrations.is_well else ()
+        return (_assess_server(facts.version, facts.number), migrations, _assess_roles(roles, is_open=is_open), *waiting)
     except PerennialError as error:
         fix = "Start it with `perennial up`, or correct PERENNIAL_WAREHOUSE_URL."
         return (Finding("PostgreSQL", is_well=False, found=str(error), fix=fix),)
@@ -223,6 +225,15 @@ def _check_migrations(database: Database) -> Finding:
     except PermanentError as conflict:
         return Finding("migrations", is_well=False, found=str(conflict), fix="Run `perennial migrate`.")
     return Finding("migrations", is_well=True, found="the ledger is up to date")
+
+
+def _check_waiting(database: Database) -> Finding:
+    """Mails and cards that wait are well until one was tried in vain."""
+    with database.transaction() as session:
+        waiting = session.execute(queries.load("events")["count_waiting"]).one()
+    found = f"{waiting.mails} mails and {waiting.cards} model cards wait" + (f": {waiting.because}" if waiting.because else "")
+    fix = "" if waiting.because is None else "Mend what it says; `perennial mail` sends the mail and writes the cards."
+    return Finding("deliveries", is_well=not fix, found=found, fix=fix)
 
 
 def _assess_roles(present: set[str], *, is_open: bool) -> Finding:

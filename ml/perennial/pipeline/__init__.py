@@ -11,9 +11,10 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 Read `daily`, `scoring`, `deciding` and `reporting` first, then `refitting`, `learning`, `comparing` and `movements`;
 `champion` loads what serves, `profiling` keeps what a version was trained on, counted, `fitting` makes a version of a fit,
 `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who is under test,
-`approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version, `evidence`
-gathers what `decide` looks at, `labelling` finds the days that have labels, `admitting` those of them that may teach,
-`beginning` what a first training does while these are few, and `watching` looks at a search while it runs.
+`approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version, `delivering`
+does so for the events that wait, `evidence` gathers what `decide` looks at, `labelling` finds the days that have labels,
+`admitting` those of them that may teach, `beginning` what a first training does while these are few, and `watching` looks at
+a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,9 +24,10 @@ from perennial.pipeline.champion import check_registry, settle
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import capture, monitor, refresh, validate
 from perennial.pipeline.deciding import decide
+from perennial.pipeline.delivering import deliver_cards
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
-from perennial.pipeline.mailing import drain_outbox, mail
+from perennial.pipeline.mailing import deliver, drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
 from perennial.pipeline.refitting import refit, unpin
@@ -62,6 +64,8 @@ __all__ = [
     "commit_shards",
     "compare",
     "decide",
+    "deliver",
+    "deliver_cards",
     "describe",
     "drain_outbox",
     "draw_page",

@@ -14,7 +14,7 @@ from typing import Literal
 from perennial import notices
 from perennial import promote as promoting
 from perennial.errors import ArtifactCorrupt, NothingToDo, NotPromoted, PromotionRefused, VersionMissing
-from perennial.pipeline.carding import card_address, write_cards
+from perennial.pipeline.carding import card_address
 from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.refitting import promote_newest_fit
@@ -41,14 +41,15 @@ def ask(stores: Stores, run: Run, evaluation: Evaluation, because: tuple[str, ..
         PromotionRefused: an approval could not be carried out, or a newer question was asked already.
     """
     _check_possible(stores, run, evaluation)
-    overtaken = None
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
         question = ledger.find_question_about(session, evaluation.evaluation_id)
         if question is None:
             overtaken = _supersede_older(session, run, evaluation)
             question = _put_question(stores, session, run, evaluation, because)
-    write_cards(stores, run, (question.version, overtaken.version if overtaken else None))
+            ledger.record_event(session, run, "asked", question.version)
+            if overtaken:
+                ledger.record_event(session, run, "answered", overtaken.version)
     return question
 
 
@@ -163,9 +164,7 @@ def carry_out(stores: Stores, run: Run, question_id: int) -> Promotion:
     approval = stores.declaration(run.model).model.promotion.approval
 
     said = notices.say_what_became(question)
-    promotion = promote_newest_fit(stores, own, evaluation, approval=approval, is_approved=True, said=said)
-    write_cards(stores, run, (promotion.version, promotion.previous_version))
-    return promotion
+    return promote_newest_fit(stores, own, evaluation, approval=approval, is_approved=True, said=said)
 
 
 @recorded
@@ -199,7 +198,6 @@ def force(stores: Stores, run: Run, version: int, *, reason: str) -> Promotion:
         promotion = promoting.promote(open_promotion(stores, run), choose)
     except (VersionMissing, ArtifactCorrupt) as failure:
         raise PromotionRefused(f"{run}: not even by force: {failure}") from failure
-    write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
 
@@ -242,11 +240,13 @@ def _end(
     with stores.warehouse.transaction() as session:
         take_lock(session, "approval", run.model)
         question = _get_question(session, run, question_id)
-        if question.status == "open":
+        was_open = question.status == "open"
+        if was_open:
             question = _close_if_stale(stores, session, run, question)
         if question.status == "open" and status is not None:
             question = _close(stores, session, run, question, status, source=source, remark=remark)
-    write_cards(stores, run, (question.version,))
+        if was_open and question.status != "open":
+            ledger.record_event(session, run, "answered", question.version)
     return question
 
 

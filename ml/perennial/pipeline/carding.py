@@ -1,9 +1,9 @@
-"""The model card of a version, written again whenever the ledger says more: after training, verdicts, moves and outcomes."""
+"""The model card of a version, written again whenever an event says more of it: `delivering` does so."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -38,7 +38,7 @@ def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCar
     Raises:
         NoChampionYet: no version is named, and there is no champion.
         VersionMissing: the ledger does not know the version.
-        RegistryUnavailable: MLflow does not answer; what the stage did before stands, and a rerun writes the card.
+        RegistryUnavailable: MLflow does not answer.
     """
     with stores.warehouse.transaction() as session:
         known = _find_version(session, run, version)
@@ -53,22 +53,6 @@ def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCar
         address = card_address(stores, known.model, known.version)
         stores.registry.log_card(known, _lay_out(card, measured), cards.describe_version(card, address))
     return card
-
-
-def write_cards(stores: Stores, run: Run, versions: Iterable[int | None]) -> None:
-    """The cards of everybody whom a stage has said something new about, each once; a backfill says nothing new."""
-    if run.purpose != "backfill":
-        for version in sorted({version for version in versions if version is not None}):
-            write_card(stores, run, version)
-
-
-def write_matured_cards(stores: Stores, run: Run, versions: Iterable[int]) -> None:
-    """The cards of those whose publications have just matured, and of who serves now: it may be a fit of the same recipe."""
-    published = set(versions)
-    if published:
-        with stores.warehouse.transaction() as session:
-            serving = ledger.champion(session, run.model)
-        write_cards(stores, run, (*published, serving))
 
 
 def _find_version(session: Session, run: Run, version: int | None) -> Version:

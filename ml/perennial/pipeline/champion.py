@@ -108,22 +108,23 @@ def settle(stores: Stores, run: Run) -> Promotion | None:
     return None if run.purpose == "backfill" else protocol.reconcile_alias(open_promotion(stores, run))
 
 
-def settle_or_trust(stores: Stores, run: Run) -> tuple[Promotion | None, str | None]:
+def settle_or_trust(stores: Stores, run: Run) -> str | None:
     """`settle` for a day's scores, which do not wait for MLflow: the ledger is the truth, and files may be kept here.
 
-    Returns the movement that was finished, undone or found, and why MLflow was not asked, in a sentence.
+    Returns why the alias was not looked at, in a sentence, if it was not.
 
     Raises:
         RegistryUnavailable: a movement was begun and not ended, so that nobody knows yet who is champion.
     """
     try:
-        return settle(stores, run), None
+        settle(stores, run)
     except RegistryUnavailable as silence:
         with stores.warehouse.transaction() as session:
             if ledger.open_promotions(session, run.model):
                 raise
         log.warning("%s: the champion is the one of the ledger, nobody has looked at the alias. %s", run, silence)
-        return None, str(silence)
+        return str(silence)
+    return None
 
 
 def find_movement(stores: Stores, model: str, instant: datetime) -> Promotion:

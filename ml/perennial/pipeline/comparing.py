@@ -16,7 +16,6 @@ from perennial.compare import compare as assess
 from perennial.config import Declaration
 from perennial.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, SnapshotMissing, VersionMissing
 from perennial.pipeline.admitting import admit_matured
-from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version
 from perennial.pipeline.contests import ContestPair, LostChallenger, Side, close_contests, enter_pairs
 from perennial.pipeline.evidence import find_serving, labels_of_shift_mature_on
@@ -51,6 +50,7 @@ def compare(stores: Stores, run: Run) -> Comparison:
     with stores.warehouse.transaction() as session:
         take_lock(session, "contests", run.model)
         close_contests(session, declaration.model, run, assessed)
+        _record_events(session, run)
         _forget_ended(session, declaration, run)
         comparison = _recall(session, run)
     _tell_registry(stores, run, comparison)
@@ -81,13 +81,18 @@ def _forget_ended(session: Session, declaration: Declaration, run: Run) -> None:
     warehouse.forget_scores(session, declaration, but=sorted(served | tested | fitted_today))
 
 
+def _record_events(session: Session, run: Run) -> None:
+    verdicts = [evaluation.verdict for evaluation in ledger.evaluations_of_day(session, run)]
+    for number in sorted({v.challenger_version for v in verdicts} | {v.champion_version for v in verdicts if v.champion_version}):
+        ledger.record_event(session, run, "compared", number)
+
+
 def _tell_registry(stores: Stores, run: Run, comparison: Comparison) -> None:
-    """What MLflow and the cards say of everybody assessed; after a crash in between the rerun says it."""
+    """What MLflow says of everybody assessed; after a crash in between the rerun says it."""
     with stores.warehouse.transaction() as session:
         assessed = [(ledger.get_version(session, run.model, v.challenger_version), v) for v in comparison.verdicts]
     for version, verdict in assessed:
         stores.registry.log_verdict(version.version, version.mlflow_run_id, verdict)
-    write_cards(stores, run, {number for _, v in assessed for number in (v.challenger_version, v.champion_version)})
 
 
 def _recall(session: Session, run: Run) -> Comparison:

@@ -12,7 +12,6 @@ from perennial.config import Declaration
 from perennial.errors import NothingToDo, PermanentError, RegistryUnavailable, ValidationFailed
 from perennial.monitor import ScoredDay, measure_drift, realise
 from perennial.pipeline.admitting import admit_matured
-from perennial.pipeline.carding import write_cards, write_matured_cards
 from perennial.pipeline.champion import load_version, score_frame
 from perennial.pipeline.deciding import stop
 from perennial.pipeline.labelling import label_day
@@ -137,9 +136,8 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
         version = ledger.get_version(session, run.model, publication.version)
     check = _measure(stores, declaration, run, version)
     with stores.warehouse.transaction() as session:
-        ledger.record_drift_check(session, run, check)
-    with _spared(run, "card"):
-        write_cards(stores, run, (version.version,))
+        if ledger.record_drift_check(session, run, check):  # the look of a rerun, or of a survivor, is nothing new
+            ledger.record_event(session, run, "checked", version.version)
     return check
 
 
@@ -152,19 +150,14 @@ def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> Non
     with stores.warehouse.transaction() as session:
         waiting = ledger.without_outcome(session, run.model, until=run.as_of - model.horizon)
     matured = [publication for publication in waiting if model.matured_at(publication.as_of) <= run.clock]
-    measured: list[int] = []
     failures: list[str] = []
     for publication in matured:
         try:
             _measure_outcome(stores, declaration, run, publication)
         except PermanentError as failure:
             failures.append(str(failure))
-        else:
-            measured.append(publication.version)
     if failures:
         log.warning("monitor %s: publications that cannot be measured: %d, the newest: %s", run, len(failures), failures[-1])
-    with _spared(run, "card"):
-        write_matured_cards(stores, run, measured)
 
 
 def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
@@ -186,6 +179,8 @@ def _measure_outcome(stores: Stores, declaration: Declaration, run: Run, publica
         beside = warehouse.read_beside(session, declaration.model, publication.as_of)
         realised = realise(declaration.model, publication, scores, labels, beside)
         ledger.record_outcome(session, run, publication, realised)
+        for version in sorted({publication.version, ledger.champion(session, run.model) or publication.version}):
+            ledger.record_event(session, run, "matured", version)  # who serves now may be a fit of the same recipe
 
 
 def _measure(stores: Stores, declaration: Declaration, run: Run, version: Version) -> DriftCheck:

@@ -162,7 +162,9 @@ def _register(material: Material, entry: RecipeEntry, trained: Trained, fitted: 
             choice=trained.choice,
             rested=material.plan.rested,
         )
-        return ledger.record_version(session, version)
+        recorded = ledger.record_version(session, version)
+        ledger.record_event(session, material.run, "fitted", recorded.version)
+        return recorded
 
 
 def _find_done(session: Session, material: Material, entry: RecipeEntry) -> Version | None:

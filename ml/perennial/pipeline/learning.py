@@ -10,7 +10,6 @@ from perennial.config import Declaration
 from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, OneClassLabels, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.beginning import begin, check_classes
-from perennial.pipeline.carding import write_cards
 from perennial.pipeline.evidence import find_serving, look_back
 from perennial.pipeline.fitting import (
     Material,
@@ -169,9 +168,7 @@ def train(stores: Stores, run: Run) -> Version:
     material = gather_material(stores, declaration, run, labelled)
     with stores.warehouse.transaction() as session:
         done = _find_done(session, run, material.training.data_hash)
-    version = done or _choose(material, labelled, champion)
-    write_cards(stores, run, (version.version,))
-    return version
+    return done or _choose(material, labelled, champion)
 
 
 def _choose(material: Material, labelled: Labelled, champion: Version | None) -> Version:
@@ -258,6 +255,4 @@ def challenge(stores: Stores, run: Run, *, recipe: Recipe, reason: str) -> Versi
         entry = ledger.enter_recipe(session, run, wanted, origin="person", chosen_on=None, because=reason)
     if entry.because != reason:
         raise NothingToTrain(f"{run}: that is recipe {entry.number} already: {entry.because}")
-    version = make_fit(material, entry, origin="training")
-    write_cards(stores, run, (version.version,))
-    return version
+    return make_fit(material, entry, origin="training")

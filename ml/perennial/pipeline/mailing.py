@@ -1,9 +1,10 @@
-"""The end of every DAG: explain what failed, and send what the outbox holds."""
+"""The end of every DAG: explain what failed, write the cards that wait, and send what the outbox holds."""
 
 from __future__ import annotations
 
 from perennial import notices
 from perennial.errors import MailRefused, MailUnavailable
+from perennial.pipeline.delivering import deliver_cards
 from perennial.pipeline.opening import Stores
 from perennial.records import Notice, Run
 from perennial.stores import ledger
@@ -12,10 +13,15 @@ from perennial.stores.sessions import Session
 
 
 def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = ()) -> dict[str, object]:
-    """Write a notice about failed tasks that nobody has explained yet, then drain the outbox. Never fails for SMTP."""
+    """Write a notice about failed tasks that nobody has explained yet, then deliver. Never fails for SMTP or MLflow."""
     if failed_tasks and run.purpose != "backfill":
         _explain_failure(stores, run, dag, failed_tasks)
-    return drain_outbox(stores)
+    return deliver(stores)
+
+
+def deliver(stores: Stores) -> dict[str, object]:
+    """Everything that waits, of all models: first the cards, for the mail leads to them."""
+    return {**deliver_cards(stores), **drain_outbox(stores)}
 
 
 def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str, ...]) -> None:

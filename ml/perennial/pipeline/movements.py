@@ -8,7 +8,7 @@ from perennial import notices
 from perennial import promote as protocol
 from perennial.errors import NotPromoted, PromotionRefused
 from perennial.pipeline import approving
-from perennial.pipeline.carding import card_address, write_cards
+from perennial.pipeline.carding import card_address
 from perennial.pipeline.champion import open_promotion
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.refitting import promote_newest_fit
@@ -42,7 +42,6 @@ def promote(stores: Stores, run: Run) -> Promotion | ApprovalQuestion:
         _post_verdict(stores, run, evaluations, evaluation, refused_because=str(refusal))
         raise
     _post_verdict(stores, run, evaluations, evaluation, refused_because=None)
-    write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
 
@@ -76,7 +75,6 @@ def rollback(stores: Stores, run: Run, *, to: int | None = None, recipe: bool = 
         promotion = protocol.roll_back(open_promotion(stores, run), run.model, choose=_choose_former_recipe(stores, run))
     else:
         promotion = protocol.roll_back(open_promotion(stores, run), run.model, to=to)
-    write_cards(stores, run, (promotion.version, promotion.previous_version))
     return promotion
 
 

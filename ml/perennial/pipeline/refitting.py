@@ -18,7 +18,6 @@ from perennial import promote as protocol
 from perennial.config import Declaration, Model, read_band, say_band
 from perennial.errors import HistoryTooShort, NotAsked, NothingToDo, NothingToTrain, PermanentError
 from perennial.pipeline.admitting import admit_matured
-from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import open_promotion, settle
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.fitting import Material, gather_material, make_fit
@@ -103,7 +102,6 @@ def _refresh(material: Material, champion: Version) -> Refreshed:
     held = _find_reason_to_hold(material, champion, version)
     promotion = None if held else _serve(stores, run, champion, version)
     _tell(material, champion, version, held)
-    write_cards(stores, run, (version.version, champion.version))
     log.info("refit %s: version %d %s", run, version.version, "is held back" if held else "serves")
     return Refreshed(version, promotion, held or "")
 
@@ -193,6 +191,8 @@ def _tell(material: Material, champion: Version, version: Version, held: str | N
     with stores.warehouse.transaction() as session:
         notice = notices.write_distance(version, distance, far, held, run.as_of, before=champion)
         ledger.put_notice(session, run, notice, owner)
+        if held:
+            ledger.record_event(session, run, "held", champion.version)
 
 
 def promote_newest_fit(

@@ -16,7 +16,6 @@ from perennial import notices
 from perennial.config import Declaration, Settings, read_code_version
 from perennial.errors import NothingToDo, PerennialError, PublicationBlocked
 from perennial.pipeline.beginning import find_first_maturity
-from perennial.pipeline.carding import write_cards
 from perennial.pipeline.champion import load_version, settle_or_trust
 from perennial.pipeline.daily import block_publication, run_suite_of
 from perennial.pipeline.evidence import find_serving
@@ -98,9 +97,7 @@ def _stage_in_turn(settings: Settings, run: Run, shards: Sequence[Shard]) -> Non
 
 def _find_champion(stores: Stores, run: Run) -> Version:
     declaration = stores.declaration(run.model)
-    found, silence = settle_or_trust(stores, run)
-    if found is not None and found.status == "applied":
-        write_cards(stores, run, (found.version, found.previous_version))
+    silence = settle_or_trust(stores, run)
     with stores.warehouse.transaction() as session:
         _check_anybody(session, run)
         first, waiting = find_first_maturity(session, declaration, run), find_waiting(session, run.model)

@@ -248,7 +248,12 @@ where outcomes.model = :model and publications.status = 'live' and outcomes.effe
 order by outcomes.as_of;
 
 -- name: record_drift_check
--- What the check of a day found; a rerun replaces it, and leaves the page that was drawn of the same version.
+-- What the check of a day found; a rerun replaces it, and leaves the page that was drawn of the same version. Did it find anything
+-- that was not known?
+with known as (
+    select evidence - 'report' as found from ledger.drift_checks where model = :model and as_of = :as_of
+)
+
 insert into ledger.drift_checks (
     model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, report, effective_at
 )
@@ -265,7 +270,8 @@ on conflict (model, as_of) do update set
             then jsonb_set(excluded.evidence, '{report}', to_jsonb(drift_checks.report))
         else excluded.evidence
     end,
-    effective_at = excluded.effective_at, recorded_at = clock_timestamp();
+    effective_at = excluded.effective_at, recorded_at = clock_timestamp()
+returning (select found from known) is distinct from evidence - 'report' as is_new;
 
 -- name: record_report
 -- Where the page of a check stands.
@@ -377,9 +383,16 @@ where choice = 'TRAIN'
 order by as_of;
 
 -- name: put_notice
--- A mail that waits; the same event of the same day is written once.
-insert into ledger.outbox (model, as_of, event, recipient, notice, message_id, effective_at)
-values (:model, :as_of, :event, :recipient, cast(:notice as jsonb), :message_id, :effective_at)
+-- A mail that waits, and the event that it tells of; the same event of the same day is written once.
+with recorded as (
+    insert into ledger.events (model, as_of, kind, effective_at)
+    select :model, :as_of, :event, :effective_at
+    where not exists (select from ledger.outbox where model = :model and as_of = :as_of and event = :event)
+    returning event_id
+)
+insert into ledger.outbox (model, as_of, event, recipient, notice, message_id, effective_at, event_id)
+select :model, :as_of, :event, :recipient, cast(:notice as jsonb), :message_id, :effective_at, event_id
+from recorded
 on conflict do nothing;
 
 -- name: waiting_notices

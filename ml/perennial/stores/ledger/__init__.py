@@ -42,6 +42,14 @@ from perennial.stores.ledger.decisions import (
     untrained_days,
 )
 from perennial.stores.ledger.erasures import record_erasure, strike_texts, versions_learned_from
+from perennial.stores.ledger.events import (
+    EventKind,
+    WaitingCard,
+    mark_delivered,
+    mark_undelivered,
+    record_event,
+    waiting_cards,
+)
 from perennial.stores.ledger.outbox import (
     Envelope,
     claim_notice,
@@ -112,11 +120,13 @@ __all__ = [
     "Built",
     "Draw",
     "Envelope",
+    "EventKind",
     "PromotionBook",
     "Published",
     "Terms",
     "TimedPair",
     "Timings",
+    "WaitingCard",
     "asked_trainings",
     "blocked_because",
     "champion",
@@ -160,9 +170,11 @@ __all__ = [
     "latest_evaluation",
     "latest_evaluation_of_recipe",
     "live_publication",
+    "mark_delivered",
     "mark_failed",
     "mark_sent",
     "mark_snapshot",
+    "mark_undelivered",
     "matured_rates",
     "movement_at",
     "movements",
@@ -188,6 +200,7 @@ __all__ = [
     "record_entry",
     "record_erasure",
     "record_evaluation",
+    "record_event",
     "record_look",
     "record_outcome",
     "record_question",
@@ -209,6 +222,7 @@ __all__ = [
     "untrained_days",
     "valid_days",
     "versions_learned_from",
+    "waiting_cards",
     "waiting_notices",
     "without_outcome",
 ]

@@ -9,9 +9,9 @@ from perennial.stores.ledger.statements import execute, fetch_all, fetch_one, re
 from perennial.stores.sessions import Session
 
 
-def record_drift_check(session: Session, run: Run, check: DriftCheck) -> None:
-    """Keep the check of a day; a rerun replaces it."""
-    execute(
+def record_drift_check(session: Session, run: Run, check: DriftCheck) -> bool:
+    """Keep the check of a day; a rerun replaces it. Says whether it found anything new, its report aside."""
+    recorded = execute(
         session,
         "record_drift_check",
         model=check.model,
@@ -25,6 +25,7 @@ def record_drift_check(session: Session, run: Run, check: DriftCheck) -> None:
         report=check.report,
         effective_at=run.clock,
     )
+    return bool(recorded.scalar_one())
 
 
 def record_report(session: Session, check: DriftCheck, address: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from perennial.records import Move, Promotion, Run
+from perennial.stores.ledger.events import record_event
 from perennial.stores.ledger.statements import execute, fetch_all, fetch_one, read_record
 from perennial.stores.sessions import Database, Session, take_lock
 
@@ -142,6 +143,9 @@ class PromotionBook:
     def _end(self, name: str, /, **values: object) -> Promotion:
         with self._database.transaction() as session:
             ended = _read(session, name, **values)
+            if ended.status == "applied":
+                for version in sorted({ended.version, ended.previous_version or ended.version}):
+                    record_event(session, self._run, "moved", version)
             if self._announce is not None:
                 self._announce(session, ended)
             return ended
