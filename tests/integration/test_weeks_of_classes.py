@@ -17,7 +17,7 @@ from tests.world import World, edit_model, end_state, shrink_suite
 
 MODEL = "next_department"
 QUICK = {
-    "as_ofs = 26\n": "as_ofs = 6\n",
+    "as_ofs = 26\n": "as_ofs = 5\n",
     "min_as_ofs = 8\n": "min_as_ofs = 5\n",
     "holdout_as_ofs = 4\n": "holdout_as_ofs = 2\n",
     "folds = 5\n": "folds = 2\n",
