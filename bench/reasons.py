@@ -22,7 +22,7 @@ from perennial.predictor import Feature, NativeBooster, as_dmatrix
 from perennial.predictor.native import contribute_native
 from perennial.predictor.shap_tables import make_tables
 from perennial.predictor.shares import make_shares
-from perennial.predictor.trees import read_trees
+from perennial.predictor.trees import read_forests
 
 LETTERS = tuple(f"{place:02d}" for place in range(60))
 FEATURES = (
@@ -75,7 +75,7 @@ def choose_strongest(contributions: np.ndarray) -> np.ndarray:
 def compare(algorithm: str, name: str, matrix: np.ndarray, rounds: int) -> str:
     booster = fit(algorithm, SIZES[name])
     making = measure_cpu(lambda: make_shares(booster))
-    shares = make_shares(booster)
+    (shares,) = make_shares(booster)
     pairs = [
         (
             measure_cpu(lambda: shares.contribute(matrix)),
@@ -86,7 +86,7 @@ def compare(algorithm: str, name: str, matrix: np.ndarray, rounds: int) -> str:
     ours, native = (median(times) for times in zip(*pairs, strict=True))
     found, expected = shares.contribute(matrix), contribute_native(booster, matrix, FEATURES)
     equal = (choose_strongest(found) == choose_strongest(expected)).all(axis=1).mean()
-    size = sum(table.shares.nbytes for table in make_tables(read_trees(booster))) / 2**20
+    size = sum(table.shares.nbytes for table in make_tables(*read_forests(booster))) / 2**20
     return (
         f"{algorithm:9} {name:8} ours {ours:6.3f} s  native {native:7.2f} s  ratio {native / ours:5.1f}  "
         f"tables {size:5.1f} MB in {making:.2f} s  differences {np.abs(found - expected).max():.1e}  top 3 equal {equal:.5f}"

@@ -66,9 +66,9 @@ def scale_counts(suite: dict[str, Any]) -> dict[str, Any]:
     return suite
 
 
-def edit_model(home: Path, edits: dict[str, str]) -> None:
-    """Replace the beginnings of lines in the model's file."""
-    file = home / "models" / f"{MODEL}.toml"
+def edit_model(home: Path, edits: dict[str, str], name: str = MODEL) -> None:
+    """Replace the beginnings of lines in the file of a model."""
+    file = home / "models" / f"{name}.toml"
     content = file.read_text(encoding="utf-8")
     for before, after in edits.items():
         assert content.count(f"\n{before}") == 1, before
@@ -162,8 +162,8 @@ END_STATE = {
     "labels": "select as_of, entity_id, label from labels.lapse order by as_of, entity_id",
     "scores": "select as_of, entity_id, score, rank, decile, reason_1, reason_2, reason_3 from scores.lapse order by 1, 2",
     "quarantine": "select as_of, entity_id, rule, row_content from ledger.quarantine order by as_of, entity_id, rule",
-    "snapshots": "select as_of, kind, rows, checksum, status from ledger.snapshots order by as_of, kind",
-    "validations": "select as_of, passed, rows, quarantined from ledger.validations order by as_of, passed",
+    "snapshots": "select as_of, kind, rows, checksum, status from ledger.snapshots order by as_of, kind, model",
+    "validations": "select as_of, passed, rows, quarantined from ledger.validations order by as_of, passed, model",
     "versions": """
         select trained_for, origin, recipe, data_hash, manifest, holdout_mean_score, holdout_auc, newest_mean_score, distance
         from ledger.versions order by 1, 2, 3""",
@@ -195,6 +195,6 @@ END_STATE = {
 }
 
 
-def end_state(world: World) -> dict[str, list[dict[str, object]]]:
+def end_state(world: World, model: str = MODEL) -> dict[str, list[dict[str, object]]]:
     """Everything that a stage leaves behind, without the numbers and instants of single attempts."""
-    return {name: world.ask(query) for name, query in END_STATE.items()}
+    return {name: world.ask(query.replace(MODEL, model)) for name, query in END_STATE.items()}

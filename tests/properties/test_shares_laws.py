@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perennial.predictor import Feature, as_dmatrix
-from perennial.predictor.native import contribute_native
+from perennial.predictor.native import contribute_every, contribute_native
 from perennial.predictor.shap_tables import share_paths
 from perennial.predictor.shares import TOLERANCE, make_shares, trust_shares
 from perennial.predictor.trees import UnreadTrees
@@ -56,10 +56,25 @@ def test_tables_say_what_the_library_says_and_add_up_to_the_margin(algorithm, se
     rows, unseen = draw_rows(rng), draw_rows(rng)
     unseen[0] = np.nan
     booster = fit(algorithm, rows, draw_labels(rng, rows), depth=depth, objective=OBJECTIVES[algorithm][kind])
-    shares = make_shares(booster)
+    (shares,) = make_shares(booster)
     found = shares.contribute(unseen)
     np.testing.assert_allclose(found, contribute_native(booster, unseen, FEATURES, threads=1), rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(found.sum(axis=1) + shares.base, predict_margin(booster, unseen), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("algorithm", "objective"), [("xgboost", "multi:softprob"), ("lightgbm", "multiclass")])
+@given(seed=st.integers(0, 2**32 - 1), depth=st.integers(1, 7), classes=st.integers(2, 5))
+@settings(deadline=None, max_examples=15)
+def test_tables_of_classes_say_of_each_what_the_library_says(algorithm, objective, seed, depth, classes):
+    rng = np.random.default_rng(seed)
+    rows, unseen = draw_rows(rng), draw_rows(rng)
+    labels = (draw_labels(rng, rows) + rng.integers(0, classes, len(rows))) % classes
+    booster = fit(algorithm, rows, labels, depth=depth, objective=objective, num_class=classes)
+    shares = make_shares(booster)
+    found = np.array([each.contribute(unseen) for each in shares])
+    np.testing.assert_allclose(found, contribute_every(booster, unseen, FEATURES, threads=1), rtol=0, atol=TOLERANCE)
+    margins = found.sum(axis=2).T + [each.base for each in shares]
+    np.testing.assert_allclose(margins, predict_margin(booster, unseen), rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
@@ -67,7 +82,7 @@ def test_a_row_says_the_same_alone_and_among_many(algorithm):
     rng = np.random.default_rng(3)
     rows = draw_rows(rng, 9000)
     booster = fit(algorithm, rows, draw_labels(rng, rows), depth=6, objective=OBJECTIVES[algorithm][0])
-    shares = make_shares(booster)
+    (shares,) = make_shares(booster)
     np.testing.assert_array_equal(shares.contribute(rows)[-2:-1], shares.contribute(rows[-2:-1]))
 
 
@@ -84,8 +99,6 @@ def test_shares_of_a_leaf_add_up_to_what_it_says_of_a_row_less_what_it_says_of_a
     ("algorithm", "others", "cause"),
     [
         ("xgboost", {"booster": "dart"}, "boosts with dart"),
-        ("xgboost", {"objective": "multi:softprob", "num_class": 2}, "several outputs"),
-        ("lightgbm", {"objective": "multiclass", "num_class": 2}, "several outputs"),
         ("lightgbm", {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, "averages its trees"),
         ("lightgbm", {"linear_tree": True}, "linear trees"),
         ("lightgbm", {"zero_as_missing": True}, "zeros as missing"),
@@ -98,7 +111,7 @@ def test_what_tables_do_not_cover_is_left_to_the_library_which_the_log_says(algo
     with pytest.raises(UnreadTrees, match=cause):
         make_shares(booster)
     with caplog.at_level("INFO"):
-        assert trust_shares(booster, rows, np.zeros(rows.shape), "toy") is None
+        assert trust_shares(booster, rows, np.zeros((1, *rows.shape)), "toy") is None
     assert "reasons of toy come from the library, not from tables: " in caplog.text
     assert cause in caplog.text
 
@@ -107,8 +120,8 @@ def test_tables_that_differ_from_the_library_are_not_used(caplog):
     rng = np.random.default_rng(6)
     rows = draw_rows(rng)
     booster = fit("xgboost", rows, draw_labels(rng, rows), depth=3, objective="binary:logistic")
-    expected = contribute_native(booster, rows, FEATURES, threads=1)
+    expected = contribute_every(booster, rows, FEATURES, threads=1)
     assert trust_shares(booster, rows, expected, "toy") is not None
-    expected[0, 0] += 1e-3
+    expected[0, 0, 0] += 1e-3
     assert trust_shares(booster, rows, expected, "toy") is None
     assert "on the golden rows the tables differ by 0.001 (allowed" in caplog.text

@@ -90,6 +90,9 @@ def test_reasons_are_those_of_the_likeliest_class_and_add_up_to_its_margin(libra
         every = contribute_native(predictor.booster, first, ROWS.features, chosen=np.full(60, place))
         assert np.ptp(margins[:, place] - every.sum(axis=1)) < 1e-4
         assert found[members].tolist() == every[members].tolist()
+    from_tables = replace(predictor, golden=ROWS.matrix[60:80])
+    assert from_tables._shares is not None
+    np.testing.assert_allclose(from_tables._contribute(first), found, rtol=0, atol=1e-5)
 
 
 def margins_of(booster, matrix):

@@ -78,6 +78,13 @@ def contribute_native(
 
     Args:
         chosen: of classes: which one's margin is explained, for each row.
+    """
+    every = contribute_every(booster, matrix, features, threads=threads)
+    return every[0] if chosen is None else every[chosen, np.arange(len(matrix))]
+
+
+def contribute_every(booster: NativeBooster, matrix: Matrix, features: Sequence[Feature], *, threads: int = 2) -> Matrix:
+    """The same for every output: outputs by rows by features.
 
     Source: Lundberg, Erion and Lee 2018, as both libraries implement it. XGBoost's approximation is not used: it names
     the same strongest feature in only 81 % of rows.
@@ -88,10 +95,9 @@ def contribute_native(
         shares = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), pred_contribs=True)
     else:
         shares = booster.predict(matrix, pred_contrib=True, num_threads=threads)
-    found = np.asarray(shares, dtype=np.float64)
-    if chosen is not None:  # one library has an axis for classes, the other puts them side by side
-        found = found.reshape(len(matrix), -1, len(features) + 1)[np.arange(len(matrix)), chosen]
-    return found[:, :-1]
+    # One library has an axis for classes, the other puts them side by side.
+    found = np.asarray(shares, dtype=np.float64).reshape(len(matrix), -1, len(features) + 1)
+    return found[:, :, :-1].swapaxes(0, 1)
 
 
 def save_native(booster: NativeBooster, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from perennial.predictor.calibration import apply_calibrator
 from perennial.predictor.contract import Contract, Feature
 from perennial.predictor.encoding import Matrix, encode, refuse_infinite
-from perennial.predictor.linear import contribute_linear, predict_linear
-from perennial.predictor.native import NativeBooster, contribute_native, predict_raw
+from perennial.predictor.linear import Places, contribute_linear, predict_linear
+from perennial.predictor.native import NativeBooster, contribute_every, contribute_native, predict_raw
 from perennial.predictor.shares import Shares, trust_shares
 
 Reasons = NDArray[np.object_]
@@ -81,21 +82,31 @@ class Predictor:
         features = self.contract.features
         if len(matrix) == 0:
             return np.empty((0, len(features)))
-        if self._shares is not None:
-            return self._shares.contribute(matrix)
         chosen = None if self.contract.classes is None else self.score_matrix(matrix).argmax(axis=1)
+        if self._shares is not None:
+            return _read_shares(self._shares, matrix, chosen)
         if self.contract.linear is not None:
             return contribute_linear(self.contract.linear, matrix, features, chosen)
         assert self.booster is not None
         return contribute_native(self.booster, matrix, features, threads=self.threads, chosen=chosen)
 
     @cached_property
-    def _shares(self) -> Shares | None:
+    def _shares(self) -> tuple[Shares, ...] | None:
         """Made for the first rows that are explained, and checked on the golden ones: whoever only scores pays nothing."""
-        if self.booster is None or self.golden is None or self.contract.classes is not None:
-            return None  # of classes the library explains the one that is said
-        expected = contribute_native(self.booster, self.golden, self.contract.features, threads=self.threads)
+        if self.booster is None or self.golden is None:
+            return None
+        expected = contribute_every(self.booster, self.golden, self.contract.features, threads=self.threads)
         return trust_shares(self.booster, self.golden, expected, self.contract.model)
+
+
+def _read_shares(shares: Sequence[Shares], matrix: Matrix, chosen: Places | None) -> Matrix:
+    """Of classes, for each row those of the chosen one."""
+    if chosen is None:
+        return shares[0].contribute(matrix)
+    found = np.empty(matrix.shape)
+    for place in np.unique(chosen):
+        found[chosen == place] = shares[place].contribute(matrix[chosen == place])
+    return found
 
 
 def _write_reasons(feature: Feature, values: Matrix, lowers: NDArray[np.bool_]) -> list[str]:

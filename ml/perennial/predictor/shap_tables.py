@@ -71,11 +71,11 @@ class _Step:
     share: float
 
 
-def make_tables(forest: Forest) -> list[Table]:
+def make_tables(forest: Forest, most_bytes: int = TABLE_BYTES) -> list[Table]:
     """The tables of all trees; a tree of a single leaf has none.
 
     Raises:
-        UnreadTrees: a leaf lies below more than LEAF_BITS features, or the tables would take more than TABLE_BYTES.
+        UnreadTrees: a leaf lies below more than LEAF_BITS features, or the tables would take more than `most_bytes`.
     """
     groups = [group for tree in forest.trees for group in _merge_groups(_split_tree(tree, 0, ()))]
     groups = [group for group in groups if group.conditions]
@@ -83,8 +83,8 @@ def make_tables(forest: Forest) -> list[Table]:
     if deepest > LEAF_BITS:
         raise UnreadTrees(f"a leaf lies below {deepest} features, more than {LEAF_BITS}")
     size = sum(4 * len(group.features) << len(group.conditions) for group in groups)
-    if size > TABLE_BYTES:
-        raise UnreadTrees(f"tables would take {size >> 20} MB, more than {TABLE_BYTES >> 20}")
+    if size > most_bytes:
+        raise UnreadTrees(f"tables would take {size >> 20} MB, more than {most_bytes >> 20}")
     return _fill_tables(groups)
 
 

@@ -12,8 +12,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from perennial.predictor.encoding import Matrix
-from perennial.predictor.shap_tables import GROUP_BITS, Condition, Table, expect_value, make_tables
-from perennial.predictor.trees import Decision, UnreadTrees, read_trees
+from perennial.predictor.shap_tables import GROUP_BITS, TABLE_BYTES, Condition, Table, expect_value, make_tables
+from perennial.predictor.trees import Decision, Forest, UnreadTrees, read_forests
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """The tables of a booster.
+    """The tables of a booster, or of one of its classes.
 
     Args:
         base: what is said about a row of which nothing is known; with a row's contributions it adds up to its margin.
@@ -61,26 +61,37 @@ class Shares:
         return shares
 
 
-def make_shares(booster: xgboost.Booster | lightgbm.Booster) -> Shares:
-    """Tables for a booster.
+def make_shares(booster: xgboost.Booster | lightgbm.Booster) -> tuple[Shares, ...]:
+    """Tables for a booster: of classes those of each, which share the memory that one may take.
 
     Raises:
         UnreadTrees: they do not cover it.
     """
-    forest = read_trees(booster)
-    tables = make_tables(forest)
+    forests = read_forests(booster)
+    return tuple(_make_shares(forest, TABLE_BYTES // len(forests)) for forest in forests)
+
+
+def _make_shares(forest: Forest, most_bytes: int) -> Shares:
+    tables = make_tables(forest, most_bytes)
     parts = (tables[begin : begin + BATCH_TABLES] for begin in range(0, len(tables), BATCH_TABLES))
     return Shares(tuple(_make_batch(part) for part in parts), expect_value(forest), forest.precision)
 
 
-def trust_shares(booster: xgboost.Booster | lightgbm.Booster, rows: Matrix, expected: Matrix, model: str) -> Shares | None:
-    """Tables that say of `rows` what the library does (`expected`); None, and a line in the log, where the library must do it."""
+def trust_shares(
+    booster: xgboost.Booster | lightgbm.Booster, rows: Matrix, expected: Matrix, model: str
+) -> tuple[Shares, ...] | None:
+    """Tables that say of `rows` what the library does; None, and a line in the log, where the library must do it.
+
+    Args:
+        expected: what the library says: outputs by rows by features.
+    """
     try:
         shares = make_shares(booster)
     except UnreadTrees as cause:
         log.info("reasons of %s come from the library, not from tables: %s", model, cause)
         return None
-    worst = float(np.max(np.abs(shares.contribute(rows) - expected), initial=0.0))
+    found = [each.contribute(rows) for each in shares]
+    worst = float(np.max(np.abs(np.subtract(found, expected)), initial=0.0))
     allowed = TOLERANCE * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     if not worst <= allowed:
         log.warning(

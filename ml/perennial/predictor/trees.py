@@ -47,18 +47,18 @@ class Tree:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """All trees, what stands before them (in the units of the link), and the precision in which values are compared."""
+    """All trees of one output, what stands before them (in the units of the link), and the precision of comparisons."""
 
     trees: tuple[Tree, ...]
     base: float
     precision: type[np.float32 | np.float64]
 
 
-def read_trees(booster: xgboost.Booster | lightgbm.Booster) -> Forest:
-    """The booster's trees.
+def read_forests(booster: xgboost.Booster | lightgbm.Booster) -> tuple[Forest, ...]:
+    """The booster's trees: one forest, or of classes one for each.
 
     Raises:
-        UnreadTrees: several outputs, DART of XGBoost, linear trees, averaged trees, zeros that count as missing, or a dump of
+        UnreadTrees: several targets, DART of XGBoost, linear trees, averaged trees, zeros that count as missing, or a dump of
             another form than that of the libraries' locked versions.
     """
     try:
@@ -71,15 +71,24 @@ def read_trees(booster: xgboost.Booster | lightgbm.Booster) -> Forest:
         raise UnreadTrees(f"the library's dump has another form: {error!r}") from error
 
 
-def _read_xgboost(learner: Mapping[str, Any]) -> Forest:
+def _read_xgboost(learner: Mapping[str, Any]) -> tuple[Forest, ...]:
     boosting, parameters = learner["gradient_booster"], learner["learner_model_param"]
     bases = np.atleast_1d(np.array(json.loads(parameters["base_score"]), dtype=np.float64))
     if boosting["name"] != "gbtree":
         raise UnreadTrees(f"XGBoost boosts with {boosting['name']}")
-    if int(parameters["num_class"]) > 1 or int(parameters["num_target"]) > 1 or len(bases) != 1:
-        raise UnreadTrees("XGBoost has several outputs")
-    trees = tuple(_read_xgboost_tree(tree) for tree in boosting["model"]["trees"])
-    return Forest(trees, _link_base(learner["objective"]["name"], float(bases[0])), np.float32)
+    outputs = max(int(parameters["num_class"]), 1)
+    if int(parameters["num_target"]) > 1 or len(bases) not in {1, outputs}:
+        raise UnreadTrees("XGBoost has several targets")
+    trees = [_read_xgboost_tree(tree) for tree in boosting["model"]["trees"]]
+    owners, name = boosting["model"]["tree_info"], learner["objective"]["name"]
+    return tuple(
+        Forest(
+            tuple(tree for tree, owner in zip(trees, owners, strict=True) if owner == output),
+            _link_base(name, float(base)),
+            np.float32,
+        )
+        for output, base in enumerate(np.broadcast_to(bases, outputs))
+    )
 
 
 def _link_base(objective: str, base: float) -> float:
@@ -121,10 +130,11 @@ def _read_sets(tree: Mapping[str, Any]) -> dict[int, frozenset[int]]:
     return {node: frozenset(tree["categories"][begin : begin + size]) for node, begin, size in segments}
 
 
-def _read_lightgbm(dump: Mapping[str, Any]) -> Forest:
-    if dump["num_tree_per_iteration"] != 1:
-        raise UnreadTrees("LightGBM has several outputs")
-    return Forest(tuple(_read_lightgbm_tree(each["tree_structure"]) for each in dump["tree_info"]), 0.0, np.float64)
+def _read_lightgbm(dump: Mapping[str, Any]) -> tuple[Forest, ...]:
+    """Every round grows a tree for each output, in their order."""
+    outputs = dump["num_tree_per_iteration"]
+    trees = [_read_lightgbm_tree(each["tree_structure"]) for each in dump["tree_info"]]
+    return tuple(Forest(tuple(trees[output::outputs]), 0.0, np.float64) for output in range(outputs))
 
 
 def _read_lightgbm_tree(root: Mapping[str, Any]) -> Tree:
