@@ -153,12 +153,7 @@ def replay(stores: Stores, name: str, first: date, last: date) -> Iterator[Week]
 
 
 def live_day(stores: Stores, run: Run) -> None:
-    """One day in the order of the DAGs: refresh, validate, score, monitor, decide, the week's retraining, and the cards."""
-    _live_day(stores, run)
-    pipeline.deliver_cards(stores, run.model)
-
-
-def _live_day(stores: Stores, run: Run) -> None:
+    """One day in the order of the DAGs: refresh, validate, score, monitor, decide, and then the week's retraining."""
     pipeline.refresh(stores, run)
     try:
         pipeline.validate(stores, run)
