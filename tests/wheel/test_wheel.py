@@ -24,7 +24,8 @@ FIRST, WEEKS = "2025-10-06", ("2025-10-13", "2025-10-20")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
-left_out = {"perennial.local.mail_sink", "perennial.homes.testing"}  # a script of the extra `local`; a plugin for who has pytest
+# A script of the extra `local`, a plugin for who has pytest, and what Celery's workers load, with the extra `workers`.
+left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers"}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:
