@@ -31,7 +31,7 @@ def test_every_stage_runs_from_a_shell(inside):
     assert (2, trained["version"]) == (trained["recipe"], verdict["version"])
     code, _, said = inside.perennial("promote", MODEL, *DAY)
     assert (REFUSED, True) == (code, verdict["outcome"] in said)
-    assert [{"sent": 4, "waiting": 0}] == inside.ask("mail")
+    assert [{"cards": 0, "sent": 4, "waiting": 0}] == inside.ask("mail")
 
 
 # People
