@@ -306,7 +306,8 @@ def test_a_champion_whose_files_are_gone_or_damaged_is_compared_with_nobody(worl
     champion = copy_champion(world, trained_for=FIRST_DAY)
     force(world.stores, world.run(NEXT_DAY), champion.version, reason="A test wants it.")
     harm(world, champion)
-    shutil.rmtree(world.settings.artifacts / "versions", ignore_errors=True)  # of files that were checked before, as another machine has none
+    # Of files that were checked before: another machine has none.
+    shutil.rmtree(world.settings.artifacts / "versions", ignore_errors=True)
     refuse(error, said)
 
 
