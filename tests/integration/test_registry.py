@@ -16,7 +16,7 @@ from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
 from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict, Version
 from perennial.records.pages import join_page
-from perennial.stores.registry import ChampionAlias, Registry, read_report
+from perennial.stores.registry import ChampionAlias, Registry, find_kept, read_report
 from perennial.stores.registry.numbers import list_versions
 from tests.paths import ROOT
 
@@ -159,10 +159,13 @@ def test_a_fetched_version_has_the_bytes_that_were_logged(registry, run, version
     assert (folder / "model.ubj").read_bytes() == bytes(range(256))
 
 
-def test_a_fetched_version_is_kept_and_nothing_else_stays_behind(registry, run, version, tmp_path):
+def test_a_version_that_is_fetched_anew_takes_the_place_of_what_was_kept_and_nothing_else_stays_behind(
+    registry, run, version, tmp_path
+):
     folder = registry.fetch(kept(registry, run, version), tmp_path)
+    assert folder == find_kept(kept(registry, run, version), tmp_path)
     (folder / "mark").touch()
-    assert (registry.fetch(kept(registry, run, version), tmp_path) / "mark").is_file()
+    assert not (registry.fetch(kept(registry, run, version), tmp_path) / "mark").exists()
     assert list(folder.parent.iterdir()) == [folder]
 
 

@@ -313,8 +313,8 @@ def test_a_live_run_before_the_day_has_settled_is_too_early(world):
 def test_notices_wait_while_the_mail_server_is_down_and_go_out_later(world, smtp_sink):
     down = world.with_smtp(Smtp(port=find_free_port())).mail()
     assert (0, 2) == (down["sent"], down["waiting"])
-    assert {"sent": 2, "waiting": 0} == world.with_smtp(smtp_sink.settings).mail()
-    assert {"sent": 0, "waiting": 0} == world.with_smtp(smtp_sink.settings).mail()
+    assert {"sent": 2, "waiting": 0}.items() <= world.with_smtp(smtp_sink.settings).mail().items()
+    assert {"sent": 0, "waiting": 0}.items() <= world.with_smtp(smtp_sink.settings).mail().items()
     assert 2 == len({message["Message-ID"] for message in smtp_sink.messages})
 
 
