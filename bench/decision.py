@@ -89,8 +89,8 @@ def compare(stores: Stores, run: Run, version: Version, rounds: int) -> None:
     seconds = {name: median(column) for name, column in zip(tasks, zip(*take_turns(tasks, rounds), strict=True), strict=True)}
     for name, taken in seconds.items():
         print(f"{name:36} {taken:6.2f} s  {taken / seconds['monitor and decide']:5.1f}x")
-    page = stores.registry.read_file(version.mlflow_run_id, f"reports/{FIRST}.html")
-    print(f"the page holds {len(page or b'') / 1e6:.2f} MB")
+    page = stores.registry.read_file(version.mlflow_run_id, f"reports/{FIRST}.html.gz")
+    print(f"of a day alone the page holds {len(page or b'') / 1e3:.0f} kB")
 
 
 def take_turns(tasks: dict[str, Callable[[], object]], rounds: int) -> list[list[float]]:
