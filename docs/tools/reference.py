@@ -23,6 +23,7 @@ from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL
 from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
+from perennial.tasks.choosing import TASKS
 
 FOLDER = Path(__file__).parents[1] / "reference"
 SCORE = "Calibrated probability in [0, 1]; of an amount what is expected, in the unit of the label"
@@ -143,13 +144,18 @@ def read_comments() -> dict[tuple[str, str], str]:
 
     What has other columns for other tasks is listed with the columns of each.
     """
+    published = {name: column.meaning for task in TASKS.values() for name, column in task.published.items()}
     pattern = re.compile(r"comment on (view|column|function) analytics\.(\S+) is '((?:[^']|'')*)'")
     sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PLATFORM_SQL.rglob("*.sql")))
     return {
-        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>")): text.replace("''", "'")
+        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>").replace("{published}", column)): text.replace(
+            "''", "'"
+        )
         .replace("{model}", "<model>")
         .replace("{score}", SCORE)
+        .replace("{meaning}", meaning)
         for kind, name, text in pattern.findall(sql)
+        for column, meaning in (published.items() if "{published}" in name else [("", "")])
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from perennial.config import Model
 from perennial.config.label import TaskName
@@ -11,7 +11,7 @@ from perennial.tasks.multiclass import Multiclass
 from perennial.tasks.regression import Regression
 from perennial.tasks.task import Task
 
-TASKS: Mapping[TaskName, Callable[[Model], Task]] = {"binary": Binary, "regression": Regression, "multiclass": Multiclass}
+TASKS: Mapping[TaskName, type[Task]] = {"binary": Binary, "regression": Regression, "multiclass": Multiclass}
 
 
 def task_of(model: Model) -> Task:

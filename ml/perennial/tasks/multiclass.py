@@ -24,7 +24,7 @@ from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import CLASSES
 from perennial.tasks.measure import Guarded, Measure, Worse, find_floor
 from perennial.tasks.regression import PRIOR_SHOCK_SHARE
-from perennial.tasks.scores import Scores, read_classes
+from perennial.tasks.scores import CLASS_COLUMNS, Scores, read_classes
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.watching import UNKNOWN, compare_odds, try_metric
 
@@ -33,7 +33,8 @@ class Multiclass(Task):
     """A score is a calibrated probability for each class."""
 
     name: ClassVar[TaskName] = "multiclass"
-    gives_classes = True
+    published = CLASS_COLUMNS
+    kept_as = ("probabilities", "jsonb")
     label_column = "text not null check (label <> '')"
     label_types = ("text", "character varying", "smallint", "integer", "bigint", "boolean")
     label_type, label_cast, label_dtype = "text", "text", "str"

@@ -6,7 +6,8 @@ Two fits may know other classes. What a fit does not know it never says: its pro
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Scores: TypeAlias = pd.Series | pd.DataFrame
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """A column beside the score, never null: its type in PostgreSQL, and what analysts read about it."""
+
+    type: str
+    meaning: str
+
+
+CLASS_COLUMNS: Mapping[str, PublishedColumn] = {
+    "class": PublishedColumn("text", "The likeliest class; of equally likely ones the first by name"),
+    "probabilities": PublishedColumn(
+        "jsonb", "The calibrated probability of every class that the version knows, by its name: probabilities ->> 'name'"
+    ),
+}
+"""One column holds all probabilities: a later version may know other classes, and a class may be called anything."""
 
 
 def frame_scores(values: NDArray[np.float64], index: pd.Index, classes: tuple[str, ...] | None) -> Scores:

@@ -17,7 +17,7 @@ from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Guarded, Headline, Measure, Worse
-from perennial.tasks.scores import Scores, find_published
+from perennial.tasks.scores import PublishedColumn, Scores, find_published
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -49,8 +49,10 @@ class Task(ABC):
         loss: what breaks ties of a search and chooses the first champion.
     """
 
-    gives_classes: ClassVar[bool] = False
-    """Is a score a probability for each class, so that a row is published with its likeliest? Else it is one number."""
+    published: ClassVar[Mapping[str, PublishedColumn]] = {}
+    """What is published beside the score, by the name of its column in scores.<model>."""
+    kept_as: ClassVar[tuple[str, str]] = ("score", "double precision")
+    """The column that holds all that a fit said of a row, and its type."""
 
     name: ClassVar[TaskName]
     label_column: ClassVar[str]

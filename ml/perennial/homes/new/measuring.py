@@ -96,8 +96,8 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         features={one.name: _sum_up([day.sample[one.name] for day in probed if len(day.sample)]) for one in features},
         honest=honest,
         suspicious={name: auc for name, auc in strong.items() if name not in honest},
-        amounts=None if task.can_be_missed or task.gives_classes else _sum_amounts(labelled),
-        classes=sum_classes(labelled) if task.gives_classes else None,
+        amounts=_sum_amounts(labelled) if task.label_dtype == "float64" else None,
+        classes=sum_classes(labelled) if task.label_dtype == "str" else None,
     )
 
 

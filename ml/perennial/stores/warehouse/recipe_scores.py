@@ -79,4 +79,4 @@ def _read(session: Session, declaration: Declaration, query: str, as_ofs: Sequen
 
 def _name_column(declaration: Declaration) -> str:
     """Where a score stands as the fit gave it."""
-    return "probabilities" if task_of(declaration.model).gives_classes else "score"
+    return task_of(declaration.model).kept_as[0]

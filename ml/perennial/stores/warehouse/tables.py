@@ -22,9 +22,6 @@ FEATURE_TYPES = ("bigint", "integer", "double precision", "boolean", "text")
 ANY_DAY = date(2000, 1, 1)  # columns do not depend on the day
 SCORE_COLUMNS = """score double precision not null, rank bigint not null, decile smallint not null,
     reason_1 text, reason_2 text, reason_3 text, publication_id bigint not null"""
-CLASS_COLUMNS = "class text not null, probabilities jsonb not null"
-"""Beside them where scores are classes. One column holds all probabilities: a later version may know other classes, and a class
-may be called anything."""
 
 
 def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
@@ -40,7 +37,7 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     changes = _sync_features(session, model, columns)
     labels = f"as_of date, entity_id {entity_type}, label {task_of(model).label_column}, known_at timestamptz not null"
     scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
-    scores += f", {CLASS_COLUMNS}" if task_of(model).gives_classes else ""
+    scores += "".join(f", {quote(name)} {column.type} not null" for name, column in task_of(model).published.items())
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
     _check_label_type(session, model)
     changes += _add_beside(session, model)
@@ -139,7 +136,7 @@ def _create_recipe_scores(session: Session, model: Model, entity_type: str) -> l
     table = name_recipe_scores(model.name)
     if session.execute(queries.load("warehouse")["relation_exists"], {"name": table}).scalar_one():
         return []
-    said = "probabilities jsonb" if task_of(model).gives_classes else "score double precision"
+    said = " ".join(task_of(model).kept_as)
     columns = f"recipe integer, as_of date, entity_id {entity_type}, {said} not null"
     session.exec_driver_sql(f"create table {table} ({columns}, primary key (recipe, as_of, entity_id))")
     session.exec_driver_sql(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg2 import errors
@@ -18,7 +19,6 @@ from perennial.stores.warehouse.identifiers import quote
 from perennial.tasks import task_of
 
 FOLDER = PLATFORM_SQL / "views"
-CLASS_COLUMNS = " class, probabilities,"
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
 
 
@@ -58,26 +58,38 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
 def fill(statements: str, model: Model) -> str:
     """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
 
-    `{outcomes}` becomes what the outcomes of every task hold, `{score}` what a score of its task is, `{class_columns}` the class
-    and the probabilities where scores are classes, and a line with `{classes}` stands there alone.
+    `{outcomes}` becomes what the outcomes of every task hold, `{score}` what a score of its task is, `{published_columns}` what
+    is published beside it, and a line with `{published}` stands once for each of those, with its `{meaning}`.
     """
     key, task = read_key(model.entity), task_of(model)
-    repeated = {"{key}": [quote(name) for name, _ in key], "{classes}": [""] if task.gives_classes else []}
+    repeated = {
+        "{key}": [{"{key}": quote(name)} for name, _ in key],
+        "{published}": [
+            {"{published}": quote(name), "{meaning}": column.meaning.replace("'", "''")}
+            for name, column in task.published.items()
+        ],
+    }
     lines = [
-        line.replace(mark, each)
+        _replace(line, each)
         for line in statements.splitlines(keepends=True)
         for mark in [next((known for known in repeated if known in line), "")]
-        for each in repeated.get(mark, [""])
+        for each in repeated.get(mark, [{}])
     ]
     columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
     return (
         "".join(lines)
         .replace("{outcomes}\n", (FOLDER / "shared" / "outcomes.sql").read_text(encoding="utf-8"))
         .replace("{key_columns}", columns)
-        .replace("{class_columns}", CLASS_COLUMNS if task.gives_classes else "")
+        .replace("{published_columns}", "".join(f" {quote(name)}," for name in task.published))
         .replace("{score}", task.score_meaning)
         .replace("{model}", model.name)
     )
+
+
+def _replace(line: str, values: Mapping[str, str]) -> str:
+    for mark, value in values.items():
+        line = line.replace(mark, value)
+    return line
 
 
 def _sync_file(session: Session, file: ViewFile) -> bool:

@@ -3,7 +3,7 @@
 create or replace view analytics.{model}_scores_history as
 select
     scores.as_of,
-    scores.entity_id,{class_columns}
+    scores.entity_id,{published_columns}
     scores.score,
     scores.rank,
     scores.decile,
@@ -21,8 +21,7 @@ where publications.status = 'live';
 comment on view analytics.{model}_scores_history is 'Live scores of every as_of, one row per (as_of, entity_id); join {model}_lineage on publication_id for all they came from';
 comment on column analytics.{model}_scores_history.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.{model}_scores_history.entity_id is 'What got the score; of a key of several columns their values as the text of a JSON array, as json_build_array(...)::text writes it: a filter on it finds a row by the index';
-comment on column analytics.{model}_scores_history.class is 'The likeliest class; of equally likely ones the first by name';{classes}
-comment on column analytics.{model}_scores_history.probabilities is 'The calibrated probability of every class that the version knows, by its name: probabilities ->> ''name''';{classes}
+comment on column analytics.{model}_scores_history.{published} is '{meaning}';
 comment on column analytics.{model}_scores_history.score is '{score}';
 comment on column analytics.{model}_scores_history.rank is '1 is the highest score of the as_of; equal scores in the order of entity_id';
 comment on column analytics.{model}_scores_history.decile is 'Tenth by rank: 1 holds the highest scores';

@@ -26,13 +26,13 @@ from perennial.stores.warehouse.publishing.streams import (
     Writer,
     count_doubles,
     explain_rows,
+    list_columns,
     rank_rows,
     score_streamed,
     stream_rows,
     without_reasons,
 )
 from perennial.stores.warehouse.publishing.wire import (
-    CLASS_COLUMNS,
     SCORE_COLUMNS,
     Block,
     Ids,
@@ -41,7 +41,6 @@ from perennial.stores.warehouse.publishing.wire import (
     WireRows,
     encode_entity_in_sql,
 )
-from perennial.tasks import task_of
 
 RANKED = ("as_of", "score", "rank", "decile", "publication_id")
 """What is known of a row only when all shards are there."""
@@ -121,7 +120,7 @@ def merge_shards(session: Session, attempt: Attempt, model: Model, scored: Score
     """
     writer = Writer(session, model, attempt.run, attempt.publication_id)
     day = writer.empty_day()
-    columns = _list_columns(model)
+    columns = list_columns(model)
     empty = f"select {', '.join(SCORE_COLUMNS)} from {day} limit 0"  # noqa: S608 - checked identifiers
     session.exec_driver_sql(f"create temporary table ranked on commit drop as {empty}")
     writer.copy_rows("ranked", SCORE_COLUMNS, rank_rows(scored, rules, without_reasons(scored)))
@@ -140,7 +139,7 @@ def open_reader(database: Database, model: Model, run: Run) -> Generator[Reader,
 
 
 def _copy_shard(session: Session, attempt: Attempt, table: str, blocks: Generator[ScoredBlock, None, None], model: Model) -> None:
-    columns = _list_columns(model)
+    columns = list_columns(model)
     session.exec_driver_sql(f'create table {table} as select {", ".join(columns)} from scores."{model.name}" limit 0')  # noqa: S608 - checked identifiers
     Writer(session, model, attempt.run, attempt.publication_id).copy_rows(table, columns, blocks)
 
@@ -153,7 +152,3 @@ def _read_shard(session: Session, table: str, model: Model) -> Generator[Block, 
     entity = encode_entity_in_sql(model.entity.stored_type, longest)
     query = f"select {entity.expression}, score from {table} order by {ENTITY}"  # noqa: S608 - checked identifiers
     return stream_rows(session, f"copy ({query}) to stdout (format binary)", WireRows(entity, 1))
-
-
-def _list_columns(model: Model) -> tuple[str, ...]:
-    return CLASS_COLUMNS if task_of(model).gives_classes else SCORE_COLUMNS

@@ -29,7 +29,6 @@ from perennial.stores.warehouse.partitions import ensure_month
 from perennial.stores.warehouse.publishing.attempts import FormerMean
 from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
 from perennial.stores.warehouse.publishing.wire import (
-    CLASS_COLUMNS,
     HEADER,
     SCORE_COLUMNS,
     TRAILER,
@@ -177,6 +176,11 @@ def count_scores(scores: Matrix, doubles: int, *, task: Task, expected_rows: int
     )
 
 
+def list_columns(model: Model) -> tuple[str, ...]:
+    """The columns of scores.<model>, in the order in which they are copied in."""
+    return (*SCORE_COLUMNS, *task_of(model).published)
+
+
 @dataclass(frozen=True)
 class Writer:
     """Writes the scores of a publication into scores.<model>, inside the publishing transaction."""
@@ -189,7 +193,7 @@ class Writer:
     def replace_rows(self, blocks: Generator[ScoredBlock, None, None]) -> int:
         """Second pass: delete the day and copy the blocks in while they are made; the number of rows written."""
         table = self.empty_day()
-        return self.copy_rows(table, CLASS_COLUMNS if task_of(self.model).gives_classes else SCORE_COLUMNS, blocks)
+        return self.copy_rows(table, list_columns(self.model), blocks)
 
     def empty_day(self) -> str:
         """Delete the day's scores; the table they stood in."""

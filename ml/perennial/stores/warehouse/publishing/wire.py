@@ -26,7 +26,7 @@ TRAILER = b"\xff\xff"
 NULL_FIELD = b"\xff\xff\xff\xff"
 EPOCH = date(2000, 1, 1)
 SCORE_COLUMNS = ("as_of", "score", "rank", "decile", "publication_id", "entity_id", "reason_1", "reason_2", "reason_3")
-CLASS_COLUMNS = (*SCORE_COLUMNS, "class", "probabilities")
+CLASSES = ("class", "probabilities")  # what follows them where scores are classes
 JSONB = b"\x01"  # the version of its binary format
 REASONS = 3
 Ids = NDArray[np.generic]
@@ -125,7 +125,7 @@ class ScoredBlock:
 
 
 def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
-    """The block as rows of COPY FROM into SCORE_COLUMNS or CLASS_COLUMNS, without header and trailer."""
+    """The block as rows of COPY FROM into SCORE_COLUMNS, and CLASSES where there are any, without header and trailer."""
     heads = _write_heads(block, as_of, publication_id)
     if block.entities.dtype.kind != "S" and block.reasons.shape[1] == 0 and block.probabilities is None:
         entities = _write_fixed(block.entities)
@@ -152,7 +152,7 @@ def _write_heads(block: ScoredBlock, as_of: date, publication_id: int) -> NDArra
     )
     kinds = [field for name, kind, _ in values for field in ((f"{name}_length", ">i4"), (name, kind))]
     heads = np.empty(len(block.scores), dtype=[("fields", ">i2"), *kinds])
-    heads["fields"] = len(SCORE_COLUMNS if block.probabilities is None else CLASS_COLUMNS)
+    heads["fields"] = len(SCORE_COLUMNS) + (0 if block.probabilities is None else len(CLASSES))
     for name, kind, value in values:
         heads[f"{name}_length"] = np.dtype(kind).itemsize
         heads[name] = value
