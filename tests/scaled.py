@@ -16,7 +16,7 @@ import pytest
 from perennial.local import AirflowClient, Patience, services
 from perennial.local.addresses import Addresses
 from perennial.local.ports import HOST, find_free_port
-from perennial.local.processes import find_members, identify
+from perennial.local.processes import find_members
 from perennial.local.servers import Job, Server
 from perennial.local.workers import Worker, ask_workers
 from tests.paths import ROOT
