@@ -244,9 +244,8 @@ def compare_shards(url: str, folder: Path, rows: int, repeats: int) -> None:
             print(f"rows {rows}, features {len(FEATURES)}, reasons {reasons}, repeats {repeats} (medians)")
             for shards, seconds in zip(SHARDS, columns, strict=True):
                 ratios = [one / several for one, several in zip(whole, seconds, strict=True)]
-                print(
-                    f"{shards} shards        {statistics.median(seconds):7.2f} s  {statistics.median(ratios):.2f} of the speed of one"
-                )
+                middle, ratio = statistics.median(seconds), statistics.median(ratios)
+                print(f"{shards} shards        {middle:7.2f} s  {ratio:.2f} of the speed of one")
                 print(f"                single rounds {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
 
 
