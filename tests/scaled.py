@@ -24,7 +24,7 @@ from tests.paths import ROOT
 WAREHOUSE, METADATA = "scaled", "airflow_scaled"
 HUB = "hub"
 NAMES = ("one", "two")
-QUIET_SECONDS = 10  # of a worker on quiet cores, until its task is given to another
+QUIET_SECONDS = 20  # of a worker on quiet cores, until its task is given to another
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from perennial.stores.registry import Registry
 from perennial.stores.sessions import Database, run_script
 from tests.cases.harness import MODEL as PLAIN
 from tests.cases.harness import find_file, make_home
-from tests.scaled import METADATA, NAMES, WAREHOUSE, Scaled, add_airflow, await_servers, cut_power, start
+from tests.scaled import HUB, METADATA, NAMES, WAREHOUSE, Scaled, add_airflow, await_servers, cut_power, start
 
 LOST, OTHER = MODELS = ("quits_in_ten", "quits_in_seven")
 HISTORY = (date(2025, 4, 14), date(2025, 6, 23))
@@ -76,7 +76,7 @@ class Installation:
 
     def diagnose(self) -> dict[str, Finding]:
         """Component -> finding of `perennial doctor`, as seen from the home of the hub."""
-        home = str(self.scaled.disk("hub") / "home")
+        home = str(self.scaled.disk(HUB) / "home")
         found = check_workers({"PERENNIAL_BROKER_URL": self.scaled.broker_url, "PERENNIAL_HOME": home})
         return {finding.component: finding for finding in found}
 
