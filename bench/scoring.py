@@ -1,6 +1,7 @@
 """Rows a second of publishing: ours (streaming binary COPY, checked, one transaction) against pandas read + predict + to_sql.
 
     python bench/scoring.py [rows] [repeats]
+    python bench/scoring.py --shards [rows] [repeats]
 
 Both read 30 features of the same rows, score them with the same booster (XGBoost, 300 trees of depth 6, two threads) and
 write score, rank and decile into a table with a primary key, interleaved in one run on a throw-away PostgreSQL. Reasons
@@ -8,6 +9,9 @@ are measured apart, on fewer rows: exact TreeSHAP costs hundreds of predictions.
 
 The floor is what nobody can leave out, one after the other: the same COPY out into nothing, predicting a matrix that is there,
 and a COPY of rows that were made before into a table with that key; on a republish after the delete of the day.
+
+With --shards: the day whole in one process against the same day in shards, each scored by a process that runs already and has the
+libraries, as Airflow's workers do; all open the model's files anew. Interleaved in one run, with and without three reasons.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +41,14 @@ from perennial.predictor import Contract, Feature, Predictor, as_dmatrix, load_p
 from perennial.records import Run, Version
 from perennial.score import scoring_rules
 from perennial.stores.sessions import Database, run_script
-from perennial.stores.warehouse import ScoringJob, migrate, publish, sync
+from perennial.stores.warehouse import Attempt, ScoringJob, commit_shards, migrate, open_attempt, publish, publish_shard, sync
 from perennial.stores.warehouse.partitions import ensure_month
 
 FEATURES = tuple(Feature(name=f"f{place}") for place in range(30))
 NAMES = ", ".join(feature.name for feature in FEATURES)
 FULL, SMALL = date(2020, 1, 6), date(2020, 1, 13)
 SMALL_ROWS = 2000
+SHARDS = (1, 2, 4)
 SOURCE = f"create table source.people (entity_id bigint, {', '.join(f'{feature.name} float8' for feature in FEATURES)})"
 FILL = f"""
 insert into features.bench (as_of, entity_id, {NAMES})
@@ -80,13 +87,40 @@ def fill(server: Postgres, rows: int) -> None:
 
 
 def publish_ours(url: str, predictor: Predictor, as_of: date, reasons: int) -> None:
-    clock = datetime(2020, 1, 20, tzinfo=UTC)
-    version = Version("bench", 1, "xgboost", "m", {}, "d", (FULL,), (FULL,), FULL, clock)
-    declaration = declare(NAMES, reasons=reasons, publish_max_shift=100.0)
-    run = Run("bench", as_of, clock, "simulation")
-    rules = scoring_rules(declaration.model, run, version, None)
-    job = ScoringJob(declaration, predictor, version, rules, lambda _: (), "bench")
-    publish(Database(url), run, job)
+    publish(Database(url), make_run(as_of), make_job(predictor, reasons=reasons))
+
+
+def make_run(as_of: date) -> Run:
+    return Run("bench", as_of, datetime(2020, 1, 20, tzinfo=UTC), "simulation")
+
+
+def make_job(predictor: Predictor, **scoring: object) -> ScoringJob:
+    run = make_run(FULL)
+    version = Version("bench", 1, "xgboost", "m", {}, "d", (FULL,), (FULL,), FULL, run.clock)
+    declaration = declare(NAMES, publish_max_shift=100.0, **scoring)
+    return ScoringJob(
+        declaration, predictor, version, scoring_rules(declaration.model, run, version, None), lambda _: (), "bench"
+    )
+
+
+def publish_in_shards(pool: ProcessPoolExecutor, url: str, folder: Path, shards: int, reasons: int) -> None:
+    """One shard: the day whole, as a task of its own would."""
+    if shards == 1:
+        pool.submit(publish_whole, url, folder, reasons).result()
+        return
+    job = make_job(open_files(folder), reasons=reasons, shards=shards)
+    attempt = open_attempt(Database(url), make_run(FULL), job, is_sharded=True)
+    for scored in [pool.submit(publish_part, url, folder, attempt, number, reasons) for number in range(shards)]:
+        scored.result()
+    commit_shards(Database(url), attempt, job)
+
+
+def publish_whole(url: str, folder: Path, reasons: int) -> None:
+    publish_ours(url, open_files(folder), FULL, reasons)
+
+
+def publish_part(url: str, folder: Path, attempt: Attempt, number: int, reasons: int) -> None:
+    publish_shard(Database(url), attempt, make_job(open_files(folder), reasons=reasons, shards=attempt.shards), number)
 
 
 def publish_peer(url: str, predictor: Predictor, as_of: date) -> None:
@@ -199,7 +233,23 @@ def compare(url: str, folder: Path, rows: int, repeats: int) -> None:
         print(f"peak memory     {who}: {small:.0f} MB for {SMALL_ROWS} rows, {full:.0f} MB for {rows}")
 
 
-def main(rows: int, repeats: int) -> None:
+def compare_shards(url: str, folder: Path, rows: int, repeats: int) -> None:
+    with ProcessPoolExecutor(max(SHARDS), mp_context=get_context("spawn")) as pool:
+        for reasons in (0, 3):
+            publish_in_shards(pool, url, folder, max(SHARDS), reasons)  # every process has begun, and the table is filled
+            rounds = [
+                [time_call(publish_in_shards, pool, url, folder, shards, reasons) for shards in SHARDS] for _ in range(repeats)
+            ]
+            whole, *_ = columns = list(zip(*rounds, strict=True))
+            print(f"rows {rows}, features {len(FEATURES)}, reasons {reasons}, repeats {repeats} (medians)")
+            for shards, seconds in zip(SHARDS, columns, strict=True):
+                ratios = [one / several for one, several in zip(whole, seconds, strict=True)]
+                middle, ratio = statistics.median(seconds), statistics.median(ratios)
+                print(f"{shards} shards        {middle:7.2f} s  {ratio:.2f} of the speed of one")
+                print(f"                single rounds {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+
+
+def main(measure: Callable[[str, Path, int, int], None], rows: int, repeats: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="perennial-"))
     server = Postgres(folder / "postgres", find_free_port(), passwords=folder / "passwords.json", options=THROWAWAY)
     try:
@@ -209,7 +259,7 @@ def main(rows: int, repeats: int) -> None:
         manifest = fit(folder / "model")
         (folder / "manifest").write_text("\n".join(f"{name} {digest}" for name, digest in manifest.items()))
         fill(server, rows)
-        compare(server.url("warehouse", "pipeline"), folder / "model", rows, repeats)
+        measure(server.url("warehouse", "pipeline"), folder / "model", rows, repeats)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -219,4 +269,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--once"]:
         run_once(*sys.argv[2:])
     else:
-        main(*(int(argument) for argument in (*sys.argv[1:], *("100000", "3")[len(sys.argv) - 1 :])))
+        given = [word for word in sys.argv[1:] if word != "--shards"]
+        numbers = (int(number) for number in (*given, *("100000", "3")[len(given) :]))
+        main(compare_shards if "--shards" in sys.argv else compare, *numbers)

@@ -27,6 +27,7 @@ from perennial.local.servers import QUIET, Server, make_mlflow
 from perennial.stores.warehouse import migrate
 
 TRIALS = 2  # of every training in the stack
+OWN_AIRFLOW = "tests/e2e/test_workers.py"  # it needs nothing of the stack
 GUESTS = ("loader", "pipeline", "analyst")
 _COUNTER = count(1)
 
@@ -40,11 +41,11 @@ def pytest_configure():
 
 
 class FilesToWorkers(LoadScopeScheduling):
-    """pytest-xdist gives a file to one worker; all that needs Airflow goes to the same, so that only one is started."""
+    """pytest-xdist gives a file to one worker; all that needs the stack goes to the same, so that only one is started."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "tests/e2e" if file.startswith("tests/e2e/") else file
+        return "tests/e2e" if file.startswith("tests/e2e/") and file != OWN_AIRFLOW else file
 
 
 def pytest_xdist_make_scheduler(config, log):

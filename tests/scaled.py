@@ -1,4 +1,4 @@
-"""A broker, and Celery workers of Airflow that share no folder, beside PostgreSQL of the stack."""
+"""Airflow with the CeleryExecutor: a broker, and services and workers that share no folder, beside PostgreSQL and MLflow."""
 
 from __future__ import annotations
 
@@ -7,33 +7,152 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from perennial.local import Patience, services
+from perennial.local import AirflowClient, Patience, services
 from perennial.local.addresses import Addresses
 from perennial.local.ports import HOST, find_free_port
-from perennial.local.processes import find_members, identify
+from perennial.local.processes import find_members
 from perennial.local.servers import Job, Server
 from perennial.local.workers import Worker, ask_workers
-from tests.conftest import TRIALS
 from tests.paths import ROOT
 
-HOME = ("models", "sql", "expectations", "dags", "plugins")
-SCALED = "scaled"
-METADATA = "airflow_scaled"
+WAREHOUSE, METADATA = "scaled", "airflow_scaled"
+HUB = "hub"
 NAMES = ("one", "two")
-PLAIN = Patience()
+QUIET_SECONDS = 20  # of a worker on quiet cores, until its task is given to another
 
 
-def cut_power(worker: Server) -> None:
-    """What is left of a machine that loses its power: every process of the worker is gone at once."""
-    assert worker.process is not None
-    for member in find_members(identify(worker.process.pid)):
-        os.kill(member.pid, signal.SIGKILL)
-    worker.process.wait()
+@dataclass(frozen=True)
+class Scaled:
+    """One installation on three disks: that of the services, the hub, and one for each worker.
+
+    Attributes:
+        addresses: of the hub.
+        home: what every disk gets a copy of.
+    """
+
+    folder: Path
+    addresses: Addresses
+    home: Path
+    mlflow_uri: str
+    patience: Patience
+    broker_port: int = field(default_factory=find_free_port)
+
+    @property
+    def broker_url(self) -> str:
+        return f"redis://{HOST}:{self.broker_port}/0"
+
+    @property
+    def airflow(self) -> AirflowClient:
+        return services.make_client(self.addresses).until(self.patience.begin(600))
+
+    def disk(self, name: str) -> Path:
+        return self.folder / name
+
+    def make_broker(self) -> Server:
+        folder, port = self.folder / "broker", self.broker_port
+        folder.mkdir()
+
+        def answers() -> bool:
+            try:
+                with socket.create_connection((HOST, port), timeout=1) as line:
+                    line.sendall(b"PING\r\n")
+                    return line.recv(7) == b"+PONG\r\n"
+            except OSError:
+                return False
+
+        command = (find_broker(), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder))
+        return Server("broker", command, folder, answers, port=port)
+
+    def make_migration(self) -> Job:
+        command, environment = services.airflow_command("db", "migrate"), self._tell()
+        return Job("airflow-migrations", command, self.folder, lambda: False, environment=environment)
+
+    def make_services(self) -> tuple[Server, ...]:
+        """The api-server, the scheduler, the DAG processor and the triggerer."""
+        made = services.make_airflow(self.addresses, self.patience, lambda: datetime.now(UTC))
+        for server in made:
+            server.environment = {**server.environment, **self._tell()}
+        return made
+
+    def make_worker(self, name: str) -> Server:
+        command = services.airflow_command("celery", "worker", "--celery-hostname", name, "--skip-serve-logs")
+        environment = {**self._tell(name), **services.library_environment()}
+        return Server(f"worker-{name}", command, self.disk(name), lambda: name in self.ask(), environment=environment)
+
+    def ask(self) -> dict[str, Worker]:
+        """The workers that answer and say what they run."""
+        try:
+            found = ask_workers(self.broker_url, 1.0)
+        except ConnectionError:
+            return {}
+        return {worker.name.removeprefix("celery@"): worker for worker in found if worker.program}
+
+    def _tell(self, name: str = HUB) -> dict[str, str]:
+        """What a process on a disk is told; nothing of any other disk."""
+        limit, warehouse = round(self.patience.allow(QUIET_SECONDS)), self.addresses.database_url("pipeline", WAREHOUSE)
+        return {
+            **self.addresses.airflow(),
+            "AIRFLOW_CONN_WAREHOUSE": self.addresses.database_url("pipeline", WAREHOUSE).replace(
+                "postgresql+psycopg2", "postgres"
+            ),
+            "AIRFLOW__CELERY__BROKER_URL": self.broker_url,
+            "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS": "perennial.airflow.workers.CONFIGURATION",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"redis://{HOST}:{self.broker_port}/1",
+            "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
+            "AIRFLOW__CORE__EXECUTOR": "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.addresses.database_url("airflow", METADATA),
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(limit),
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+            "PERENNIAL_MLFLOW_URI": self.mlflow_uri,
+            "PERENNIAL_WAREHOUSE_URL": warehouse,
+            **on_disk(self.disk(name), self.home),
+        }
+
+
+def on_disk(disk: Path, home: Path) -> dict[str, str]:
+    """A home, a cache, logs and temporary files that nobody else is told of; and a machine that is called as the disk is."""
+    if not disk.exists():
+        shutil.copytree(home, disk / "home")
+        (disk / "tmp").mkdir()
+        (disk / "machine.py").write_text(f"def name():\n    return {disk.name!r}\n", encoding="utf-8")
+    return {
+        "AIRFLOW_HOME": str(disk / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(disk / "home" / "dags"),
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "machine.name",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(disk / "home" / "plugins"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(disk / "logs"),
+        "PERENNIAL_ARTIFACTS": str(disk / "artifacts"),
+        "PERENNIAL_HOME": str(disk / "home"),
+        "PERENNIAL_VAR": str(disk / "var"),
+        "PYTHONPATH": str(disk),
+        "TMPDIR": str(disk / "tmp"),
+    }
+
+
+def add_airflow(home: Path) -> None:
+    """The DAGs and the plugin of this repository; a refit that has failed is tried again at once."""
+    for part in ("dags", "plugins"):
+        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
+    file, refit = home / "dags" / "retrain.py", 'stages=("refit",), model=model.name'
+    content = file.read_text(encoding="utf-8")
+    assert content.count(refit) == 1
+    file.write_text(content.replace(refit, f"{refit}, retry_delay=timedelta(seconds=1)"), encoding="utf-8")
+
+
+def cut_power(server: Server) -> None:
+    """What is left of a machine that loses its power: every process of a server is gone at once."""
+    if server.identity is not None:
+        for member in find_members(server.identity):
+            os.kill(member.pid, signal.SIGKILL)
+        server.process.wait()
 
 
 def find_broker() -> str:
@@ -45,87 +164,15 @@ def find_broker() -> str:
     return found
 
 
-def start(servers: tuple[Server, ...], patience: Patience = PLAIN) -> None:
+def start(servers: tuple[Server, ...]) -> None:
     for server in servers:
         server.start(new_session=True)
+
+
+def await_servers(servers: tuple[Server, ...], patience: Patience) -> None:
     for server in servers:
         if isinstance(server, Job):
             assert patience.begin(300).await_that(lambda server=server: server.is_done or server.has_ended)
             assert server.is_done, server.explain_end()
         else:
             server.wait(patience=patience)
-
-
-def broker_address(port: int) -> str:
-    return f"redis://{HOST}:{port}/0"
-
-
-def make_broker(folder: Path) -> Server:
-    port = find_free_port()
-
-    def answers() -> bool:
-        try:
-            with socket.create_connection((HOST, port), timeout=1) as line:
-                line.sendall(b"PING\r\n")
-                return line.recv(7) == b"+PONG\r\n"
-        except OSError:
-            return False
-
-    command = (find_broker(), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder))
-    return Server("broker", command, folder, answers, port=port)
-
-
-def share(addresses: Addresses, broker: int, mlflow: int) -> dict[str, str]:
-    """What every service and every worker is told."""
-    mlflow_uri = f"http://{HOST}:{mlflow}"
-    return {
-        **addresses.airflow(),
-        "AIRFLOW_CONN_WAREHOUSE": addresses.database_url("pipeline", SCALED).replace("postgresql+psycopg2", "postgres"),
-        "AIRFLOW__CELERY__BROKER_URL": broker_address(broker),
-        "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS": "perennial.airflow.workers.CONFIGURATION",
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"redis://{HOST}:{broker}/1",
-        "AIRFLOW__CELERY__WORKER_CONCURRENCY": "1",
-        "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
-        "AIRFLOW__CORE__EXECUTOR": "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database_url("airflow", METADATA),
-        "PERENNIAL_MLFLOW_URI": mlflow_uri,
-        "PERENNIAL_TRIALS": str(TRIALS),
-        "PERENNIAL_WAREHOUSE_URL": addresses.database_url("pipeline", SCALED),
-    }
-
-
-def on_disk(disk: Path) -> dict[str, str]:
-    """A home, a cache, logs and temporary files that nobody else reaches."""
-    for name in HOME:
-        shutil.copytree(ROOT / name, disk / "home" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (disk / "tmp").mkdir()
-    return {
-        "AIRFLOW_HOME": str(disk / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(disk / "home" / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(disk / "home" / "plugins"),
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(disk / "logs"),
-        "PERENNIAL_ARTIFACTS": str(disk / "artifacts"),
-        "PERENNIAL_HOME": str(disk / "home"),
-        "PERENNIAL_VAR": str(disk / "var"),
-        "TMPDIR": str(disk / "tmp"),
-    }
-
-
-def make_worker(name: str, disk: Path, shared: Mapping[str, str], broker: int) -> Server:
-    command = services.airflow_command("celery", "worker", "--celery-hostname", name, "--skip-serve-logs")
-    environment = {**shared, **services.library_environment(), **on_disk(disk)}
-    return Server(f"worker-{name}", command, disk, answers(broker, name), environment=environment)
-
-
-def answers(broker: int, name: str) -> Callable[[], bool]:
-    def is_there() -> bool:
-        return any(worker.name == f"celery@{name}" and worker.program for worker in ask(broker))
-
-    return is_there
-
-
-def ask(broker: int) -> tuple[Worker, ...]:
-    try:
-        return ask_workers(broker_address(broker), 1.0)
-    except ConnectionError:
-        return ()
