@@ -31,6 +31,7 @@ from perennial.stores.warehouse.reading import (
     read_beside,
     read_labels,
     read_snapshot,
+    read_training_sample,
     read_training_set,
 )
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
@@ -87,6 +88,7 @@ __all__ = [
     "read_published",
     "read_search",
     "read_snapshot",
+    "read_training_sample",
     "read_training_set",
     "refuse_identity",
     "remove_rejects",
