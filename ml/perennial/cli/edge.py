@@ -116,10 +116,10 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
         except PerennialError:  # what was done before a refusal stands
             if delivers:
                 with suppress(WarehouseUnavailable):
-                    pipeline.deliver_cards(stores)
+                    pipeline.deliver_to_registry(stores)
             raise
         if delivers:
-            pipeline.deliver_cards(stores)
+            pipeline.deliver_to_registry(stores)
 
 
 def build_run(settings: Settings, model: str, as_of: date, *, simulate: bool) -> Run:

@@ -44,11 +44,11 @@ from perennial.stores.ledger.decisions import (
 from perennial.stores.ledger.erasures import record_erasure, strike_texts, versions_learned_from
 from perennial.stores.ledger.events import (
     EventKind,
-    WaitingCard,
+    WaitingDelivery,
     mark_delivered,
     mark_undelivered,
     record_event,
-    waiting_cards,
+    waiting_deliveries,
 )
 from perennial.stores.ledger.outbox import (
     Envelope,
@@ -126,7 +126,7 @@ __all__ = [
     "Terms",
     "TimedPair",
     "Timings",
-    "WaitingCard",
+    "WaitingDelivery",
     "asked_trainings",
     "blocked_because",
     "champion",
@@ -222,7 +222,7 @@ __all__ = [
     "untrained_days",
     "valid_days",
     "versions_learned_from",
-    "waiting_cards",
+    "waiting_deliveries",
     "waiting_notices",
     "without_outcome",
 ]
