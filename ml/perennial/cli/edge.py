@@ -98,7 +98,7 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
     """The stores of the installation that this shell points at.
 
     Args:
-        delivers: the command does work: at its end the model cards that wait are written, after a refusal too.
+        delivers: the command does work: at its end MLflow is told what waits for it, cards and verdicts, after a refusal too.
 
     Raises:
         ConfigError: there is none.
