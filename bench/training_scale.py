@@ -5,7 +5,8 @@ reading is a binary COPY whose bytes are thrown away.
 
 Rows of 30 features (28 numbers, a flag and a text of four values) are made in a throw-away PostgreSQL. Each reads in a
 fresh process: wall time and CPU of the work alone, and how far the peak of memory rose above what stood before it.
-A fit has 50 rounds of the regularised default on one thread, without folds or a search.
+The sample is what the page of a day draws. A fit has 50 rounds of the regularised default on one thread, without folds or a
+search.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from sqlalchemy import create_engine
 
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, Postgres
+from perennial.monitor import MOST_ROWS
 from perennial.records import TrainingSet
 from perennial.stores.sessions import Database, run_script
-from perennial.stores.warehouse import migrate, read_training_set, sync
+from perennial.stores.warehouse import migrate, read_training_sample, read_training_set, sync
 from perennial.stores.warehouse.partitions import ensure_month
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe
 from perennial.train.rows import BINS, gather_rows
@@ -76,6 +78,11 @@ def read_ours(url: str, as_ofs: int) -> TrainingSet:
         return read_training_set(session, declare(NAMES), find_days(as_ofs))
 
 
+def read_sample(url: str, as_ofs: int) -> pd.DataFrame:
+    with Database(url).transaction() as session:
+        return read_training_sample(session, declare(NAMES), find_days(as_ofs), most=MOST_ROWS)
+
+
 def read_with_pandas(url: str, _: int) -> pd.DataFrame:
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -107,6 +114,7 @@ def fit_with_pandas(url: str, as_ofs: int) -> object:
 WORK: dict[str, Callable[[str, int], object]] = {
     "floor": read_floor,
     "ours": read_ours,
+    "ours, a sample": read_sample,
     "pandas.read_sql": read_with_pandas,
     "ours and fit": fit_ours,
     "pandas and fit": fit_with_pandas,

@@ -60,6 +60,9 @@ class Statements:
             raise found
         return Rows(found)
 
+    def get_nested_transaction(self) -> None:
+        """No savepoint is open."""
+
     @property
     def asked(self) -> list[tuple[str, dict[str, object]]]:
         """What was sent, but for looking up tables."""

@@ -109,7 +109,7 @@ class World:
         """One whole day, as `replay` lives it."""
         run = self.run(as_of)
         operate.live_day(self.stores, run)
-        pipeline.deliver_cards(self.stores)
+        pipeline.deliver_to_registry(self.stores)
         return operate.remember(self.stores, MODEL, run.as_of)
 
     def ask(self, query: str, **values: object) -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ import pandas as pd
 from perennial.config import Model
 from perennial.records import Admission, AsOfMeasures, Interval, Statistic, write_figure
 from perennial.tasks import Scores, Task, task_of
+from perennial.tasks.measure import Ranker
 from perennial.tasks.task import Turn
 
 LIMIT = 4.0  # |z| beyond which an as_of rests
@@ -45,15 +46,18 @@ def measure_as_of(task: Task, scores: Scores, labels: pd.Series, features: pd.Da
         rows=len(labels),
         rarer=task.count_rarer(labels),
         found=task.measure_day(scores, labels),
-        alone={str(name): _rank_feature(task, features[name], labels) for name in features if features[name].notna().any()},
+        alone=_rank_features(task.open_ranker(labels), features),
     )
 
 
-def _rank_feature(task: Task, column: pd.Series, labels: pd.Series) -> Interval:
+def _rank_features(rank: Ranker, features: pd.DataFrame) -> dict[str, Interval]:
+    return {str(name): _rank_feature(rank, features[name]) for name in features if features[name].notna().any()}
+
+
+def _rank_feature(rank: Ranker, column: pd.Series) -> Interval:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = np.where(column.isna(), np.nan, column.cat.codes)
-        return task.rank_alone(codes, labels, is_category=True)
-    return task.rank_alone(column.to_numpy(np.float64), labels, is_category=False)
+        return rank(np.where(column.isna(), np.nan, column.cat.codes), is_category=True)
+    return rank(column.to_numpy(np.float64), is_category=False)
 
 
 def admit(model: Model, as_of: date, measures: AsOfMeasures | None, before: Mapping[date, AsOfMeasures]) -> Admission:

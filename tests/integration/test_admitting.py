@@ -145,7 +145,7 @@ def test_the_page_of_the_model_lists_it(poisoned, tmp_path):
 def test_the_version_and_its_card_say_what_rested(poisoned):
     version = pipeline.train(poisoned.stores, poisoned.run(LOOKED_AT))
     assert (POISONED,) == version.rested
-    pipeline.deliver_cards(poisoned.stores)
+    pipeline.deliver_to_registry(poisoned.stores)
     card = poisoned.stores.registry.read_file(version.mlflow_run_id, "card/model_card.md").decode()
     assert "Set aside when it was trained" in card
     assert f"{POISONED} (Compared with the 4 as_ofs" in card.replace("\\", "")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from perennial.errors import NotPromoted, PromotionRefused
-from perennial.pipeline import approving, deliver_cards, promote, rollback
+from perennial.pipeline import approving, deliver_to_registry, promote, rollback
 from perennial.records import Outcome
 from perennial.stores import ledger
 from perennial.stores.registry import read_card
@@ -254,7 +254,7 @@ def test_a_question_that_a_newer_verdict_took_back_says_so_on_the_card(contender
 
 def read_own_card(contenders):
     """The card of whichever version was written last: the contenders's versions share one MLflow run."""
-    deliver_cards(contenders.world.stores)
+    deliver_to_registry(contenders.world.stores)
     mlflow_run = contenders.world.ask_one(
         "select distinct mlflow_run_id from ledger.versions where version = :it", it=contenders.champion
     )

@@ -104,7 +104,7 @@ def test_four_matured_as_ofs_of_any_fits_make_the_recipe_final(world):
 def test_outcomes_write_the_cards_of_who_published_and_of_who_serves_now(world):
     live_three_fits(world)
     wait_until(world, date(2017, 6, 28))
-    pipeline.deliver_cards(world.stores)
+    pipeline.deliver_to_registry(world.stores)
     first, champion = (read_file(world, "card/model_card.html", version).decode() for version in (1, 3))
     for page in (first, champion):
         assert "1 of 4 as_ofs after its promotion has matured" in page
@@ -112,7 +112,7 @@ def test_outcomes_write_the_cards_of_who_published_and_of_who_serves_now(world):
 
 def test_a_card_waits_while_mlflow_is_down_and_is_written_once_for_all_events_when_it_is_back(world, mlflow):
     """A stage whose work is done does not fail for it; the card is written by the next delivery."""
-    pipeline.deliver_cards(world.stores)
+    pipeline.deliver_to_registry(world.stores)
     with mlflow.stopped():
         wait_until(world, date(2017, 6, 28))
         wait_until(world, date(2017, 6, 29))
@@ -123,17 +123,37 @@ def test_a_card_waits_while_mlflow_is_down_and_is_written_once_for_all_events_wh
         assert (0, 1, True) == (facts["cards"], facts["cards_waiting"], "MLflow" in facts["cards_wait_because"])
         (card,) = (row for row in read_model(world.stores.warehouse, MODEL).waiting if row["event"] == "card")
         assert (1, facts["cards_wait_because"]) == (card["attempts"], card["last_error"])
-    assert {"cards": 1} == pipeline.deliver_cards(world.stores)
+    assert {"cards": 1} == pipeline.deliver_to_registry(world.stores)
     assert "1 of 4 as_ofs after its promotion has matured" in read_file(world, "card/model_card.html").decode()
-    assert {"cards": 0} == pipeline.deliver_cards(world.stores)
+    assert {"cards": 0} == pipeline.deliver_to_registry(world.stores)
     assert 0 == world.ask_one("select count(*) from ledger.deliveries where delivered_at is null or last_error is not null")
 
 
+def test_a_comparison_that_is_recorded_does_not_fail_for_a_silent_mlflow_which_is_told_later(world, mlflow):
+    next_day = FIRST_DAY + timedelta(weeks=1)
+    world.live(next_day)
+    assessed = challenge(world, next_day).version
+    pipeline.deliver_to_registry(world.stores)
+    with mlflow.stopped():
+        (verdict,) = pipeline.compare(world.stores, world.run(next_day)).verdicts
+        assert 1 == world.ask_one("select count(*) from ledger.evaluations where as_of = :day", day=next_day)
+        facts = world.mail()
+        assert (0, 1, 2) == (facts["verdicts"], facts["verdicts_waiting"], facts["cards_waiting"])
+        assert "MLflow" in facts["verdicts_wait_because"]
+        told = {row["event"]: row for row in read_model(world.stores.warehouse, MODEL).waiting}
+        assert (1, f"In MLflow the verdict on version {assessed}") == (told["verdict"]["attempts"], told["verdict"]["headline"])
+    assert {"cards": 2, "verdicts": 1} == pipeline.deliver_to_registry(world.stores)
+    version = world.stores.registry._client.get_model_version(MODEL, str(assessed))
+    kept = json.loads(world.stores.registry.read_file(version.run_id, "verdict.json"))
+    assert (verdict.outcome.value, verdict.outcome.value) == (version.tags["verdict"], kept["outcome"])
+    assert {"cards": 0} == pipeline.deliver_to_registry(world.stores)
+
+
 def test_a_backfill_says_nothing_new_and_events_stay(world):
-    pipeline.deliver_cards(world.stores)
+    pipeline.deliver_to_registry(world.stores)
     with world.stores.warehouse.transaction() as session:
         ledger.record_event(session, world.run(FIRST_DAY, "backfill"), "checked", champion_of(world))
-    assert {"cards": 0} == pipeline.deliver_cards(world.stores)
+    assert {"cards": 0} == pipeline.deliver_to_registry(world.stores)
     with pytest.raises(DBAPIError, match="append-only"):
         world.tell("delete from ledger.events")
 

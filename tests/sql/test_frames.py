@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from perennial.config import Declaration, Model
 from perennial.stores.sessions import run_script
-from perennial.stores.warehouse import frames, read_snapshot, read_training_set
+from perennial.stores.warehouse import frames, read_snapshot, read_training_sample, read_training_set
 from perennial.stores.warehouse.frames import name_entity_dtype
 from perennial.stores.warehouse.reading import read_rows
 from tests.drawn import declare
@@ -155,3 +155,54 @@ def test_rows_beyond_those_the_ledger_knows_are_read_too(warehouse):
     declaration = fill(warehouse.session, declare_wide())
     known = warehouse.session.execute(text("select sum(rows) from ledger.snapshots where kind = 'labels'")).scalar_one()
     assert len(read_training_set(warehouse.session, declaration, DAYS).labels) == 7 > known
+
+
+CROWD = """
+    insert into features.wide (as_of, entity_id, small, colour, income)
+    select day, {entity}, n, 'colour ' || n % 3, 'high' from generate_series({rows}) n, unnest(array{days}::date[]) day;
+    insert into labels.wide select day, {entity}, n % 2 from generate_series({rows}) n, unnest(array{days}::date[]) day;
+    update ledger.snapshots set rows = (select count(*) from labels.wide where as_of = snapshots.as_of)
+"""
+ENTITIES = {"bigint": "n", "text": "'p' || n", "uuid": "md5(n::text)::uuid"}
+MOST = 500
+
+
+def crowd(session, kind: str, *, rows: str = "100, 2099") -> Declaration:
+    """Two thousand people more on each of the first two days."""
+    declaration = fill(session, declare_wide(kind))
+    days = [str(day) for day in DAYS[:2]]
+    run_script(session, CROWD.format(entity=ENTITIES[kind], rows=rows, days=days))
+    return declaration
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_of_more_rows_than_the_bound_the_same_ones_are_drawn_from_every_day(warehouse, kind):
+    declaration = crowd(warehouse.session, kind)
+    whole = read_training_set(warehouse.session, declaration, DAYS).features
+    drawn = read_training_sample(warehouse.session, declaration, DAYS, most=MOST)
+    spread = 4 * MOST**0.5  # of a count of independent draws the standard error is its root
+    assert len(whole) > 8 * MOST - 1 > MOST + spread > len(drawn) > MOST - spread
+    assert (abs(drawn.groupby(level="as_of").size() - MOST / 2) < spread).all()
+    assert_same(drawn.astype({"colour": "str"}), whole.loc[drawn.index].astype({"colour": "str"}))
+    assert_same(drawn, read_training_sample(warehouse.session, declaration, DAYS, most=MOST))
+
+
+def test_what_is_drawn_follows_the_key_and_the_seed_and_not_the_place_on_disk(warehouse):
+    declaration = crowd(warehouse.session, "bigint", rows="100, 2099")
+    drawn = read_training_sample(warehouse.session, declaration, DAYS, most=MOST)
+    warehouse.session.execute(text("delete from features.wide where entity_id between 100 and 2099"))
+    warehouse.session.execute(text("delete from labels.wide where entity_id between 100 and 2099"))
+    run_script(warehouse.session, CROWD.format(entity="n", rows="2099, 100, -1", days=[str(day) for day in DAYS[:2]]))
+    assert_same(drawn, read_training_sample(warehouse.session, declaration, DAYS, most=MOST))
+    training = declaration.model.training.model_copy(update={"seed": 8})
+    reseeded = declaration.model_copy(update={"model": declaration.model.model_copy(update={"training": training})})
+    others = read_training_sample(warehouse.session, reseeded, DAYS, most=MOST)
+    assert len(drawn.index.intersection(others.index)) < MOST / 2
+
+
+def test_no_more_rows_than_the_bound_all_come_as_they_are_trained_on(warehouse):
+    declaration = fill(warehouse.session, declare_wide())
+    whole = read_training_set(warehouse.session, declaration, DAYS).features
+    assert_same(read_training_sample(warehouse.session, declaration, DAYS, most=MOST), whole)
+    some = read_training_sample(warehouse.session, declaration, DAYS, most=MOST, columns=["colour", "count"])
+    assert_same(some, whole[["count", "colour"]])

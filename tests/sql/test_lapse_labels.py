@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from perennial.stores.warehouse import label_delivery
+from perennial.stores.warehouse import find_undelivered
 from tests.drawn import declare, with_source
 
+DAY = date(2017, 5, 8)
 COHORT = """
     household_id | ordered_at           | known_at
     1            | 2017-05-06 12:00 -04 | 2017-05-06 13:00 -04
@@ -58,5 +59,5 @@ def test_an_outage_is_found_however_short_the_queries_look_back(warehouse):
     warehouse.session.execute(text("delete from source.orders where ordered_at between '2017-05-15' and '2017-05-22'"))
     warehouse.load("source.orders", COHORT.replace("05-06", "06-04"))
     declaration = with_source(declare("lapse"), "orders", lookback_days=3)
-    found = label_delivery(warehouse.session, declaration, date(2017, 5, 8), datetime(2017, 7, 1, tzinfo=UTC))
-    assert "orders holds 0 facts in the 7 days from 2017-05-15, and its usual week 1" in found
+    found = find_undelivered(warehouse.session, declaration, [DAY], datetime(2017, 7, 1, tzinfo=UTC))
+    assert "orders holds 0 facts in the 7 days from 2017-05-15, and its usual week 1" in found[DAY]

@@ -11,6 +11,7 @@ import pytest
 from perennial.config import load_model
 from perennial.errors import MetricNotFinite, SchemaMismatch, SnapshotMissing
 from perennial.monitor import ScoredDay, compare_categories, compare_numbers, load_profile, measure_drift, profile_reference
+from perennial.monitor.psi import count_numbers, cut_numbers
 from perennial.records import dump_json
 from tests.training_sets import SPEND
 
@@ -204,3 +205,33 @@ def test_the_mean_of_amounts_moves_in_units_of_what_it_was(reference_mean, mean,
     drawn = (drawn - drawn.mean()) / drawn.std(ddof=0) * 10
     day = ScoredDay(SPEND, date(2017, 11, 20), 1, drawn + mean, reference_mean)
     assert check_drift(frame(1, a=0), frame(2, a=0), day, drawn + reference_mean).prediction_shift == pytest.approx(shift)
+
+
+SIDES = {
+    "amounts": numbers(1),
+    "a tenth missing": np.where(np.arange(2200) % 10 == 0, np.nan, numbers(1, rows=2200)),
+    "counts": np.random.default_rng(5).poisson(2.0, 999).astype(float),
+    "mostly zero": np.repeat([0.0, 5.0, -1.0], [900, 60, 40]),
+    "constant": np.full(50, 7.0),
+    "infinite": np.append(numbers(1), [np.inf, -np.inf, np.nan]),
+    "fewer than bins": np.array([3.0, 1.0, 2.0]),
+    "all missing": np.full(10, np.nan),
+    "nothing": np.empty(0),
+}
+
+
+def cut_by_partition(values):
+    """Nine places in what is known, and a comparison of all values with each edge."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.empty(0), np.array([0, len(values)])
+    places = np.ceil(np.arange(1, 10) * len(known) / 10).astype(int) - 1
+    deciles = np.unique(np.partition(known, places)[places])
+    edges = np.concatenate([[np.nextafter(deciles[0], -np.inf)], deciles])
+    return edges, count_numbers(values, edges)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_one_sort_gives_the_bins_and_counts_of_nine_places_and_as_many_comparisons(side):
+    found, wanted = cut_numbers(SIDES[side]), cut_by_partition(SIDES[side])
+    assert [each.tolist() for each in found] == [each.tolist() for each in wanted]

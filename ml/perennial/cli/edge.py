@@ -98,7 +98,7 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
     """The stores of the installation that this shell points at.
 
     Args:
-        delivers: the command does work: at its end the model cards that wait are written, after a refusal too.
+        delivers: the command does work: at its end MLflow is told what waits for it, cards and verdicts, after a refusal too.
 
     Raises:
         ConfigError: there is none.
@@ -116,10 +116,10 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
         except PerennialError:  # what was done before a refusal stands
             if delivers:
                 with suppress(WarehouseUnavailable):
-                    pipeline.deliver_cards(stores)
+                    pipeline.deliver_to_registry(stores)
             raise
         if delivers:
-            pipeline.deliver_cards(stores)
+            pipeline.deliver_to_registry(stores)
 
 
 def build_run(settings: Settings, model: str, as_of: date, *, simulate: bool) -> Run:

@@ -258,7 +258,7 @@ def card(
 
 @app.command(rich_help_panel=PANEL)
 def mail(as_json: AsJson = False) -> None:
-    """Send the mail and write the model cards that wait."""
+    """Send the mail that waits, and tell MLflow what waits for it: model cards and verdicts."""
     from perennial import pipeline  # noqa: PLC0415 - as above
 
     with open_stores() as stores:

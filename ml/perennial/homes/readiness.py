@@ -217,9 +217,9 @@ class _Examination:
         return len(self.model.bootstrap_as_ofs(covered, newest, self.first))
 
     def _label(self) -> Finding:
-        missing = warehouse.label_delivery(self.session, self.declaration, self.as_of, self.clock)
-        if missing is not None:
-            raise LabelsIncomplete(missing)
+        missing = warehouse.find_undelivered(self.session, self.declaration, [self.as_of], self.clock)
+        if missing:
+            raise LabelsIncomplete(missing[self.as_of])
         warehouse.build_labels(self.session, self.declaration, self.run_at, self.as_of)
         columns = {"label": warehouse.read_labels(self.session, self.model, self.as_of)}
         columns |= warehouse.read_beside(self.session, self.model, self.as_of)

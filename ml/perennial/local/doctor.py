@@ -228,11 +228,12 @@ def _check_migrations(database: Database) -> Finding:
 
 
 def _check_waiting(database: Database) -> Finding:
-    """Mails and cards that wait are well until one was tried in vain."""
+    """What waits is well until it was tried in vain."""
     with database.transaction() as session:
         waiting = session.execute(queries.load("events")["count_waiting"]).one()
-    found = f"{waiting.mails} mails and {waiting.cards} model cards wait" + (f": {waiting.because}" if waiting.because else "")
-    fix = "" if waiting.because is None else "Mend what it says; `perennial mail` sends the mail and writes the cards."
+    found = f"{waiting.mails} mails, {waiting.cards} model cards and {waiting.verdicts} verdicts for MLflow wait"
+    found += f": {waiting.because}" if waiting.because else ""
+    fix = "" if waiting.because is None else "Mend what it says; `perennial mail` sends the mail and tells MLflow."
     return Finding("deliveries", is_well=not fix, found=found, fix=fix)
 
 

@@ -7,11 +7,12 @@ Of a regression, labels and predictions are amounts: any finite numbers, in the 
 
 Reading order: panel (alignment), beside (weights), clusters, clustered (intervals), auc, alone, daily, losses, selection,
 calibration, reliability, bootstrap, agreement; for amounts row_losses, amounts, gini, totals, top_amounts; for classes classes,
-rightness.
+alone_classes, rightness.
 """
 
 from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
 from perennial.metrics.alone import amounts_alone, auc_alone, halve_entities, spread_of_amounts, spread_of_auc
+from perennial.metrics.alone_classes import AloneOfClasses
 from perennial.metrics.amounts import (
     mean_loss,
     mean_loss_with_interval,
@@ -93,6 +94,7 @@ from perennial.metrics.totals import (
 
 __all__ = [
     "NOTHING_BESIDE",
+    "AloneOfClasses",
     "AmountBin",
     "AmountMetric",
     "DailyGain",

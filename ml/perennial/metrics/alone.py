@@ -26,7 +26,7 @@ def auc_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interv
         OneClassLabels: no as_of has both classes.
     """
     found = (auc_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
-    return max((_turn(auc) for auc in found), key=lambda auc: auc.estimate)
+    return max((turn(auc) for auc in found), key=lambda auc: auc.estimate)
 
 
 def amounts_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
@@ -36,7 +36,7 @@ def amounts_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> In
         OneClassLabels: on no as_of do labels differ.
     """
     found = (gini_with_interval(pd.Series(ranking, labels.index), labels) for ranking in _rank(values, labels, is_category))
-    return max((_turn(_as_auc(gini)) for gini in found), key=lambda each: each.estimate)
+    return max((turn(_as_auc(gini)) for gini in found), key=lambda each: each.estimate)
 
 
 def _as_auc(gini: Interval) -> Interval:
@@ -70,7 +70,7 @@ def _spread(auc: float, labels: pd.Series, is_positive: npt.NDArray[np.bool_]) -
     return sqrt(auc * (1 - auc) * (1 + others * shared) / (positives * negatives))
 
 
-def _turn(auc: Interval) -> Interval:
+def turn(auc: Interval) -> Interval:
     """The AUC of the opposite order, where that is the better one."""
     return auc if auc.estimate >= 0.5 else replace(auc, estimate=1 - auc.estimate, low=1 - auc.high, high=1 - auc.low)  # noqa: PLR2004 - chance
 
@@ -78,7 +78,12 @@ def _turn(auc: Interval) -> Interval:
 def _rank(values: Floats, labels: pd.Series, is_category: bool) -> list[Floats]:  # noqa: FBT001 - private
     """The orders in which one column may rank rows; missing values may stand at either end."""
     if is_category:
-        return [_rate_of_category(values, labels)]
+        return [rate_of_category(values, labels)]
+    return list_orders(values)
+
+
+def list_orders(values: Floats) -> list[Floats]:
+    """The numbers of a column as they are, or with the missing ones at either end."""
     missing = np.isnan(values)
     if not missing.any():
         return [values]
@@ -86,7 +91,7 @@ def _rank(values: Floats, labels: pd.Series, is_category: bool) -> list[Floats]:
     return [np.where(missing, end, values) for end in (known.min() - 1, known.max() + 1)]
 
 
-def _rate_of_category(codes: Floats, labels: pd.Series) -> Floats:
+def rate_of_category(codes: Floats, labels: pd.Series) -> Floats:
     """Each row gets the share of positives, or mean amount, of its category among the *other* entities of the same half.
 
     A row's own label would make every rare category look like an oracle, so entities are halved and cross over.

@@ -31,7 +31,12 @@ def mean_auc(scores: pd.Series, labels: pd.Series) -> float:
 def auc_with_interval(scores: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> Interval:
     """`mean_auc` with its interval, clustered by entity."""
     panel = make_panel(labels)
-    auc, influence = _auc_and_influence(panel, panel.align(scores))
+    return interval_of_auc(panel, panel.align(scores), confidence=confidence)
+
+
+def interval_of_auc(panel: Panel, scores: Floats, *, confidence: float) -> Interval:
+    """The same of scores that stand in the order of the panel."""
+    auc, influence = _auc_and_influence(panel, scores)
     return clustered_interval(auc, influence, panel, confidence=confidence)
 
 

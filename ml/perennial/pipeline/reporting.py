@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from perennial.errors import NothingToDo, RegistryUnavailable
-from perennial.monitor import PAGE_COLUMNS, SCORE, render_report
+from perennial.monitor import MOST_ROWS, PAGE_COLUMNS, SCORE, render_report
 from perennial.pipeline.champion import load_version, score_frame
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.promised import read_promised
@@ -71,11 +71,12 @@ def _draw(stores: Stores, run: Run, version: Version, limits: dict[str, float | 
     predictor = load_version(stores, version)
     with stores.warehouse.transaction() as session:
         current = warehouse.read_snapshot(session, declaration, run.as_of)
-        training = warehouse.read_training_set(session, declaration, version.training_as_ofs)
+        columns = list(limits) if version.holdout_as_ofs else None  # else the sample is scored, which takes every feature
+        training = warehouse.read_training_sample(session, declaration, version.training_as_ofs, most=MOST_ROWS, columns=columns)
         entry = ledger.get_recipe(session, run.model, version.recipe)
-    names = [name for name in limits if name in training.features and name in current]  # one may be gone since the check
+    names = [name for name in limits if name in training and name in current]  # one may be gone since the check
     return render_report(
-        training.features[names],
+        training[names],
         current[names],
         scores=(find_published(read_promised(walk, entry, version, training)), _score(predictor, current)),
         limits={SCORE: None} | {name: limits[name] for name in names},

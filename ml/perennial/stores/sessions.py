@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy import Connection, Engine, TextClause, create_engine, func, make_url, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -17,6 +17,7 @@ from perennial.errors import ConfigError, WarehouseBusy, WarehouseUnavailable
 
 Session: TypeAlias = Connection
 """One open transaction; who takes a session never commits."""
+Found = TypeVar("Found")
 
 CONNECT_TIMEOUT_SECONDS = 10
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
@@ -97,6 +98,35 @@ def take_lock(session: Session, *parts: object) -> None:
 def run_script(session: Session, statements: str) -> None:
     """Run SQL text from a file as it stands: several statements, no parameters, `%` and `:` mean themselves."""
     session.exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+def run_together(session: Session, statements: Sequence[tuple[TextClause | str, Mapping[str, object]]]) -> None:
+    """Run several statements with the values that they bind in one go; nobody learns what one of them gave.
+
+    A text is as `exec_driver_sql` takes it, with `%(name)s` and `%%`.
+    """
+    with closing(session.connection.cursor()) as cursor:
+        written = [
+            cursor.mogrify(str(said.compile(dialect=session.dialect)) if isinstance(said, TextClause) else said, dict(values))
+            for said, values in statements
+        ]
+    run_script(session, ";\n".join(each.decode() for each in written))
+
+
+def recall(session: Session, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+    """What was found under this key in this transaction, or what `find` gives now.
+
+    For what cannot change before the transaction ends, thanks to a lock that was taken while it was found. What was found within
+    a savepoint counts as long as that is open: going back to it would give the lock back.
+    """
+    kept = session.info.setdefault("recalled", {})
+    if key in kept:
+        found, savepoint = kept[key]
+        if savepoint is None or savepoint.is_active:
+            return found  # type: ignore[no-any-return]  # the same key, the same kind
+    found = find()
+    kept[key] = found, session.get_nested_transaction()
+    return found
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from perennial.metrics.capacity import precision_at_capacity, prepare_precision_
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
 from perennial.tasks.fitting import PROBABILITIES
-from perennial.tasks.measure import Guarded, Headline, Measure, Worse, find_floor
+from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Worse, find_floor
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.top import guard_value, measure_order_at_top, measure_value
@@ -231,9 +231,9 @@ class Binary(Task):
             "log_loss": metrics.loss_with_interval(scores, labels),
         }
 
-    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    def open_ranker(self, labels: pd.Series) -> Ranker:
         """The AUC."""
-        return metrics.auc_alone(values, labels, is_category=is_category)
+        return partial(metrics.auc_alone, labels=labels)
 
     def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """Each by itself, with its interval."""

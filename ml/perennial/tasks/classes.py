@@ -14,12 +14,10 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
-from perennial.errors import OneClassLabels
 from perennial.metrics import DailyGain
 from perennial.metrics.classes import Classes
-from perennial.metrics.panel import Floats
 from perennial.records import Interval
-from perennial.tasks.measure import Headline, Measure, Single
+from perennial.tasks.measure import Headline, Measure, Ranker, Single
 from perennial.tasks.scores import find_likeliest, find_published
 from perennial.tasks.watching import say_weighed
 
@@ -81,17 +79,11 @@ def describe_shares(labels: pd.Series) -> str:
     return f"{len(labels)} labels of {len(shares)} classes{say_weighed(labels)}: {shown}{rest}"
 
 
-def rank_alone(values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
-    """The highest AUC that one column has for any class against the others, of those that enough entities carry.
-
-    Raises:
-        OneClassLabels: no as_of has different classes.
-    """
-    found = [_rank_one(values, labels == name, is_category=is_category) for name in _choose_classes(labels)]
-    known = [each for each in found if each is not None]
-    if not known:
-        raise OneClassLabels(f"None of the as_ofs holds different classes ({len(labels)} rows): there is nothing to rank.")
-    return max(known, key=lambda each: each.estimate)
+def open_ranker(labels: pd.Series) -> Ranker:
+    """Measures the highest AUC that a column has for any class against the others, of those that enough entities carry."""
+    classes = name_classes(labels)
+    compared = [classes.index(name) for name in _choose_classes(labels)]
+    return metrics.AloneOfClasses(code_rows(labels), compared).rank
 
 
 def spread_alone(strength: float, labels: pd.Series) -> float:
@@ -117,13 +109,6 @@ def _choose_classes(labels: pd.Series) -> list[str]:
     """Those that enough entities carry, or all where that is none."""
     rare = find_rare(labels)
     return [name for name in name_classes(labels) if name not in rare] or name_classes(labels)
-
-
-def _rank_one(values: Floats, is_class: pd.Series, *, is_category: bool) -> Interval | None:
-    try:
-        return metrics.auc_alone(values, is_class.astype(np.int64), is_category=is_category)
-    except OneClassLabels:
-        return None
 
 
 class Figures:

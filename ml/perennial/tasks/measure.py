@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import pandas as pd
 
 from perennial.errors import OneClassLabels
 from perennial.metrics import DailyGain
+from perennial.metrics.panel import Floats
 from perennial.records import Interval, MetricComparison
 from perennial.tasks.scores import Scores
 
@@ -17,6 +19,20 @@ Value = Callable[..., float]
 Single = Callable[..., Interval]
 Difference = Callable[..., Interval]
 ByDay = Callable[..., DailyGain]
+
+
+class Ranker(Protocol):
+    """Measures how well single columns rank the same rows by themselves, whichever way round."""
+
+    def __call__(self, values: Floats, *, is_category: bool) -> Interval:
+        """In [.5, 1].
+
+        Args:
+            values: one per row, NaN where unknown; of a category its codes.
+
+        Raises:
+            OneClassLabels: no as_of has different labels.
+        """
 
 
 AMOUNT = ".4g"  # how values are written that have a unit

@@ -22,7 +22,7 @@ from perennial.records import Interval
 from perennial.tasks import classes
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import CLASSES
-from perennial.tasks.measure import Guarded, Measure, Worse, find_floor
+from perennial.tasks.measure import Guarded, Measure, Ranker, Worse, find_floor
 from perennial.tasks.regression import PRIOR_SHOCK_SHARE
 from perennial.tasks.scores import CLASS_COLUMNS, Scores, read_classes
 from perennial.tasks.task import Floats, Mask, Task, Turn
@@ -240,9 +240,9 @@ class Multiclass(Task):
         singles = self.figures.singles
         return {name: try_metric(partial(singles[name], read_classes(scores), labels, confidence)) for name in names}
 
-    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    def open_ranker(self, labels: pd.Series) -> Ranker:
         """The highest AUC for any class against the others."""
-        return classes.rank_alone(values, labels, is_category=is_category)
+        return classes.open_ranker(labels)
 
     def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """Of the likeliest class, with Wilson's intervals."""

@@ -21,7 +21,7 @@ from perennial.records import Interval
 from perennial.tasks.amounts import WITHOUT_CAP, Figures, find_wrong_amounts
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import fit_amounts
-from perennial.tasks.measure import AMOUNT, Guarded, Measure, Single, Worse, find_floor
+from perennial.tasks.measure import AMOUNT, Guarded, Measure, Ranker, Single, Worse, find_floor
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.top import guard_value
@@ -228,9 +228,9 @@ class Regression(Task):
             )
         return found
 
-    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
+    def open_ranker(self, labels: pd.Series) -> Ranker:
         """(1 + normalised Gini) / 2."""
-        return metrics.amounts_alone(values, labels, is_category=is_category)
+        return partial(metrics.amounts_alone, labels=labels)
 
     def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """The headline, both usual errors in the unit of the label, the order, and the sums."""

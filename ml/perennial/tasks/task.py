@@ -16,7 +16,7 @@ from perennial.metrics import ReliabilityBin, average
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.tasks.fitting import Fitting
-from perennial.tasks.measure import Guarded, Headline, Measure, Worse
+from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Worse
 from perennial.tasks.scores import PublishedColumn, Scores, find_published
 
 Floats = NDArray[np.float64]
@@ -213,12 +213,8 @@ class Task(ABC):
         """What `turns` names, of the labels of one as_of against the scores of that time; headline first, then calibration."""
 
     @abstractmethod
-    def rank_alone(self, values: Floats, labels: pd.Series, *, is_category: bool) -> Interval:
-        """How well one column ranks by itself, in [.5, 1], whichever way round; for 0 and 1 the AUC.
-
-        Args:
-            values: one per row, NaN where unknown; of a category its codes.
-        """
+    def open_ranker(self, labels: pd.Series) -> Ranker:
+        """Measures how well a column of the rows of these labels ranks by itself, in [.5, 1]; for 0 and 1 the AUC."""
 
     def average(self, scores: Scores, labels: pd.Series) -> tuple[float, float]:
         """One number that stands for what was said of these rows, and one for what came: the two agree where scores are right."""

@@ -42,9 +42,9 @@ def rank_alone(rows: TrainingRows) -> dict[str, Interval]:
 
     It is an AUC, or of amounts (1 + normalised Gini) / 2, which is the same of labels 0 and 1: limits keep their meaning.
     """
-    labels = rows.named
+    rank = rows.task.open_ranker(rows.named)
     return {
-        feature.name: rows.task.rank_alone(rows.matrix[:, place], labels, is_category=feature.kind == "category")
+        feature.name: rank(rows.matrix[:, place], is_category=feature.kind == "category")
         for place, feature in enumerate(rows.features)
     }
 

@@ -13,6 +13,7 @@ from perennial.homes.new.classes import SeenClasses, sum_classes
 from perennial.homes.new.features import Feature
 from perennial.records.profiles import ProbedDay
 from perennial.tasks import Task
+from perennial.tasks.measure import Ranker
 
 COMMON = 0.98
 NO_STRONGER = 0.02
@@ -134,11 +135,12 @@ def _rank_alone(labelled: Sequence[ProbedDay], features: Sequence[Feature], task
     frame = pd.concat({pd.Timestamp(day.as_of): day.sample for day in labelled}, names=["as_of", "entity_id"])
     labels = frame["label"].dropna().astype(task.label_dtype)
     usable = frame.loc[labels.index]
-    return {one.name: _measure_alone(usable[one.name], labels, task) for one in features}
+    rank = task.open_ranker(labels)
+    return {one.name: _measure_alone(usable[one.name], rank) for one in features}
 
 
-def _measure_alone(column: pd.Series, labels: pd.Series, task: Task) -> float:
+def _measure_alone(column: pd.Series, rank: Ranker) -> float:
     known = column.dropna()
     is_category = bool(len(known)) and isinstance(known.iloc[0], str)
     numbers = pd.Series(pd.factorize(column)[0], column.index).replace(-1, np.nan) if is_category else column.astype(float)
-    return float(task.rank_alone(np.asarray(numbers, dtype=np.float64), labels, is_category=is_category).estimate)
+    return float(rank(np.asarray(numbers, dtype=np.float64), is_category=is_category).estimate)

@@ -95,17 +95,19 @@ order by publications.as_of desc
 limit :limit;
 
 -- name: waiting
--- Mail that has not been sent and cards that have not been written, oldest first.
+-- Mail that has not been sent, and what MLflow has not been told, oldest first.
 select as_of, event, notice ->> 'headline' as headline, attempts, last_error, recorded_at
 from ledger.outbox
 where model = :model and sent_at is null
 union all
 select
-    max(as_of), 'card', 'The model card of version ' || deliveries.version, max(attempts)::integer, max(last_error), min(recorded_at)
+    max(as_of), destination,
+    case destination when 'card' then 'The model card of version ' else 'In MLflow the verdict on version ' end || deliveries.version,
+    max(attempts)::integer, max(last_error), min(recorded_at)
 from ledger.deliveries
 join ledger.events using (event_id)
 where deliveries.model = :model and delivered_at is null
-group by deliveries.version
+group by destination, deliveries.version
 order by recorded_at;
 
 -- name: stages

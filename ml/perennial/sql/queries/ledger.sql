@@ -426,15 +426,13 @@ where model = :model and status = 'live'
 order by as_of desc
 limit 1;
 
--- name: has_labels
--- Were the labels of a day built by the definition as it is now, from the snapshot as it is now?
-select exists (
-    select
-    from ledger.snapshots as labels
-    join ledger.snapshots as features using (model, as_of)
-    where model = :model and as_of = :as_of and labels.kind = 'labels' and features.kind = 'features'
-        and labels.query_hash = :query_hash and labels.recorded_at >= features.recorded_at
-);
+-- name: labelled_days
+-- Those of some days whose labels were built by the definition as it is now, from the snapshot as it is now.
+select as_of
+from ledger.snapshots as labels
+join ledger.snapshots as features using (model, as_of)
+where model = :model and as_of = any(cast(:days as date[])) and labels.kind = 'labels' and features.kind = 'features'
+    and labels.query_hash = :query_hash and labels.recorded_at >= features.recorded_at;
 
 -- name: failure_messages
 -- What the failed attempts of an Airflow run said, oldest first.

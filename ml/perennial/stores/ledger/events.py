@@ -1,6 +1,6 @@
 """What happened, recorded with the work, and what goes out because of it. SQL: sql/queries/events.sql.
 
-Who delivers a card: for each of `waiting_cards`, write it, then `mark_delivered` (or `mark_undelivered`). A crash in between
+Who delivers: for each of `waiting_deliveries`, write it, then `mark_delivered` (or `mark_undelivered`). A crash in between
 writes it again, which changes nothing. Events that come while it is written go on waiting.
 """
 
@@ -15,12 +15,14 @@ from perennial.stores.ledger.statements import execute, fetch_all
 from perennial.stores.sessions import Session
 
 EventKind = Literal["fitted", "held", "compared", "moved", "asked", "answered", "checked", "matured"]
+Destination = Literal["card", "verdict"]
 
 
 @dataclass(frozen=True)
-class WaitingCard:
-    """A version of which events say something that its card does not; day and clock are those of the newest."""
+class WaitingDelivery:
+    """A version of which events say something that MLflow does not: its card, or its verdict. Day and clock are of the newest."""
 
+    destination: Destination
     model: str
     version: int
     event_ids: tuple[int, ...]
@@ -28,8 +30,13 @@ class WaitingCard:
     effective_at: datetime
 
 
-def record_event(session: Session, run: Run, kind: EventKind, version: int) -> None:
-    """Something happened that says something new about a version; its card waits, but a backfill says nothing new."""
+def record_event(session: Session, run: Run, kind: EventKind, version: int, *, tells_verdict: bool = False) -> None:
+    """Something happened that says something new about a version; its card waits, but a backfill says nothing new.
+
+    Args:
+        tells_verdict: MLflow is also to tell of the newest verdict on the version.
+    """
+    destinations: list[Destination] = ["card", "verdict"] if tells_verdict else ["card"]
     execute(
         session,
         "events.record_event",
@@ -38,20 +45,21 @@ def record_event(session: Session, run: Run, kind: EventKind, version: int) -> N
         kind=kind,
         version=version,
         effective_at=run.clock,
-        destinations=[] if run.purpose == "backfill" else ["card"],
+        destinations=[] if run.purpose == "backfill" else destinations,
     )
 
 
-def waiting_cards(session: Session, model: str | None = None) -> tuple[WaitingCard, ...]:
-    """What failed least often first, then the oldest."""
-    return fetch_all(WaitingCard, session, "events.waiting_cards", model=model)
+def waiting_deliveries(session: Session, model: str | None = None) -> tuple[WaitingDelivery, ...]:
+    """Verdicts first, for cards lead to them; of either what failed least often first, then the oldest."""
+    return fetch_all(WaitingDelivery, session, "events.waiting_deliveries", model=model)
 
 
-def mark_delivered(session: Session, card: WaitingCard) -> None:
-    """The card tells of these events."""
-    execute(session, "events.mark_delivered", event_ids=list(card.event_ids))
+def mark_delivered(session: Session, delivery: WaitingDelivery) -> None:
+    """What was written tells of these events."""
+    execute(session, "events.mark_delivered", destination=delivery.destination, event_ids=list(delivery.event_ids))
 
 
-def mark_undelivered(session: Session, card: WaitingCard, error: str) -> None:
-    """The card could not be written; it goes on waiting."""
-    execute(session, "events.mark_undelivered", event_ids=list(card.event_ids), error=error)
+def mark_undelivered(session: Session, delivery: WaitingDelivery, error: str) -> None:
+    """It could not be written, and goes on waiting."""
+    values = {"destination": delivery.destination, "event_ids": list(delivery.event_ids)}
+    execute(session, "events.mark_undelivered", **values, error=error)

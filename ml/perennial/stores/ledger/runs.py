@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
@@ -62,9 +63,9 @@ def mark_snapshot(session: Session, run: Run, status: Literal["valid", "invalid"
     execute(session, "mark_snapshot", model=run.model, as_of=run.as_of, status=status)
 
 
-def has_labels(session: Session, model: str, as_of: date, definition_hash: str) -> bool:
-    """Whether the labels of a day were built from its present snapshot by the present definition."""
-    return bool(execute(session, "has_labels", model=model, as_of=as_of, query_hash=definition_hash).scalar_one())
+def labelled_days(session: Session, model: str, days: Sequence[date], definition_hash: str) -> set[date]:
+    """Those of the days whose labels were built from their present snapshot by the present definition."""
+    return set(execute(session, "labelled_days", model=model, days=list(days), query_hash=definition_hash).scalars())
 
 
 def failure_messages(session: Session, run: Run) -> tuple[str, ...]:

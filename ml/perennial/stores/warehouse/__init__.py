@@ -9,10 +9,11 @@ from perennial.stores.warehouse.capturing import Capture, capture_sources
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.current_state import find_current_state
+from perennial.stores.warehouse.delivery import assess_delivery, find_undelivered
 from perennial.stores.warehouse.erasing import Found, delete_rows, find_rows, refuse_identity
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
-from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
+from perennial.stores.warehouse.labels import build_labels, build_labels_of_days
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
 from perennial.stores.warehouse.publishing import (
     Attempt,
@@ -30,6 +31,7 @@ from perennial.stores.warehouse.reading import (
     read_beside,
     read_labels,
     read_snapshot,
+    read_training_sample,
     read_training_set,
 )
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
@@ -49,6 +51,7 @@ __all__ = [
     "Subject",
     "assess_delivery",
     "build_labels",
+    "build_labels_of_days",
     "build_snapshot",
     "capture_sources",
     "check_columns",
@@ -62,12 +65,12 @@ __all__ = [
     "find_current_state",
     "find_rows",
     "find_subject",
+    "find_undelivered",
     "first_covered_day",
     "forget_scores",
     "hash_training_days",
     "is_restated",
     "keep_scores",
-    "label_delivery",
     "list_elsewhere",
     "list_grants",
     "measure_training_set",
@@ -85,6 +88,7 @@ __all__ = [
     "read_published",
     "read_search",
     "read_snapshot",
+    "read_training_sample",
     "read_training_set",
     "refuse_identity",
     "remove_rejects",

@@ -24,6 +24,7 @@ from perennial.stores.warehouse.publishing.wire import Block, EntityField, Matri
 from perennial.tasks import task_of
 
 HASH_MASK = (1 << 53) - 1
+HIGHEST_DRAW = (1 << 63) - 1
 UUID_LENGTH = 36
 CAPPED = "least(labels.label, %(cap)s)"
 """What a label counts as, in training, judging and watching alike; without a cap (null) itself. What is stored stays raw."""
@@ -37,6 +38,7 @@ class Selection:
         columns: of features.<model>, in the order of the frame.
         is_labelled: only rows that have a label, and with it.
         expected_rows: so many does the ledger know; room is made for more if there are.
+        most: of more rows about so many are drawn, by a hash of (as_of, entity_id) that the model's seed moves; None: all come.
     """
 
     model: Model
@@ -44,6 +46,20 @@ class Selection:
     columns: tuple[Column, ...]
     is_labelled: bool
     expected_rows: int
+    most: int | None = None
+
+    @property
+    def room(self) -> int:
+        """For so many rows room is made beforehand."""
+        return min(self.expected_rows, self.most or self.expected_rows)
+
+    @property
+    def is_drawn(self) -> str:
+        """The rows that are drawn, as SQL: whose hash lies below the share that is wanted; wherever they stand, the same ones."""
+        if self.room == self.expected_rows:
+            return "true"
+        drawn = f"hash_record_extended(row(as_of, entity_id), {self.model.training.seed}) & {HIGHEST_DRAW}"
+        return f"({drawn}) < {HIGHEST_DRAW * self.room // self.expected_rows}"
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -85,10 +101,12 @@ def read_frame(session: Session, selection: Selection) -> Frame:
     entity = _describe_entity(session, selection)
     fields = _list_fields(selection, texts)
     query, gathered, counts = _write_query(selection, entity, fields), _Gathered(selection, texts), []
+    session.exec_driver_sql("set local enable_nestloop = off")  # no statistics know a new day
     for as_of in selection.as_ofs:
         before = gathered.rows
         _copy(session, query, selection.bound | {"as_of": as_of}, WireRows(entity, len(fields)), gathered.take)
         counts.append(gathered.rows - before)
+    session.exec_driver_sql("set local enable_nestloop to default")
     return Frame(gathered.as_columns(), gathered.join_entities(), gathered.labels[: gathered.rows], tuple(counts))
 
 
@@ -133,7 +151,7 @@ def read_texts(session: Session, selection: Selection, column: Column, seed: int
     name = f"features.{quote_for_driver(column.name)}"
     hashed = f"(hashtextextended({name}, {seed}) & {HASH_MASK})::float8"
     query = f"""select distinct {hashed} as hash, {name} as text from features."{selection.model.name}" features
-        where as_of = any(%(as_ofs)s) and {name} is not null"""  # noqa: S608 - checked identifiers
+        where as_of = any(%(as_ofs)s) and {name} is not null and {selection.is_drawn}"""  # noqa: S608 - checked identifiers
     found = sorted(session.exec_driver_sql(query, selection.bound).all(), key=lambda row: row.text)
     hashes = np.array([row.hash for row in found], dtype=np.float64)
     if len(np.unique(hashes)) < len(hashes):
@@ -148,9 +166,9 @@ class _Gathered:
     def __init__(self, selection: Selection, texts: Sequence[Texts]) -> None:
         self._selection, self._texts = selection, texts
         self.rows = 0
-        self.labels = np.zeros(selection.expected_rows)
-        self._numbers = np.empty((len(selection.numbers), selection.expected_rows))
-        self._codes = np.empty((len(texts), selection.expected_rows), dtype=np.int32)
+        self.labels = np.zeros(selection.room)
+        self._numbers = np.empty((len(selection.numbers), selection.room))
+        self._codes = np.empty((len(texts), selection.room), dtype=np.int32)
         self._entities: list[pd.Index] = []
 
     def take(self, block: Block) -> None:
@@ -208,15 +226,15 @@ class _Sink:
         return len(row)
 
     def flush(self) -> None:
-        self._take(self._rows.take(bytes(self._bytes)))
-        self._bytes.clear()
+        block, self._bytes = self._bytes, bytearray()
+        self._take(self._rows.take(block))
 
 
 def _write_query(selection: Selection, entity: EntityField, fields: Sequence[str]) -> str:
     name = selection.model.name
     joined = f'join labels."{name}" labels using (as_of, entity_id)' if selection.is_labelled else ""
     return f"""select {", ".join([entity.expression, *fields])} from features."{name}" features {joined}
-        where as_of = %(as_of)s order by entity_id"""  # noqa: S608 - checked identifiers
+        where as_of = %(as_of)s and {selection.is_drawn} order by entity_id"""  # noqa: S608 - checked identifiers
 
 
 def _list_fields(selection: Selection, texts: Sequence[Texts]) -> list[str]:

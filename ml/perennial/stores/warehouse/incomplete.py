@@ -10,7 +10,7 @@ from perennial.config import Declaration, Source
 from perennial.errors import FactsIncomplete
 from perennial.records import IncompleteFacts, Run
 from perennial.stores import queries
-from perennial.stores.sessions import Session
+from perennial.stores.sessions import Session, recall
 from perennial.stores.warehouse.conditions import Bounds, window_start
 from perennial.stores.warehouse.entities import name_entity_of_fact
 from perennial.stores.warehouse.identifiers import quote_for_text
@@ -69,7 +69,8 @@ def refuse_incomplete(declaration: Declaration, bounds: Bounds, found: Sequence[
 
 def _find_nullable(session: Session, relation: Relation) -> tuple[str, ...]:
     table = {"table": relation.quoted}
-    nullable = set(session.execute(queries.load("warehouse")["read_nullable_columns"], table).scalars().all())
+    named = queries.load("warehouse")["read_nullable_columns"]
+    nullable = recall(session, ("nullable", relation.quoted), lambda: set(session.execute(named, table).scalars().all()))
     return tuple(column for column in needed_columns(relation.source) if column in nullable)
 
 

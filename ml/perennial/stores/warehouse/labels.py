@@ -1,30 +1,33 @@
-"""Labels: what labels.sql gives for the cohort of one matured day, and whether its source had delivered by then."""
+"""Labels: what labels.sql gives for the cohorts of matured days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from statistics import median
+from datetime import date
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from perennial.config import Declaration, Model
-from perennial.errors import ConfigError, GrainViolated, SnapshotMissing
+from perennial.errors import ConfigError, GrainViolated, PermanentError, SnapshotMissing
 from perennial.records import Column, Run, Snapshot
 from perennial.stores import queries
-from perennial.stores.sessions import Session, take_lock
-from perennial.stores.warehouse.conditions import Bounds, label_bounds
+from perennial.stores.sessions import Session, run_together, take_lock
+from perennial.stores.warehouse.conditions import label_bounds
 from perennial.stores.warehouse.days import Day, record_rows, replace_rows
-from perennial.stores.warehouse.entities import find_key_of_labels, read_key
+from perennial.stores.warehouse.entities import GivenKey, find_key_of_labels, read_key
 from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
-from perennial.stores.warehouse.point_in_time import open_views
-from perennial.stores.warehouse.relations import resolve
-from perennial.stores.warehouse.user_query import feature_parameters, open_query
+from perennial.stores.warehouse.point_in_time import define_views, open_views
+from perennial.stores.warehouse.user_query import (
+    CREATE,
+    REPLACE,
+    check_dependencies,
+    define_query,
+    feature_parameters,
+    open_query,
+)
 from perennial.tasks import task_of
 
-USUAL_WEEKS = 8
-WEEK_DAYS = 7
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 KINDS = ("missing", "infinite", "negative")
 RULES = {
@@ -36,7 +39,7 @@ RULES = {
 def build_labels(session: Session, declaration: Declaration, run: Run, as_of: date) -> Snapshot:
     """Replace labels.<model> of one day by what labels.sql gives for the cohort of its snapshot, one row each.
 
-    The caller has seen to it that the day has matured on the run's clock (`Model.matured_at`, `label_delivery`).
+    The caller has seen to it that the day has matured on the run's clock (`Model.matured_at`, `find_undelivered`).
 
     Raises:
         SnapshotMissing: there is no snapshot, so no cohort.
@@ -44,21 +47,85 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
         FactsIncomplete: too many facts of the horizon lack a time or a part of their key.
         ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
     """
+    take_lock(session, declaration.model.name, as_of)
+    with _open_labels(session, declaration, as_of) as given:
+        return _fill_day(session, declaration, run, as_of, given)
+
+
+def build_labels_of_days(
+    session: Session, declaration: Declaration, run: Run, as_ofs: Sequence[date]
+) -> dict[date, Snapshot | PermanentError]:
+    """The same for many days: each stands or fails alone, and for one that fails the error stands.
+
+    Sources are held, and the query is judged, once: for every other day the very views get its bounds, as constants that the
+    planner knows, and PostgreSQL says anew what the query reaches for. In one statement for all days the bounds would come from a
+    row, so that no plan knew them, and one day that fails would take the others with it.
+    """
+    built: dict[date, Snapshot | PermanentError] = {}
+    days = sorted(as_ofs)
+    if not days:
+        return built
+    try:
+        with session.begin_nested(), _open_labels(session, declaration, days[0]) as given:
+            for as_of in days:
+                built[as_of] = _try_day(session, declaration, run, as_of, given, is_open=as_of == days[0])
+    except PermanentError as failure:  # the sources or the query themselves, so that no day was begun
+        return dict.fromkeys(days, failure)
+    return built
+
+
+def _try_day(
+    session: Session, declaration: Declaration, run: Run, as_of: date, given: GivenKey, *, is_open: bool
+) -> Snapshot | PermanentError:
+    try:
+        with session.begin_nested():
+            take_lock(session, declaration.model.name, as_of)
+            if not is_open:
+                _move_labels(session, declaration, as_of)
+            return _fill_day(session, declaration, run, as_of, given)
+    except PermanentError as failure:
+        return failure
+
+
+@contextmanager
+def _open_labels(session: Session, declaration: Declaration, as_of: date) -> Iterator[GivenKey]:
+    """While the block lasts, what labels.sql may see for one day is there as views, and labels.sql itself as `user_query`."""
     model = declaration.model
-    file = f"sql/{model.name}/labels.sql"
-    take_lock(session, model.name, as_of)
-    _check_facts(session, declaration, run, as_of)
-    day = Day(declaration, as_of, "labels", name_columns(model))
+    file, parameters = f"sql/{model.name}/labels.sql", feature_parameters(model, as_of)
     with (
         open_views(session, declaration, label_bounds(model, as_of)),
-        _open_cohort(session, day),
-        open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
+        _open_cohort(session, model, as_of),
+        open_query(session, file, declaration.labels_sql, parameters) as columns,
     ):
         given = find_key_of_labels(file, columns, model.entity)
         _check_label_columns(file, given.others, model)
-        replace_rows(session, day, given, known_at=model.matured_at(as_of))
-        _check_cohort(session, day)
-        _check_beside(session, day)
+        yield given
+
+
+def _move_labels(session: Session, declaration: Declaration, as_of: date) -> None:
+    """Give the open views the bounds of another day; what they are of stays what it is."""
+    model = declaration.model
+    file, parameters = f"sql/{model.name}/labels.sql", feature_parameters(model, as_of)
+    run_together(
+        session,
+        [
+            *define_views(session, declaration, label_bounds(model, as_of)),
+            _define_cohort(model, as_of, verb=REPLACE),
+            (define_query(file, declaration.labels_sql, parameters, verb=REPLACE), parameters),
+        ],
+    )
+    check_dependencies(session, file)
+
+
+def _fill_day(session: Session, declaration: Declaration, run: Run, as_of: date, given: GivenKey) -> Snapshot:
+    model = declaration.model
+    day = Day(declaration, as_of, "labels", name_columns(model))
+    _check_facts(session, declaration, run, as_of)
+    if not session.execute(queries.load("warehouse")["cohort_exists"]).scalar_one():
+        raise SnapshotMissing(f"{model.name}, as_of {as_of}: there is no snapshot, so nobody to label: run refresh for it first.")
+    replace_rows(session, day, given, known_at=model.matured_at(as_of))
+    _check_cohort(session, day)
+    _check_beside(session, day)
     return record_rows(session, day, run)
 
 
@@ -76,108 +143,20 @@ def _check_facts(session: Session, declaration: Declaration, run: Run, as_of: da
     refuse_incomplete(declaration, bounds, set_facts_aside(session, horizon, run, bounds))
 
 
-def label_delivery(session: Session, declaration: Declaration, as_of: date, clock: datetime) -> str | None:
-    """Say why the source of an `absence_of` label may not have delivered the whole horizon of `as_of` yet, or None.
-
-    Only facts learned by the clock of the run (and within the grace) speak. Other labels count what is there: always None.
-    """
-    model = declaration.model
-    absent = model.label.absence_of
-    if absent is None:
-        return None
-    known_until = min(clock, model.matured_at(as_of))
-    bounds = Bounds(as_of, known_until + timedelta(microseconds=1), known_until)
-    # What is usual is measured over eight weeks, however far the queries look back.
-    guarded = {absent: model.sources[absent].model_copy(update={"lookback_days": WEEK_DAYS * USUAL_WEEKS})}
-    watched = declaration.model_copy(update={"model": model.model_copy(update={"sources": guarded})})
-    with open_views(session, watched, bounds):
-        days = _count_days(session, model, absent)
-    return assess_delivery(model, as_of, days)
-
-
-def assess_delivery(model: Model, as_of: date, days: Mapping[date, int]) -> str | None:
-    """Why the horizon of `as_of` may be incomplete, or None.
-
-    The newest fact must lie on the last local day of the horizon or later, and each week of the horizon must hold its
-    share (`min_weekly_volume`) of the median of the eight weeks before `as_of`, as far as history goes back, at least one.
-    Single days may be empty: shops close on Christmas Day.
-
-    Args:
-        model: horizon and limits.
-        as_of: the first day of the horizon.
-        days: facts per local day, before and after `as_of`; days without facts may be left out.
-    """
-    source, horizon = model.label.absence_of, model.label.horizon_days
-    last = as_of + timedelta(days=horizon - 1)
-    newest = max(days, default=None)
-    if newest is None or newest < last:
-        return (
-            f"{model.name}, as_of {as_of}: the newest fact of {source} is of {newest}; labels need it up to {last}."
-            + _say_way_out(model)
-        )
-    usual = _usual_week(as_of, days)
-    if not usual:
-        return (
-            f"{model.name}, as_of {as_of}: {source} holds no usual week before this day to measure its delivery by: labels "
-            "need at least one."
-        )
-    for week in range(0, horizon, WEEK_DAYS):
-        length = min(WEEK_DAYS, horizon - week)
-        begins = as_of + timedelta(days=week)
-        volume = _sum_days(days, begins, length)
-        needed = model.label.min_weekly_volume * usual * length / WEEK_DAYS
-        if volume < needed:
-            return (
-                f"{model.name}, as_of {as_of}: {source} holds {volume} facts in the {length} days from {begins}, and its usual "
-                f"week {usual:.0f}: at least {needed:.0f} must be there, else an outage would look like an outcome."
-                + _say_way_out(model)
-            )
-    return None
-
-
-def _say_way_out(model: Model) -> str:
-    """Where the cohort may be empty, a season may have ended."""
-    if not model.entity.may_be_empty:
-        return ""
-    return (
-        f" If a season ended, these labels stay out and nothing waits for them; to count its silence as an outcome, take "
-        f"absence_of out of [label] in models/{model.name}.toml."
-    )
-
-
-def _usual_week(as_of: date, days: Mapping[date, int]) -> float:
-    begins = [as_of - timedelta(days=WEEK_DAYS * week) for week in range(1, USUAL_WEEKS + 1)]
-    first = min(days)
-    volumes = [_sum_days(days, begin, WEEK_DAYS) for begin in begins if begin >= first]
-    return float(median(volumes)) if volumes else 0.0
-
-
-def _sum_days(days: Mapping[date, int], begins: date, length: int) -> int:
-    return sum(days.get(begins + timedelta(days=offset), 0) for offset in range(length))
-
-
-def _count_days(session: Session, model: Model, source: str) -> dict[date, int]:
-    relation = resolve(session, model, source)
-    statement = f"""
-        select ({relation.event_at} at time zone :timezone)::date as day, count(*) as facts
-        from pg_temp."{source}" group by 1"""  # noqa: S608 - checked identifiers
-    values = {"timezone": model.timezone} | relation.values
-    return {row.day: row.facts for row in session.execute(text(statement), values)}
-
-
 @contextmanager
-def _open_cohort(session: Session, day: Day) -> Iterator[None]:
-    entity = day.declaration.model.entity
-    parts = read_key(entity) if entity.is_composite else ()  # of one column entity_id is the key; queries name theirs unqualified
-    listed = "".join(f', {part} as "{name}"' for name, part in parts)
-    statement = f'create temporary view cohort as select entity_id{listed} from features."{day.model}" where as_of = :as_of'  # noqa: S608 - checked
-    session.execute(text(statement), {"as_of": day.as_of})
-    if not session.execute(queries.load("warehouse")["cohort_exists"]).scalar_one():
-        raise SnapshotMissing(
-            f"{day.model}, as_of {day.as_of}: there is no snapshot, so nobody to label: run refresh for it first."
-        )
+def _open_cohort(session: Session, model: Model, as_of: date) -> Iterator[None]:
+    session.execute(*_define_cohort(model, as_of))
     yield
     session.exec_driver_sql("drop view if exists pg_temp.cohort")
+
+
+def _define_cohort(model: Model, as_of: date, *, verb: str = CREATE) -> tuple[TextClause, dict[str, object]]:
+    parts = (
+        read_key(model.entity) if model.entity.is_composite else ()
+    )  # of one column entity_id is the key; queries name theirs bare
+    listed = "".join(f', {part} as "{name}"' for name, part in parts)
+    chosen = f'select entity_id{listed} from features."{model.name}" where as_of = :as_of'  # noqa: S608 - checked
+    return text(f"{verb} cohort as {chosen}"), {"as_of": as_of}
 
 
 def _check_label_columns(file: str, columns: tuple[Column, ...], model: Model) -> None:

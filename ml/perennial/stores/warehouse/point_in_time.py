@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from perennial.config import Declaration, Model, Source
 from perennial.errors import EmptySource
@@ -30,6 +30,7 @@ from perennial.stores.warehouse.history import check_first_fact
 from perennial.stores.warehouse.incomplete import bound_incomplete
 from perennial.stores.warehouse.ordering import order_facts
 from perennial.stores.warehouse.relations import Relation, resolve
+from perennial.stores.warehouse.user_query import CREATE, REPLACE
 
 
 @contextmanager
@@ -44,12 +45,18 @@ def open_views(session: Session, declaration: Declaration, bounds: Bounds, *, wi
     """
     model = declaration.model
     for name in model.sources:
-        _create_view(session, resolve(session, model, name), bounds, with_incomplete=with_incomplete)
+        session.execute(*_define_view(session, resolve(session, model, name), bounds, with_incomplete=with_incomplete))
     session.execute(queries.load("warehouse")["see_temporary_schema_only"])
     yield
     session.execute(queries.load("warehouse")["see_default_schemas"])
     for name in model.sources:
         session.exec_driver_sql(f'drop view if exists pg_temp."{name}" cascade')
+
+
+def define_views(session: Session, declaration: Declaration, bounds: Bounds) -> list[tuple[TextClause, dict[str, object]]]:
+    """What gives the open views of all sources other bounds; queries over them stay."""
+    model = declaration.model
+    return [_define_view(session, resolve(session, model, name), bounds, verb=REPLACE) for name in model.sources]
 
 
 def check_sources(session: Session, declaration: Declaration, bounds: Bounds) -> None:
@@ -111,7 +118,9 @@ def _describe_known_rule(source: Source) -> dict[str, object]:
     return rule
 
 
-def _create_view(session: Session, relation: Relation, bounds: Bounds, *, with_incomplete: bool) -> None:
+def _define_view(
+    session: Session, relation: Relation, bounds: Bounds, *, verb: str = CREATE, with_incomplete: bool = False
+) -> tuple[TextClause, dict[str, object]]:
     condition, values = bound_facts(relation, bounds)
     picked = ", ".join(relation.pick(column) for column in relation.shown)
     newest, order = order_facts(session, relation)
@@ -124,4 +133,4 @@ def _create_view(session: Session, relation: Relation, bounds: Bounds, *, with_i
         incomplete, bound = bound_incomplete(relation, bounds)
         facts = f"({facts}) union all select {picked} from {relation.table} where {incomplete}"  # noqa: S608 - checked identifiers
         values |= bound
-    session.execute(text(f'create temporary view "{relation.name}" as {facts}'), values)
+    return text(f'{verb} "{relation.name}" as {facts}'), values

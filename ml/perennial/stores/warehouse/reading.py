@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -60,6 +61,28 @@ def read_training_set(
         data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
         beside=beside,
     )
+
+
+def read_training_sample(
+    session: Session, declaration: Declaration, as_ofs: Sequence[date], *, most: int, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Features of the rows of a training set, or of about `most` that are drawn of more: the same rows every time.
+
+    PostgreSQL draws, so that memory does not grow with the rows. Indexed and sorted as those of `read_training_set`.
+
+    Args:
+        columns: those that are wanted; None: all features.
+
+    Raises:
+        SnapshotMissing: a day has no valid snapshot, or no labels.
+    """
+    model = declaration.model
+    _find_training_checksums(session, model.name, as_ofs)
+    whole = _select(session, model, as_ofs, is_labelled=True)
+    wanted = [column for column in whole.columns if column.name not in model.asides]
+    wanted = [column for column in wanted if columns is None or column.name in columns]
+    frame = read_frame(session, replace(whole, columns=tuple(wanted), most=most))
+    return frame.columns.set_index(_index_rows(sorted(set(as_ofs)), frame))
 
 
 def _label(

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perennial.config import Model, Source
 from perennial.config.inputs import CAPTURED_AT
 from perennial.errors import ConfigError
 from perennial.stores import queries
-from perennial.stores.sessions import Session
+from perennial.stores.sessions import Session, recall
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
 from perennial.stores.warehouse.trusting import check_trusted
 
@@ -133,6 +133,15 @@ def resolve(session: Session, model: Model, name: str) -> Relation:
         ConfigError: the table does not exist or may not be read, lacks a column that the model file names, or has a time of
             another type than a timestamp or a date.
     """
+    source = model.sources[name]
+    if source.times == "captured":  # nothing holds its history, which whoever photographs it alters
+        return _look_up(session, model, name)
+    described = (source.locate(name), source.times, source.key, name_times(source), source.zone)
+    found = recall(session, ("relation", model.name, name, described), lambda: _look_up(session, model, name))
+    return replace(found, model=model)
+
+
+def _look_up(session: Session, model: Model, name: str) -> Relation:
     source = model.sources[name]
     columns = list_columns(session, name, source)
     times = name_times(source)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from perennial.errors import ForbiddenSource
 from perennial.stores import queries
-from perennial.stores.sessions import Session
+from perennial.stores.sessions import Session, recall
 from perennial.stores.warehouse.judging import find_foreign
 
 LOCKABLE = ("r", "p", "v")  # tables and views, as pg_class has them
@@ -24,9 +24,10 @@ def check_trusted(session: Session, where: str, table: str) -> None:
     Raises:
         ForbiddenSource: a view, or the row security of a table, calls a function or checks a domain of somebody else.
     """
-    trusted = session.info.setdefault("trusted sources", set())
-    if table in trusted:
-        return
+    recall(session, ("trusted", table), lambda: _look(session, where, table))
+
+
+def _look(session: Session, where: str, table: str) -> bool:
     _hold(session, table)
     rows = session.execute(queries.load("judging")["read_source_trees"], {"table": table}).all()
     for row in rows:
@@ -36,7 +37,7 @@ def check_trusted(session: Session, where: str, table: str) -> None:
                 f"{where} {table}, which reads {row.relation}, {row.what} that runs {', '.join(foreign)} with the rights of this "
                 "program. Take it out, have a superuser own what it calls, or load what it shows into a table."
             )
-    trusted.add(table)
+    return True
 
 
 def _hold(session: Session, table: str) -> None:

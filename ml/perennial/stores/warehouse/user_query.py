@@ -21,6 +21,7 @@ from perennial.stores.warehouse.lexing import Token, cut
 
 CLOCK_WORD = re.compile(r"current_date|current_time|current_timestamp|localtime|localtimestamp", re.IGNORECASE)
 MISSING_RELATION = re.compile(r'"([^"]+)"')
+CREATE, REPLACE = "create temporary view", "create or replace temporary view"
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
 
 
@@ -43,17 +44,33 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
         ForbiddenSource: it reads a table that is not declared, names a schema, or calls a function of one.
         ConfigError: it is not one query, tells the time itself, throws dice, or PostgreSQL does not understand it.
     """
-    tokens = _prepare(file, sql, parameters)
-    statement = "".join(map(_write, tokens))
     try:
-        session.exec_driver_sql(f"create temporary view user_query as {statement}", dict(parameters))
+        session.exec_driver_sql(define_query(file, sql, parameters), dict(parameters))
     except DBAPIError as error:
         raise _explain(file, error) from error
-    _check_dependencies(session, file)
-    _check_repeatable(session, file, _join_texts(tokens))
+    check_dependencies(session, file)
+    _check_repeatable(session, file, _join_texts(_prepare(file, sql, parameters)))
     rows = session.execute(queries.load("warehouse")["read_query_columns"])
     yield tuple(Column(row.name, row.type) for row in rows)
     session.exec_driver_sql("drop view pg_temp.user_query")
+
+
+def define_query(file: str, sql: str, parameters: Mapping[str, object], *, verb: str = CREATE) -> str:
+    """What makes the query the temporary view `user_query`, or gives it other parameters, as the driver takes it."""
+    return f"{verb} user_query as {''.join(map(_write, _prepare(file, sql, parameters)))}"
+
+
+def check_dependencies(session: Session, file: str) -> None:
+    """Refuse the open query where PostgreSQL says that it reaches for more than the temporary views.
+
+    Raises:
+        ForbiddenSource: names what.
+    """
+    foreign = session.execute(queries.load("warehouse")["read_foreign_dependencies"]).scalars().all()
+    if foreign:
+        raise ForbiddenSource(
+            f"{file} reads {', '.join(foreign)} past the point-in-time views: name declared sources without their schema."
+        )
 
 
 def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> list[Token]:
@@ -123,14 +140,6 @@ def _explain(file: str, error: DBAPIError) -> ConfigError | ForbiddenSource:
     if isinstance(error.orig, errors.InsufficientPrivilege):
         return ForbiddenSource(f"{file} reaches for what it may not read: {problem}")
     return ConfigError(f"{file} is not a valid query: {problem}")
-
-
-def _check_dependencies(session: Session, file: str) -> None:
-    foreign = session.execute(queries.load("warehouse")["read_foreign_dependencies"]).scalars().all()
-    if foreign:
-        raise ForbiddenSource(
-            f"{file} reads {', '.join(foreign)} past the point-in-time views: name declared sources without their schema."
-        )
 
 
 def _check_repeatable(session: Session, file: str, texts: list[str]) -> None:

@@ -86,15 +86,15 @@ class WireRows:
         self._rest = b""
         self._is_open = False
 
-    def take(self, block: bytes) -> Block:
-        """The whole rows that are there by now."""
-        data = self._rest + block
+    def take(self, block: bytes | bytearray) -> Block:
+        """The whole rows that are there by now; nobody writes to the block any more."""
+        data, begin = self._rest + block if self._rest else block, 0
         if not self._is_open:
             assert data.startswith(HEADER), "PostgreSQL's COPY speaks another format"
-            data, self._is_open = data[len(HEADER) :], True
-        whole = len(data) // self._row.itemsize
-        self._rest = data[whole * self._row.itemsize :]
-        rows = np.frombuffer(data, dtype=self._row, count=whole)
+            begin, self._is_open = len(HEADER), True
+        whole = (len(data) - begin) // self._row.itemsize
+        self._rest = bytes(data[begin + whole * self._row.itemsize :])
+        rows = np.frombuffer(data, dtype=self._row, count=whole, offset=begin)
         assert (rows["fields"] == self._features + 1).all(), "a row of the COPY has another width than was asked for"
         matrix = np.empty((whole, self._features), dtype=np.float64)
         for place in range(self._features):
