@@ -50,6 +50,7 @@ from perennial.stores.ledger.events import (
     record_event,
     waiting_cards,
 )
+from perennial.stores.ledger.holders import LostRun, end_lost_attempts, mark_lost_runs
 from perennial.stores.ledger.outbox import (
     Envelope,
     claim_notice,
@@ -95,6 +96,7 @@ from perennial.stores.ledger.runs import (
     is_empty,
     is_overtaken,
     mark_snapshot,
+    name_run,
     newest_snapshot,
     record_validation,
     start_run,
@@ -121,6 +123,7 @@ __all__ = [
     "Draw",
     "Envelope",
     "EventKind",
+    "LostRun",
     "PromotionBook",
     "Published",
     "Terms",
@@ -140,6 +143,7 @@ __all__ = [
     "draws",
     "earlier_looks",
     "end_contest",
+    "end_lost_attempts",
     "enter_recipe",
     "entries",
     "evaluation_of",
@@ -172,6 +176,7 @@ __all__ = [
     "live_publication",
     "mark_delivered",
     "mark_failed",
+    "mark_lost_runs",
     "mark_sent",
     "mark_snapshot",
     "mark_undelivered",
@@ -179,6 +184,7 @@ __all__ = [
     "movement_at",
     "movements",
     "name_notice",
+    "name_run",
     "newest_acceptance",
     "newest_fit",
     "newest_publication",

@@ -15,10 +15,13 @@ from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import assess_delivery, build_labels, label_delivery
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
 from perennial.stores.warehouse.publishing import (
+    LONGEST_ATTEMPT,
     Attempt,
     ScoringJob,
     commit_shards,
+    drop_shards,
     find_attempt,
+    measure_scores,
     open_attempt,
     publish,
     publish_shard,
@@ -41,6 +44,7 @@ from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
+    "LONGEST_ATTEMPT",
     "Attempt",
     "Capture",
     "Found",
@@ -57,6 +61,7 @@ __all__ = [
     "copy_frame",
     "delete_rows",
     "describe_features",
+    "drop_shards",
     "feature_bounds",
     "find_attempt",
     "find_current_state",
@@ -70,6 +75,7 @@ __all__ = [
     "label_delivery",
     "list_elsewhere",
     "list_grants",
+    "measure_scores",
     "measure_training_set",
     "migrate",
     "open_attempt",
