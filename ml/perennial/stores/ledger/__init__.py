@@ -50,7 +50,7 @@ from perennial.stores.ledger.events import (
     record_event,
     waiting_cards,
 )
-from perennial.stores.ledger.holders import LostRun, end_lost_attempts, mark_lost_runs
+from perennial.stores.ledger.holders import LostRun, end_lost_attempts, find_lost, mark_lost_runs
 from perennial.stores.ledger.outbox import (
     Envelope,
     claim_notice,
@@ -152,6 +152,7 @@ __all__ = [
     "find_contest",
     "find_decision",
     "find_fit",
+    "find_lost",
     "find_pin",
     "find_question_about",
     "find_snapshot",

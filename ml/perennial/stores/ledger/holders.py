@@ -24,6 +24,19 @@ class LostRun:
     recorded_at: datetime
 
 
+def find_lost(session: Session, before: datetime) -> tuple[tuple[LostRun, ...], tuple[tuple[str, date, int], ...]]:
+    """Attempts that nobody works on, and open publications (model, as_of, attempt) of nobody; nothing is changed.
+
+    Two statements look at the runs, each at its own moment: what has ended between them is no finding.
+    """
+    seen = fetch_all(LostRun, session, "holders.lost_runs", model=None)
+    again = {run.run_id for run in fetch_all(LostRun, session, "holders.lost_runs", model=None)}
+    lost = tuple(run for run in seen if run.run_id in again)
+    known = [run.run_id for run in lost]
+    building = execute(session, "holders.lost_attempts", model=None, lost=known, before=before).all()
+    return lost, tuple((row.model, row.as_of, row.attempt) for row in building)
+
+
 def mark_lost_runs(session: Session, model: str | None = None) -> tuple[LostRun, ...]:
     """Let attempts whose lock nobody holds end as `lost`; of all models, if none is named.
 

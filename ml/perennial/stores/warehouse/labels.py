@@ -15,7 +15,7 @@ from perennial.records import Column, Run, Snapshot
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.conditions import Bounds, label_bounds
-from perennial.stores.warehouse.days import Day, record_rows, replace_rows
+from perennial.stores.warehouse.days import Day, measure_query, record_rows, replace_rows
 from perennial.stores.warehouse.entities import find_key_of_labels, read_key
 from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
 from perennial.stores.warehouse.point_in_time import open_views
@@ -60,6 +60,20 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
         _check_cohort(session, day)
         _check_beside(session, day)
     return record_rows(session, day, run)
+
+
+def rebuild_label_checksum(session: Session, declaration: Declaration, as_of: date) -> str:
+    """The checksum that the labels of a day would have if they were built now; as `rebuild_checksum` of snapshots."""
+    model, file = declaration.model, f"sql/{declaration.model.name}/labels.sql"
+    day = Day(declaration, as_of, "labels", name_columns(model))
+    with (
+        open_views(session, declaration, label_bounds(model, as_of)),
+        _open_cohort(session, day),
+        open_query(session, file, declaration.labels_sql, feature_parameters(model, as_of)) as columns,
+    ):
+        given = find_key_of_labels(file, columns, model.entity)
+        covered = [column.name for column in day.columns]
+        return measure_query(session, day, given, covered, known_at=model.matured_at(as_of), without=())
 
 
 def name_columns(model: Model) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from perennial.stores.warehouse.publishing.attempts import (
     find_attempt,
     open_attempt,
 )
-from perennial.stores.warehouse.publishing.measuring import measure_scores
+from perennial.stores.warehouse.publishing.measuring import count_scores, measure_scores, read_numbers
 from perennial.stores.warehouse.publishing.publication import commit_shards, publish, publish_shard
 
 __all__ = [
@@ -16,10 +16,12 @@ __all__ = [
     "Attempt",
     "ScoringJob",
     "commit_shards",
+    "count_scores",
     "drop_shards",
     "find_attempt",
     "measure_scores",
     "open_attempt",
     "publish",
     "publish_shard",
+    "read_numbers",
 ]

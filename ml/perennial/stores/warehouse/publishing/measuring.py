@@ -5,6 +5,7 @@ Of each row 64 bits of the md5 of its text are added up; the columns are those t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from sqlalchemy import text
@@ -27,3 +28,17 @@ def measure_scores(session: Session, model: Model, as_of: date, publication_id: 
         from scores."{model.name}" where as_of = :as_of and publication_id = :publication_id""")  # noqa: S608 - checked identifiers
     found = session.execute(statement, {"as_of": as_of, "publication_id": publication_id}).one()
     return found.rows, found.checksum
+
+
+def count_scores(session: Session, model: str, as_of: date) -> int:
+    """Rows of scores.<model> for a day, whoever wrote them."""
+    statement = text(f'select count(*) from scores."{model}" where as_of = :as_of')  # noqa: S608 - checked identifier
+    return int(session.execute(statement, {"as_of": as_of}).scalar_one())
+
+
+def read_numbers(session: Session, model: Model, as_of: date, publication_id: int) -> Mapping[str, float]:
+    """The published score of every entity of a day, by its key as text."""
+    statement = text(f"""
+        select cast(entity_id as text) as entity, score
+        from scores."{model.name}" where as_of = :as_of and publication_id = :publication_id""")  # noqa: S608 - checked identifier
+    return {row.entity: row.score for row in session.execute(statement, {"as_of": as_of, "publication_id": publication_id})}
