@@ -106,6 +106,7 @@ def check(
             show_default=False,
         ),
     ] = None,
+    *,
     whole: Annotated[
         bool,
         typer.Option("--all", help="The whole installation instead: everything that must hold at any time; changes nothing."),

@@ -6,5 +6,6 @@ findings, each of which names its remedy.
 
 from perennial.invariants.checking import INVARIANTS, Checked, check_installation, describe_invariants
 from perennial.invariants.looking import Answer, Finding, Places
+from perennial.invariants.telling import tell_owners
 
-__all__ = ["INVARIANTS", "Answer", "Checked", "Finding", "Places", "check_installation", "describe_invariants"]
+__all__ = ["INVARIANTS", "Answer", "Checked", "Finding", "Places", "check_installation", "describe_invariants", "tell_owners"]
