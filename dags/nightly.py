@@ -1,4 +1,4 @@
-"""`perennial.nightly`: every night an Airflow DAG looks at what must hold of the whole installation, as `perennial check --all`."""
+"""`perennial.nightly`: an Airflow DAG that looks every night at what must hold of all, as `perennial check --all` does."""
 
 from perennial.airflow.declared import installation_dag
 from perennial.airflow.nightly import CheckOperator, DeliverOperator, MarkLostOperator
