@@ -37,7 +37,7 @@ def check_leftovers(look: Look) -> Answer:
     ]
     findings += _check_cache(look, artifacts / CACHE)
     (tables,) = look.ask("count_tables")
-    return Answer(f"{tables.count} tables, {artifacts} and {temporary}", tuple(findings))
+    return Answer(f"{tables.number} tables, {artifacts} and {temporary}", tuple(findings))
 
 
 def _check_cache(look: Look, cache: Path) -> list[Finding]:

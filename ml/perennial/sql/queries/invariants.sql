@@ -69,7 +69,7 @@ order by model;
 -- Mails and cards that wait: how often they were tried, what stood in the way, and since when.
 select model, 'mail' as kind, event as what, attempts, last_error, recorded_at from ledger.outbox where sent_at is null
 union all
-select deliveries.model, 'model card', 'version ' || version, attempts, last_error, events.recorded_at
+select deliveries.model, 'model card', 'version ' || deliveries.version, attempts, last_error, events.recorded_at
 from ledger.deliveries
 join ledger.events using (event_id)
 where delivered_at is null
@@ -94,7 +94,7 @@ order by 1;
 
 -- name: count_tables
 -- How many tables these schemas hold, partitions apart.
-select count(*)
+select count(*) as number
 from pg_class
 where relnamespace in ('features'::regnamespace, 'labels'::regnamespace, 'scores'::regnamespace)
     and relkind in ('r', 'p') and not relispartition;
@@ -150,7 +150,7 @@ order by 1;
 
 -- name: count_rights
 -- How many tables and views of ours there are.
-select count(*)
+select count(*) as number
 from pg_class
 where relkind in ('r', 'p', 'v', 'm')
     and relnamespace in (
