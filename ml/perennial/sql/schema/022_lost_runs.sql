@@ -7,4 +7,4 @@ comment on table ledger.runs is 'One row per attempt of a stage; one that died s
 comment on column ledger.runs.status is 'running, ok, failed (a fault), refused (a rule said no) or lost (its process is gone)';
 
 alter table ledger.publications add column scores_checksum text;
-comment on column ledger.publications.scores_checksum is 'Sum over the rows of 64 bits of the md5 of each, as published; null of a publication from before migration 022';
+comment on column ledger.publications.scores_checksum is 'Sum of the 64-bit hashes of the rows, as published; null of a publication from before migration 022';
