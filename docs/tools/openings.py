@@ -20,6 +20,10 @@ the others hold all models. [Read the scores](../how-to/read-scores.md) shows qu
 
 PostgreSQL tells the same: `\\d+ analytics.freshness` in psql shows every COMMENT."""
 
+INVARIANTS = """\
+What must hold of the whole installation at any time. `perennial check --all` looks, and every night the DAG `perennial.nightly`;
+each finding names its remedy: [Check the whole](../how-to/check-the-whole.md)."""
+
 ERRORS = """\
 The class names the situation. The message that comes with it says which model and as_of, what was found, what is still
 being served, and how to go on; this page is for whoever meets the name alone, in a log or in `analytics.run_log`.

@@ -23,6 +23,7 @@ from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL
 from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
+from perennial.invariants import describe_invariants
 from perennial.tasks.choosing import TASKS
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -244,12 +245,21 @@ def _join(parts: Iterable[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+# The invariants
+def render_invariants() -> str:
+    rows = [(f"`{name}`", sentence) for name, sentence in describe_invariants().items()]
+    return _join(
+        [_open("Invariants", "ml/perennial/invariants"), openings.INVARIANTS, write_table(("invariant", "what holds"), rows)]
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "model-file.md": render_keys,
     "commands.md": render_commands,
     "views.md": render_views,
     "errors.md": render_errors,
     "environment.md": render_variables,
+    "invariants.md": render_invariants,
 }
 
 if __name__ == "__main__":

@@ -114,7 +114,6 @@ def list_usable_days(stores: Stores, run: Run) -> tuple[date, ...]:
     return declaration.model.bootstrap_as_ofs(covered, newest, run.as_of)
 
 
-# Replay
 @dataclass(frozen=True)
 class Week:
     """One day of a model as the ledger remembers it; empty where nothing happened."""
@@ -239,7 +238,8 @@ class LostDay:
 
 
 def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[LostDay, ...]:
-    """Settle the alias, then name what was lost up to the run's as_of, and start it by the run's clock and actor."""
+    """End what processes that are gone left, settle the alias, name what was lost up to the run's as_of, and start it."""
+    pipeline.mark_lost(stores, run.clock, run.model)
     pipeline.settle(stores, run)
     return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
 

@@ -95,6 +95,7 @@ def lived(environment):
         "retrain_weekly=",
         *days,
         f"score={UNKNOWN_DAY}",
+        "perennial.nightly=",
     )  # without a day first: `dag.test` leaves the parameters of a run with its DAG
     command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
@@ -135,6 +136,11 @@ def lived(environment):
 )
 def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
     assert {"state": "success", "tasks": tasks} == lived[f"{verb}={FIRST_DAY}"]
+
+
+def test_the_nightly_dag_finds_all_well_after_these(lived):
+    tasks = {"mark_lost": "success", "check": "success", "mail": "success"}
+    assert {"state": "success", "tasks": tasks} == lived["perennial.nightly="]
 
 
 def test_a_day_that_cannot_be_scored_leaves_the_run_red(lived):

@@ -14,6 +14,7 @@ from tests.paths import ROOT
 PARSER = Path(__file__).parent / "parse_dags.py"
 LOADER = Path(__file__).parent / "load_plugins.py"
 VERBS = ("approve", "monitor", "refresh", "retrain", "retrain_weekly", "score")
+NIGHTLY = "perennial.nightly"
 
 
 def parse(airflow_home, home=ROOT, script=PARSER, **environment):
@@ -44,7 +45,7 @@ def lapse(parsed):
 
 
 def test_every_model_has_exactly_these_dags(parsed):
-    assert {f"{name}.{verb}" for name in model_names(ROOT) for verb in VERBS} == set(parsed["dags"])
+    assert {f"{name}.{verb}" for name in model_names(ROOT) for verb in VERBS} | {NIGHTLY} == set(parsed["dags"])
 
 
 def test_no_file_fails_to_import(parsed):
@@ -119,6 +120,22 @@ def test_a_dag_keeps_the_rules_of_the_house(lapse, verb):
     }
 
 
+def test_the_nightly_dag_keeps_the_same_rules(parsed):
+    dag = parsed["dags"][NIGHTLY]
+    assert ["mark_lost", "check", "mail"] == dag["tasks"]
+    assert {
+        "retries": [2],
+        "limits": True,
+        "teardowns": ["mail"],
+        "tags": ["nightly", "perennial"],
+        "max_active_runs": 1,
+        "catchup": False,
+        "outlets": [],
+    } == {key: dag[key] for key in ("retries", "limits", "teardowns", "tags", "max_active_runs", "catchup", "outlets")}
+    assert "#### At 3 a.m." in dag["doc"]
+    assert dag["longest_run_seconds"] <= dag["run_limit_seconds"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_dag_says_what_to_do_at_3_am(lapse, verb):
     assert "#### At 3 a.m." in lapse[verb]["doc"]
@@ -162,7 +179,7 @@ def twenty_models(tmp_path_factory):
 
 def test_twenty_models_cost_no_more_each_than_the_first_ones_and_a_broken_one_harms_nobody(twenty_models, tmp_path):
     found, few = parse(tmp_path, home=twenty_models), parse(tmp_path)
-    assert 120 == len(found["dags"])
+    assert 121 == len(found["dags"])
     assert found["parse_seconds"] / len(found["dags"]) < 2 * few["parse_seconds"] / len(few["dags"])
 
 

@@ -19,6 +19,7 @@ FIRST_POSSIBLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 TASK_LIMIT = timedelta(minutes=30)
 LONGEST_DELAY = timedelta(minutes=10)
 RETRIES = 2
+REMEDIES = "Read the last lines of the red task: each finding names its remedy."
 LONGEST_TASK = (1 + RETRIES) * TASK_LIMIT + RETRIES * LONGEST_DELAY
 
 
@@ -54,14 +55,48 @@ def _longest(task: Any) -> timedelta:
     return longest
 
 
-def _make_empty(model: Model, verb: str, schedule: Any, story: str) -> DAG:
+@contextmanager
+def installation_dag(verb: str, *, cron: str, story: str) -> Iterator[DAG]:
+    """A DAG `perennial.<verb>` of the whole installation, under the same rules; `cron` is in UTC."""
+    rules = _limit_attempts()
+    with DAG(
+        dag_id=f"perennial.{verb}",
+        description=f"The whole installation: {verb}",
+        schedule=cron,
+        start_date=FIRST_POSSIBLE_DAY,
+        end_date=_find_end(),
+        catchup=False,
+        max_active_runs=1,
+        tags=["perennial", verb],
+        doc_md=f"### perennial.{verb}\n{story}\n\n#### At 3 a.m.\n{REMEDIES}",
+        default_args={"owner": "perennial", **rules},
+    ) as dag:
+        yield dag
+    dag.dagrun_timeout = sum((_longest(task) for task in dag.tasks), timedelta())
+
+
+def _find_end() -> datetime | None:
     until = simulated_until()
+    return datetime(until.year, until.month, until.day, tzinfo=UTC) if until else None
+
+
+def _limit_attempts() -> dict[str, Any]:
+    return {
+        "retries": RETRIES,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": LONGEST_DELAY,
+        "execution_timeout": TASK_LIMIT,
+    }
+
+
+def _make_empty(model: Model, verb: str, schedule: Any, story: str) -> DAG:
     return DAG(
         dag_id=f"{model.name}.{verb}",
         description=f"{model.description}: {verb.replace('_', ' ')}",
         schedule=schedule,
         start_date=FIRST_POSSIBLE_DAY,
-        end_date=datetime(until.year, until.month, until.day, tzinfo=UTC) if until else None,
+        end_date=_find_end(),
         catchup=False,
         max_active_runs=1,
         tags=["perennial", model.name, verb],
@@ -69,14 +104,7 @@ def _make_empty(model: Model, verb: str, schedule: Any, story: str) -> DAG:
             "as_of": Param(None, type=["null", "string"], format="date", description="The day to pretend it is (YYYY-MM-DD)")
         },
         doc_md=_document(model, verb, story),
-        default_args={
-            "owner": model.owner,
-            "retries": RETRIES,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": LONGEST_DELAY,
-            "execution_timeout": TASK_LIMIT,
-        },
+        default_args={"owner": model.owner, **_limit_attempts()},
     )
 
 

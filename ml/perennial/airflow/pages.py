@@ -35,7 +35,7 @@ FOLDER = Path(__file__).parent / "templates"
 TONES = {
     **dict.fromkeys(("PROMOTE", "ok", "live", "sent"), "good"),
     **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests", "set aside"), "warm"),
-    **dict.fromkeys(("BLOCK", "failed", "blocked", "rejected"), "bad"),
+    **dict.fromkeys(("BLOCK", "failed", "lost", "blocked", "rejected"), "bad"),
 }
 # What comes from MLflow was drawn by others: it acts as nobody here, whatever a person put there.
 SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts allow-downloads"}

@@ -23,11 +23,16 @@ def read_run(context: Mapping[str, Any], model: Model) -> Run:
     return Run(
         model=model.name,
         as_of=as_of,
-        clock=datetime.now(UTC) if purpose == "live" else model.known_until(as_of),
+        clock=read_wall() if purpose == "live" else model.known_until(as_of),
         purpose=purpose,
         actor="airflow",
         dag_run_id=context["dag_run"].run_id,
     )
+
+
+def read_wall() -> datetime:
+    """The wall's time: the only place where Airflow's tasks learn it."""
+    return datetime.now(UTC)
 
 
 def read_as_of(context: Mapping[str, Any]) -> date:

@@ -14,6 +14,7 @@ import typer
 
 from perennial import local
 from perennial.cli.edge import FAULT, AsJson, ModelName, app, build_run, open_stores, read_clock, read_today, show_table
+from perennial.cli.whole import check_whole
 from perennial.config import find_home, load_declaration
 from perennial.errors import ConfigError
 
@@ -105,9 +106,22 @@ def check(
             show_default=False,
         ),
     ] = None,
+    *,
+    whole: Annotated[
+        bool,
+        typer.Option("--all", help="The whole installation instead: everything that must hold at any time; changes nothing."),
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="With --all: every publication, snapshot and log, not a share of the older ones.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Test the models of this home, on tables drawn for it or those of the warehouse, and let Airflow read its files."""
+    """Test the models of this home, on tables drawn for it or those of the warehouse; with --all, the whole installation."""
+    if whole or everything:
+        if models or tables or as_of or not whole:
+            raise ConfigError("`perennial check --all` takes --everything and --json, and no model: it looks at all of them.")
+        check_whole(everything=everything, as_json=as_json)
+        return
     from perennial import homes  # noqa: PLC0415 - as above
 
     installation = homes.Installation(_open_warehouse, read_clock(), as_of.date() if as_of else None)

@@ -62,6 +62,17 @@ def sweep_folders(parent: Path) -> tuple[Path, ...]:
     return tuple(swept)
 
 
+def find_abandoned(parent: Path) -> tuple[Path, ...]:
+    """The borrowed folders anywhere below `parent` of processes that have ended; they are left where they are."""
+    found = []
+    for lock in sorted(parent.rglob(f"*{LOCK}")):
+        held = _try_hold(lock)
+        if held is not None:
+            os.close(held[1])
+            found.append(lock.with_name(lock.name.removesuffix(LOCK)))
+    return tuple(found)
+
+
 def _try_hold(lock: Path) -> tuple[Path, int] | None:
     """The lock of a file for as long as its descriptor is open; None while another process has it, or has just taken it away."""
     import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there

@@ -16,6 +16,7 @@ SHARED = (
     ".env.example",
     "dags/approve.py",
     "dags/monitor.py",
+    "dags/nightly.py",
     "dags/refresh.py",
     "dags/retrain.py",
     "dags/score.py",

@@ -4,6 +4,7 @@ from perennial.local.addresses import Ports, find_var
 from perennial.local.airflow_api import AirflowClient
 from perennial.local.doctor import Finding, diagnose
 from perennial.local.libgomp import ensure_openmp
+from perennial.local.logs import find_log_folders, find_secrets
 from perennial.local.patience import Deadline, Patience
 from perennial.local.platforms import require_linux
 from perennial.local.progress import Progress
@@ -25,6 +26,8 @@ __all__ = [
     "ensure_openmp",
     "find_airflow",
     "find_loader_url",
+    "find_log_folders",
+    "find_secrets",
     "find_settings",
     "find_unwanted",
     "find_var",

@@ -14,12 +14,14 @@ import signal
 import sys
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 
 from perennial.errors import PerennialError, StackError
 from perennial.local import services
 from perennial.local.addresses import Addresses, name_variable
+from perennial.local.logs import tend_logs
 from perennial.local.patience import Patience
 from perennial.local.ports import require_free
 from perennial.local.processes import Identity, end_all, find_descendants, find_members, find_orphans, identify
@@ -40,6 +42,7 @@ from perennial.local.supervised import Program, Supervised
 VARIABLE = "PERENNIAL_STACK"
 WATCH_SECONDS = 1.0
 POLL_SECONDS = 0.5
+TEND_SECONDS = 60.0  # between two looks at the logs
 
 
 class Supervisor:
@@ -50,6 +53,7 @@ class Supervisor:
         self._patience = patience
         self._postgres = services.make_postgres(addresses, patience=patience)
         self._supervised: dict[str, Supervised] = {}
+        self._tended = -TEND_SECONDS
         self._record = Record(identify(os.getpid()), addresses, wanted=services.drop_mail(wanted, addresses), patience=patience)
 
     def run(self) -> int:
@@ -100,6 +104,7 @@ class Supervisor:
             StackError: nothing is left.
         """
         self._take_request()
+        self._tend_logs()
         before = self._states
         self._start_what_is_free()
         for each in self._supervised.values():
@@ -114,6 +119,14 @@ class Supervisor:
         if self._states != before:
             return 0.0  # something may be free now
         return POLL_SECONDS if self._record.state == "starting" else WATCH_SECONDS
+
+    def _tend_logs(self) -> None:
+        """Keep the logs small; what stands in the way of that is no reason to fall."""
+        if time.monotonic() < self._tended + TEND_SECONDS:
+            return
+        self._tended = time.monotonic()
+        with suppress(OSError):
+            tend_logs(self._addresses.var, time.time())
 
     def _take_request(self) -> None:
         wanted = services.drop_mail(take_request(self._addresses.var), self._addresses)

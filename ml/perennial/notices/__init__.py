@@ -24,6 +24,7 @@ from perennial.notices.days import (
     write_failure,
 )
 from perennial.notices.fits import say_distance, say_pin, write_distance, write_pin
+from perennial.notices.nightly import write_broken
 
 __all__ = [
     "HEADLINES",
@@ -42,6 +43,7 @@ __all__ = [
     "write_alias",
     "write_answer",
     "write_block",
+    "write_broken",
     "write_decision",
     "write_distance",
     "write_failure",

@@ -11,10 +11,10 @@ it), so that Airflow, a shell and a replay start the same stage in the same way,
 Read `daily`, `scoring`, `deciding` and `reporting` first, then `refitting`, `learning`, `comparing` and `movements`;
 `champion` loads what serves, `profiling` keeps what a version was trained on, counted, `fitting` makes a version of a fit,
 `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who is under test,
-`approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version, `delivering`
-does so for the events that wait, `evidence` gathers what `decide` looks at, `labelling` finds the days that have labels,
-`admitting` those of them that may teach, `beginning` what a first training does while these are few, and `watching` looks at
-a search while it runs.
+`approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version,
+`delivering` does so for the events that wait, `losing` ends what processes that are gone have left, `evidence` gathers what
+`decide` looks at, `labelling` finds the days that have labels, `admitting` those of them that may teach, `beginning` what a
+first training does while these are few, and `watching` looks at a search while it runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ from perennial.pipeline.deciding import decide
 from perennial.pipeline.delivering import deliver_to_registry
 from perennial.pipeline.describing import describe, find_links
 from perennial.pipeline.learning import ask_for_retraining, assemble, challenge, train
+from perennial.pipeline.losing import mark_lost
 from perennial.pipeline.mailing import deliver, drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
@@ -71,6 +72,7 @@ __all__ = [
     "draw_page",
     "find_links",
     "mail",
+    "mark_lost",
     "monitor",
     "open_stores",
     "plan_shards",

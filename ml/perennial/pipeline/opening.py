@@ -14,10 +14,11 @@ from perennial.records import Run
 from perennial.refresh import check_as_of
 from perennial.stores import ledger
 from perennial.stores.registry import Registry
-from perennial.stores.sessions import Database
+from perennial.stores.sessions import Database, hold_lock
 
 Result = TypeVar("Result")
 Options = ParamSpec("Options")
+Ending = Literal["ok", "failed", "refused"]
 OF_AN_AS_OF = ("refresh", "validate", "score", "monitor", "decide", "report", "accept")
 """Stages whose as_of is a day of the grid; a training may come on any day."""
 
@@ -48,7 +49,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 def recorded(
     function: Callable[Concatenate[Stores, Run, Options], Result], *, stage: str = ""
 ) -> Callable[Concatenate[Stores, Run, Options], Result]:
-    """Keep one row of `ledger.runs` for every attempt: a row left at `running` belongs to an attempt that died.
+    """Keep one row of `ledger.runs` for every attempt, and hold its lock meanwhile: a row left at `running` without it died.
 
     `stage`: of which the function does a part, where it is no stage of its own.
     """
@@ -58,16 +59,19 @@ def recorded(
     def run_recorded(stores: Stores, run: Run, /, *options: Options.args, **named: Options.kwargs) -> Result:
         if stage in OF_AN_AS_OF:
             _check_as_of(stores, run)
-        with stores.warehouse.transaction() as session:
-            run_id = ledger.start_run(session, run, stage)
-        try:
-            result = function(replace(stores, attempt=run_id), run, *options, **named)
-        except BaseException as error:
-            with suppress(WarehouseUnavailable):  # the stage's own error is the one to show
-                _finish(stores, run_id, "refused" if isinstance(error, Refused) else "failed", str(error) or type(error).__name__)
-            raise
-        _finish(stores, run_id, "ok", None)
-        return result
+        with stores.warehouse.hold() as holder:
+            with stores.warehouse.transaction() as session:
+                run_id = ledger.start_run(session, run, stage)
+                hold_lock(holder, *ledger.name_run(run_id))  # before anybody can see the row
+            try:
+                result = function(replace(stores, attempt=run_id), run, *options, **named)
+            except BaseException as error:
+                with suppress(WarehouseUnavailable):  # the stage's own error is the one to show
+                    status: Ending = "refused" if isinstance(error, Refused) else "failed"
+                    _finish(stores, run_id, status, str(error) or type(error).__name__)
+                raise
+            _finish(stores, run_id, "ok", None)
+            return result
 
     return cast("Callable[Concatenate[Stores, Run, Options], Result]", run_recorded)
 
@@ -78,6 +82,6 @@ def _check_as_of(stores: Stores, run: Run) -> None:
         check_as_of(stores.declaration(run.model).model, run)
 
 
-def _finish(stores: Stores, run_id: int, status: Literal["ok", "failed", "refused"], message: str | None) -> None:
+def _finish(stores: Stores, run_id: int, status: Ending, message: str | None) -> None:
     with stores.warehouse.transaction() as session:
         ledger.finish_run(session, run_id, status, message)

@@ -13,7 +13,7 @@ from perennial.predictor.contract import (
     Linear,
 )
 from perennial.predictor.encoding import encode
-from perennial.predictor.files import hash_manifest, load_predictor, write_files
+from perennial.predictor.files import check_files, hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
 from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, predict_raw
 from perennial.predictor.scoring import Predictor
@@ -33,6 +33,7 @@ __all__ = [
     "apply_calibrator",
     "apply_link",
     "as_dmatrix",
+    "check_files",
     "encode",
     "expand_inputs",
     "hash_manifest",

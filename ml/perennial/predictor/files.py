@@ -77,6 +77,15 @@ def load_predictor(folder: Path, manifest: Mapping[str, str], *, threads: int = 
     return predictor
 
 
+def check_files(folder: Path, manifest: Mapping[str, str]) -> None:
+    """Compare the bytes of model files with their manifest; no library opens them.
+
+    Raises:
+        ArtifactCorrupt: a file is missing, foreign, or differs.
+    """
+    _read_files(folder, manifest)
+
+
 def _expected_files(contract: Contract) -> list[str]:
     return [name for name in (contract.model_file, CONTRACT, GOLDEN) if name is not None]
 

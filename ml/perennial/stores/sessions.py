@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, func, make_url, select
@@ -55,6 +55,21 @@ class Database:
             yield session
 
     @contextmanager
+    def hold(self) -> Iterator[Session]:
+        """A connection of its own outside any transaction, for `hold_lock`: open until the block ends, or its process.
+
+        Raises:
+            WarehouseUnavailable: the server refused the connection. That it is lost later is no error.
+        """
+        with self.name_failures():
+            holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield holder
+        finally:
+            with suppress(DBAPIError):
+                holder.close()
+
+    @contextmanager
     def name_failures(self) -> Iterator[None]:
         """Say in our words what happens to a session on this database, ours or that of a library which opens its own.
 
@@ -93,6 +108,12 @@ def take_lock(session: Session, *parts: object) -> None:
     """Wait for the lock named by `parts`; it is given back when the transaction ends."""
     name = "\x1f".join(str(part) for part in parts)
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def hold_lock(holder: Session, *parts: object) -> None:
+    """Take the lock named by `parts` for as long as a connection of `Database.hold` is open: by it others see who lives."""
+    name = "\x1f".join(str(part) for part in parts)
+    holder.execute(select(func.pg_advisory_lock(func.hashtextextended(name, 0))))
 
 
 def run_script(session: Session, statements: str) -> None:

@@ -48,7 +48,7 @@ update ledger.publications set status = 'replaced' where model = :model and as_o
 -- name: make_live
 -- The scores that are live from the commit on.
 update ledger.publications
-set status = 'live', rows = :rows, mean_score = :mean_score, published_at = clock_timestamp()
+set status = 'live', rows = :rows, mean_score = :mean_score, scores_checksum = :scores_checksum, published_at = clock_timestamp()
 where publication_id = :publication_id and attempt = :attempt and status = 'building'
 returning extract(epoch from published_at - recorded_at)::double precision as seconds;
 

@@ -198,3 +198,7 @@ update ledger.snapshots set rows = :rows, checksum = :checksum where model = :mo
 select as_of, checksum, rows
 from ledger.snapshots
 where model = :model and kind = :kind and as_of = any(:as_ofs) and (kind = 'labels' or status = 'valid');
+
+-- name: rejected_entities
+-- Whose rows of a snapshot its suites rejected, as text.
+select distinct entity_id from ledger.quarantine where model = :model and as_of = :as_of and source is null;

@@ -29,8 +29,13 @@ def start_run(session: Session, run: Run, stage: str) -> int:
     )
 
 
+def name_run(run_id: int) -> tuple[str, int]:
+    """The lock that whoever runs an attempt holds until it has ended; sql/queries/holders.sql looks for it."""
+    return "run", run_id
+
+
 def finish_run(session: Session, run_id: int, status: Literal["ok", "failed", "refused"], message: str | None = None) -> None:
-    """Note how the attempt ended."""
+    """Note how the attempt ended, also of one that was taken for lost: what it has done is fenced where it was done."""
     execute(session, "finish_run", run_id=run_id, status=status, message=message)
 
 

@@ -229,6 +229,12 @@ class Registry:
         refuse_others(self.uri, model, {int(found.version): str(found.run_id)}, known)
         return int(found.version)
 
+    def read_alias(self, model: str) -> int | None:
+        """What the alias names, and nothing is restored; None when there is no alias, or no such model."""
+        with self._asking(f"read the alias {ALIAS} of {model}"):
+            found = self._find_alias(model)
+        return None if found is None else int(found.version)
+
     def _find_alias(self, model: str) -> ModelVersion | None:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see prepare_mlflow
 

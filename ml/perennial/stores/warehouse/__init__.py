@@ -9,20 +9,26 @@ from perennial.stores.warehouse.capturing import Capture, capture_sources
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.current_state import find_current_state
+from perennial.stores.warehouse.days import measure_rows
 from perennial.stores.warehouse.delivery import assess_delivery, find_undelivered
 from perennial.stores.warehouse.erasing import Found, delete_rows, find_rows, refuse_identity
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
-from perennial.stores.warehouse.labels import build_labels, build_labels_of_days
+from perennial.stores.warehouse.labels import build_labels, build_labels_of_days, rebuild_label_checksum
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
 from perennial.stores.warehouse.publishing import (
+    LONGEST_ATTEMPT,
     Attempt,
     ScoringJob,
     commit_shards,
+    count_scores,
+    drop_shards,
     find_attempt,
+    measure_scores,
     open_attempt,
     publish,
     publish_shard,
+    read_numbers,
 )
 from perennial.stores.warehouse.reading import (
     hash_training_days,
@@ -37,12 +43,13 @@ from perennial.stores.warehouse.reading import (
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants, show_table
 from perennial.stores.warehouse.searches import read_search
-from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, remove_rejects
+from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, rebuild_checksum, remove_rejects
 from perennial.stores.warehouse.subjects import Subject, find_subject, list_elsewhere
 from perennial.stores.warehouse.sync import sync
 from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
 
 __all__ = [
+    "LONGEST_ATTEMPT",
     "Attempt",
     "Capture",
     "Found",
@@ -58,8 +65,10 @@ __all__ = [
     "check_ledger",
     "commit_shards",
     "copy_frame",
+    "count_scores",
     "delete_rows",
     "describe_features",
+    "drop_shards",
     "feature_bounds",
     "find_attempt",
     "find_current_state",
@@ -73,6 +82,8 @@ __all__ = [
     "keep_scores",
     "list_elsewhere",
     "list_grants",
+    "measure_rows",
+    "measure_scores",
     "measure_training_set",
     "migrate",
     "open_attempt",
@@ -85,11 +96,14 @@ __all__ = [
     "read_day",
     "read_kept",
     "read_labels",
+    "read_numbers",
     "read_published",
     "read_search",
     "read_snapshot",
     "read_training_sample",
     "read_training_set",
+    "rebuild_checksum",
+    "rebuild_label_checksum",
     "refuse_identity",
     "remove_rejects",
     "render_install",

@@ -27,6 +27,8 @@ from perennial.stores.warehouse.partitions import ensure_month
 from perennial.stores.warehouse.point_in_time import describe_known_rules
 from perennial.tasks import task_of
 
+REBUILT = 'pg_temp."rebuilt$"'  # no source can be called like it
+
 
 @dataclass(frozen=True)
 class Day:
@@ -61,6 +63,40 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
         GrainViolated: an entity stands twice or is null, a part of its key is, or a label is none of the task.
         ConfigError: the query fails on the data, as in a division by zero.
     """
+    ensure_month(session, day.kind, day.model, day.as_of)
+    session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
+    try:
+        with session.begin_nested():
+            return _insert_rows(session, day, day.table, given, known_at)
+    except DBAPIError as error:
+        explained = _explain_key(session, day, given, error.orig) or _explain(day, error.orig)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def measure_query(
+    session: Session,
+    day: Day,
+    given: GivenKey,
+    columns: Sequence[str],
+    *,
+    known_at: datetime | None = None,
+    without: Sequence[str],
+) -> str:
+    """The checksum that the day would have if the open query were written now: in a temporary table, so that no row is touched.
+
+    `columns`: what the checksum covers, in its order; `without`: entities, as texts, whose rows are left out.
+    """
+    session.exec_driver_sql(f"drop table if exists {REBUILT}")
+    session.exec_driver_sql(f"create temporary table {REBUILT} (like {day.table})")
+    _insert_rows(session, day, REBUILT, given, known_at)
+    left_out = text(f"delete from {REBUILT} where cast(entity_id as text) = any(:without)")  # noqa: S608 - our name
+    session.execute(left_out, {"without": list(without)})
+    return measure_rows(session, REBUILT, day.as_of, columns)[1]
+
+
+def _insert_rows(session: Session, day: Day, table: str, given: GivenKey, known_at: datetime | None) -> int:
     targets, values = day.listed, day.listed
     parameters: dict[str, object] = {"as_of": day.as_of}
     if known_at is not None:
@@ -69,20 +105,11 @@ def replace_rows(session: Session, day: Day, given: GivenKey, known_at: datetime
         targets = f"{''.join(f', {name}' for name in ('label', *label.beside))}, known_at"
         values = f', "label"::{task_of(day.declaration.model).label_cast}{beside}, :known_at'
         parameters["known_at"] = known_at
-    ensure_month(session, day.kind, day.model, day.as_of)
-    session.execute(text(f"delete from {day.table} where as_of = :as_of"), {"as_of": day.as_of})  # noqa: S608 - checked
     statement = (
-        f"insert into {day.table} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
+        f"insert into {table} (as_of, entity_id{targets}) "  # noqa: S608 - checked identifiers
         f"select :as_of, {given.entity_id}{values} from pg_temp.user_query"
     )
-    try:
-        with session.begin_nested():
-            return session.execute(text(statement), parameters).rowcount
-    except DBAPIError as error:
-        explained = _explain_key(session, day, given, error.orig) or _explain(day, error.orig)
-        if explained is None:
-            raise
-        raise explained from error
+    return session.execute(text(statement), parameters).rowcount
 
 
 def measure_rows(session: Session, table: str, as_of: date, columns: Sequence[str]) -> tuple[int, str]:

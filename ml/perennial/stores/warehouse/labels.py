@@ -14,7 +14,7 @@ from perennial.records import Column, Run, Snapshot
 from perennial.stores import queries
 from perennial.stores.sessions import Session, run_together, take_lock
 from perennial.stores.warehouse.conditions import label_bounds
-from perennial.stores.warehouse.days import Day, record_rows, replace_rows
+from perennial.stores.warehouse.days import Day, measure_query, record_rows, replace_rows
 from perennial.stores.warehouse.entities import GivenKey, find_key_of_labels, read_key
 from perennial.stores.warehouse.incomplete import refuse_incomplete, set_facts_aside
 from perennial.stores.warehouse.point_in_time import define_views, open_views
@@ -127,6 +127,15 @@ def _fill_day(session: Session, declaration: Declaration, run: Run, as_of: date,
     _check_cohort(session, day)
     _check_beside(session, day)
     return record_rows(session, day, run)
+
+
+def rebuild_label_checksum(session: Session, declaration: Declaration, as_of: date) -> str:
+    """The checksum that the labels of a day would have if they were built now; as `rebuild_checksum` of snapshots."""
+    model = declaration.model
+    day = Day(declaration, as_of, "labels", name_columns(model))
+    with _open_labels(session, declaration, as_of) as given:
+        covered = [column.name for column in day.columns]
+        return measure_query(session, day, given, covered, known_at=model.matured_at(as_of), without=())
 
 
 def name_columns(model: Model) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import text
 
@@ -12,7 +13,7 @@ from perennial.records import Rejects, Run, Snapshot
 from perennial.stores import queries
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse.conditions import feature_bounds
-from perennial.stores.warehouse.days import Day, measure_rows, record_rows, replace_rows
+from perennial.stores.warehouse.days import Day, measure_query, measure_rows, record_rows, replace_rows
 from perennial.stores.warehouse.entities import find_key
 from perennial.stores.warehouse.point_in_time import check_sources, open_views
 from perennial.stores.warehouse.tables import check_columns, read_columns
@@ -50,6 +51,29 @@ def build_snapshot(session: Session, declaration: Declaration, run: Run) -> Snap
         )
     session.execute(queries.load("warehouse")["forget_quarantine"], {"model": model.name, "as_of": run.as_of})
     return record_rows(session, day, run)
+
+
+def rebuild_checksum(session: Session, declaration: Declaration, as_of: date) -> str:
+    """The checksum that the snapshot of a day would have if it were built now, without the rows that its suites rejected.
+
+    What is made for it is temporary; the caller rolls back, takes no lock of the day, and touches no row of the model.
+
+    Raises:
+        ForbiddenSource, ConfigError: the SQL or a source is wrong.
+    """
+    model, file = declaration.model, f"sql/{declaration.model.name}/features.sql"
+    known = {"model": model.name, "as_of": as_of}
+    rejected = session.execute(queries.load("warehouse")["rejected_entities"], known).scalars().all()
+    stored = [column.name for column in read_columns(session, model.name)]
+    with (
+        open_views(session, declaration, feature_bounds(model, as_of)),
+        open_query(session, file, declaration.features_sql, feature_parameters(model, as_of)) as columns,
+    ):
+        given = find_key(file, columns, model.entity)
+        covered = (
+            stored if rejected else [column.name for column in given.others]
+        )  # as `remove_rejects` and `record_rows` measure
+        return measure_query(session, Day(declaration, as_of, "features", given.others), given, covered, without=rejected)
 
 
 def quarantine_rows(session: Session, declaration: Declaration, run: Run, rejects: Sequence[Rejects]) -> None:

@@ -16,12 +16,12 @@ select
     finished_at
 from ledger.runs;
 
-comment on view analytics.run_log is 'Every attempt of every stage; one that stays running without an end died';
+comment on view analytics.run_log is 'Every attempt of every stage; one whose process is gone is lost, once somebody has looked';
 comment on column analytics.run_log.run_id is 'Number of the attempt';
 comment on column analytics.run_log.model is 'The model, as in models/<name>.toml';
 comment on column analytics.run_log.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.run_log.stage is 'refresh, validate, assemble, train, compare, promote, score, monitor, decide or rollback; of people: answer, carry_out, expire, force';
-comment on column analytics.run_log.status is 'running, ok, failed (a fault) or refused (a rule said no)';
+comment on column analytics.run_log.status is 'running, ok, failed (a fault), refused (a rule said no) or lost (its process is gone)';
 comment on column analytics.run_log.message is 'What went wrong, in words';
 comment on column analytics.run_log.purpose is 'live, simulation or backfill';
 comment on column analytics.run_log.actor is 'Who asked';

@@ -1,15 +1,27 @@
 """The one publishing transaction: read `publication` first, then `attempts`, `streams`, `shards`, `wire`, `pipes`."""
 
-from perennial.stores.warehouse.publishing.attempts import Attempt, ScoringJob, drop_shards, find_attempt, open_attempt
+from perennial.stores.warehouse.publishing.attempts import (
+    LONGEST_ATTEMPT,
+    Attempt,
+    ScoringJob,
+    drop_shards,
+    find_attempt,
+    open_attempt,
+)
+from perennial.stores.warehouse.publishing.measuring import count_scores, measure_scores, read_numbers
 from perennial.stores.warehouse.publishing.publication import commit_shards, publish, publish_shard
 
 __all__ = [
+    "LONGEST_ATTEMPT",
     "Attempt",
     "ScoringJob",
     "commit_shards",
+    "count_scores",
     "drop_shards",
     "find_attempt",
+    "measure_scores",
     "open_attempt",
     "publish",
     "publish_shard",
+    "read_numbers",
 ]

@@ -176,10 +176,16 @@ def pass_fence(session: Session, attempt: Attempt, checksum: str) -> None:
         raise Superseded(f"{attempt.run}: attempt {attempt.attempt} was taken over by a later one and has written nothing.")
 
 
-def make_live(session: Session, attempt: Attempt, rows: int, mean_score: float) -> float:
+def make_live(session: Session, attempt: Attempt, rows: int, mean_score: float, checksum: str) -> float:
     """Put this publication in the place of the day's former one; the seconds since the attempt began."""
     session.execute(queries.load("publishing")["replace_live"], _key(attempt.run))
-    values = {"publication_id": attempt.publication_id, "attempt": attempt.attempt, "rows": rows, "mean_score": mean_score}
+    values = {
+        "publication_id": attempt.publication_id,
+        "attempt": attempt.attempt,
+        "rows": rows,
+        "mean_score": mean_score,
+        "scores_checksum": checksum,
+    }
     seconds: float = session.execute(queries.load("publishing")["make_live"], values).scalar_one()
     return seconds
 

@@ -22,6 +22,7 @@ from perennial.stores.warehouse.publishing.attempts import (
     open_attempt,
     pass_fence,
 )
+from perennial.stores.warehouse.publishing.measuring import measure_scores
 from perennial.stores.warehouse.publishing.shards import (
     is_staged,
     merge_shards,
@@ -131,7 +132,8 @@ def _conclude(session: Session, attempt: Attempt, job: ScoringJob, tally: Tally,
     run, rows = attempt.run, tally.expected_rows
     _refuse(run, () if written == rows else (f"{written} rows were written, the snapshot holds {rows}",))
     _refuse(run, tuple(job.audit(session)))
-    seconds = make_live(session, attempt, rows, tally.mean)
+    _, checksum = measure_scores(session, job.declaration.model, run.as_of, attempt.publication_id)
+    seconds = make_live(session, attempt, rows, tally.mean, checksum)
     return Publication(
         publication_id=attempt.publication_id,
         model=run.model,

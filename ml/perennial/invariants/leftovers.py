@@ -1,0 +1,65 @@
+"""What processes that died have left: scores that nobody will publish, folders that nobody holds, files that nobody needs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from perennial.config.folders import find_abandoned
+from perennial.invariants.looking import Answer, Finding, Look
+from perennial.pipeline.champion import CACHE
+from perennial.stores.registry import MOST_KEPT
+
+TEMPORARY = ("perennial-airflow-*", "perennial-check-*", "perennial-new-*")
+OF_LONG_AGO = timedelta(days=1)
+
+
+def check_leftovers(look: Look) -> Answer:
+    """No table of scores waits for an attempt that has ended, and no file lies about that nobody holds or needs."""
+    findings = [
+        Finding(
+            f"{row.name} holds scores that nobody will publish" if row.is_shard else f"{row.name} is no table of ours",
+            "perennial reconcile of its model drops it" if row.is_shard else f"drop table {row.name}, if you did not make it",
+        )
+        for row in look.ask("left_shards")
+    ]
+    artifacts = look.stores.settings.artifacts
+    findings += [_name(folder, "nobody holds it any more") for folder in find_abandoned(artifacts)]
+    findings += [_name(folder, "it was discarded") for folder in artifacts.rglob(".discarded-*") if _is_old(folder, look.clock)]
+    temporary = Path(tempfile.gettempdir())
+    findings += [
+        _name(folder, "it is of a process that ended")
+        for name in TEMPORARY
+        for folder in temporary.glob(name)
+        if _is_old(folder, look.clock)
+    ]
+    findings += _check_cache(look, artifacts / CACHE)
+    (tables,) = look.ask("count_tables")
+    return Answer(f"{tables.number} tables, {artifacts} and {temporary}", tuple(findings))
+
+
+def _check_cache(look: Look, cache: Path) -> list[Finding]:
+    known = {row.model for row in look.ask("list_versions")}
+    found = []
+    for folder in sorted(cache.iterdir()) if cache.is_dir() else []:
+        kept = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+        if folder.name not in known:
+            found.append(_name(folder, "the ledger knows no version of such a model"))
+        elif len(kept) > MOST_KEPT:
+            found.append(_name(folder, f"it keeps {len(kept)} versions, {MOST_KEPT} at most are needed"))
+    return found
+
+
+def _is_old(path: Path, clock: datetime) -> bool:
+    """Ours, and not touched for a day; what is gone meanwhile is not."""
+    try:
+        found = path.lstat()
+        return found.st_uid == os.getuid() and clock.timestamp() - found.st_mtime > OF_LONG_AGO.total_seconds()
+    except FileNotFoundError:
+        return False
+
+
+def _name(path: Path, why: str) -> Finding:
+    return Finding(f"{path}: {why}", f"rm -r {path}")

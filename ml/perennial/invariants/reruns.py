@@ -1,0 +1,110 @@
+"""Days built again, beside what stands: a snapshot from facts that were known then, labels, and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from perennial.errors import PermanentError, RegistryUnavailable
+from perennial.invariants.looking import Answer, Finding, Look, name_day
+from perennial.pipeline.champion import load_version
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session
+from perennial.tasks import find_published, frame_scores
+
+NEWEST, OLDER = 1, 1  # days of each model in one night
+TOLERANCE = 1e-6  # as golden rows: sums of single precision on another processor; of scores above 1 a share
+
+
+def check_leaks(look: Look) -> Answer:
+    """A sample of snapshots, built again from what was known then, gives the same bytes: nothing from later has entered."""
+    rows = [row for row in look.only_declared(look.ask("list_snapshots")) if row.kind == "features" and row.rows]
+    built = [
+        row for row in rows if not row.is_erased and row.query_hash == look.declarations[row.model].definition_hash("features")
+    ]
+    chosen = look.choose_of_each_model(built, newest=NEWEST, older=OLDER)
+    findings = []
+    for row in chosen:
+        remedy = (
+            f"perennial check {row.model} --tables real names the source that was rewritten; then perennial refresh {row.model}"
+        )
+        with _undone(look) as session:
+            try:
+                checksum = warehouse.rebuild_checksum(session, look.declarations[row.model], row.as_of)
+            except PermanentError as error:
+                findings.append(Finding(f"{name_day(row.model, row.as_of)}: cannot be built again: {error}", remedy, row.model))
+                continue
+        if checksum != row.checksum:
+            said = f"{name_day(row.model, row.as_of)}: built again, the snapshot is another one: facts of the past were changed"
+            findings.append(Finding(said, f"{remedy} --as-of {row.as_of}", row.model))
+    others = len(rows) - len(built)
+    left_out = f"{others} snapshots of another definition, or with erased rows" if others else ""
+    return Answer(f"{len(chosen)} of {len(rows)} snapshots", tuple(findings), left_out)
+
+
+def check_reruns(look: Look) -> Answer:
+    """A stage that has finished changes nothing when it runs again: labels and scores of a sample come out as they stand."""
+    labels = [row for row in look.only_declared(look.ask("list_snapshots")) if row.kind == "labels" and not row.is_erased]
+    with look.stores.warehouse.transaction() as session:
+        labels = [row for row in labels if _are_of_now(look, session, row)]
+    chosen = look.choose_of_each_model(labels, newest=NEWEST, older=OLDER)
+    findings = [found for row in chosen for found in _label_again(look, row)]
+    live = look.only_declared(look.ask("list_live"))
+    scored = look.choose_of_each_model(live, newest=NEWEST, older=OLDER)
+    checksums = {(row.model, row.as_of): row.checksum for row in look.ask("list_snapshots") if row.kind == "features"}
+    stands = [row for row in scored if checksums.get((row.model, row.as_of)) == row.snapshot_checksum and not row.erased]
+    try:
+        for row in stands:
+            findings.extend(_score_again(look, row))
+    except RegistryUnavailable as silence:
+        return Answer(f"the labels of {len(chosen)} days", tuple(findings), f"scores: {silence}")
+    return Answer(f"the labels of {len(chosen)} days, the scores of {len(stands)}", tuple(findings))
+
+
+def _are_of_now(look: Look, session: Session, row: Any) -> bool:
+    of_now = look.declarations[row.model].definition_hash("labels")
+    return row.as_of in ledger.labelled_days(session, row.model, [row.as_of], of_now)
+
+
+def _label_again(look: Look, row: Any) -> list[Finding]:
+    with _undone(look) as session:
+        try:
+            checksum = warehouse.rebuild_label_checksum(session, look.declarations[row.model], row.as_of)
+        except PermanentError as error:
+            checksum = str(error)
+    if checksum == row.checksum:
+        return []
+    said = f"{name_day(row.model, row.as_of)}: labels built again are others than those that taught"
+    return [Finding(said, f"perennial check {row.model} --tables real names the source that was rewritten", row.model)]
+
+
+def _score_again(look: Look, row: Any) -> list[Finding]:
+    """By the version that published, from the snapshot as it stands."""
+    declaration = look.declarations[row.model]
+    day, remedy = name_day(row.model, row.as_of), f"perennial score {row.model} --as-of {row.as_of}"
+    with look.stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, row.model, row.version)
+    try:
+        predictor = load_version(look.stores, version)
+        features = warehouse.read_snapshot(look.session, declaration, row.as_of)
+        scores = find_published(frame_scores(predictor.score(features), features.index, predictor.contract.classes))
+    except PermanentError as error:
+        return [Finding(f"{day}: cannot be scored again: {error}", remedy, row.model)]
+    again = {str(entity): float(score) for entity, score in scores.items()}
+    published = warehouse.read_numbers(look.session, declaration.model, row.as_of, row.publication_id)
+    if again.keys() == published.keys() and all(_is_same(score, published[entity]) for entity, score in again.items()):
+        return []
+    return [Finding(f"{day}: scored again by version {row.version}, the scores are others", remedy, row.model)]
+
+
+def _is_same(score: float, published: float) -> bool:
+    return abs(score - published) <= TOLERANCE * max(1.0, abs(published))
+
+
+@contextmanager
+def _undone(look: Look) -> Iterator[Session]:
+    """A transaction for what is temporary; nobody sees anything of it."""
+    with look.stores.warehouse.transaction() as session:
+        yield session
+        session.rollback()

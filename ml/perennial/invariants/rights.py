@@ -1,0 +1,79 @@
+"""Who may do what: the roles of the warehouse as they were declared, and words that must stay secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from perennial.invariants.looking import Answer, Finding, Look
+from perennial.stores import queries
+
+RIGHTS = "perennial migrate --rights-sql | psql -d warehouse, as a superuser"
+SHORTEST_SECRET = 8
+BLOCK_BYTES = 1 << 20
+MOST_BYTES = 1 << 30
+
+
+def check_rights(look: Look) -> Answer:
+    """Analysts read the views and nothing else, loaders fill source, no role of ours is mighty, and facts cannot be rewritten."""
+    findings = [
+        Finding(f"role {row.role} is {row.attributes}", f"alter role {row.role} no{row.attributes.split()[0]}, as a superuser")
+        for row in look.ask("mighty_roles")
+    ]
+    findings += [
+        Finding(f"{row.role} may {row.privilege} {row.object}", f"revoke {row.privilege} on {row.object} from {row.role}")
+        for row in look.ask("foreign_rights")
+    ]
+    findings += [
+        Finding(f"{row.role} may make tables in schema {row.schema}", f"revoke create on schema {row.schema} from {row.role}")
+        for row in look.ask("makers")
+    ]
+    findings += [
+        Finding(f"the trigger {row.tgname} of {row.name} is off", f"alter table {row.name} enable trigger {row.tgname}, as owner")
+        for row in look.ask("rewritable_facts")
+    ]
+    if look.session.execute(queries.load("doctor")["may_analysts_lock"]).scalar_one():
+        findings.append(Finding("analyst may take the locks by which stages wait for each other", RIGHTS))
+    (tables,) = look.ask("count_rights")
+    return Answer(f"4 roles, {tables.number} tables and views", tuple(findings))
+
+
+def check_logs(look: Look) -> Answer:
+    """No password that the settings know stands in a log; what is found is never shown, only where."""
+    secrets = {word.encode() for word in look.places.secrets if len(word) >= SHORTEST_SECRET}
+    files = sorted(
+        (file for folder in look.places.logs for file in folder.rglob("*") if file.is_file() and not file.is_symlink()),
+        key=lambda file: file.stat().st_mtime,
+        reverse=True,
+    )
+    if not files or not secrets:
+        return Answer("no files", left_out="no logs lie here" if not files else "no password is known here")
+    findings, read, looked_at = [], 0, 0
+    for file in files:
+        if read > MOST_BYTES and not look.everything:
+            break
+        looked_at, read = looked_at + 1, read + file.stat().st_size
+        if place := _find(file, secrets):
+            findings.append(Finding(f"{file}: a password stands near byte {place}", f"change that password, and rm {file}"))
+    left = len(files) - looked_at
+    return Answer(f"{looked_at} log files for {len(secrets)} passwords", tuple(findings), f"{left} older logs" if left else "")
+
+
+def _find(file: Path, secrets: set[bytes]) -> int | None:
+    """Where one of the words stands, from 1 on; read in blocks that overlap, so that none is cut in two."""
+    overlap = max(map(len, secrets)) - 1
+    for begins, block in _read_blocks(file, overlap):
+        for secret in secrets:
+            if (place := block.find(secret)) >= 0:
+                return begins + place + 1
+    return None
+
+
+def _read_blocks(file: Path, overlap: int) -> Iterator[tuple[int, bytes]]:
+    begins, kept = 0, b""
+    with file.open("rb") as stream:
+        while new := stream.read(BLOCK_BYTES):
+            block = kept + new
+            yield begins, block
+            kept = block[-overlap:] if overlap else b""
+            begins += len(block) - len(kept)

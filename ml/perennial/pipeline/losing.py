@@ -1,0 +1,26 @@
+"""What processes that are gone have left in the ledger: attempts that nobody works on, and scores of them that wait."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from perennial.pipeline.opening import Stores
+from perennial.stores import ledger, warehouse
+
+log = logging.getLogger(__name__)
+
+
+def mark_lost(stores: Stores, clock: datetime, model: str | None = None) -> tuple[ledger.LostRun, ...]:
+    """Let every attempt whose process is gone end as `lost`, and give up what it was about to publish; of one model or of all.
+
+    A process that lives after all, because its connection was cut, says how it ended; what it would publish fails at its fence.
+    """
+    before = clock - warehouse.LONGEST_ATTEMPT
+    with stores.warehouse.transaction() as session:
+        lost = ledger.mark_lost_runs(session, model)
+        for name in {*ledger.end_lost_attempts(session, model, before), *(run.model for run in lost)}:
+            warehouse.drop_shards(session, name, before)
+    for run in lost:
+        log.warning("%s, as_of %s: attempt %d at %s is lost: its process is gone", run.model, run.as_of, run.run_id, run.stage)
+    return lost

@@ -1,0 +1,255 @@
+"""What must hold of the whole installation: a world that has lived is all well, and each rule that is broken is named."""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from perennial import invariants, pipeline
+from perennial.config.folders import borrow_folder
+from perennial.pipeline.champion import CACHE
+from perennial.stores import ledger
+from tests.world import FIRST_DAY, MODEL, end_state
+
+WALL = datetime.now(UTC)
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(scope="module")
+def shared(copy_world, session_smtp_sink):
+    """One world for all of them; whatever a test breaks it mends."""
+    with copy_world() as world:
+        mailing = world.with_smtp(session_smtp_sink.settings)
+        mailing.mail()
+        yield mailing
+
+
+def look(world, *names, everything=False, clock=WALL, logs=()):
+    """The findings by invariant, of the named ones only."""
+    places = invariants.Places(tuple(logs), frozenset({PASSWORD}))
+    checked = invariants.check_installation(world.stores, clock, places, everything=everything, only=names)
+    return {each.invariant: [(found.said, found.remedy) for found in each.answer.findings] for each in checked}
+
+
+def find(world, name, **options):
+    return look(world, name, **options)[name]
+
+
+@contextmanager
+def changed(world, statement, back):
+    """The triggers and rights of the ledger stand aside, as they would for a superuser who means it."""
+    world.tell(f"set local session_replication_role = replica; {statement}")
+    try:
+        yield
+    finally:
+        world.tell(f"set local session_replication_role = replica; {back}")
+
+
+def test_a_world_that_has_lived_is_all_well(shared, tmp_path):
+    (tmp_path / "server.log").write_text("all is well\n", encoding="utf-8")
+    found = look(shared, logs=[tmp_path], everything=True)
+    assert {name: [] for name in ("models", *invariants.INVARIANTS)} == found
+
+
+def test_a_score_that_was_changed_is_found(shared):
+    with changed(
+        shared,
+        "update scores.lapse set score = score + 0.01 where rank = 1",
+        "update scores.lapse set score = score - 0.01 where rank = 1",
+    ):
+        ((said, remedy),) = find(shared, "publications")
+    assert f"{MODEL}, as_of {FIRST_DAY}: scores were changed since they were published" == said
+    assert f"perennial score {MODEL} --as-of {FIRST_DAY}" == remedy
+
+
+def test_a_score_that_is_missing_is_found(shared):
+    shared.tell("create table public.kept as select * from scores.lapse where rank = 1")
+    with changed(shared, "delete from scores.lapse where rank = 1", "insert into scores.lapse select * from public.kept"):
+        ((said, _),) = find(shared, "publications")
+    shared.tell("drop table public.kept")
+    assert "stand in scores.lapse" in said
+
+
+def test_a_day_that_is_live_twice_is_found(shared):
+    twice = (
+        "create table public.kept as select * from ledger.publications where status = 'live'; "
+        "drop index ledger.one_live_publication; "
+        "insert into ledger.publications overriding system value select (jsonb_populate_record(kept, "
+        "jsonb_build_object('publication_id', publication_id + 1000, 'attempt', attempt + 1000))).* from public.kept kept"
+    )
+    once = (
+        "delete from ledger.publications where publication_id > 1000; drop table public.kept; "
+        "create unique index one_live_publication on ledger.publications (model, as_of) where status = 'live'"
+    )
+    with changed(shared, twice, once):
+        assert any("2 live publications" in said for said, _ in find(shared, "publications"))
+
+
+def test_an_alias_that_was_moved_by_hand_is_found(shared):
+    client = shared.stores.registry._client
+    champion = shared.stores.registry.read_alias(MODEL)
+    client.delete_registered_model_alias(MODEL, "champion")
+    try:
+        found = find(shared, "champions")
+    finally:
+        shared.stores.registry.set_champion(MODEL, champion)
+    assert [
+        (f"{MODEL}: the ledger's champion is version {champion}, the alias names nobody", f"perennial reconcile {MODEL}")
+    ] == found
+
+
+def test_a_broken_chain_of_champions_is_found(shared):
+    with changed(
+        shared, "update ledger.promotions set previous_version = 77", "update ledger.promotions set previous_version = null"
+    ):
+        assert any("took over from 77" in said for said, _ in find(shared, "champions"))
+
+
+def test_a_publication_that_names_other_files_is_found(shared):
+    known = shared.ask_one("select manifest_hash from ledger.publications where status = 'live'")
+    with changed(
+        shared, "update ledger.publications set manifest_hash = 'x'", f"update ledger.publications set manifest_hash = '{known}'"
+    ):
+        assert any("names other files than version" in said for said, _ in find(shared, "lineage"))
+
+
+def test_kept_files_that_were_changed_are_found(shared):
+    with shared.stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, MODEL, ledger.champion(session, MODEL))
+    pipeline.champion.load_version(shared.stores, version)
+    (folder,) = (shared.settings.artifacts / CACHE / MODEL).glob(f"{version.version}-*")
+    contract = folder / "contract.json"
+    before = contract.read_bytes()
+    contract.write_bytes(before + b" ")
+    ((said, remedy),) = find(shared, "lineage")
+    contract.write_bytes(before)
+    assert "of the kept files" in said
+    assert f"rm -r {folder}: they are fetched anew" == remedy
+
+
+def test_a_feature_that_was_changed_is_found(shared):
+    column = "recency_days"
+    with changed(
+        shared,
+        f"update features.lapse set {column} = {column} + 1 where as_of = '{FIRST_DAY}'",
+        f"update features.lapse set {column} = {column} - 1 where as_of = '{FIRST_DAY}'",
+    ):
+        found = look(shared, "lineage", "reruns")
+    assert any("holds other rows than were built" in said for said, _ in found["lineage"])
+    assert any("the scores are others" in said for said, _ in found["reruns"])
+
+
+def test_a_run_that_nobody_works_on_is_found(shared):
+    run = shared.run(FIRST_DAY)
+    with shared.stores.warehouse.transaction() as session:
+        number = ledger.start_run(session, run, "train")
+    found = find(shared, "holders")
+    pipeline.mark_lost(shared.stores, run.clock)
+    assert [
+        (f"{MODEL}, as_of {FIRST_DAY}: attempt {number} at train runs, and its process is gone", f"perennial reconcile {MODEL}")
+    ] == found
+
+
+def test_a_movement_that_nobody_ends_is_found(shared):
+    intent = (
+        "insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at) "
+        "select model, version, version, 'forced', 'test', 'tester', 'simulation', effective_at from ledger.promotions limit 1"
+    )
+    with changed(shared, intent, "delete from ledger.promotions where status = 'intended'"):
+        assert any("was begun, and nobody ends it" in said for said, _ in find(shared, "holders"))
+
+
+def test_facts_of_the_past_that_were_changed_are_found(shared):
+    with changed(
+        shared,
+        "create table public.kept as select * from source.orders; update source.orders set amount_cents = amount_cents + 1",
+        "truncate source.orders; insert into source.orders select * from public.kept; drop table public.kept",
+    ):
+        ((said, remedy), *_) = find(shared, "leaks")
+    assert "built again, the snapshot is another one" in said
+    assert f"perennial check {MODEL} --tables real" in remedy
+
+
+def test_mail_that_waits_without_end_is_found(shared):
+    with changed(
+        shared,
+        "update ledger.outbox set sent_at = null, attempts = 9, last_error = 'no such host'",
+        "update ledger.outbox set sent_at = clock_timestamp(), attempts = 0, last_error = null",
+    ):
+        found = find(shared, "deliveries")
+    assert all("was tried 9 times: no such host" in said for said, _ in found)
+    assert found
+
+
+def test_mail_that_was_never_tried_is_found_after_a_day(shared):
+    back = "update ledger.outbox set sent_at = clock_timestamp()"
+    with changed(shared, "update ledger.outbox set sent_at = null", back):
+        assert [] == find(shared, "deliveries")
+        assert any("was never tried" in said for said, _ in find(shared, "deliveries", clock=WALL + timedelta(days=2)))
+
+
+def test_scores_that_wait_for_nobody_are_found(shared):
+    shared.tell('create table scores."shard$4711_0" (a int)')
+    ((said, _),) = find(shared, "leftovers")
+    shared.tell('drop table scores."shard$4711_0"')
+    assert said == 'scores."shard$4711_0" holds scores that nobody will publish'
+
+
+def test_a_folder_that_nobody_holds_is_found_and_one_that_is_held_is_not(shared):
+    parent = shared.settings.artifacts / "checking"
+    with borrow_folder(parent, "held-"):
+        assert [] == find(shared, "leftovers")
+    (parent / "left-1.lock").touch()
+    ((said, remedy),) = find(shared, "leftovers")
+    (parent / "left-1.lock").unlink()
+    assert f"{parent / 'left-1'}: nobody holds it any more" == said
+    assert f"rm -r {parent / 'left-1'}" in remedy
+
+
+@pytest.mark.parametrize(
+    ("statement", "back", "said"),
+    [
+        ("grant select on ledger.runs to analyst", "revoke select on ledger.runs from analyst", "analyst may select ledger.runs"),
+        ("grant select on scores.lapse to public", "revoke select on scores.lapse from public", "public may select scores.lapse"),
+        ("alter role loader createdb", "alter role loader nocreatedb", "role loader is createdb"),
+        (
+            "alter table ledger.versions disable trigger facts_stay",
+            "alter table ledger.versions enable trigger facts_stay",
+            "the trigger facts_stay of ledger.versions is off",
+        ),
+    ],
+)
+def test_a_right_that_nobody_declared_is_found(shared, statement, back, said):
+    with changed(shared, statement, back):
+        assert said in [sentence for sentence, _ in find(shared, "rights")]
+
+
+def test_a_password_in_a_log_is_found_across_blocks_and_never_shown(shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(invariants.rights, "BLOCK_BYTES", 16)
+    (tmp_path / "server.log").write_text(f"0123456789 login={PASSWORD} done\n", encoding="utf-8")
+    ((said, remedy),) = find(shared, "secrets", logs=[tmp_path])
+    assert f"{tmp_path / 'server.log'}: a password stands near byte 18" == said
+    assert PASSWORD not in remedy
+
+
+def test_nothing_is_changed_by_looking(shared):
+    before, runs = end_state(shared), shared.ask("select * from ledger.runs order by run_id")
+    look(shared, everything=True)
+    assert before == end_state(shared)
+    assert runs == shared.ask("select * from ledger.runs order by run_id")
+
+
+def test_the_command_says_ok_line_by_line_and_ends_well(inside):
+    inside.world.mail()
+    lines = inside.ask("check", "--all")
+    assert ["models", *invariants.INVARIANTS] == [line["invariant"] for line in lines]
+    assert {"ok", "partly"} >= {line["state"] for line in lines}
+
+
+def test_the_command_ends_with_1_and_the_remedy(inside):
+    inside.world.mail()
+    inside.world.tell("update scores.lapse set score = score + 0.01 where rank = 1")
+    code, said, _ = inside.perennial("check", "--all")
+    assert 1 == code
+    assert "BROKEN  publications:" in said
+    assert f"-> perennial score {MODEL} --as-of {FIRST_DAY}" in said

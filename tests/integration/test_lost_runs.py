@@ -1,0 +1,102 @@
+"""Attempts whose process is gone end as lost; one that lives is left alone, and one that lives after all says how it ended."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from perennial import operate, pipeline
+from perennial.errors import Superseded
+from perennial.pipeline.opening import recorded
+from perennial.stores import ledger, warehouse
+from tests.integration.stage_process import Halt, attempt_stage, is_stopped, wait_for
+from tests.world import FIRST_DAY, MODEL
+
+
+@pytest.fixture
+def stopped(world):
+    """A `score` that stands still in a process of its own, its attempt open."""
+    halt = Halt("insert into ledger.publications")
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=attempt_stage, args=("score", world.settings, world.run(FIRST_DAY), halt), daemon=True)
+    process.start()
+    wait_for(lambda: is_stopped(process.pid))
+    yield process
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def mark(world):
+    return [(run.model, run.stage) for run in pipeline.mark_lost(world.stores, world.run(FIRST_DAY).clock)]
+
+
+def states(world):
+    return [row["status"] for row in world.ask("select status from ledger.runs where stage = 'score' order by run_id")]
+
+
+def kill(process, world):
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    wait_for(lambda: not world.ask("select from pg_stat_activity where application_name = 'perennial'"))
+
+
+def test_an_attempt_that_lives_is_not_lost(world, stopped):
+    assert [] == mark(world)
+    assert "running" == states(world)[-1]
+
+
+def test_an_attempt_whose_process_was_killed_is_lost(world, stopped):
+    kill(stopped, world)
+    assert [(MODEL, "score")] == mark(world)
+    assert "lost" == states(world)[-1]
+
+
+def test_what_a_lost_attempt_was_about_to_publish_is_given_up(world, stopped):
+    world.tell(
+        "insert into ledger.publications (model, as_of, version, attempt, snapshot_checksum, manifest_hash, config_hash, "
+        "query_hash, code_version, purpose, effective_at) select model, as_of, version, attempt + 7, snapshot_checksum, "
+        "manifest_hash, config_hash, query_hash, code_version, purpose, effective_at from ledger.publications limit 1"
+    )
+    kill(stopped, world)
+    mark(world)
+    assert 0 == world.ask_one("select count(*) from ledger.publications where status = 'building'")
+
+
+def test_reconcile_marks_what_was_lost(world, stopped):
+    kill(stopped, world)
+    operate.reconcile(world.stores, world.run(FIRST_DAY), start=False)
+    assert "lost" == states(world)[-1]
+
+
+def test_an_attempt_that_was_taken_for_lost_says_how_it_ended(world):
+    @recorded
+    def score(stores, run):
+        world.tell("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1")
+        assert [(MODEL, "score")] == mark(world)
+        assert "lost" == states(world)[-1]
+
+    score(world.stores, world.run(FIRST_DAY))
+    assert "ok" == states(world)[-1]
+
+
+def test_what_an_attempt_that_was_taken_for_lost_would_publish_is_refused(world):
+    run = world.run(FIRST_DAY)
+    champion = pipeline.scoring._find_champion(world.stores, run)
+    job = pipeline.scoring._make_job(world.stores, run, champion)
+    attempt = warehouse.open_attempt(world.stores.warehouse, run, job)
+    mark(world)
+    with pytest.raises(Superseded):
+        warehouse.publishing.publication.publish_attempt(world.stores.warehouse, attempt, job)
+
+
+def test_published_scores_have_a_checksum_that_a_changed_row_breaks(world):
+    model = world.stores.declaration(MODEL).model
+    known = world.ask_one("select scores_checksum from ledger.publications where status = 'live'")
+    with world.stores.warehouse.transaction() as session:
+        number = ledger.live_publication(session, MODEL, FIRST_DAY).publication_id
+        assert known == warehouse.measure_scores(session, model, FIRST_DAY, number)[1]
+    world.tell("update scores.lapse set score = score + 1e-12 where rank = 1")
+    with world.stores.warehouse.transaction() as session:
+        assert known != warehouse.measure_scores(session, model, FIRST_DAY, number)[1]
