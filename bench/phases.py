@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 EVERY_SECONDS = 0.05
 PHASES = {
@@ -51,7 +52,7 @@ class Phases:
     seconds: dict[str, float] = field(default_factory=dict)
     peaks: dict[str, float] = field(default_factory=dict)
 
-    def __enter__(self) -> Phases:
+    def __enter__(self) -> Self:
         self._is_over, self._before = threading.Event(), read_memory("VmRSS")
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -75,7 +76,7 @@ class Phases:
 
 
 def _name_phase(thread: int | None) -> str:
-    frame = sys._current_frames().get(thread or 0)
+    frame = sys._current_frames().get(thread or 0)  # noqa: SLF001 - the documented way to another thread's stack
     while frame is not None:
         if frame.f_code.co_name in PHASES:
             return PHASES[frame.f_code.co_name]

@@ -37,8 +37,9 @@ from perennial.stores.sessions import Database, run_script
 from perennial.stores.warehouse import migrate, read_training_set, sync
 from perennial.stores.warehouse.partitions import ensure_month
 from perennial.train import train
+from perennial.train.bins import BINS
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe
-from perennial.train.rows import BINS, gather_rows
+from perennial.train.rows import gather_rows
 
 FIRST = date(2020, 1, 6)
 ROUNDS, SEED, TRIALS = 50, 1, 2
@@ -52,7 +53,8 @@ FILL = """
 insert into features.bench (as_of, entity_id, {names})
 select '{as_of}', n, {numbers}, n % 2 = 0, 'kind ' || n % 4 from generate_series(1, {rows}) as n;
 insert into labels.bench (as_of, entity_id, label, known_at)
-select '{as_of}', n, (sin(n + {week}) + sin(n * 2 + {week}) / 2 + (n::bigint * 40503 + {week} * 911) % 65536 / 16384. > 4)::integer,
+select '{as_of}', n,
+    (sin(n + {week}) + sin(n * 2 + {week}) / 2 + (n * 40503::bigint + {week} * 911) % 65536 / 16384. > 4)::int,
     '2021-01-01' from generate_series(1, {rows}) as n;
 insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, effective_at)
 select 'bench', '{as_of}', kind, {rows}, 'c', 'q', 'c', 'valid', 'simulation', '2020-01-01'
@@ -131,7 +133,12 @@ def train_ours(url: str, as_ofs: int) -> object:
     model, days = declare_bench().model, tuple(find_days(as_ofs))
     with tempfile.TemporaryDirectory() as folder, Phases() as phases:
         trained = train(model, read_ours(url, as_ofs), SplitPlan(days, (), 35), folder=Path(folder), is_first=True)
-    print(f"{trained.algorithm}, {trained.rounds} rounds, AUC {trained.metrics['auc']:.5f}", *trained.alarms, sep="; ", file=sys.stderr)
+    print(
+        f"{trained.algorithm}, {trained.rounds} rounds, AUC {trained.metrics['auc']:.5f}",
+        *trained.alarms,
+        sep="; ",
+        file=sys.stderr,
+    )
     print(phases, file=sys.stderr)
     return trained
 

@@ -20,7 +20,8 @@ from perennial.tasks import Scores, frame_scores
 from perennial.train.alarms import rank_alone
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
-from perennial.train.rows import Floats, FoldRows, TrainingRows
+from perennial.train.inputs import Floats
+from perennial.train.rows import FoldRows, TrainingRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ class Weighing:
     def _drop(self, rows: TrainingRows) -> TrainingRows:
         """The same rows without the features that were found."""
         kept = [place for place, feature in enumerate(rows.features) if feature.name not in self.use.features]
-        return replace(rows, features=tuple(rows.features[place] for place in kept), matrix=rows.matrix[:, kept])
+        return rows.pick(kept)
 
     def _choose_rule(self) -> Recipe:
         return choose_single_feature(self.model, self._left, rank_alone(self._left))
