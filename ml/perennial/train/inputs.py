@@ -70,9 +70,9 @@ class Inputs:
         """The same as float32, which is what XGBoost works with whatever it is given."""
         return self._fill(part, np.dtype(np.float32))
 
-    def blocks(self, cells: int = BLOCK_CELLS) -> Iterator[slice]:
-        """Slices that hold all rows in their order, each of at most so many cells; of no rows none."""
-        step = max(1, cells // max(1, len(self.columns)))
+    def blocks(self, cells: int | None = None) -> Iterator[slice]:
+        """Slices that hold all rows in their order, each of at most so many cells (else `BLOCK_CELLS`); of no rows none."""
+        step = max(1, (cells or BLOCK_CELLS) // max(1, len(self.columns)))
         yield from (slice(start, min(start + step, self.rows)) for start in range(0, self.rows, step))
 
     def score(self, predict: Callable[[Floats], Floats]) -> Floats:
