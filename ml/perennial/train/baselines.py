@@ -17,6 +17,7 @@ from perennial.train.logistic import solve_logistic
 from perennial.train.multinomial import solve_multinomial
 from perennial.train.ridge import solve_log_ridge, solve_ridge
 from perennial.train.rows import TrainingRows
+from perennial.train.thinning import thin_to_solve
 
 Solver = Callable[[Floats, Floats, Floats, float, Floats | None], Floats]
 INVERSE_PENALTY = 1.0  # scikit-learn's C, or 1 / alpha; on standardised columns and thousands of rows hardly felt
@@ -35,8 +36,11 @@ def read_inverse_penalty(recipe: Recipe) -> float:
 
 
 def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
-    """The linear recipe of the task on standardised columns, medians where a value is missing; not yet calibrated."""
-    fitting = rows.task.fitting
+    """The linear recipe of the task on standardised columns, medians where a value is missing; not yet calibrated.
+
+    Of very many rows it is solved of a sample.
+    """
+    rows, fitting = thin_to_solve(rows), rows.task.fitting
     features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
     expanded = expand_inputs(rows.matrix, features)
     means, scales = expanded.mean(axis=0), expanded.std(axis=0)

@@ -22,6 +22,7 @@ from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
 from perennial.train.inputs import Floats
 from perennial.train.rows import FoldRows, TrainingRows
+from perennial.train.thinning import thin_to_look
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class Weighing:
         return rows.pick(kept)
 
     def _choose_rule(self) -> Recipe:
-        return choose_single_feature(self.model, self._left, rank_alone(self._left))
+        return choose_single_feature(self.model, self._left, rank_alone(thin_to_look(self._left)))
 
     def _compare(self, worth: CurrentStateWorth, ours: Scores, without: Scores, labels: pd.Series) -> CurrentStateWorth:
         ours, without = (add_clusters(each, self.clusters) for each in (ours, without))

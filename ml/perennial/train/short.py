@@ -25,6 +25,7 @@ from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.rows import TrainingRows, choose_inputs, gather_rows
 from perennial.train.splits import find_enough_on
+from perennial.train.thinning import count_samples, thin_to_look
 
 ALGEBRA_THREADS = 1  # as in `training`
 
@@ -63,11 +64,12 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         check_training_set(model, training, plan)
         only = recipe.features if recipe else ()
         rows = gather_rows(model, training.rows_of(plan.training), only=only)
-        alone = rank_alone(rows)
-        leaks = meet_oracles(model, rows, alone, "refuse" if recipe else "ask")
-        chosen = recipe or choose_single_feature(model, rows, alone)
+        looked_at = thin_to_look(rows)
+        alone = rank_alone(looked_at)
+        leaks = meet_oracles(model, looked_at, alone, "refuse" if recipe else "ask")
+        chosen = recipe or choose_single_feature(model, looked_at, alone)
         rule = partial(fit_single_feature, chosen)
-        suspicions = (*leaks, *find_suspicions(model, rows))
+        suspicions = (*leaks, *find_suspicions(model, looked_at))
         use = None if recipe else training.current_state
         worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
         enough_on = find_enough_on(model, plan.training, plan.trained_for)
@@ -78,7 +80,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         return Trained(
             folder=folder / "challenger",
             recipe=chosen.complete([feature.name for feature in rows.features], model.rulings),
-            parameters={**chosen.parameters, **model.rulings},
+            parameters={**chosen.parameters, **model.rulings, **count_samples(rows)},
             rounds=0,
             trials=0,
             metrics={},
@@ -107,4 +109,4 @@ def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
     if is_known and model.training.monotone.get(feature, direction) == direction:
         return recipe
     rows = gather_rows(model, training)
-    return choose_single_feature(model, rows, rank_alone(rows))
+    return choose_single_feature(model, rows, rank_alone(thin_to_look(rows)))
