@@ -35,7 +35,7 @@ def test_another_seed_gives_another_sample():
 
 def test_rows_that_are_few_are_all_there():
     assert thin(ROWS, len(ROWS.labels)) is ROWS
-    assert {} == count_samples(ROWS)
+    assert {} == count_samples(SET, ROWS)
 
 
 def test_a_linear_recipe_of_a_sample_is_nearly_that_of_all_rows(monkeypatch: pytest.MonkeyPatch):

@@ -55,7 +55,7 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
     """Plan the fit of the day, and read its rows; raises what `plan_material` does."""
     plan = plan_material(stores, declaration, run, labelled)
     with stores.warehouse.transaction() as session:
-        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
+        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested, drawn="to teach")
     return Material(stores, declaration, run, plan, training, labelled.days)
 
 
@@ -122,7 +122,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
     fitted = load_predictor(trained.folder, trained.manifest)
     version = _register(material, entry, trained, fitted, origin=origin)
     walk = replace(material.walk, teaching=version.training_as_ofs)
-    keep_first_profile(walk, version, fitted, material.training)
+    keep_first_profile(walk, version, fitted, None if material.training.drawn_of else material.training)
     return version
 
 

@@ -93,7 +93,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     with stores.warehouse.transaction() as session:
         rows, data_hash = warehouse.measure_training_set(session, declaration, plan.training, rested=plan.rested)
         if search is None and champion is None:
-            check_classes(run, warehouse.read_training_set(session, declaration, plan.training))
+            check_classes(run, warehouse.read_training_set(session, declaration, plan.training, drawn="to teach"))
         _check_undone(session, run, data_hash)
     return Assembly(run.as_of, plan, search, rows, data_hash, labelled.left_out)
 
@@ -181,7 +181,7 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
             return begin(material, is_outcome_new=False)
         raise NothingToTrain(str(short)) from short
     with stores.warehouse.transaction() as session:
-        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
+        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested, drawn="to teach")
         past = look_back(session, run, declaration, champion)
     _check_search(declaration, run, rows, past, champion)
     try:

@@ -71,7 +71,7 @@ def _draw(stores: Stores, run: Run, version: Version, limits: dict[str, float | 
     predictor = load_version(stores, version)
     with stores.warehouse.transaction() as session:
         current = warehouse.read_snapshot(session, declaration, run.as_of)
-        training = warehouse.read_training_set(session, declaration, version.training_as_ofs)
+        training = warehouse.read_training_set(session, declaration, version.training_as_ofs, drawn="evenly")
         entry = ledger.get_recipe(session, run.model, version.recipe)
     names = [name for name in limits if name in training.features and name in current]  # one may be gone since the check
     return render_report(

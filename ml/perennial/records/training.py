@@ -32,7 +32,8 @@ class TrainingSet:
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
         current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
-        beside: `weight` and `value` of each row, where the model names such columns; same index.
+        beside: `weight` and `value` of each row, where the model names such columns, or rows were drawn; same index.
+        drawn_of: of so many rows these were drawn, as `training.max_rows` has it; None: they are all.
     """
 
     features: pd.DataFrame
@@ -42,6 +43,7 @@ class TrainingSet:
     clusters: pd.Series | None = None
     current_state: CurrentStateUse | None = None
     beside: Mapping[str, pd.Series] = field(default_factory=dict)
+    drawn_of: int | None = None
 
     @property
     def as_ofs(self) -> tuple[date, ...]:

@@ -80,7 +80,7 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         return Trained(
             folder=folder / "challenger",
             recipe=chosen.complete([feature.name for feature in rows.features], model.rulings),
-            parameters={**chosen.parameters, **model.rulings, **count_samples(rows)},
+            parameters={**chosen.parameters, **model.rulings, **count_samples(training, rows)},
             rounds=0,
             trials=0,
             metrics={},

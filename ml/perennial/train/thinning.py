@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perennial.records import TrainingSet
 from perennial.train.rows import TrainingRows
 
 LOOKED_AT_ROWS = 500_000
@@ -36,10 +37,11 @@ def thin_to_solve(rows: TrainingRows) -> TrainingRows:
     return thin(rows, _count_solved(rows))
 
 
-def count_samples(rows: TrainingRows) -> dict[str, int]:
-    """How many rows were looked at where that was not all of them: what a version records beside its parameters."""
+def count_samples(training: TrainingSet, rows: TrainingRows) -> dict[str, int]:
+    """How many rows were learned from and looked at where these were not all: what a version records beside its parameters."""
+    taught = {} if training.drawn_of is None else {"rows_that_teach": len(rows.labels), "rows_drawn_from": training.drawn_of}
     drawn = {"rows_of_alarms": _choose(rows, LOOKED_AT_ROWS), "rows_of_linear_recipe": _choose(rows, _count_solved(rows))}
-    return {name: len(chosen) for name, chosen in drawn.items() if chosen is not None}
+    return taught | {name: len(chosen) for name, chosen in drawn.items() if chosen is not None}
 
 
 def _count_solved(rows: TrainingRows) -> int:

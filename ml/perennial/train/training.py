@@ -260,7 +260,7 @@ def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuni
     trained = Trained(
         folder=folder / "challenger",
         recipe=_complete(prepared, assessed.recipe),
-        parameters={**state_parameters(prepared.model, assessed.recipe), **count_samples(prepared.rows)},
+        parameters={**state_parameters(prepared.model, assessed.recipe), **count_samples(prepared.training, prepared.rows)},
         rounds=written.challenger.contract.rounds,
         trials=searched.trials if searched else 0,
         metrics={**measure_out_of_fold(assessed), **(measure_search(searched) if searched else {})},

@@ -18,6 +18,7 @@ from perennial.config import ENTITY, Model
 from perennial.errors import WarehouseBusy
 from perennial.records import Column
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.drawing import Draw
 from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.publishing.pipes import BLOCK_BYTES
 from perennial.stores.warehouse.publishing.wire import Block, EntityField, Matrix, WireRows, encode_entity_in_sql
@@ -36,6 +37,7 @@ class Selection:
     Attributes:
         columns: of features.<model>, in the order of the frame.
         is_labelled: only rows that have a label, and with it.
+        draw: which of them; None: all.
         expected_rows: so many does the ledger know; room is made for more if there are.
     """
 
@@ -44,6 +46,7 @@ class Selection:
     columns: tuple[Column, ...]
     is_labelled: bool
     expected_rows: int
+    draw: Draw | None = None
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -55,7 +58,8 @@ class Selection:
 
     @property
     def bound(self) -> dict[str, object]:
-        return {"as_ofs": list(self.as_ofs), "cap": self.model.label.cap}
+        drawn = {} if self.draw is None else self.draw.bound
+        return {"as_ofs": list(self.as_ofs), "cap": self.model.label.cap, **drawn}
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +219,9 @@ class _Sink:
 def _write_query(selection: Selection, entity: EntityField, fields: Sequence[str]) -> str:
     name = selection.model.name
     joined = f'join labels."{name}" labels using (as_of, entity_id)' if selection.is_labelled else ""
+    drawn = "" if selection.draw is None else f"and {selection.draw.condition}"
     return f"""select {", ".join([entity.expression, *fields])} from features."{name}" features {joined}
-        where as_of = %(as_of)s order by entity_id"""  # noqa: S608 - checked identifiers
+        where as_of = %(as_of)s {drawn} order by entity_id"""  # noqa: S608 - checked identifiers
 
 
 def _list_fields(selection: Selection, texts: Sequence[Texts]) -> list[str]:
