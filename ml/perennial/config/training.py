@@ -50,6 +50,11 @@ class Training(Section):
     algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(
         default=("xgboost", "lightgbm"), min_length=1, strict=False, description="What a search chooses from"
     )
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description="On what XGBoost fits: the processor, or a GPU, without which the training is refused; LightGBM fits on the "
+        "processor always",
+    )
     metric: Metric | None = Field(
         default=None,
         description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, of amounts mae, of "

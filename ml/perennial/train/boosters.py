@@ -193,7 +193,8 @@ def full_parameters(recipe: Recipe, seed: int, rows: TrainingRows) -> dict[str, 
     if rows.classes is not None:
         chosen["num_class"] = len(rows.classes)
     if recipe.algorithm == "xgboost":
-        fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255}
+        on_gpu = {"device": "cuda"} if rows.task.model.training.device == "cuda" else {}
+        fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255, **on_gpu}
         return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
     fixed = {**rows.task.fitting.objectives["lightgbm"], "bagging_freq": 1}
     return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}

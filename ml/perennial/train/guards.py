@@ -20,17 +20,19 @@ from perennial.errors import (
 )
 from perennial.records import SplitPlan, TrainingSet
 from perennial.tasks import task_of
+from perennial.train.devices import check_device
 from perennial.train.rows import FoldRows, choose_inputs, cut_folds, gather_rows
 from perennial.train.splits import Fold, make_folds
 
 
 def check_training_set(model: Model, training: TrainingSet, plan: SplitPlan) -> None:
-    """Refuse rows that are doubled, not planned, unlabelled, all labelled alike, or held out.
+    """Refuse rows that are doubled, not planned, unlabelled, all labelled alike, or held out, and a device that is not there.
 
     Raises:
         GrainViolated, MisalignedScores, RowsSeenInTraining, SnapshotMissing, LabelsIncomplete, ColumnContractBroken,
         OneClassLabels, ConfigError: as their names say.
     """
+    check_device(model)
     _check_grain(model, training)
     _check_as_ofs(model, training, plan)
     _check_weights(model, training)
