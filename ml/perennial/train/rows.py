@@ -24,9 +24,9 @@ from perennial.train.inputs import Floats, Inputs, Part
 from perennial.train.pooling import pool_rare
 from perennial.train.splits import Fold
 
-KEPT_CELLS = 1 << 25
-"""Rows times columns of the largest fold that keeps its bins: with five folds and two libraries they take half a GB. Larger ones
-are made for each fit, which costs a tenth of it."""
+KEPT_CELLS = 1 << 24
+"""Rows times columns of the largest fold that keeps its bins: of five folds and two libraries a third of a GB. Larger ones
+are made for each fit, which costs as much as some 60 rounds."""
 
 
 @dataclass(frozen=True, eq=False)
