@@ -10,7 +10,7 @@ from perennial.config import Declaration, Model
 from perennial.predictor import load_predictor
 from perennial.records import SplitPlan, TrainingSet
 from perennial.stores.sessions import run_script
-from perennial.stores.warehouse import measure_training_set, read_training_set
+from perennial.stores.warehouse import drawing, measure_training_set, read_training_set
 from perennial.train import refit
 from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.drawn import declare
@@ -168,3 +168,11 @@ def test_probabilities_of_a_tenth_of_the_negatives_are_those_of_all_rows(warehou
     again = refit(model, read(warehouse.session, declare_many(2900)), plan, recipe, folder=tmp_path / "second")
     assert trained.manifest == again.manifest
     assert np.isfinite(scores).all()
+
+
+def test_profiles_and_pages_of_very_many_rows_are_made_of_an_even_share(warehouse, monkeypatch):
+    fill(warehouse.session)
+    monkeypatch.setattr(drawing, "EVEN_ROWS", 5000)
+    every, drawn = (read(warehouse.session, declare_many(None), how) for how in ("to teach", "evenly"))
+    assert (False, False) == (drawing.are_even(every), drawing.are_even(drawn))
+    assert (14000, True) == (len(every.labels), abs(len(drawn.labels) - 5000) < 200)

@@ -147,7 +147,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
     fitted = load_predictor(trained.folder, trained.manifest)
     version = _register(material, entry, trained, fitted, origin=origin)
     walk = replace(material.walk, teaching=version.training_as_ofs)
-    keep_first_profile(walk, version, fitted, None if material.training.drawn_of else material.training)
+    keep_first_profile(walk, version, fitted, material.training if warehouse.are_even(material.training) else None)
     return version
 
 

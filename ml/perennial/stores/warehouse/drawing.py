@@ -15,11 +15,15 @@ from typing import Literal
 import pandas as pd
 
 from perennial.config import Model
+from perennial.records import TrainingSet
+from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.tasks import task_of
 
 Drawn = Literal["all", "to teach", "evenly"]
-"""All rows; those that teach; or an even share of all, of the size of the former's: what a profile is made of."""
+"""All rows; those that teach; or an even share of all, of which profiles and pages are made: `EVEN_ROWS` at most."""
+EVEN_ROWS = 500_000
+"""Bins and counts of so many rows say what those of more do."""
 HASH_BITS = 53
 """A float8 holds them exactly."""
 HASHED = "hashtextextended(to_char(features.as_of, 'YYYY-MM-DD ') || features.entity_id, %(seed)s)"
@@ -79,18 +83,29 @@ def plan_draw(session: Session, model: Model, as_ofs: Sequence[date], drawn: Dra
     Amounts have no rarer labels; nor is a label rare that fills half of `max_rows`. Then an even share of all is drawn.
     """
     most = model.training.max_rows
-    if most is None or drawn == "all":
+    if drawn == "evenly":
+        most = min(most or EVEN_ROWS, EVEN_ROWS)
+    if most is None or drawn == "all" or _count_all(session, model, as_ofs) <= most:
         return None
     counts = _count_labels(session, model, as_ofs)
     rows, seed = int(counts.sum()), model.training.seed
-    if rows <= most:
-        return None
     by_label = counts.groupby(level="label").sum()  # sorted, so that of equals the first is the commonest
     commonest = str(by_label.idxmax())
     rest = rows - int(by_label[commonest])
     if drawn == "evenly" or task_of(model).label_dtype == "float64" or rest > most / 2:
         return Draw(most / rows, None, counts, most, seed)
     return Draw((most - rest) / int(by_label[commonest]), commonest, counts, most, seed)
+
+
+def are_even(training: TrainingSet) -> bool:
+    """Would they be read so for a profile?"""
+    return training.drawn_of is None and len(training.labels) <= EVEN_ROWS
+
+
+def _count_all(session: Session, model: Model, as_ofs: Sequence[date]) -> int:
+    """Rows as the ledger knows them: nothing is counted where all are in."""
+    values = {"model": model.name, "kind": "labels", "as_ofs": list(as_ofs)}
+    return sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
 
 
 def _count_labels(session: Session, model: Model, as_ofs: Sequence[date]) -> pd.Series:
