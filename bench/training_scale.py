@@ -98,7 +98,7 @@ def fill(server: Postgres, options: argparse.Namespace) -> None:
 
 def read_ours(url: str, as_ofs: int) -> TrainingSet:
     with Database(url).transaction() as session:
-        return read_training_set(session, declare_bench(), find_days(as_ofs))
+        return read_training_set(session, declare_bench(), find_days(as_ofs), drawn="to teach")
 
 
 def read_with_pandas(url: str, _: int) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled
     if together == plan.training or declaration.model.training.max_rows is not None:
         return Material(stores, declaration, run, plan, _read(stores, declaration, plan), labelled.days)
     with stores.warehouse.transaction() as session:
-        read = warehouse.read_training_set(session, declaration, together)
+        read = warehouse.read_training_set(session, declaration, together, drawn="to teach")
     material = Material(stores, declaration, run, plan, read, labelled.days, read)
     return replace(material, training=find_rows(material, plan))
 

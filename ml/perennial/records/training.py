@@ -25,7 +25,8 @@ class TrainingSet:
     """Snapshots joined with matured labels.
 
     Attributes:
-        features: model inputs, float64 or category dtype, index (as_of: datetime64, entity_id), sorted, unique.
+        features: model inputs, float64 (of many rows that teach float32, where it is the same) or category dtype, index
+            (as_of: datetime64, entity_id), sorted, unique.
         labels: 0 or 1, or amounts; same index.
         segments: segment columns (text), same index; never an input.
         clusters: which entities are copies of each other (text), same index; never an input; None: none are.

@@ -18,6 +18,7 @@ from perennial.config import ENTITY, Model
 from perennial.errors import WarehouseBusy
 from perennial.records import Column
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.columns import open_columns
 from perennial.stores.warehouse.drawing import Draw
 from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.publishing.pipes import BLOCK_BYTES
@@ -38,6 +39,7 @@ class Selection:
         columns: of features.<model>, in the order of the frame.
         is_labelled: only rows that have a label, and with it.
         draw: which of them; None: all.
+        may_be_narrow: numbers may be float32, where that is the same.
         expected_rows: so many does the ledger know; room is made for more if there are.
     """
 
@@ -47,6 +49,7 @@ class Selection:
     is_labelled: bool
     expected_rows: int
     draw: Draw | None = None
+    may_be_narrow: bool = False
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -67,7 +70,8 @@ class Frame:
     """What was read, in the order of as_of and entity_id.
 
     Attributes:
-        columns: numbers and flags float64, texts category, segments and clusters plain text.
+        columns: numbers and flags float64 (or float32, where that is the same and was allowed), texts category, segments and
+            clusters plain text.
         entities: int64 or text.
         labels: as float64; all 0 where none were asked for.
         counts: rows of each as_of.
@@ -153,7 +157,8 @@ class _Gathered:
         self._selection, self._texts = selection, texts
         self.rows = 0
         self.labels = np.zeros(selection.expected_rows)
-        self._numbers = np.empty((len(selection.numbers), selection.expected_rows))
+        narrow = selection.may_be_narrow
+        self._numbers = open_columns(len(selection.numbers), selection.expected_rows, may_be_narrow=narrow)
         self._codes = np.empty((len(texts), selection.expected_rows), dtype=np.int32)
         self._entities: list[pd.Index] = []
 
@@ -164,8 +169,8 @@ class _Gathered:
         new, first = slice(self.rows, end), int(self._selection.is_labelled)
         if self._selection.is_labelled:
             self.labels[new] = block.matrix[:, 0]
-        behind = first + len(self._numbers)
-        self._numbers[:, new] = block.matrix[:, first:behind].T
+        behind = first + len(self._selection.numbers)
+        self._numbers.put(new, block.matrix[:, first:behind].T)
         for place, texts in enumerate(self._texts):
             self._codes[place, new] = texts.find_codes(block.matrix[:, behind + place])
         self._entities.append(_read_entities(block))
@@ -173,14 +178,12 @@ class _Gathered:
 
     def as_columns(self) -> pd.DataFrame:
         """The frame, around the very memory that the blocks were written to."""
-        numbers = [column.name for column in self._selection.numbers]
-        frame = pd.DataFrame(self._numbers[:, : self.rows].T, columns=pd.Index(numbers, dtype="str"), copy=False)
-        order = [column.name for column in self._selection.columns]
+        selection, beside = self._selection, {}
         for texts, codes in zip(self._texts, self._codes, strict=True):
-            is_aside = texts.column.name in self._selection.model.asides
+            is_aside = texts.column.name in selection.model.asides
             column = _as_texts(texts, codes[: self.rows]) if is_aside else _as_categories(texts, codes[: self.rows])
-            frame.insert(order.index(texts.column.name), texts.column.name, pd.Series(column, copy=False))
-        return frame
+            beside[texts.column.name] = pd.Series(column, copy=False)
+        return self._numbers.join([column.name for column in selection.columns], beside, self.rows)
 
     def join_entities(self) -> pd.Index:
         """The entities of all blocks."""
@@ -194,7 +197,7 @@ class _Gathered:
         if lacking > 0:
             more = max(lacking, len(self.labels))
             self.labels = np.pad(self.labels, (0, more))
-            self._numbers = np.pad(self._numbers, ((0, 0), (0, more)))
+            self._numbers.widen(more)
             self._codes = np.pad(self._codes, ((0, 0), (0, more)))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -51,7 +52,7 @@ def read_training_set(
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
     selection = _select(session, model, as_ofs, is_labelled=True, draw=plan_draw(session, model, as_ofs, drawn))
-    frame = read_frame(session, selection)
+    frame = read_frame(session, replace(selection, may_be_narrow=drawn == "to teach"))
     inputs, index = frame.columns, _index_rows(sorted(set(as_ofs)), frame)
     inputs.index = index
     labels, beside = _label(session, selection, frame, index)
