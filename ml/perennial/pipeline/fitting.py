@@ -50,7 +50,7 @@ class Material:
 
     @property
     def walk(self) -> Walk:
-        return Walk(self.stores, self.declaration, self.run, self.teaching)
+        return Walk(self.stores, self.declaration, self.run, self.teaching, known=self.read or self.training)
 
 
 def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled, *, also: Days = ()) -> Material:

@@ -36,6 +36,7 @@ class Walk:
     Attributes:
         teaching: every as_of that may teach on the run's clock.
         first: the day from which fits are counted where they do not come every week.
+        known: rows that were read already; fits that need no others learn from them.
     """
 
     stores: Stores
@@ -43,6 +44,7 @@ class Walk:
     run: Run
     teaching: Days
     first: date | None = None
+    known: TrainingSet | None = None
 
     @property
     def model(self) -> Model:
@@ -106,7 +108,8 @@ class Walk:
         """What the fit of each day learns from: read at once, but where `max_rows` draws rows for every fit by itself."""
         learned = sorted({day for plan in plans.values() for day in plan.training})
         if self.model.training.max_rows is None and learned:
-            training = self._read(tuple(learned))
+            is_known = self.known is not None and set(learned) <= set(self.known.as_ofs)
+            training = self.known if self.known is not None and is_known else self._read(tuple(learned))
             yield from ((day, training.rows_of(plan.training)) for day, plan in plans.items())
         else:
             yield from ((day, self._read(plan.training)) for day, plan in plans.items())
