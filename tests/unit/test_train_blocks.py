@@ -59,6 +59,16 @@ def test_xgboost_learns_nearly_the_same_of_blocks(in_blocks, monkeypatch):
     assert np.corrcoef(fit(XGBOOST), of_blocks)[0, 1] > 0.99
 
 
+def test_xgboost_stops_early_on_blocks_in_the_bins_of_other_blocks(in_blocks, monkeypatch):
+    fold = cut_folds(ROWS, FOLDS)[-1]
+    assert (True, True) == (fold.training.inputs.is_large, fold.validation.inputs.is_large)
+    scores, rounds = validate_recipe(XGBOOST, fold, SEED)
+    monkeypatch.undo()
+    others, other_rounds = validate_recipe(XGBOOST, cut_folds(ROWS, FOLDS)[-1], SEED)
+    assert abs(rounds - other_rounds) < other_rounds / 2
+    assert np.corrcoef(others, scores)[0, 1] > 0.98
+
+
 def test_xgboost_learns_the_same_of_the_same_blocks_again(in_blocks):
     assert np.array_equal(fit(XGBOOST), fit(XGBOOST))
 
