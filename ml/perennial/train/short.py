@@ -70,10 +70,6 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         chosen = recipe or choose_single_feature(model, looked_at, alone)
         rule = partial(fit_single_feature, chosen)
         suspicions = (*leaks, *find_suspicions(model, looked_at))
-        use = None if recipe else training.current_state
-        worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
-        enough_on = find_enough_on(model, plan.training, plan.trained_for)
-        choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
         written = Writer(rows, training.features, folder)
         linear = rows.task.fitting.linear
         predictor, manifest = written.write("challenger", rule)
@@ -98,8 +94,18 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
                 linear: written.write_baseline(linear, fit_linear),
                 "recency": written.write_baseline("recency", rule, str(chosen.parameters["feature"])),
             },
-            choice=None if recipe else choice,
+            choice=None if recipe else _state_choice(model, training, plan, (rows, chosen, suspicions)),
         )
+
+
+def _state_choice(
+    model: Model, training: TrainingSet, plan: SplitPlan, found: tuple[TrainingRows, Recipe, tuple[str, ...]]
+) -> RecipeChoice:
+    """What the choice of a rule rests on, and what its features from `current_state` sources are worth, if there are any."""
+    (rows, chosen, suspicions), use = found, training.current_state
+    worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
+    enough_on = find_enough_on(model, plan.training, plan.trained_for)
+    return RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
 
 
 def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
