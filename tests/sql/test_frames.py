@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from perennial.config import Declaration, Model
 from perennial.stores.sessions import run_script
-from perennial.stores.warehouse import frames, read_snapshot, read_training_sample, read_training_set
+from perennial.stores.warehouse import columns, frames, read_snapshot, read_training_sample, read_training_set
 from perennial.stores.warehouse.frames import name_entity_dtype
 from perennial.stores.warehouse.reading import read_rows
 from tests.drawn import declare
@@ -206,3 +206,36 @@ def test_no_more_rows_than_the_bound_all_come_as_they_are_trained_on(warehouse):
     assert_same(read_training_sample(warehouse.session, declaration, DAYS, most=MOST), whole)
     some = read_training_sample(warehouse.session, declaration, DAYS, most=MOST, columns=["colour", "count"])
     assert_same(some, whole[["count", "colour"]])
+
+
+def test_of_many_rows_that_teach_a_number_is_narrow_where_that_is_the_same(warehouse, monkeypatch):
+    declaration = fill(warehouse.session, declare_wide())
+    wanted = read_training_set(warehouse.session, declaration, DAYS)
+    monkeypatch.setattr(columns, "NARROW_CELLS", 0)
+    found = read_training_set(warehouse.session, declaration, DAYS, drawn="to teach")
+    numbers = found.features.select_dtypes("number")
+    assert {"count": "float32", "small": "float64", "label": "float64", "flag": "float32", "spend%": "float64"} == {
+        str(name): str(kind) for name, kind in numbers.dtypes.items()
+    }
+    assert list(wanted.features.columns) == list(found.features.columns)
+    assert_same(found.features.astype(dict.fromkeys(numbers, "float64")), wanted.features)
+    assert_same(found.segments, wanted.segments)
+
+
+def test_a_narrow_column_keeps_what_it_held_when_it_becomes_wide():
+    narrow = columns.open_columns(2, 4, may_be_narrow=True)
+    assert isinstance(narrow, columns.Wide)
+    narrow = columns.Narrow(2, 4)
+    narrow.put(slice(0, 2), np.array([[1.0, np.nan], [7.0, -0.0]]))
+    narrow.put(slice(2, 4), np.array([[0.1, 2.0], [np.inf, 16777216.0]]))
+    frame = narrow.join(["a", "b"], {}, 4)
+    assert ["float64", "float32"] == [str(kind) for kind in frame.dtypes]
+    np.testing.assert_array_equal([[1.0, 7.0], [np.nan, -0.0], [0.1, np.inf], [2.0, 16777216.0]], frame.to_numpy())
+
+
+def test_more_narrow_columns_than_pandas_likes_to_insert_come_without_a_warning():
+    narrow = columns.Narrow(150, 2)
+    narrow.put(slice(0, 2), np.ones((150, 2)))
+    names = [f"c{place}" for place in range(150)]
+    frame = narrow.join(["kind", *names], {"kind": pd.Series(["a", "b"])}, 2)
+    assert (["kind", *names], 2) == (list(frame.columns), len(frame))

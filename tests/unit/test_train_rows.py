@@ -20,7 +20,7 @@ ROWS = gather_rows(MODEL, make_training_set(DAYS, entities=3))
 
 
 def test_as_ofs_that_stand_together_are_looked_at_and_not_copied():
-    assert np.shares_memory(ROWS.matrix, ROWS.on(DAYS[:3]).matrix)
+    assert np.shares_memory(ROWS.inputs.columns[0], ROWS.on(DAYS[:3]).inputs.columns[0])
 
 
 def test_as_ofs_that_stand_together_are_exactly_the_chosen_ones():

@@ -23,6 +23,12 @@ class Training(Section):
     holdout_as_ofs: int = Field(default=4, ge=2, description="Newest matured snapshots, never tuned on")
     folds: int = Field(default=5, ge=2, description="Time-ordered folds")
     trials: int = Field(default=50, ge=1, description="Optuna trials of a search")
+    max_rows: int | None = Field(
+        default=None,
+        ge=1000,
+        description="About so many rows teach at most: all of the rarer labels and a seeded share of the commonest, which weighs "
+        "as much as all of it; of amounts, and where no label is rare, a share of all. Empty: every row teaches",
+    )
     timeout_minutes: float = Field(
         default=20,
         gt=0,
@@ -43,6 +49,11 @@ class Training(Section):
     search_on_drift: bool = Field(default=True, description="Search whenever drift asked for the training")
     algorithms: tuple[Literal["xgboost", "lightgbm"], ...] = Field(
         default=("xgboost", "lightgbm"), min_length=1, strict=False, description="What a search chooses from"
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description="On what XGBoost fits: the processor, or a GPU, without which the training is refused; LightGBM fits on the "
+        "processor always",
     )
     metric: Metric | None = Field(
         default=None,
@@ -99,5 +110,6 @@ class Training(Section):
     def rulings(self) -> dict[str, str]:
         """What a person has ruled about the inputs, in words: part of what a version was made by. Empty without a ruling."""
         directions = ", ".join(f"{name} {direction}" for name, direction in sorted(self.monotone.items()))
-        stated = {"monotone": directions, "exclude": ", ".join(sorted(self.exclude))}
+        drawn = "" if self.max_rows is None else f"{self.max_rows}, drawn by seed {self.seed}"
+        stated = {"monotone": directions, "exclude": ", ".join(sorted(self.exclude)), "max_rows": drawn}
         return {key: text for key, text in stated.items() if text}

@@ -37,6 +37,7 @@ class Material:
     Attributes:
         plan: the newest as_ofs that may teach, which `training` holds.
         teaching: all as_ofs that may teach.
+        read: what was read beside `training`, and holds it: rows of a search; None: nothing more.
     """
 
     stores: Stores
@@ -45,18 +46,42 @@ class Material:
     plan: SplitPlan
     training: TrainingSet
     teaching: Days
+    read: TrainingSet | None = None
 
     @property
     def walk(self) -> Walk:
-        return Walk(self.stores, self.declaration, self.run, self.teaching)
+        return Walk(self.stores, self.declaration, self.run, self.teaching, known=self.read or self.training)
 
 
-def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> Material:
-    """Plan the fit of the day, and read its rows; raises what `plan_material` does."""
+def gather_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled, *, also: Days = ()) -> Material:
+    """Plan the fit of the day, and read its rows; raises what `plan_material` does.
+
+    Args:
+        also: as_ofs of a search: what both look at stands in memory once. Where `max_rows` draws rows, each has its own.
+    """
     plan = plan_material(stores, declaration, run, labelled)
+    together = tuple(sorted({*plan.training, *also}))
+    if together == plan.training or declaration.model.training.max_rows is not None:
+        return Material(stores, declaration, run, plan, _read(stores, declaration, plan), labelled.days)
     with stores.warehouse.transaction() as session:
-        training = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
-    return Material(stores, declaration, run, plan, training, labelled.days)
+        read = warehouse.read_training_set(session, declaration, together, drawn="to teach")
+    material = Material(stores, declaration, run, plan, read, labelled.days, read)
+    return replace(material, training=find_rows(material, plan))
+
+
+def find_rows(material: Material, plan: SplitPlan) -> TrainingSet:
+    """The rows of a plan of the day: a view of those that are there, or read now."""
+    there = material.read or material.training
+    if there.drawn_of is not None or not set(plan.training) <= set(there.as_ofs):
+        return _read(material.stores, material.declaration, plan)
+    with material.stores.warehouse.transaction() as session:
+        _, data_hash = warehouse.measure_training_set(session, material.declaration, plan.training, rested=plan.rested)
+    return replace(there.rows_of(plan.training), data_hash=data_hash)
+
+
+def _read(stores: Stores, declaration: Declaration, plan: SplitPlan) -> TrainingSet:
+    with stores.warehouse.transaction() as session:
+        return warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested, drawn="to teach")
 
 
 def plan_material(stores: Stores, declaration: Declaration, run: Run, labelled: Labelled) -> SplitPlan:
@@ -122,7 +147,7 @@ def keep_fit(material: Material, entry: RecipeEntry, trained: Trained, *, origin
     fitted = load_predictor(trained.folder, trained.manifest)
     version = _register(material, entry, trained, fitted, origin=origin)
     walk = replace(material.walk, teaching=version.training_as_ofs)
-    keep_first_profile(walk, version, fitted, material.training)
+    keep_first_profile(walk, version, fitted, material.training if warehouse.are_even(material.training) else None)
     return version
 
 

@@ -14,6 +14,7 @@ from perennial.pipeline.evidence import find_serving, look_back
 from perennial.pipeline.fitting import (
     Material,
     ask_current_state,
+    find_rows,
     gather_material,
     keep_fit,
     make_fit,
@@ -93,7 +94,7 @@ def assemble(stores: Stores, run: Run) -> Assembly:
     with stores.warehouse.transaction() as session:
         rows, data_hash = warehouse.measure_training_set(session, declaration, plan.training, rested=plan.rested)
         if search is None and champion is None:
-            check_classes(run, warehouse.read_training_set(session, declaration, plan.training))
+            check_classes(run, warehouse.read_training_set(session, declaration, plan.training, drawn="to teach"))
         _check_undone(session, run, data_hash)
     return Assembly(run.as_of, plan, search, rows, data_hash, labelled.left_out)
 
@@ -165,7 +166,8 @@ def train(stores: Stores, run: Run) -> Version:
     with stores.warehouse.transaction() as session:
         labelled = admit_matured(stores, session, declaration, run)
         champion = find_serving(session, run)
-    material = gather_material(stores, declaration, run, labelled)
+    searched = _plan_search(declaration, labelled, run)
+    material = gather_material(stores, declaration, run, labelled, also=searched.training if searched else ())
     with stores.warehouse.transaction() as session:
         done = _find_done(session, run, material.training.data_hash)
     return done or _choose(material, labelled, champion)
@@ -180,8 +182,8 @@ def _choose(material: Material, labelled: Labelled, champion: Version | None) ->
         if champion is None:
             return begin(material, is_outcome_new=False)
         raise NothingToTrain(str(short)) from short
+    rows = find_rows(material, plan)
     with stores.warehouse.transaction() as session:
-        rows = warehouse.read_training_set(session, declaration, plan.training, rested=plan.rested)
         past = look_back(session, run, declaration, champion)
     _check_search(declaration, run, rows, past, champion)
     try:

@@ -53,7 +53,7 @@ def find_profile(walk: Walk, version: Version, predictor: Predictor, training: T
     return made
 
 
-def keep_first_profile(walk: Walk, version: Version, predictor: Predictor, training: TrainingSet) -> None:
+def keep_first_profile(walk: Walk, version: Version, predictor: Predictor, training: TrainingSet | None) -> None:
     """Keep the profile of a version that was made just now; what does not answer now costs its first check the rows."""
     try:
         find_profile(walk, version, predictor, training)
@@ -122,7 +122,7 @@ def _hash(text: str) -> str:
 def _make(walk: Walk, version: Version, names: Sequence[str], training: TrainingSet | None) -> ReferenceProfile:
     with walk.stores.warehouse.transaction() as session:
         if training is None or warehouse.is_restated(session, version):
-            training = warehouse.read_training_set(session, walk.declaration, version.training_as_ofs)
+            training = warehouse.read_training_set(session, walk.declaration, version.training_as_ofs, drawn="evenly")
         entry = ledger.get_recipe(session, version.model, version.recipe)
     promised = find_published(read_promised(walk, entry, version, training.features))
     return profile_reference(training.features[list(names)], promised)

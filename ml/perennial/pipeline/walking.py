@@ -8,7 +8,7 @@ the tests of the recipe have ended, so that a week costs one fit.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -36,6 +36,7 @@ class Walk:
     Attributes:
         teaching: every as_of that may teach on the run's clock.
         first: the day from which fits are counted where they do not come every week.
+        known: rows that were read already; fits that need no others learn from them.
     """
 
     stores: Stores
@@ -43,6 +44,7 @@ class Walk:
     run: Run
     teaching: Days
     first: date | None = None
+    known: TrainingSet | None = None
 
     @property
     def model(self) -> Model:
@@ -96,20 +98,29 @@ class Walk:
         if rows is None:
             return {}
         plans = {day: plan for day in rows.as_ofs if (plan := self.plan(day)) is not None}
-        if not plans:
-            return {}
-        learned = sorted({day for plan in plans.values() for day in plan.training})
-        with self.stores.warehouse.transaction() as session:
-            training = warehouse.read_training_set(session, self.declaration, learned)
         return {
             day: scores
-            for day, plan in plans.items()
-            if (scores := self._fit(entry, training, plan, rows.rows_of((day,)))) is not None
+            for day, training in self._read_each(plans)
+            if (scores := self._fit(entry, training, plans[day], rows.rows_of((day,)))) is not None
         }
+
+    def _read_each(self, plans: Mapping[date, SplitPlan]) -> Iterator[tuple[date, TrainingSet]]:
+        """What the fit of each day learns from: read at once, but where `max_rows` draws rows for every fit by itself."""
+        learned = sorted({day for plan in plans.values() for day in plan.training})
+        if self.model.training.max_rows is None and learned:
+            is_known = self.known is not None and set(learned) <= set(self.known.as_ofs)
+            training = self.known if self.known is not None and is_known else self._read(tuple(learned))
+            yield from ((day, training.rows_of(plan.training)) for day, plan in plans.items())
+        else:
+            yield from ((day, self._read(plan.training)) for day, plan in plans.items())
+
+    def _read(self, as_ofs: Days) -> TrainingSet:
+        with self.stores.warehouse.transaction() as session:
+            return warehouse.read_training_set(session, self.declaration, as_ofs, drawn="to teach")
 
     def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> Scores | None:
         try:
-            predictor = fit_predictor(self.model, training.rows_of(plan.training), plan, entry.recipe)
+            predictor = fit_predictor(self.model, training, plan, entry.recipe)
         except (HistoryTooShort, OneClassLabels) as short:
             log.info("%s: recipe %d cannot be fitted for %s. %s", self.run, entry.number, rows.as_ofs[0], short)
             return None

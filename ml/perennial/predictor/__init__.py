@@ -12,7 +12,7 @@ from perennial.predictor.contract import (
     Feature,
     Linear,
 )
-from perennial.predictor.encoding import encode
+from perennial.predictor.encoding import EncodedColumn, decode_codes, encode, encode_columns
 from perennial.predictor.files import check_files, hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
 from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, predict_raw
@@ -26,6 +26,7 @@ __all__ = [
     "CalibratorKind",
     "ClassLinear",
     "Contract",
+    "EncodedColumn",
     "Feature",
     "Linear",
     "NativeBooster",
@@ -34,7 +35,9 @@ __all__ = [
     "apply_link",
     "as_dmatrix",
     "check_files",
+    "decode_codes",
     "encode",
+    "encode_columns",
     "expand_inputs",
     "hash_manifest",
     "load_predictor",

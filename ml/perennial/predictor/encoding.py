@@ -13,6 +13,7 @@ from perennial.errors import SchemaMismatch
 from perennial.predictor.contract import Feature
 
 Matrix = NDArray[np.float64]
+EncodedColumn = NDArray[np.float64] | NDArray[np.float32] | NDArray[np.int32]
 
 
 def encode(frame: pd.DataFrame, features: Sequence[Feature]) -> Matrix:
@@ -25,6 +26,30 @@ def encode(frame: pd.DataFrame, features: Sequence[Feature]) -> Matrix:
     Raises:
         SchemaMismatch: columns are missing, retyped or infinite; the message names all of them.
     """
+    _refuse_other_columns(frame, features)
+    matrix = np.empty((len(frame), len(features)), dtype=np.float64)
+    for position, feature in enumerate(features):
+        matrix[:, position] = _encode_column(frame[feature.name], feature)
+    refuse_infinite(matrix, features)
+    return matrix
+
+
+def encode_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[EncodedColumn, ...]:
+    """The columns of that matrix, which no row is copied for: a number is what the frame holds, wherever that is a plain float.
+
+    A category becomes int32 codes, -1 where `encode` says NaN.
+
+    Raises:
+        SchemaMismatch: as `encode`.
+    """
+    _refuse_other_columns(frame, features)
+    columns = tuple(_encode_lightly(frame[feature.name], feature) for feature in features)
+    infinite = [place for place, column in enumerate(columns) if column.dtype.kind == "f" and np.isinf(column).any()]
+    _name_infinite([features[place].name for place in infinite])
+    return columns
+
+
+def _refuse_other_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
     missing = [feature.name for feature in features if feature.name not in frame.columns]
     if missing:
         raise SchemaMismatch(f"The frame lacks {', '.join(missing)}: the model was trained with {len(features)} features.")
@@ -33,19 +58,18 @@ def encode(frame: pd.DataFrame, features: Sequence[Feature]) -> Matrix:
     ]
     if retyped:
         raise SchemaMismatch(f"Columns changed their type since the training: {'; '.join(retyped)}.")
-    matrix = np.empty((len(frame), len(features)), dtype=np.float64)
-    for position, feature in enumerate(features):
-        matrix[:, position] = _encode_column(frame[feature.name], feature)
-    refuse_infinite(matrix, features)
-    return matrix
 
 
 def refuse_infinite(matrix: Matrix, features: Sequence[Feature]) -> None:
     """LightGBM would score infinities without a word."""
-    infinite = [position for position in range(matrix.shape[1]) if np.isinf(matrix[:, position]).any()]
+    _name_infinite([features[place].name for place in range(matrix.shape[1]) if np.isinf(matrix[:, place]).any()])
+
+
+def _name_infinite(infinite: Sequence[str]) -> None:
     if infinite:
-        names = ", ".join(features[position].name for position in infinite)
-        raise SchemaMismatch(f"Infinite values in {names}: a division by zero in the features' SQL? Make them null.")
+        raise SchemaMismatch(
+            f"Infinite values in {', '.join(infinite)}: a division by zero in the features' SQL? Make them null."
+        )
 
 
 def _has_kind(column: pd.Series, feature: Feature) -> bool:
@@ -67,10 +91,30 @@ def _describe_type(column: pd.Series, feature: Feature) -> str:
     return f"{feature.name} was {feature.kind}, is {column.dtype}"
 
 
+def _encode_lightly(column: pd.Series, feature: Feature) -> EncodedColumn:
+    if feature.kind == "category":
+        return _code_category(column, feature)
+    is_float = isinstance(column.dtype, np.dtype) and column.dtype in (np.float32, np.float64)
+    return column.to_numpy() if is_float else _encode_column(column, feature)
+
+
 def _encode_column(column: pd.Series, feature: Feature) -> Matrix:
     if feature.kind == "numeric":
         plain = isinstance(column.dtype, np.dtype) and not types.is_object_dtype(column.dtype)
         return column.to_numpy(dtype=np.float64) if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
-    codes = pd.Index(feature.categories, dtype="object").get_indexer(pd.Index(column.astype("object")))
-    others = np.where(column.isna(), np.nan, len(feature.categories)) if feature.pooled else np.nan
-    return np.where(codes < 0, others, codes.astype(np.float64))
+    return decode_codes(_code_category(column, feature))
+
+
+def decode_codes(codes: NDArray[np.int32]) -> Matrix:
+    """Codes of a category as a matrix holds them: NaN where there is none."""
+    return np.where(codes < 0, np.nan, codes.astype(np.float64))
+
+
+def _code_category(column: pd.Series, feature: Feature) -> NDArray[np.int32]:
+    """The place of each value among the categories, -1 where it is missing or unknown; what was pooled stands behind them."""
+    categories, rest = pd.Index(feature.categories, dtype="object"), len(feature.categories) if feature.pooled else -1
+    if isinstance(column.dtype, pd.CategoricalDtype):  # one look for each value, and not for each row
+        places = categories.get_indexer(column.cat.categories.astype("object"))
+        return np.append(np.where(places < 0, rest, places), -1).astype(np.int32)[column.cat.codes.to_numpy()]
+    codes = categories.get_indexer(pd.Index(column.astype("object")))
+    return np.where(codes < 0, np.where(column.isna(), -1, rest), codes).astype(np.int32)

@@ -25,14 +25,16 @@ class TrainingSet:
     """Snapshots joined with matured labels.
 
     Attributes:
-        features: model inputs, float64 or category dtype, index (as_of: datetime64, entity_id), sorted, unique.
+        features: model inputs, float64 (of many rows that teach float32, where it is the same) or category dtype, index
+            (as_of: datetime64, entity_id), sorted, unique.
         labels: 0 or 1, or amounts; same index.
         segments: segment columns (text), same index; never an input.
         clusters: which entities are copies of each other (text), same index; never an input; None: none are.
         data_hash: SHA-256 over the checksums of the snapshots and labels in it, the query hash, and what a person ruled
             about the inputs, and the as_ofs that rested: after another ruling, or a release, the same day is trained anew.
         current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
-        beside: `weight` and `value` of each row, where the model names such columns; same index.
+        beside: `weight` and `value` of each row, where the model names such columns, or rows were drawn; same index.
+        drawn_of: of so many rows these were drawn, as `training.max_rows` has it; None: they are all.
     """
 
     features: pd.DataFrame
@@ -42,6 +44,7 @@ class TrainingSet:
     clusters: pd.Series | None = None
     current_state: CurrentStateUse | None = None
     beside: Mapping[str, pd.Series] = field(default_factory=dict)
+    drawn_of: int | None = None
 
     @property
     def as_ofs(self) -> tuple[date, ...]:

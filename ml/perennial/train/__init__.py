@@ -1,7 +1,7 @@
 """The train stage: a challenger, and the baselines beside it, from snapshots joined with matured labels.
 
-Reading order: splits, training (the story), guards, alarms, rows, boosters, study, search, baselines, calibration,
-candidates, assessed, current_state, pictures, short (too little history for folds).
+Reading order: splits, training (the story), guards, devices, alarms, rows, inputs, bins, thinning, boosters, study, search,
+baselines, calibration, candidates, assessed, current_state, pictures, saying, short (too little history for folds).
 """
 
 from perennial.train.alarms import find_unwritten

@@ -21,8 +21,10 @@ from perennial.metrics import halve_entities, mean_auc
 from perennial.predictor import Feature
 from perennial.records import Interval, write_amount
 from perennial.tasks import task_of
+from perennial.train.bins import LIGHTGBM_BINNING
+from perennial.train.inputs import Floats
 from perennial.train.pooling import IDENTIFYING
-from perennial.train.rows import LIGHTGBM_BINNING, Floats, TrainingRows
+from perennial.train.rows import TrainingRows
 
 SEPARABLE_AUC = 0.90  # first and last as_of that can be told apart so well hold different populations
 SEPARATING_ROUNDS = 40
@@ -44,7 +46,7 @@ def rank_alone(rows: TrainingRows) -> dict[str, Interval]:
     """
     rank = rows.task.open_ranker(rows.named)
     return {
-        feature.name: rank(rows.matrix[:, place], is_category=feature.kind == "category")
+        feature.name: rank(rows.inputs.column(place), is_category=feature.kind == "category")
         for place, feature in enumerate(rows.features)
     }
 
@@ -126,7 +128,7 @@ def find_alarms(model: Model, rows: TrainingRows, alone: Mapping[str, Interval])
 
 def find_remarks(rows: TrainingRows) -> tuple[str, ...]:
     """Those that people should read who decide nothing by them: features of which next to nothing can be learned."""
-    shares = {feature.name: _share_pooled(rows.matrix[:, place], feature) for place, feature in enumerate(rows.features)}
+    shares = {feature.name: _share_pooled(rows.inputs.column(place), feature) for place, feature in enumerate(rows.features)}
     return tuple(
         f"Nearly every entity has a value of its own in {feature.name}: {len(feature.categories) + feature.pooled:,} values, and "
         f"{shares[feature.name]:.0%} of the rows hold one that hardly anybody shares. Such values are one to the model. Give a "
@@ -147,7 +149,7 @@ def find_suspicions(model: Model, rows: TrainingRows) -> tuple[str, ...]:
 
 
 def _name_empty_columns(rows: TrainingRows) -> tuple[str, ...]:
-    empty = [feature.name for place, feature in enumerate(rows.features) if np.isnan(rows.matrix[:, place]).all()]
+    empty = [feature.name for place, feature in enumerate(rows.features) if np.isnan(rows.inputs.column(place)).all()]
     return (f"Null in every training row: {', '.join(empty)}.",) if empty else ()
 
 
@@ -177,7 +179,8 @@ def _name_separating_columns(model: Model, rows: TrainingRows) -> tuple[str, ...
 
 def _say_moved(rows: TrainingRows, place: int, first: Mask, last: Mask) -> str:
     """How a column of the last as_of differs from that of the first: its mean, its most moved value, its nulls."""
-    feature, before, after = rows.features[place], rows.matrix[first, place], rows.matrix[last, place]
+    feature, column = rows.features[place], rows.inputs.column(place)
+    before, after = column[first], column[last]
     empty = [float(np.isnan(column).mean()) for column in (before, after)]
     said = [f"null in {empty[0]:.0%}, then in {empty[1]:.0%}"] if abs(empty[1] - empty[0]) > FEW else []
     if feature.kind != "category" and max(empty) < 1:
@@ -203,9 +206,10 @@ def _separate(
     if len(np.unique(last[learn])) == 1 or len(np.unique(last[assess])) == 1:
         return 0.5, np.zeros(len(places))
     parameters = {**LIGHTGBM_BINNING, "objective": "binary", "num_leaves": 7, "seed": seed}
-    data = lightgbm.Dataset(rows.matrix[learn][:, places], label=last[learn].astype(float), params=LIGHTGBM_BINNING)
+    inputs = rows.inputs.pick(places)
+    data = lightgbm.Dataset(inputs.take(learn).matrix(), label=last[learn].astype(float), params=LIGHTGBM_BINNING)
     booster = lightgbm.train(parameters, data, num_boost_round=SEPARATING_ROUNDS)
-    guessed = np.asarray(booster.predict(rows.matrix[assess][:, places], num_threads=1))
+    guessed = np.asarray(booster.predict(inputs.take(assess).matrix(), num_threads=1))
     # One pooled "as_of": here the day is what is guessed, so that it cannot be what is averaged over.
     pooled = pd.MultiIndex.from_arrays([np.zeros(len(guessed)), np.arange(len(guessed))], names=["as_of", "entity_id"])
     auc = mean_auc(pd.Series(guessed, index=pooled), pd.Series(last[assess].astype(float), index=pooled))

@@ -12,10 +12,12 @@ from perennial.errors import ConfigError
 from perennial.predictor import IDENTITIES, ClassLinear, Contract, Feature, Linear, Predictor, expand_inputs
 from perennial.records import Algorithm, Interval, Link, Recipe
 from perennial.tasks import Fitting
+from perennial.train.inputs import Floats
 from perennial.train.logistic import solve_logistic
 from perennial.train.multinomial import solve_multinomial
 from perennial.train.ridge import solve_log_ridge, solve_ridge
-from perennial.train.rows import Floats, TrainingRows
+from perennial.train.rows import TrainingRows
+from perennial.train.thinning import thin_to_solve
 
 Solver = Callable[[Floats, Floats, Floats, float, Floats | None], Floats]
 INVERSE_PENALTY = 1.0  # scikit-learn's C, or 1 / alpha; on standardised columns and thousands of rows hardly felt
@@ -34,8 +36,11 @@ def read_inverse_penalty(recipe: Recipe) -> float:
 
 
 def fit_linear(rows: TrainingRows, inverse_penalty: float = INVERSE_PENALTY) -> Predictor:
-    """The linear recipe of the task on standardised columns, medians where a value is missing; not yet calibrated."""
-    fitting = rows.task.fitting
+    """The linear recipe of the task on standardised columns, medians where a value is missing; not yet calibrated.
+
+    Of very many rows it is solved of a sample.
+    """
+    rows, fitting = thin_to_solve(rows), rows.task.fitting
     features = tuple(_with_median(rows, place) for place in range(len(rows.features)))
     expanded = expand_inputs(rows.matrix, features)
     means, scales = expanded.mean(axis=0), expanded.std(axis=0)
@@ -89,7 +94,7 @@ def _signs_of(features: Sequence[Feature]) -> Floats:
 
 
 def _with_median(rows: TrainingRows, place: int) -> Feature:
-    feature, column = rows.features[place], rows.matrix[:, place]
+    feature, column = rows.features[place], rows.inputs.column(place)
     if feature.kind == "category" or np.isnan(column).all():
         return feature
     return feature.model_copy(update={"median": float(np.nanmedian(column))})
@@ -135,4 +140,4 @@ def fit_single_feature(recipe: Recipe, rows: TrainingRows) -> Predictor:
 def score_fold(predictor: Predictor, rows: TrainingRows) -> Floats:
     """Scores of encoded rows, for predictors that read all their features or only one."""
     places = [[feature.name for feature in rows.features].index(name) for name in predictor.contract.names]
-    return predictor.score_matrix(rows.matrix[:, places])
+    return rows.inputs.pick(places).score(predictor.score_matrix)

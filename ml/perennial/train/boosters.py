@@ -15,15 +15,9 @@ from perennial.predictor import ClassLinear, Feature, Linear, NativeBooster, Pre
 from perennial.records import Recipe
 from perennial.tasks import Library
 from perennial.train.baselines import PLAIN, begin_contract
-from perennial.train.rows import (
-    LIGHTGBM_BINNING,
-    THREADS_PER_FIT,
-    Floats,
-    FoldRows,
-    TrainingRows,
-    bin_for_lightgbm,
-    bin_for_xgboost,
-)
+from perennial.train.bins import LIGHTGBM_BINNING, THREADS_PER_FIT, bin_for_lightgbm, bin_for_xgboost
+from perennial.train.inputs import Floats
+from perennial.train.rows import FoldRows, TrainingRows
 
 MOST_ROUNDS = 800  # a bound for the slowest rate of the search, .02; on the demo early stopping came at 250
 PATIENCE = 30  # rounds without a better validation loss
@@ -153,7 +147,11 @@ def validate_recipe(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[Floats, 
     else:
         booster, rounds = _stop_lightgbm(recipe, fold, seed)
     rows, link = fold.validation, fold.validation.task.fitting.link
-    return predict_raw(booster, rows.matrix, rows.features, threads=THREADS_PER_FIT, link=link), rounds
+
+    def predict(matrix: Floats) -> Floats:
+        return predict_raw(booster, matrix, rows.features, threads=THREADS_PER_FIT, link=link)
+
+    return rows.inputs.score(predict), rounds
 
 
 def _stop_xgboost(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[NativeBooster, int]:
@@ -195,7 +193,8 @@ def full_parameters(recipe: Recipe, seed: int, rows: TrainingRows) -> dict[str, 
     if rows.classes is not None:
         chosen["num_class"] = len(rows.classes)
     if recipe.algorithm == "xgboost":
-        fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255}
+        on_gpu = {"device": "cuda"} if rows.task.model.training.device == "cuda" else {}
+        fixed = {**rows.task.fitting.objectives["xgboost"], "tree_method": "hist", "max_bin": 255, **on_gpu}
         return {**fixed, **chosen, "seed": seed, "nthread": THREADS_PER_FIT, "verbosity": 0}
     fixed = {**rows.task.fitting.objectives["lightgbm"], "bagging_freq": 1}
     return {**LIGHTGBM_BINNING, **fixed, **chosen, "seed": seed}

@@ -12,7 +12,7 @@ from perennial.metrics import RowLoss
 from perennial.metrics.rates import Mask
 from perennial.predictor import CALIBRATORS, IDENTITIES, Calibrator, CalibratorKind, apply_calibrator
 from perennial.tasks import Fitting
-from perennial.train.rows import Floats
+from perennial.train.inputs import Floats
 
 SMALLEST_SLOPE = 1e-3  # strictly increasing even where the labels are noise
 SMALLEST = 1e-15

@@ -16,7 +16,8 @@ from perennial.tasks import Scores, Task, frame_scores, stack_scores
 from perennial.train.baselines import INVERSE_PENALTY, fit_linear, fit_single_feature, score_fold
 from perennial.train.boosters import fit_recipe
 from perennial.train.calibration import carry_calibrator, choose_calibrator
-from perennial.train.rows import Floats, FoldRows, TrainingRows
+from perennial.train.inputs import Floats
+from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.search import Tried
 
 Fit = Callable[[TrainingRows], Predictor]

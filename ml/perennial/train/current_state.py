@@ -20,7 +20,9 @@ from perennial.tasks import Scores, frame_scores
 from perennial.train.alarms import rank_alone
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
-from perennial.train.rows import Floats, FoldRows, TrainingRows
+from perennial.train.inputs import Floats
+from perennial.train.rows import FoldRows, TrainingRows
+from perennial.train.thinning import thin_to_look
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +92,10 @@ class Weighing:
     def _drop(self, rows: TrainingRows) -> TrainingRows:
         """The same rows without the features that were found."""
         kept = [place for place, feature in enumerate(rows.features) if feature.name not in self.use.features]
-        return replace(rows, features=tuple(rows.features[place] for place in kept), matrix=rows.matrix[:, kept])
+        return rows.pick(kept)
 
     def _choose_rule(self) -> Recipe:
-        return choose_single_feature(self.model, self._left, rank_alone(self._left))
+        return choose_single_feature(self.model, self._left, rank_alone(thin_to_look(self._left)))
 
     def _compare(self, worth: CurrentStateWorth, ours: Scores, without: Scores, labels: pd.Series) -> CurrentStateWorth:
         ours, without = (add_clusters(each, self.clusters) for each in (ours, without))

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from perennial.train.rows import Floats
+from perennial.train.inputs import Floats
 
 TOLERANCE = 1e-8  # of the gradient; two steps more than with the default, and the same result from every solver
 MOST_STEPS = 100  # of Newton's method, which on many rows and few columns needs about ten

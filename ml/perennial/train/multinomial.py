@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from perennial.train.rows import Floats
+from perennial.train.inputs import Floats
 
 TOLERANCE = 1e-7  # of the gradient of the mean loss
 MOST_STEPS = 2000  # of a quasi-Newton method, whose steps cost one pass over the rows

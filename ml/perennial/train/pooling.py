@@ -24,7 +24,7 @@ def pool_rare(column: pd.Series, entities: NDArray[np.intp]) -> tuple[tuple[str,
     Args:
         entities: a number for the entity of each row.
     """
-    codes, values = pd.factorize(column.astype("object"))
+    codes, values = _number_values(column)
     known = codes >= 0
     most = int(entities.max(initial=0)) + 1
     pairs = np.unique(codes[known] * most + entities[known])
@@ -32,3 +32,15 @@ def pool_rare(column: pd.Series, entities: NDArray[np.intp]) -> tuple[tuple[str,
     named = [(-count, str(value)) for count, value in zip(holders.tolist(), values, strict=True) if count >= FEWEST_ENTITIES]
     kept = sorted(value for _, value in sorted(named)[:MOST_VALUES])
     return tuple(kept), len(values) - len(kept)
+
+
+def _number_values(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+    """A number for the value of each row, -1 where there is none, and the values that occur."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = pd.factorize(column.astype("object"))
+        return codes, np.asarray(values, dtype=object)
+    known = column.cat.codes.to_numpy()
+    codes, places = pd.factorize(np.where(known < 0, -1, known), use_na_sentinel=False)
+    is_known = places >= 0
+    numbers = np.append(np.where(is_known, np.cumsum(is_known) - 1, -1), -1)
+    return numbers[codes], column.cat.categories.to_numpy(dtype=object)[places[is_known]]

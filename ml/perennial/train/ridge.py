@@ -6,8 +6,8 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import lsq_linear, minimize
 
+from perennial.train.inputs import Floats
 from perennial.train.logistic import weigh
-from perennial.train.rows import Floats
 
 TOLERANCE = 1e-8
 MOST_STEPS = 2000  # of a quasi-Newton method, whose steps cost one pass over the rows

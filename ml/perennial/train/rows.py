@@ -1,7 +1,4 @@
-"""A training set as matrices: encoded once, cut by as_of, binned once per fold and library.
-
-Binning is what the trials share: with it a trial costs only its trees.
-"""
+"""A training set encoded once and cut by as_of, without a copy; a fold keeps its bins while they are small."""
 
 from __future__ import annotations
 
@@ -19,26 +16,17 @@ from numpy.typing import NDArray
 from perennial.config import Model
 from perennial.config.training import Direction, Training
 from perennial.metrics import weigh_index
-from perennial.predictor import Feature, encode, number_inputs
+from perennial.predictor import Feature, encode_columns
 from perennial.records import TrainingSet
 from perennial.tasks import Scores, Task, frame_scores, task_of
+from perennial.train.bins import bin_for_lightgbm, bin_for_xgboost, bin_held_for_lightgbm
+from perennial.train.inputs import Floats, Inputs, Part
 from perennial.train.pooling import pool_rare
 from perennial.train.splits import Fold
 
-Floats = NDArray[np.float64]
-BINS = 255  # LightGBM's default; the same for XGBoost, whose validation matrix must use its training matrix's bins
-# Two OpenMP threads wait for each other by spinning: on two busy cores a training took 530 s with two threads per fit
-# and 75 s with one. So folds run side by side instead, each on one thread, and no fit waits for another.
-THREADS_PER_FIT = 1
-# feature_pre_filter would drop columns for the first trial's min_data_in_leaf, and for all that follow.
-LIGHTGBM_BINNING = {
-    "feature_pre_filter": False,
-    "max_bin": BINS,
-    "verbosity": -1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": THREADS_PER_FIT,
-}
+KEPT_CELLS = 1 << 24
+"""Rows times columns of the largest fold that keeps its bins: of five folds and two libraries a third of a GB. Larger ones
+are made for each fit, which costs as much as some 60 rounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,29 +34,42 @@ class TrainingRows:
     """Encoded inputs with their labels; one row per (as_of, entity_id), one column per feature.
 
     Attributes:
+        inputs: the columns; `matrix` makes one matrix of them, and is for rows that are few.
         labels: as recipes learn them; of classes their places in `classes`, which parts of the rows share.
     """
 
     task: Task
     features: tuple[Feature, ...]
-    matrix: Floats
+    inputs: Inputs
     labels: Floats
     index: pd.MultiIndex
     classes: tuple[str, ...] | None = None
     weights: Floats | None = None
 
+    @property
+    def matrix(self) -> Floats:
+        """One row per row, one float64 column per feature: a copy."""
+        return self.inputs.matrix()
+
     def on(self, as_ofs: Sequence[date]) -> TrainingRows:
         """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
-        chosen = np.flatnonzero(self.index.get_level_values("as_of").isin(pd.to_datetime(list(as_ofs))))
+        places = np.flatnonzero(self.index.levels[0].isin(pd.to_datetime(list(as_ofs))))
+        chosen = np.flatnonzero(np.isin(self.index.codes[0], places))
         together = len(chosen) > 0 and chosen[-1] - chosen[0] == len(chosen) - 1
-        part = slice(chosen[0], chosen[-1] + 1) if together else chosen
+        return self.take(slice(chosen[0], chosen[-1] + 1) if together else chosen)
+
+    def take(self, part: Part) -> TrainingRows:
+        """Some of the rows: a view of a slice, and a copy of what is picked."""
         weights = None if self.weights is None else self.weights[part]
-        return replace(self, matrix=self.matrix[part], labels=self.labels[part], index=self.index[part], weights=weights)
+        return replace(self, inputs=self.inputs.take(part), labels=self.labels[part], index=self.index[part], weights=weights)
+
+    def pick(self, places: Sequence[int]) -> TrainingRows:
+        """All rows, some of the features."""
+        return replace(self, features=tuple(self.features[place] for place in places), inputs=self.inputs.pick(places))
 
     def only(self, name: str) -> TrainingRows:
         """All rows, one feature."""
-        place = [feature.name for feature in self.features].index(name)
-        return replace(self, features=(self.features[place],), matrix=self.matrix[:, [place]])
+        return self.pick([[feature.name for feature in self.features].index(name)])
 
     def bound_to(self, direction: object) -> TrainingRows:
         """The same rows, every feature bound to move the score in this direction; None leaves them free."""
@@ -108,18 +109,41 @@ class FoldRows:
         task = self.training.task
         return task.can_learn(self.training.named) and task.can_judge(self.validation.named)
 
-    @cached_property
+    @property
     def for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
         """Training and validation rows, the second in the bins of the first."""
+        return self._xgboost_bins if self.keeps_bins else self._bin_for_xgboost()
+
+    @property
+    def for_lightgbm(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
+        """Training and validation rows, the second in the bins of the first."""
+        return self._lightgbm_bins if self.keeps_bins else self._bin_for_lightgbm()
+
+    @property
+    def keeps_bins(self) -> bool:
+        """Are they small enough to wait for the next trial?"""
+        return self.training.inputs.cells <= KEPT_CELLS
+
+    def forget_bins(self) -> None:
+        """Let go of what was kept; it is made again for whoever asks."""
+        for kept in ("_xgboost_bins", "_lightgbm_bins"):
+            self.__dict__.pop(kept, None)
+
+    @cached_property
+    def _xgboost_bins(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
+        return self._bin_for_xgboost()
+
+    @cached_property
+    def _lightgbm_bins(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
+        return self._bin_for_lightgbm()
+
+    def _bin_for_xgboost(self) -> tuple[xgboost.QuantileDMatrix, xgboost.QuantileDMatrix]:
         training = bin_for_xgboost(self.training)
         return training, bin_for_xgboost(self.validation, bins_of=training)
 
-    @cached_property
-    def for_lightgbm(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
-        """Training and validation rows, the second in the bins of the first."""
+    def _bin_for_lightgbm(self) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
         training = bin_for_lightgbm(self.training)
-        held = self.validation
-        return training, training.create_valid(held.matrix, label=held.labels, weight=held.weights)
+        return training, bin_held_for_lightgbm(self.validation, bins_of=training)
 
 
 def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> TrainingRows:
@@ -135,20 +159,22 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     index = training.features.index
     assert isinstance(index, pd.MultiIndex)
     features = describe_features(model, training, only=only)
-    matrix = encode(training.features, features)
+    inputs = Inputs(encode_columns(training.features, features), len(index))
     task, beside = task_of(model), training.beside
     labels, classes = task.code_labels(training.labels)
     if not beside:
-        return TrainingRows(task, features, matrix, labels, index, classes)
+        return TrainingRows(task, features, inputs, labels, index, classes)
     weights = beside["weight"].to_numpy(dtype=np.float64) if "weight" in beside else None
     shares = None if weights is None else weights / weights.mean()  # so that what shrinks a fit weighs as much as before
-    return TrainingRows(task, features, matrix, labels, weigh_index(index, beside), classes, shares)
+    return TrainingRows(task, features, inputs, labels, weigh_index(index, beside), classes, shares)
 
 
 def describe_features(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> tuple[Feature, ...]:
     """The inputs of a fit on these rows, none of which is encoded; `only` as in `gather_rows`."""
     names = [name for name in choose_inputs(training, model.training) if not only or name in only]
-    entities, _ = pd.factorize(training.features.index.get_level_values(-1))
+    entities: NDArray[np.intp] | None = None
+    if any(not pd.api.types.is_numeric_dtype(training.features[name].dtype) for name in names):
+        entities, _ = pd.factorize(training.features.index.get_level_values(-1))
     monotone = model.training.monotone
     return tuple(_describe(training.features[name], monotone.get(name), entities) for name in names)
 
@@ -158,10 +184,11 @@ def choose_inputs(training: TrainingSet, rules: Training | None = None) -> list[
     return [str(name) for name in training.features.columns if rules is None or name not in rules.exclude]
 
 
-def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[np.intp]) -> Feature:
+def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[np.intp] | None) -> Feature:
     """Numbers and booleans are numeric; what remains is a category of the values seen in training, the rare ones together."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return Feature(name=str(column.name), monotone=monotone)
+    assert entities is not None
     categories, pooled = pool_rare(column, entities)
     return Feature(name=str(column.name), kind="category", categories=categories, pooled=pooled)
 
@@ -169,32 +196,3 @@ def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[n
 def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
     """The rows that each fold trains on and validates."""
     return tuple(FoldRows(fold, rows.on(fold.training), rows.on(fold.validation)) for fold in folds)
-
-
-def bin_for_xgboost(rows: TrainingRows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
-    """Rows in quantile bins, with the numbers and kinds that the predictor will check."""
-    kinds = ["c" if feature.kind == "category" else "q" for feature in rows.features]
-    return xgboost.QuantileDMatrix(
-        rows.matrix,
-        label=rows.labels,
-        weight=rows.weights,
-        feature_names=number_inputs(rows.features),
-        feature_types=kinds,
-        enable_categorical="c" in kinds,
-        max_bin=BINS,
-        nthread=THREADS_PER_FIT,
-        ref=bins_of,
-    )
-
-
-def bin_for_lightgbm(rows: TrainingRows) -> lightgbm.Dataset:
-    """Rows in bins that fit every trial."""
-    return lightgbm.Dataset(
-        rows.matrix,
-        label=rows.labels,
-        weight=rows.weights,
-        feature_name=number_inputs(rows.features),
-        categorical_feature=rows.category_places,
-        params=LIGHTGBM_BINNING,
-        free_raw_data=False,
-    )

@@ -25,6 +25,7 @@ from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.rows import TrainingRows, choose_inputs, gather_rows
 from perennial.train.splits import find_enough_on
+from perennial.train.thinning import count_samples, thin_to_look
 
 ALGEBRA_THREADS = 1  # as in `training`
 
@@ -63,22 +64,19 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
         check_training_set(model, training, plan)
         only = recipe.features if recipe else ()
         rows = gather_rows(model, training.rows_of(plan.training), only=only)
-        alone = rank_alone(rows)
-        leaks = meet_oracles(model, rows, alone, "refuse" if recipe else "ask")
-        chosen = recipe or choose_single_feature(model, rows, alone)
+        looked_at = thin_to_look(rows)
+        alone = rank_alone(looked_at)
+        leaks = meet_oracles(model, looked_at, alone, "refuse" if recipe else "ask")
+        chosen = recipe or choose_single_feature(model, looked_at, alone)
         rule = partial(fit_single_feature, chosen)
-        suspicions = (*leaks, *find_suspicions(model, rows))
-        use = None if recipe else training.current_state
-        worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
-        enough_on = find_enough_on(model, plan.training, plan.trained_for)
-        choice = RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
+        suspicions = (*leaks, *find_suspicions(model, looked_at))
         written = Writer(rows, training.features, folder)
         linear = rows.task.fitting.linear
         predictor, manifest = written.write("challenger", rule)
         return Trained(
             folder=folder / "challenger",
             recipe=chosen.complete([feature.name for feature in rows.features], model.rulings),
-            parameters={**chosen.parameters, **model.rulings},
+            parameters={**chosen.parameters, **model.rulings, **count_samples(training, rows)},
             rounds=0,
             trials=0,
             metrics={},
@@ -96,8 +94,18 @@ def train_short(model: Model, training: TrainingSet, plan: SplitPlan, *, folder:
                 linear: written.write_baseline(linear, fit_linear),
                 "recency": written.write_baseline("recency", rule, str(chosen.parameters["feature"])),
             },
-            choice=None if recipe else choice,
+            choice=None if recipe else _state_choice(model, training, plan, (rows, chosen, suspicions)),
         )
+
+
+def _state_choice(
+    model: Model, training: TrainingSet, plan: SplitPlan, found: tuple[TrainingRows, Recipe, tuple[str, ...]]
+) -> RecipeChoice:
+    """What the choice of a rule rests on, and what its features from `current_state` sources are worth, if there are any."""
+    (rows, chosen, suspicions), use = found, training.current_state
+    worth = Weighing(model, use, rows, training.clusters).weigh_on_all(chosen) if use else None
+    enough_on = find_enough_on(model, plan.training, plan.trained_for)
+    return RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
 
 
 def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
@@ -107,4 +115,4 @@ def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
     if is_known and model.training.monotone.get(feature, direction) == direction:
         return recipe
     rows = gather_rows(model, training)
-    return choose_single_feature(model, rows, rank_alone(rows))
+    return choose_single_feature(model, rows, rank_alone(thin_to_look(rows)))

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from perennial.config import Model
 from perennial.predictor import Predictor
 from perennial.records import Recipe, RecipeChoice, SearchHistory, SplitPlan, Trained, TrainingSet, Tuning
-from perennial.tasks import task_of
 from perennial.train.alarms import LeakRule, find_alarms, find_remarks, find_suspicions, meet_oracles, rank_alone
 from perennial.train.assessed import (
     Assessed,
@@ -36,10 +35,12 @@ from perennial.train.guards import check_training_set, drop_useless_folds, has_f
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
 from perennial.train.rows import FoldRows, TrainingRows, cut_folds, describe_features, gather_rows
+from perennial.train.saying import log_training
 from perennial.train.search import Searched, search_recipe, try_known
 from perennial.train.short import train_short
 from perennial.train.splits import make_folds
 from perennial.train.study import Search, name_study
+from perennial.train.thinning import count_samples, thin_to_look
 
 NOTHING_BEFORE = SearchHistory()
 # Threads of the linear algebra wait for each other by spinning: on two busy cores a logistic regression took 1.1-3.1 s with
@@ -199,12 +200,13 @@ def _prepare(model: Model, training: TrainingSet, plan: SplitPlan, leak: LeakRul
     started = time.monotonic()
     check_training_set(model, training, plan)
     rows = gather_rows(model, training.rows_of(plan.training), only=only)
-    alone = rank_alone(rows)
-    leaks = meet_oracles(model, rows, alone, leak)
+    looked_at = thin_to_look(rows)
+    alone = rank_alone(looked_at)
+    leaks = meet_oracles(model, looked_at, alone, leak)
     cut = cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo))
     folds = drop_useless_folds(model, cut)
-    single = choose_single_feature(model, rows, alone)
-    recency, suspicions = assess_single_feature(single, folds), (*leaks, *find_suspicions(model, rows))
+    single = choose_single_feature(model, looked_at, alone)
+    recency, suspicions = assess_single_feature(single, folds), (*leaks, *find_suspicions(model, looked_at))
     alarms = (*find_alarms(model, rows, alone), *suspicions, *name_dropped_folds(cut, folds))
     return Prepared(model, training, plan, rows, folds, single, recency, alarms, suspicions, started)
 
@@ -249,6 +251,8 @@ def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: 
 
 def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuning: Tuning | None, *, folder: Path) -> Trained:
     """Fit the challenger and the baselines on every training row, write their files, and report on what was assessed."""
+    for fold in prepared.folds:
+        fold.forget_bins()
     written = write_all(assessed, prepared.rows, prepared.training.features, folder)
     fold_metrics = tuple(measure_fold(assessed, fold, number) for number, fold in enumerate(prepared.folds, start=1))
     importances = measure_gains(written.challenger)
@@ -256,7 +260,7 @@ def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuni
     trained = Trained(
         folder=folder / "challenger",
         recipe=_complete(prepared, assessed.recipe),
-        parameters=state_parameters(prepared.model, assessed.recipe),
+        parameters={**state_parameters(prepared.model, assessed.recipe), **count_samples(prepared.training, prepared.rows)},
         rounds=written.challenger.contract.rounds,
         trials=searched.trials if searched else 0,
         metrics={**measure_out_of_fold(assessed), **(measure_search(searched) if searched else {})},
@@ -274,24 +278,5 @@ def _fit(prepared: Prepared, assessed: Assessed, searched: Searched | None, tuni
         seconds=time.monotonic() - prepared.started,
         baselines=written.baselines,
     )
-    _log_training(prepared.model, trained)
+    log_training(prepared.model, trained)
     return trained
-
-
-def _log_training(model: Model, trained: Trained) -> None:
-    headline = task_of(model).headline
-    log.info(
-        "train %s: %s on %d as_ofs, %d trials (%d pruned), out-of-fold %s %s, %.1f s",
-        model.name,
-        trained.algorithm,
-        len(trained.plan.training),
-        trained.trials,
-        trained.metrics.get("pruned_trials", 0),
-        headline.title,
-        headline.write(trained.metrics[headline.name]),
-        trained.seconds,
-    )
-    if trained.tuning:
-        log.info("train %s: %s", model.name, trained.tuning.sentence)
-    for alarm in trained.alarms:
-        log.warning("train %s: %s", model.name, alarm)

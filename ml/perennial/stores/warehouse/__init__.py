@@ -11,6 +11,7 @@ from perennial.stores.warehouse.copying import copy_frame
 from perennial.stores.warehouse.current_state import find_current_state
 from perennial.stores.warehouse.days import measure_rows
 from perennial.stores.warehouse.delivery import assess_delivery, find_undelivered
+from perennial.stores.warehouse.drawing import are_even
 from perennial.stores.warehouse.erasing import Found, delete_rows, find_rows, refuse_identity
 from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
@@ -56,6 +57,7 @@ __all__ = [
     "Grant",
     "ScoringJob",
     "Subject",
+    "are_even",
     "assess_delivery",
     "build_labels",
     "build_labels_of_days",

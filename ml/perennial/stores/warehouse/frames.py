@@ -18,13 +18,14 @@ from perennial.config import ENTITY, Model
 from perennial.errors import WarehouseBusy
 from perennial.records import Column
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.columns import open_columns
+from perennial.stores.warehouse.drawing import Draw
 from perennial.stores.warehouse.identifiers import quote_for_driver
 from perennial.stores.warehouse.publishing.pipes import BLOCK_BYTES
 from perennial.stores.warehouse.publishing.wire import Block, EntityField, Matrix, WireRows, encode_entity_in_sql
 from perennial.tasks import task_of
 
 HASH_MASK = (1 << 53) - 1
-HIGHEST_DRAW = (1 << 63) - 1
 UUID_LENGTH = 36
 CAPPED = "least(labels.label, %(cap)s)"
 """What a label counts as, in training, judging and watching alike; without a cap (null) itself. What is stored stays raw."""
@@ -37,8 +38,9 @@ class Selection:
     Attributes:
         columns: of features.<model>, in the order of the frame.
         is_labelled: only rows that have a label, and with it.
+        draw: which of them; None: all.
+        may_be_narrow: numbers may be float32, where that is the same.
         expected_rows: so many does the ledger know; room is made for more if there are.
-        most: of more rows about so many are drawn, by a hash of (as_of, entity_id) that the model's seed moves; None: all come.
     """
 
     model: Model
@@ -46,20 +48,8 @@ class Selection:
     columns: tuple[Column, ...]
     is_labelled: bool
     expected_rows: int
-    most: int | None = None
-
-    @property
-    def room(self) -> int:
-        """For so many rows room is made beforehand."""
-        return min(self.expected_rows, self.most or self.expected_rows)
-
-    @property
-    def is_drawn(self) -> str:
-        """The rows that are drawn, as SQL: whose hash lies below the share that is wanted; wherever they stand, the same ones."""
-        if self.room == self.expected_rows:
-            return "true"
-        drawn = f"hash_record_extended(row(as_of, entity_id), {self.model.training.seed}) & {HIGHEST_DRAW}"
-        return f"({drawn}) < {HIGHEST_DRAW * self.room // self.expected_rows}"
+    draw: Draw | None = None
+    may_be_narrow: bool = False
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -71,7 +61,8 @@ class Selection:
 
     @property
     def bound(self) -> dict[str, object]:
-        return {"as_ofs": list(self.as_ofs), "cap": self.model.label.cap}
+        drawn = {} if self.draw is None else self.draw.bound
+        return {"as_ofs": list(self.as_ofs), "cap": self.model.label.cap, **drawn}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +70,8 @@ class Frame:
     """What was read, in the order of as_of and entity_id.
 
     Attributes:
-        columns: numbers and flags float64, texts category, segments and clusters plain text.
+        columns: numbers and flags float64 (or float32, where that is the same and was allowed), texts category, segments and
+            clusters plain text.
         entities: int64 or text.
         labels: as float64; all 0 where none were asked for.
         counts: rows of each as_of.
@@ -151,7 +143,7 @@ def read_texts(session: Session, selection: Selection, column: Column, seed: int
     name = f"features.{quote_for_driver(column.name)}"
     hashed = f"(hashtextextended({name}, {seed}) & {HASH_MASK})::float8"
     query = f"""select distinct {hashed} as hash, {name} as text from features."{selection.model.name}" features
-        where as_of = any(%(as_ofs)s) and {name} is not null and {selection.is_drawn}"""  # noqa: S608 - checked identifiers
+        where as_of = any(%(as_ofs)s) and {name} is not null"""  # noqa: S608 - checked identifiers
     found = sorted(session.exec_driver_sql(query, selection.bound).all(), key=lambda row: row.text)
     hashes = np.array([row.hash for row in found], dtype=np.float64)
     if len(np.unique(hashes)) < len(hashes):
@@ -166,9 +158,10 @@ class _Gathered:
     def __init__(self, selection: Selection, texts: Sequence[Texts]) -> None:
         self._selection, self._texts = selection, texts
         self.rows = 0
-        self.labels = np.zeros(selection.room)
-        self._numbers = np.empty((len(selection.numbers), selection.room))
-        self._codes = np.empty((len(texts), selection.room), dtype=np.int32)
+        self.labels = np.zeros(selection.expected_rows)
+        narrow = selection.may_be_narrow
+        self._numbers = open_columns(len(selection.numbers), selection.expected_rows, may_be_narrow=narrow)
+        self._codes = np.empty((len(texts), selection.expected_rows), dtype=np.int32)
         self._entities: list[pd.Index] = []
 
     def take(self, block: Block) -> None:
@@ -178,8 +171,8 @@ class _Gathered:
         new, first = slice(self.rows, end), int(self._selection.is_labelled)
         if self._selection.is_labelled:
             self.labels[new] = block.matrix[:, 0]
-        behind = first + len(self._numbers)
-        self._numbers[:, new] = block.matrix[:, first:behind].T
+        behind = first + len(self._selection.numbers)
+        self._numbers.put(new, block.matrix[:, first:behind].T)
         for place, texts in enumerate(self._texts):
             self._codes[place, new] = texts.find_codes(block.matrix[:, behind + place])
         self._entities.append(_read_entities(block))
@@ -187,14 +180,12 @@ class _Gathered:
 
     def as_columns(self) -> pd.DataFrame:
         """The frame, around the very memory that the blocks were written to."""
-        numbers = [column.name for column in self._selection.numbers]
-        frame = pd.DataFrame(self._numbers[:, : self.rows].T, columns=pd.Index(numbers, dtype="str"), copy=False)
-        order = [column.name for column in self._selection.columns]
+        selection, beside = self._selection, {}
         for texts, codes in zip(self._texts, self._codes, strict=True):
-            is_aside = texts.column.name in self._selection.model.asides
+            is_aside = texts.column.name in selection.model.asides
             column = _as_texts(texts, codes[: self.rows]) if is_aside else _as_categories(texts, codes[: self.rows])
-            frame.insert(order.index(texts.column.name), texts.column.name, pd.Series(column, copy=False))
-        return frame
+            beside[texts.column.name] = pd.Series(column, copy=False)
+        return self._numbers.join([column.name for column in selection.columns], beside, self.rows)
 
     def join_entities(self) -> pd.Index:
         """The entities of all blocks."""
@@ -208,7 +199,7 @@ class _Gathered:
         if lacking > 0:
             more = max(lacking, len(self.labels))
             self.labels = np.pad(self.labels, (0, more))
-            self._numbers = np.pad(self._numbers, ((0, 0), (0, more)))
+            self._numbers.widen(more)
             self._codes = np.pad(self._codes, ((0, 0), (0, more)))
 
 
@@ -233,8 +224,9 @@ class _Sink:
 def _write_query(selection: Selection, entity: EntityField, fields: Sequence[str]) -> str:
     name = selection.model.name
     joined = f'join labels."{name}" labels using (as_of, entity_id)' if selection.is_labelled else ""
+    drawn = "" if selection.draw is None else f"and {selection.draw.condition}"
     return f"""select {", ".join([entity.expression, *fields])} from features."{name}" features {joined}
-        where as_of = %(as_of)s and {selection.is_drawn} order by entity_id"""  # noqa: S608 - checked identifiers
+        where as_of = %(as_of)s {drawn} order by entity_id"""  # noqa: S608 - checked identifiers
 
 
 def _list_fields(selection: Selection, texts: Sequence[Texts]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -16,6 +17,7 @@ from perennial.errors import SnapshotMissing, WarehouseBusy
 from perennial.records import TrainingSet, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Session
+from perennial.stores.warehouse.drawing import Draw, Drawn, draw_evenly, plan_draw
 from perennial.stores.warehouse.frames import CAPPED, Frame, Selection, name_entity_dtype, read_frame
 from perennial.stores.warehouse.tables import read_columns
 from perennial.tasks import task_of
@@ -36,22 +38,24 @@ def read_snapshot(session: Session, declaration: Declaration, as_of: date) -> pd
 
 
 def read_training_set(
-    session: Session, declaration: Declaration, as_ofs: Sequence[date], *, rested: Sequence[date] = ()
+    session: Session, declaration: Declaration, as_ofs: Sequence[date], *, rested: Sequence[date] = (), drawn: Drawn = "all"
 ) -> TrainingSet:
     """Snapshots of these days joined with their labels, sorted by (as_of, entity_id).
 
     Args:
         rested: as_ofs that were set aside; no rows of theirs are read, and the hash names them.
+        drawn: which rows, where `training.max_rows` bounds those that teach.
 
     Raises:
         SnapshotMissing: a day has no valid snapshot, or no labels.
     """
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
-    frame = read_frame(session, _select(session, model, as_ofs, is_labelled=True))
+    selection = _select(session, model, as_ofs, is_labelled=True, draw=plan_draw(session, model, as_ofs, drawn))
+    frame = read_frame(session, replace(selection, may_be_narrow=drawn == "to teach"))
     inputs, index = frame.columns, _index_rows(sorted(set(as_ofs)), frame)
     inputs.index = index
-    labels, beside = _label(session, model, as_ofs, frame, index)
+    labels, beside = _label(session, selection, frame, index)
     cluster = model.entity.cluster
     return TrainingSet(
         features=inputs.drop(columns=list(model.asides)),
@@ -60,6 +64,7 @@ def read_training_set(
         clusters=None if cluster is None else inputs[cluster],
         data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
         beside=beside,
+        drawn_of=None if selection.draw is None else selection.draw.rows,
     )
 
 
@@ -78,43 +83,47 @@ def read_training_sample(
     """
     model = declaration.model
     _find_training_checksums(session, model.name, as_ofs)
-    whole = _select(session, model, as_ofs, is_labelled=True)
+    whole = _select(session, model, as_ofs, is_labelled=True, draw=draw_evenly(session, model, as_ofs, most))
     wanted = [column for column in whole.columns if column.name not in model.asides]
     wanted = [column for column in wanted if columns is None or column.name in columns]
-    frame = read_frame(session, replace(whole, columns=tuple(wanted), most=most))
+    frame = read_frame(session, replace(whole, columns=tuple(wanted)))
     return frame.columns.set_index(_index_rows(sorted(set(as_ofs)), frame))
 
 
-def _label(
-    session: Session, model: Model, as_ofs: Sequence[date], frame: Frame, index: pd.MultiIndex
-) -> tuple[pd.Series, dict[str, pd.Series]]:
+def _label(session: Session, selection: Selection, frame: Frame, index: pd.MultiIndex) -> tuple[pd.Series, dict[str, pd.Series]]:
     """Labels with what stands beside them; numbers came with the rows, names of classes, weights and values are asked for."""
+    model, draw = selection.model, selection.draw
     dtype, names = task_of(model).label_dtype, model.label.beside
     if dtype != "str" and not names:
-        return pd.Series(frame.labels.astype(dtype, copy=False), index=index, name="label", copy=False), {}
+        labels = pd.Series(frame.labels.astype(dtype, copy=False), index=index, name="label", copy=False)
+        return labels, {} if draw is None else draw.weigh(labels, {})
+    drawn = "" if draw is None else f"and {draw.condition}"
     query = f"""
         select {CAPPED} as label{_list_beside(model)}
         from features."{model.name}" features join labels."{model.name}" labels using (as_of, entity_id)
-        where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifiers
+        where as_of = any(%(as_ofs)s) {drawn} order by as_of, entity_id"""  # noqa: S608 - checked identifiers
     types = {"label": dtype} | dict.fromkeys(names, "float64")
-    rows = read_rows(session, query, {"as_ofs": list(as_ofs), "cap": model.label.cap}, types)
+    rows = read_rows(session, query, selection.bound, types)
     if len(rows) != len(index):
         raise WarehouseBusy(f"{model.name}: labels were built anew while they were read. Nothing was changed; try again.")
     rows = rows.set_index(index)
-    return rows["label"], {name: rows[name] for name in names}
+    beside = {name: rows[name] for name in names}
+    return rows["label"], beside if draw is None else draw.weigh(rows["label"], beside)
 
 
 def measure_training_set(
     session: Session, declaration: Declaration, as_ofs: Sequence[date], *, rested: Sequence[date] = ()
 ) -> tuple[int, str]:
-    """Rows and `data_hash` of that training set as the ledger knows them: no row is read, for each label has its snapshot's row.
+    """Rows (about those that teach) and `data_hash` of that training set as the ledger knows them.
+
+    No row is read, for each label has its snapshot's row.
 
     Raises:
         SnapshotMissing: a day has no valid snapshot, or no labels.
     """
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
-    rows = _count_rows(session, model.name, "labels", as_ofs)
+    rows = min(_count_rows(session, model.name, "labels", as_ofs), model.training.max_rows or sys.maxsize)
     return rows, _hash_data(declaration.query_hash, model.rulings, checksums, rested)
 
 
@@ -215,9 +224,10 @@ def _count_rows(session: Session, model: str, kind: str, as_ofs: Sequence[date])
     return sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
 
 
-def _select(session: Session, model: Model, as_ofs: Sequence[date], *, is_labelled: bool) -> Selection:
-    expected = _count_rows(session, model.name, "labels" if is_labelled else "features", as_ofs)
-    return Selection(model, tuple(sorted(set(as_ofs))), read_columns(session, model.name), is_labelled, expected)
+def _select(session: Session, model: Model, as_ofs: Sequence[date], *, is_labelled: bool, draw: Draw | None = None) -> Selection:
+    known = _count_rows(session, model.name, "labels" if is_labelled else "features", as_ofs)
+    expected = known if draw is None else draw.expected
+    return Selection(model, tuple(sorted(set(as_ofs))), read_columns(session, model.name), is_labelled, expected, draw)
 
 
 def _index_rows(as_ofs: Sequence[date], frame: Frame) -> pd.MultiIndex:
