@@ -12,6 +12,7 @@ from perennial.pipeline.carding import write_card
 from perennial.pipeline.opening import Stores
 from perennial.records import Run
 from perennial.stores import ledger
+from perennial.stores.ledger import purges
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,14 @@ def deliver_cards(stores: Stores, model: str | None = None) -> dict[str, object]
 
 
 def _write(stores: Stores, card: ledger.WaitingCard) -> None:
-    """The events were read before the card is written, so that one that comes meanwhile goes on waiting."""
+    """The events were read before the card is written, so that one that comes meanwhile goes on waiting.
+
+    The card of a version whose files were purged went with them, and is not written again.
+    """
+    with stores.warehouse.transaction() as session:
+        if purges.purged_files(session, card.model, card.version) is not None:
+            ledger.mark_delivered(session, card)
+            return
     write_card(stores, Run(card.model, card.as_of, card.effective_at, "simulation"), card.version)
     with stores.warehouse.transaction() as session:
         ledger.mark_delivered(session, card)
