@@ -62,7 +62,8 @@ set search_path = pg_catalog, pg_temp as $$
 declare
     found bigint;
     size bigint;
-    lived constant timestamptz := least(ledger.lived_until(purge_day.model), clock_timestamp());
+    lived constant timestamptz :=
+        case when ledger.lived_until(purge_day.model) is not null then least(ledger.lived_until(purge_day.model), clock_timestamp()) end;
 begin
     if purge_day.retention_days < 30 or purge_day.as_of >= (lived - make_interval(days => purge_day.retention_days))::date
         or lived is null
