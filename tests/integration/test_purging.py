@@ -271,6 +271,29 @@ def test_forever_keeps_everything(year):
     assert before == year.ask(STATE)
 
 
+def test_the_command_says_what_goes_and_why_the_rest_stays(year, shell):
+    settings = year.settings
+    for name, value in {
+        "WAREHOUSE_URL": settings.warehouse_url,
+        "MLFLOW_URI": settings.mlflow_uri,
+        "HOME": str(settings.home),
+        "ARTIFACTS": str(settings.artifacts),
+    }.items():
+        shell.patch.setenv(f"PERENNIAL_{name}", value)
+    foretold = shell.ask("purge", MODEL, "--dry-run")
+    fates = {(row["kind"], row["what becomes of it"]): row for row in foretold}
+    assert {"things": 1, "oldest": "2016-11-07"}.items() <= fates["files", "would go"].items()
+    assert 1 == fates["snapshots", "stays: what came true of its scores has not been measured"]["things"]
+    assert 1 == fates["mail", "stays: it was not sent"]["things"]
+    assert fates["snapshots", "would go"]["bytes"] > 0
+    done = shell.ask("purge", MODEL)
+    assert [(row["kind"], row["things"], row["rows"], row["bytes"]) for row in done] == [
+        (row["kind"], row["things"], row["rows"], row["bytes"]) for row in foretold
+    ]
+    assert {"gone"} == {row["what becomes of it"] for row in done if not row["what becomes of it"].startswith("stays: ")}
+    assert (0, 2) == (shell.perennial("purge")[0], shell.perennial("purge", "nobody")[0])
+
+
 def purge_in_process(settings, halt):
     halt.install()
     with pipeline.open_stores(settings) as stores:

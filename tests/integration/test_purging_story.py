@@ -6,7 +6,7 @@ from perennial import pipeline
 from perennial.pipeline import purging
 from perennial.stores import ledger
 from tests.integration.test_purging import LATER, RETENTION
-from tests.integration.test_story import DAY_AFTER, NEXT_DAY
+from tests.integration.test_story import NEXT_DAY
 from tests.world import FIRST_DAY, MODEL, edit_model, end_state
 
 EARLY = (date(2017, 3, 28), date(2017, 4, 4), date(2017, 4, 11))  # days that no training wants
@@ -15,26 +15,24 @@ OF_ALL_DAYS = ("quarantine", "validations")
 
 
 def live_on(world, *, is_purged):
-    """Two weeks after some days that grow old, purged in between or not, and then back to the champion before."""
+    """The next week after some days that grew old, purged in between or not, and then back to the champion before."""
     edit_model(world.settings.home, AGED)
     for day in EARLY:
         pipeline.refresh(world.stores, world.run(day, "backfill"))
         pipeline.validate(world.stores, world.run(day, "backfill"))
     gone = purging.purge(world.stores, MODEL, LATER).gone if is_purged else ()
     world.live(NEXT_DAY)
-    gone += purging.purge(world.stores, MODEL, LATER).gone if is_purged else ()
-    world.live(DAY_AFTER)
     end = {
         name: [row for row in rows if row.get("as_of") not in EARLY]
         for name, rows in end_state(world).items()
         if name not in OF_ALL_DAYS
     }
-    back = pipeline.rollback(world.stores, world.run(DAY_AFTER))
+    back = pipeline.rollback(world.stores, world.run(NEXT_DAY))
     with world.stores.warehouse.transaction() as session:
         return gone, end, ledger.get_version(session, MODEL, back.version).trained_for
 
 
-def test_two_weeks_and_a_way_back_are_the_same_with_a_purge_in_between(copy_world):
+def test_the_next_week_and_the_way_back_are_the_same_after_a_purge(copy_world):
     with copy_world() as world:
         _, expected, back = live_on(world, is_purged=False)
         assert FIRST_DAY in {row["as_of"] for row in expected["publications"]}

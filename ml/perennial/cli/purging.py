@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from perennial.cli.edge import AsJson, app, find_settings, open_stores, read_clo
 from perennial.config import model_names
 
 if TYPE_CHECKING:
-    from perennial.records.purges import Purged
+    from perennial.records.purges import Purged, PurgeItem
 
 Name = Annotated[str | None, typer.Argument(help="The name of a file in models/; all of them without it.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")]
@@ -39,11 +39,11 @@ def purge(model: Name = None, *, dry_run: DryRun = False, as_json: AsJson = Fals
 
 
 def _describe(purged: Purged, *, dry_run: bool) -> Iterator[dict[str, object]]:
-    """One row for each kind and fate: how many things, their rows and bytes, the oldest day."""
-    fates = {item: item.why or ("would go" if dry_run else "gone") for item in (*purged.gone, *purged.kept)}
-    counted = Counter((item.kind, fate) for item, fate in fates.items())
-    for kind, fate in sorted(counted):
-        items = [item for item, each in fates.items() if (item.kind, each) == (kind, fate)]
+    """One row for what goes of each kind, then one for each reason to stay: things, rows, bytes, the oldest day."""
+    groups: defaultdict[tuple[str, str], list[PurgeItem]] = defaultdict(list)
+    for item in (*purged.gone, *purged.kept):
+        groups[item.kind, item.why or ""].append(item)
+    for (kind, why), items in sorted(groups.items()):
         yield {
             "model": purged.model,
             "kind": kind,
@@ -51,5 +51,5 @@ def _describe(purged: Purged, *, dry_run: bool) -> Iterator[dict[str, object]]:
             "rows": sum(item.rows for item in items),
             "bytes": sum(item.bytes for item in items),
             "oldest": min(item.as_of for item in items),
-            "what becomes of it": fate if items[0].why is None else f"stays: {fate}",
+            "what becomes of it": f"stays: {why}" if why else "would go" if dry_run else "gone",
         }
