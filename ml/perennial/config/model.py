@@ -27,6 +27,7 @@ from perennial.config.grid import Every, Grid
 from perennial.config.inputs import Features, Quality, Schedule, Source
 from perennial.config.label import TERMS, UNBOUND_METRICS, UNSAID, Label
 from perennial.config.promotion import Promotion
+from perennial.config.retention import Retention
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring
 from perennial.config.training import Training
@@ -54,6 +55,7 @@ class Model(Section):
     promotion: Promotion = Field(default=Promotion(), description="The promotion test: what a challenger must show")
     scoring: Scoring = Field(default=Scoring(), description="What is published")
     monitoring: Monitoring = Field(default=Monitoring(), description="When drift asks for a training")
+    retention: Retention = Field(default=Retention(), description="How long what nobody needs any more is kept")
 
     @model_validator(mode="after")
     def _label_names_a_source(self) -> Model:
@@ -236,8 +238,8 @@ class Model(Section):
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 over every key, defaults included; the same declaration gives the same hash."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 over every key but retention, which changes no row, defaults included: the same declaration, the same hash."""
+        return hashlib.sha256(self.model_dump_json(exclude={"retention"}).encode()).hexdigest()
 
 
 class Declaration(BaseModel):

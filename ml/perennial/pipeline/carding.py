@@ -14,7 +14,7 @@ from perennial import card as cards
 from perennial.card import CardEvidence, Measured, ModelCard, Served
 from perennial.config import Declaration
 from perennial.errors import NoChampionYet
-from perennial.pipeline.champion import load_version, score_set
+from perennial.pipeline.champion import load_version, refuse_purged, score_set
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.promised import score_holdout
 from perennial.pipeline.waiting import explain_absence
@@ -23,6 +23,7 @@ from perennial.records import Run, Version, dump_json
 from perennial.records.cards import LoggedTraining, ServedDay
 from perennial.stores import ledger, warehouse
 from perennial.stores.ledger import cards as facts
+from perennial.stores.ledger import purges
 from perennial.stores.sessions import Session, take_lock
 
 MEASURED = "measured.json"
@@ -37,11 +38,12 @@ def write_card(stores: Stores, run: Run, version: int | None = None) -> ModelCar
 
     Raises:
         NoChampionYet: no version is named, and there is no champion.
-        VersionMissing: the ledger does not know the version.
+        VersionMissing: the ledger does not know the version, or its files were purged, and its card with them.
         RegistryUnavailable: MLflow does not answer.
     """
     with stores.warehouse.transaction() as session:
         known = _find_version(session, run, version)
+        refuse_purged(session, known)
         entrant = _find_entrant(session, known)
     measured, logged = _find_measured(stores, known), _read_training(stores, known)
     promised = _find_measured(stores, entrant) if entrant else None
@@ -150,12 +152,13 @@ def _add_served(session: Session, evidence: CardEvidence) -> CardEvidence:
         return evidence
     matured = facts.served_days(session, version.model, version.version)
     served = cards.choose_served(evidence.model, matured, evidence.local_day(reign.entry.effective_at))
-    enough = cards.ENOUGH_AS_OFS
+    gone = purges.purged_days(session, version.model)
+    standing, enough = [day for day in served if day.as_of not in gone], cards.ENOUGH_AS_OFS
     return replace(
         evidence,
         served=served,
-        first_served=_pool(session, evidence, served[:enough]),
-        newest_served=_pool(session, evidence, served[-enough:]) if len(served) > enough else None,
+        first_served=_pool(session, evidence, standing[:enough]),
+        newest_served=_pool(session, evidence, standing[-enough:]) if len(standing) > enough else None,
     )
 
 

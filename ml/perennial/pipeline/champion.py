@@ -6,17 +6,19 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 
 from perennial import notices
 from perennial import promote as protocol
 from perennial.config.folders import borrow_folder
-from perennial.errors import ArtifactCorrupt, NoChampionYet, RegistryUnavailable
+from perennial.errors import ArtifactCorrupt, NoChampionYet, RegistryUnavailable, VersionMissing
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Promotion, Run, TrainingSet, Version
 from perennial.stores import ledger
+from perennial.stores.ledger import purges
 from perennial.stores.registry import ChampionAlias, find_kept, note_use
 from perennial.stores.sessions import Session
 from perennial.tasks import Scores, frame_scores
@@ -30,6 +32,7 @@ def load_version(stores: Stores, version: Version) -> Predictor:
     """A version ready to score: from the files that this machine keeps, without asking MLflow, when they are what was trained.
 
     Raises:
+        VersionMissing: the registry has lost its files, or they were purged.
         ArtifactCorrupt: files that were fetched from MLflow just now differ from what the training wrote.
         RegistryUnavailable: no file is kept, or those that are were damaged, and MLflow does not answer.
     """
@@ -41,7 +44,32 @@ def load_version(stores: Stores, version: Version) -> Predictor:
             return load_predictor(kept, version.manifest)
         except ArtifactCorrupt as damage:
             log.warning("%s, version %d: what this machine keeps is fetched anew. %s", version.model, version.version, damage)
-    return load_predictor(stores.registry.fetch(version, cache), version.manifest)
+    return load_predictor(_fetch(stores, version, cache), version.manifest)
+
+
+def refuse_purged(session: Session, version: Version) -> None:
+    """Stop where the files of a version were taken away because they had become old.
+
+    Raises:
+        VersionMissing: says when, and how to go on.
+    """
+    when = purges.purged_files(session, version.model, version.version)
+    if when is not None:
+        raise VersionMissing(
+            f"{version.model}: the files of version {version.version}, fitted for {version.trained_for}, were purged on "
+            f"{when:%Y-%m-%d}; its record stays. Take a version that has files "
+            f"(`perennial history {version.model}`). How long files are kept says `files_days` under [retention]."
+        )
+
+
+def _fetch(stores: Stores, version: Version, into: Path) -> Path:
+    """The folder of its files, fetched anew; one whose files were purged says so."""
+    try:
+        return stores.registry.fetch(version, into)
+    except VersionMissing:
+        with stores.warehouse.transaction() as session:
+            refuse_purged(session, version)
+        raise
 
 
 def score_set(predictor: Predictor, rows: TrainingSet) -> Scores:
@@ -97,7 +125,7 @@ def _check_files(stores: Stores, model: str, number: int) -> None:
     with stores.warehouse.transaction() as session:
         version = ledger.get_version(session, model, number)
     with borrow_folder(stores.settings.artifacts / "checking", f"{model}-{number}-") as folder:
-        load_predictor(stores.registry.fetch(version, folder), version.manifest)
+        load_predictor(_fetch(stores, version, folder), version.manifest)
 
 
 def settle(stores: Stores, run: Run) -> Promotion | None:

@@ -13,6 +13,7 @@ from perennial.pipeline.carding import write_card
 from perennial.pipeline.opening import Stores
 from perennial.records import Run
 from perennial.stores import ledger
+from perennial.stores.ledger import purges
 from perennial.stores.sessions import take_lock
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,14 @@ def _describe(written: Counter[str], left: Counter[str], failures: list[str]) ->
 
 
 def _write(stores: Stores, delivery: ledger.WaitingDelivery) -> None:
-    """The events were read before it is written, so that one that comes meanwhile goes on waiting."""
-    if delivery.destination == "card":
-        write_card(stores, Run(delivery.model, delivery.as_of, delivery.effective_at, "simulation"), delivery.version)
-    else:
+    """The events were read before it is written, so that one that comes meanwhile goes on waiting.
+
+    The card of a version whose files were purged went with them, and is not written again.
+    """
+    if delivery.destination == "verdict":
         _tell_verdict(stores, delivery)
+    elif not _is_purged(stores, delivery):
+        write_card(stores, Run(delivery.model, delivery.as_of, delivery.effective_at, "simulation"), delivery.version)
     with stores.warehouse.transaction() as session:
         ledger.mark_delivered(session, delivery)
 
@@ -70,3 +74,8 @@ def _tell_verdict(stores: Stores, delivery: ledger.WaitingDelivery) -> None:
         evaluation = ledger.latest_evaluation(session, delivery.model, delivery.version)
         if evaluation is not None:
             stores.registry.log_verdict(version.version, version.mlflow_run_id, evaluation.verdict)
+
+
+def _is_purged(stores: Stores, delivery: ledger.WaitingDelivery) -> bool:
+    with stores.warehouse.transaction() as session:
+        return purges.purged_files(session, delivery.model, delivery.version) is not None

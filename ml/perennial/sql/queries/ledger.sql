@@ -19,10 +19,10 @@ select exists (
 );
 
 -- name: find_snapshot
--- What the ledger knows of the snapshot (or the labels) of a day.
+-- What the ledger knows of the snapshot (or the labels) of a day; of one whose rows were purged, nothing.
 select model, as_of, kind, rows, checksum, query_hash, config_hash, columns, status
 from ledger.snapshots
-where model = :model and as_of = :as_of and kind = :kind;
+where model = :model and as_of = :as_of and kind = :kind and status <> 'purged';
 
 -- name: newest_snapshot
 -- What the ledger knows of the features of the newest day that was built.
@@ -432,7 +432,8 @@ select as_of
 from ledger.snapshots as labels
 join ledger.snapshots as features using (model, as_of)
 where model = :model and as_of = any(cast(:days as date[])) and labels.kind = 'labels' and features.kind = 'features'
-    and labels.query_hash = :query_hash and labels.recorded_at >= features.recorded_at;
+    and labels.query_hash = :query_hash and labels.recorded_at >= features.recorded_at
+    and labels.status <> 'purged';
 
 -- name: failure_messages
 -- What the failed attempts of an Airflow run said, oldest first.

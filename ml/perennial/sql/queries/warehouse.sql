@@ -197,7 +197,7 @@ update ledger.snapshots set rows = :rows, checksum = :checksum where model = :mo
 -- Checksums and rows of the days of one kind that may be used: snapshots must have passed their suites, labels need only exist.
 select as_of, checksum, rows
 from ledger.snapshots
-where model = :model and kind = :kind and as_of = any(:as_ofs) and (kind = 'labels' or status = 'valid');
+where model = :model and kind = :kind and as_of = any(:as_ofs) and (kind = 'labels' and status <> 'purged' or status = 'valid');
 
 -- name: rejected_entities
 -- Whose rows of a snapshot its suites rejected, as text.

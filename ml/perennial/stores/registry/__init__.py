@@ -5,9 +5,20 @@ the libraries' own formats beside our JSON: no pickle, no pyfunc, and no flavour
 """
 
 from perennial.stores.registry.alias import ChampionAlias
-from perennial.stores.registry.artifacts import read_card, read_report
+from perennial.stores.registry.artifacts import name_report, read_card, read_report
 from perennial.stores.registry.environment import prepare_mlflow
-from perennial.stores.registry.keeping import MOST_KEPT, find_kept, note_use
+from perennial.stores.registry.keeping import MOST_KEPT, discard_files, find_kept, note_use
 from perennial.stores.registry.server import Registry
 
-__all__ = ["MOST_KEPT", "ChampionAlias", "Registry", "find_kept", "note_use", "prepare_mlflow", "read_card", "read_report"]
+__all__ = [
+    "MOST_KEPT",
+    "ChampionAlias",
+    "Registry",
+    "discard_files",
+    "find_kept",
+    "name_report",
+    "note_use",
+    "prepare_mlflow",
+    "read_card",
+    "read_report",
+]

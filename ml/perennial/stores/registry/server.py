@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from perennial.stores.registry.numbers import (
     register_run,
     restore_deleted,
 )
+from perennial.stores.registry.purging import delete_files, measure_files, note_purge
 from perennial.stores.registry.trainings import describe_run, identify_training, list_metrics, list_parameters, list_texts
 
 if TYPE_CHECKING:
@@ -145,6 +147,18 @@ class Registry:
         with self._asking(f"find run {mlflow_run_id}"):
             experiment_id = self._client.get_run(mlflow_run_id).info.experiment_id
         return f"{self.public_url}/#/experiments/{experiment_id}/runs/{mlflow_run_id}"
+
+    def measure_files(self, mlflow_run_id: str, path: str | None = None) -> int:
+        """Bytes of one file of a run, or of all of its files."""
+        with self._asking(f"list the files of run {mlflow_run_id}"):
+            return measure_files(self._client, self.uri, mlflow_run_id, path=path)
+
+    def purge_files(self, mlflow_run_id: str, path: str | None, when: datetime) -> None:
+        """Delete one file of a run, or all of its files, which a tag of the run then says; its figures stay."""
+        with self._asking(f"delete files of run {mlflow_run_id}"):
+            delete_files(self._client, self.uri, mlflow_run_id, path=path)
+            if path is None:
+                note_purge(self._client, mlflow_run_id, when.isoformat())
 
     # Versions
     def register(self, model: str, mlflow_run_id: str, known: Runs) -> int:

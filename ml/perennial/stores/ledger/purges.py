@@ -1,0 +1,74 @@
+"""What is older than a model keeps it, and what went. SQL: sql/queries/purges.sql, and `ledger.purge_day`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from perennial.records.purges import PurgeItem
+from perennial.stores.ledger.statements import execute, fetch_all
+from perennial.stores.sessions import Session
+
+
+@dataclass(frozen=True)
+class Purge:
+    """One purge: of which model, by whom, on which clock."""
+
+    model: str
+    actor: str
+    effective_at: datetime
+
+
+def lived_until(session: Session, model: str) -> datetime | None:
+    """The newest clock of the runs of a model, backfills aside; None before the first."""
+    lived: datetime | None = execute(session, "purges.lived_until", model=model).scalar_one()
+    return lived
+
+
+def find_purgeable(
+    session: Session, model: str, before: Mapping[str, date | datetime], *, needed: Sequence[date], ways_back: Sequence[int]
+) -> tuple[PurgeItem, ...]:
+    """Everything that is older than the model keeps it, with why it stays if it does.
+
+    Args:
+        before: of each key of [retention], without its `_days`, the first day that stays by its age; of files the instant.
+        needed: as_ofs of which the next training, comparison or score may read rows.
+        ways_back: versions that a rollback leads to, the champion among them.
+    """
+    values = {f"{name}_before": first for name, first in before.items()}
+    return fetch_all(PurgeItem, session, "purges.find_items", model=model, needed=needed, ways_back=ways_back, **values)
+
+
+def record_purge(session: Session, purge: Purge, item: PurgeItem, retention_days: int) -> None:
+    """Keep that something went."""
+    execute(session, "purges.record", **vars(item), **vars(purge), retention_days=retention_days)
+
+
+def purge_day(session: Session, purge: Purge, item: PurgeItem, retention_days: int) -> int:
+    """Take rejected rows, findings or mails of one day away, and record it; how many went.
+
+    The owner's function refuses a day that is not older than so many days before the newest run.
+    """
+    values = {"kind": item.kind, "as_of": item.as_of, "retention_days": retention_days}
+    return int(execute(session, "purges.purge_day", **vars(purge), **values).scalar_one())
+
+
+def mark_purged(session: Session, model: str, as_ofs: Sequence[date]) -> None:
+    """Say of snapshots and labels of some days that their rows have gone."""
+    execute(session, "purges.mark_snapshots", model=model, as_ofs=list(as_ofs))
+
+
+def unlink_report(session: Session, model: str, as_of: date) -> None:
+    """Say of the check of a day that its page has gone."""
+    execute(session, "purges.unlink_report", model=model, as_of=as_of)
+
+
+def purged_files(session: Session, model: str, version: int) -> datetime | None:
+    """When the files of a version were purged; None while they are there."""
+    return execute(session, "purges.purged_files", model=model, version=version).scalar_one_or_none()
+
+
+def purged_days(session: Session, model: str) -> frozenset[date]:
+    """Days of which rows were purged."""
+    return frozenset(execute(session, "purges.purged_days", model=model).scalars())
