@@ -122,7 +122,7 @@ def test_a_dag_keeps_the_rules_of_the_house(lapse, verb):
 
 def test_the_nightly_dag_keeps_the_same_rules(parsed):
     dag = parsed["dags"][NIGHTLY]
-    assert ["mark_lost", "check", "mail"] == dag["tasks"]
+    assert ["mark_lost", "purge", "check", "mail"] == dag["tasks"]
     assert {
         "retries": [2],
         "limits": True,

@@ -1,4 +1,6 @@
-"""The operators of the nightly DAG, which is of no model and no day: end what was lost, look at everything, send the mail."""
+"""The operators of the nightly DAG, which is of no model and no day: end what was lost, take away what is old, look at
+everything, send the mail.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from perennial import local
 from perennial.airflow.connections import read_settings
 from perennial.airflow.runs import read_wall
-from perennial.errors import PermanentError
+from perennial.config import model_names
+from perennial.errors import ConfigError, PermanentError
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -48,6 +51,21 @@ class MarkLostOperator(InstallationOperator):
 
         lost = pipeline.mark_lost(stores, read_wall())
         return {"lost": [f"{run.model}, as_of {run.as_of}: {run.stage}" for run in lost]}
+
+
+class PurgeOperator(InstallationOperator):
+    """Takes away what each model keeps no longer and nothing needs; a model whose file is broken is left to `check`."""
+
+    def work(self, stores: Stores) -> dict[str, Any]:
+        from perennial import pipeline  # noqa: PLC0415 - as above
+
+        gone = {}
+        for name in model_names(stores.settings.home):
+            try:
+                gone[name] = len(pipeline.purge(stores, name, read_wall(), actor="airflow").gone)
+            except ConfigError as error:
+                log.warning("%s", error)
+        return gone
 
 
 class CheckOperator(InstallationOperator):

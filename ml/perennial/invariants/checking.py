@@ -14,6 +14,7 @@ from perennial.invariants.leftovers import check_leftovers
 from perennial.invariants.looking import Answer, Finding, Look, Looking, Places
 from perennial.invariants.publications import check_lineage, check_publications
 from perennial.invariants.reruns import check_leaks, check_reruns
+from perennial.invariants.retention import check_retention
 from perennial.invariants.rights import check_logs, check_rights
 from perennial.pipeline import Stores
 from perennial.stores import queries
@@ -27,11 +28,12 @@ INVARIANTS: dict[str, Looking] = {
     "deliveries": check_deliveries,
     "reruns": check_reruns,
     "leftovers": check_leftovers,
+    "retention": check_retention,
     "rights": check_rights,
     "secrets": check_logs,
 }
-"""Name -> what looks, in the order of the report. A new rule about the whole installation, such as how long something is kept, is
-a function from a Look to an Answer and a line here: command, DAG, mail and documentation follow."""
+"""Name -> what looks, in the order of the report. A new rule about the whole installation is a function from a Look to an Answer
+and a line here: command, DAG, mail and documentation follow."""
 
 
 @dataclass(frozen=True)

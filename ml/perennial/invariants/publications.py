@@ -66,7 +66,9 @@ def check_lineage(look: Look) -> Answer:
         findings.extend(_check_snapshot(look, row, snapshots.get((row.model, row.as_of))))
     serving = look.choose_of_each_model(live, newest=1, older=OTHER_FILES)
     wanted = {
-        (row.model, row.version): versions[(row.model, row.version)] for row in serving if (row.model, row.version) in versions
+        (row.model, row.version): known
+        for row in serving
+        if (known := versions.get((row.model, row.version))) is not None and not known.is_purged
     }
     found, left_out = _check_files(look, tuple(wanted.values()))
     counted = f"{len(live)} live publications, the rows of {len(chosen)} snapshots, the files of {len(wanted)} versions"
@@ -89,6 +91,8 @@ def _check_snapshot(look: Look, row: Any, snapshot: Any) -> list[Finding]:
     day, remedy = name_day(row.model, row.as_of), f"perennial refresh {row.model} --as-of {row.as_of}, then validate and score it"
     if snapshot is None:
         return [Finding(f"{day}: scores were published, and the ledger knows no snapshot", remedy, row.model)]
+    if snapshot.status == "purged":  # old, and kept no longer
+        return []
     faults = []
     if snapshot.recorded_at <= row.published_at and row.snapshot_checksum != snapshot.checksum and not snapshot.is_erased:
         faults.append(f"{day}: the scores were made of another snapshot than the ledger knows")

@@ -19,7 +19,7 @@ TOLERANCE = 1e-6  # as golden rows: sums of single precision on another processo
 
 def check_leaks(look: Look) -> Answer:
     """A sample of snapshots, built again from what was known then, gives the same bytes: nothing from later has entered."""
-    rows = [row for row in look.only_declared(look.ask("list_snapshots")) if row.kind == "features" and row.rows]
+    rows = [row for row in look.only_declared(look.ask("list_snapshots")) if _stands(row, "features") and row.rows]
     built = [
         row for row in rows if not row.is_erased and row.query_hash == look.declarations[row.model].definition_hash("features")
     ]
@@ -45,14 +45,14 @@ def check_leaks(look: Look) -> Answer:
 
 def check_reruns(look: Look) -> Answer:
     """A stage that has finished changes nothing when it runs again: labels and scores of a sample come out as they stand."""
-    labels = [row for row in look.only_declared(look.ask("list_snapshots")) if row.kind == "labels" and not row.is_erased]
+    labels = [row for row in look.only_declared(look.ask("list_snapshots")) if _stands(row, "labels") and not row.is_erased]
     with look.stores.warehouse.transaction() as session:
         labels = [row for row in labels if _are_of_now(look, session, row)]
     chosen = look.choose_of_each_model(labels, newest=NEWEST, older=OLDER)
     findings = [found for row in chosen for found in _label_again(look, row)]
     live = look.only_declared(look.ask("list_live"))
     scored = look.choose_of_each_model(live, newest=NEWEST, older=OLDER)
-    checksums = {(row.model, row.as_of): row.checksum for row in look.ask("list_snapshots") if row.kind == "features"}
+    checksums = {(row.model, row.as_of): row.checksum for row in look.ask("list_snapshots") if _stands(row, "features")}
     stands = [row for row in scored if checksums.get((row.model, row.as_of)) == row.snapshot_checksum and not row.erased]
     try:
         for row in stands:
@@ -60,6 +60,11 @@ def check_reruns(look: Look) -> Answer:
     except RegistryUnavailable as silence:
         return Answer(f"the labels of {len(chosen)} days", tuple(findings), f"scores: {silence}")
     return Answer(f"the labels of {len(chosen)} days, the scores of {len(stands)}", tuple(findings))
+
+
+def _stands(row: Any, kind: str) -> bool:
+    """Rows of this kind that were not purged."""
+    return bool(row.kind == kind and row.status != "purged")
 
 
 def _are_of_now(look: Look, session: Session, row: Any) -> bool:

@@ -12,7 +12,8 @@ Read `daily`, `scoring`, `deciding` and `reporting` first, then `refitting`, `le
 `champion` loads what serves, `profiling` keeps what a version was trained on, counted, `fitting` makes a version of a fit,
 `walking` scores days by fits that had not seen them, `promised` says what they came to, `contests` keeps who is under test,
 `approving` asks people, `accepting` takes their word on new levels, `carding` writes what is known of a version,
-`delivering` does so for the events that wait, `losing` ends what processes that are gone have left, `evidence` gathers what
+`delivering` does so for the events that wait, `losing` ends what processes that are gone have left, `purging` takes away what is
+old, `evidence` gathers what
 `decide` looks at, `labelling` finds the days that have labels, `admitting` those of them that may teach, `beginning` what a
 first training does while these are few, and `watching` looks at a search while it runs.
 """
@@ -31,6 +32,7 @@ from perennial.pipeline.losing import mark_lost
 from perennial.pipeline.mailing import deliver, drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
 from perennial.pipeline.opening import Stores, open_stores
+from perennial.pipeline.purging import list_overdue, purge
 from perennial.pipeline.refitting import refit, unpin
 from perennial.pipeline.reporting import draw_page, report
 from perennial.pipeline.scoring import commit_shards, plan_shards, score, score_shard
@@ -71,12 +73,14 @@ __all__ = [
     "drain_outbox",
     "draw_page",
     "find_links",
+    "list_overdue",
     "mail",
     "mark_lost",
     "monitor",
     "open_stores",
     "plan_shards",
     "promote",
+    "purge",
     "refit",
     "refresh",
     "report",

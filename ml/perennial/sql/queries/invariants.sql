@@ -1,7 +1,7 @@
 -- Purpose: what `perennial check --all` asks of the ledger, of the tables and of the catalogs. Nothing here writes.
 
 -- name: list_live
--- Every live publication, newest as_of first; `erased`: rows that erasures took from it since.
+-- Every live publication whose scores were not purged since, newest as_of first; `erased`: rows that erasures took from it since.
 select
     publication_id, model, as_of, version, rows, scores_checksum, snapshot_checksum, manifest_hash, config_hash, query_hash,
     code_version, published_at,
@@ -13,7 +13,11 @@ select
             and erasures.recorded_at > publications.published_at
     ), 0)::bigint as erased
 from ledger.publications
-where status = 'live'
+where status = 'live' and not exists (
+    select from ledger.purges
+    where purges.model = publications.model and purges.as_of = publications.as_of and purges.kind = 'scores'
+        and purges.recorded_at > publications.published_at
+)
 order by model, as_of desc;
 
 -- name: list_days
@@ -25,7 +29,13 @@ order by model, as_of;
 
 -- name: list_versions
 -- Every version that the ledger knows, with the manifest of its files.
-select model, version, manifest, mlflow_run_id from ledger.versions;
+select
+    model, version, manifest, mlflow_run_id,
+    exists (
+        select from ledger.purges
+        where purges.model = versions.model and purges.version = versions.version and purges.kind = 'files'
+    ) as is_purged
+from ledger.versions;
 
 -- name: list_snapshots
 -- Features and labels of every day that nobody was erased from, newest first, with the columns that the checksum covers.
