@@ -8,7 +8,7 @@ from perennial.local.patience import Deadline, Patience
 from perennial.local.platforms import require_linux
 from perennial.local.progress import Progress
 from perennial.local.services import SERVICES
-from perennial.local.stack import Stack, find_airflow, find_loader_url, find_settings, find_unwanted
+from perennial.local.stack import Stack, find_airflow, find_loader_url, find_parts, find_settings, find_unwanted
 from perennial.local.status import ServerStatus
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ensure_openmp",
     "find_airflow",
     "find_loader_url",
+    "find_parts",
     "find_settings",
     "find_unwanted",
     "find_var",
