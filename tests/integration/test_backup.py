@@ -21,6 +21,7 @@ from perennial.backup import Places, make_backup, read_manifest, restore_backup
 from perennial.backup.manifest import MLFLOW, NAME, PARTS, WAREHOUSE
 from perennial.backup.places import find_places
 from perennial.backup.restoring import NOTE
+from perennial.config import PLATFORM_SQL
 from perennial.errors import ConfigError, MigrationConflict, StackError, WouldOverwrite
 from perennial.local.binaries import find_binaries
 from perennial.local.ports import find_free_port
@@ -215,14 +216,39 @@ def test_a_killed_restore_is_run_again(kept, make_target):
         restore_backup(places, kept.folder)
 
 
-def test_a_ledger_of_a_former_layout_is_restored_and_migrated(kept, postgres, make_target, tmp_path):
-    """What release 0.1.0 left (tests/sql/data) is backed up as it is."""
-    former, dump = make_target("former"), Path(__file__).parents[1] / "sql" / "data" / "ledger_of_0.1.0.sql.gz"
+@pytest.fixture
+def former(kept, postgres, make_target, tmp_path):
+    """A backup of what release 0.1.0 left (tests/sql/data), beside the MLflow of today, which knows none of its runs."""
+    places, dump = make_target("former"), Path(__file__).parents[1] / "sql" / "data" / "ledger_of_0.1.0.sql.gz"
     postgres.server.run_sql("w_former", gzip.decompress(dump.read_bytes()).decode())
-    manifest = make_backup(replace(kept.places, warehouse_url=former.warehouse_url), tmp_path / "former", NOW)
-    assert manifest.migration == "006_assemble"
-    with pytest.raises(StackError, match="MLflow lacks lapse"):  # the ledger is another installation's than MLflow
-        restore_backup(make_target("torn"), tmp_path / "former")
+    places.run("pg_restore", places.mlflow_url, str(kept.folder / MLFLOW))
+    places = replace(places, files=kept.places.files)
+    yield places
+    for name in ("w_former", "m_former"):
+        postgres.drop(name)
+
+
+def test_a_version_that_mlflow_lacks_is_named(former, make_target, tmp_path):
+    make_backup(former, tmp_path / "torn", NOW)
+    with pytest.raises(StackError, match="MLflow lacks lapse"):
+        restore_backup(make_target("torn"), tmp_path / "torn")
+
+
+def test_a_ledger_of_a_former_layout_is_migrated(former, make_target, postgres, tmp_path):
+    runs = former.ask(former.warehouse_url, "select model, version, mlflow_run_id from ledger.versions").splitlines()
+    for model, version, run in (line.split("|") for line in runs):
+        known = f"delete from model_version_tags where name = '{model}' and version = {version}; "
+        known += f"delete from model_versions where name = '{model}' and version = {version}; "
+        former.ask(
+            former.mlflow_url, f"{known}insert into model_versions (name, version, run_id) values ('{model}', {version}, '{run}')"
+        )
+    assert make_backup(former, tmp_path / "former", NOW).migration == "006_assemble"
+    places = make_target("migrated")
+    restore_backup(places, tmp_path / "former")
+    newest = "select name from ledger.migrations order by number desc limit 1"
+    assert places.ask(places.warehouse_url, newest) == max(path.stem for path in (PLATFORM_SQL / "schema").glob("*.sql"))
+    owners = "select distinct tableowner from pg_tables where schemaname = 'ledger'"
+    assert places.ask(places.warehouse_url, owners) == "owner"
 
 
 def test_half_of_the_variables_is_refused():

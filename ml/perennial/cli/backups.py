@@ -10,7 +10,7 @@ import typer
 from perennial import local
 from perennial.cli.edge import AsJson, app, read_clock, show
 
-PANEL = "Backup"
+PANEL = "Operations"
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.", show_default=False)]
 NoSource = Annotated[bool, typer.Option("--without-source", help="Leave out the rows of the schema source, which are yours.")]
 

@@ -60,7 +60,11 @@ def find_parts(environment: Mapping[str, str] = os.environ) -> tuple[str, str, P
         return None
     urls = (record.addresses.database_url("postgres", name) for name in ("warehouse", "mlflow"))
     warehouse_url, mlflow_url = urls
-    return (warehouse_url, mlflow_url, record.addresses.var / "mlflow" / "artifacts")
+    return (
+        warehouse_url,
+        mlflow_url,
+        make_private(record.addresses.var / "mlflow" / "artifacts"),
+    )  # MLflow makes it when it needs it
 
 
 def find_airflow(settings: Settings, environment: Mapping[str, str] = os.environ) -> AirflowClient:
