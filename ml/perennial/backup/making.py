@@ -20,7 +20,7 @@ from perennial.config.folders import make_private
 from perennial.errors import ConfigError, StackError, WouldOverwrite
 from perennial.stores.sessions import Database, Session
 
-DUMP = ("--format=custom", "--compress=gzip:6", "--no-password", "--lock-wait-timeout=120s")
+DUMP = ("--format=custom", "--compress=6", "--no-password", "--lock-wait-timeout=120s")
 SHARDS = "--exclude-table=scores.shard$*"  # of attempts that run; whoever comes after them makes their own
 TABLES = """
     select format('%I.%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace

@@ -89,7 +89,7 @@ def find_places(embedded: tuple[str, str, Path] | None, environment: Mapping[str
         raise ConfigError(
             f"No installation: start the embedded one with `perennial up --only postgres`, or set {', '.join(VARIABLES)}."
         )
-    return Places(*embedded, _find_programs(embedded[2]))
+    return Places(*embedded, find_binaries(embedded[2].parent).folder)  # those on PATH may be older than its server
 
 
 def _find_programs(base: Path) -> Path:
