@@ -53,8 +53,8 @@ class NoHome(ConfigError):
 
 
 class WouldOverwrite(Refused):
-    """A file that `perennial init` or `perennial upgrade` would write is there already.
-    To do: name another folder; after an upgrade, take over what you want of the `.new` files and delete them.
+    """What `perennial init`, `upgrade`, `backup` or `restore` would write is there already.
+    To do: name another folder, or an empty installation; after an upgrade, take over what you want of the `.new` files.
     """
 
 

@@ -26,6 +26,13 @@ WHERE_THINGS_ARE = (
     ),
     Variable("PERENNIAL_OWNER_URL", "the embedded stack's", "The same database as role owner; only `perennial migrate` uses it"),
     Variable("PERENNIAL_LOADER_URL", "the embedded stack's", "The same database as role loader; only `perennial load` uses it"),
+    Variable(
+        "PERENNIAL_SUPERUSER_URL",
+        "the embedded stack's",
+        "The same database as a superuser; only `perennial backup` and `restore` use it",
+    ),
+    Variable("PERENNIAL_MLFLOW_DATABASE_URL", "the embedded stack's", "MLflow's database, for the same two"),
+    Variable("PERENNIAL_MLFLOW_FILES", "the embedded stack's", "The folder of MLflow's artifacts, for the same two"),
     Variable("PERENNIAL_MLFLOW_URI", "the embedded stack's", "MLflow's tracking server"),
     Variable("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080", "Airflow's api-server, as this machine reaches it"),
     Variable(

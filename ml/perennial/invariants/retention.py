@@ -23,11 +23,6 @@ def _check_model(look: Look, name: str) -> list[Finding]:
     overdue = defaultdict[PurgeKind, list[PurgeItem]](list)
     for item in list_overdue(look.stores, name, look.clock - NIGHTS):
         overdue[item.kind].append(item)
-    return [
-        Finding(
-            f"{name}: {len(items)} {kind} are older than [retention] keeps them, the oldest of {min(item.as_of for item in items)}",
-            f"perennial purge {name}",
-            name,
-        )
-        for kind, items in overdue.items()
-    ]
+    oldest = {kind: min(item.as_of for item in items) for kind, items in overdue.items()}
+    said = (f"{len(overdue[kind])} {kind} are older than [retention] says, from {first} on" for kind, first in oldest.items())
+    return [Finding(f"{name}: {each}", f"perennial purge {name}", name) for each in said]

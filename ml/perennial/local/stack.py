@@ -53,6 +53,20 @@ def find_loader_url(environment: Mapping[str, str] = os.environ) -> str | None:
     return record.addresses.database_url("loader") if record is not None and record.is_alive else None
 
 
+def find_parts(environment: Mapping[str, str] = os.environ) -> tuple[str, str, Path] | None:
+    """Of that stack, the warehouse and MLflow's database as superuser, and the folder of MLflow's files; None when none runs."""
+    record = read_record(find_var(environment))
+    if record is None or not record.is_alive:
+        return None
+    urls = (record.addresses.database_url("postgres", name) for name in ("warehouse", "mlflow"))
+    warehouse_url, mlflow_url = urls
+    return (
+        warehouse_url,
+        mlflow_url,
+        make_private(record.addresses.var / "mlflow" / "artifacts"),
+    )  # MLflow makes it when it needs it
+
+
 def find_airflow(settings: Settings, environment: Mapping[str, str] = os.environ) -> AirflowClient:
     """Airflow where the settings say; logged in only where it is the embedded stack's own."""
     record = _find_record(settings, environment)

@@ -1,0 +1,115 @@
+"""`perennial restore`: MLflow's files, then its database, then the warehouse, in the order in which a training writes them.
+
+Each database is restored in one transaction. Until all three are there, the folder of MLflow's files holds a note of the backup;
+while it does, the same backup may be restored again, and takes the place of what is half there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+
+from perennial.backup.making import count_rows
+from perennial.backup.manifest import FILES, MLFLOW, WAREHOUSE, Manifest, read_manifest
+from perennial.backup.places import Places
+from perennial.config import PLATFORM_SQL
+from perennial.config.folders import make_private
+from perennial.errors import MigrationConflict, StackError, WouldOverwrite
+from perennial.stores.sessions import Database
+from perennial.stores.warehouse import migrate
+
+NOTE = ".restoring"
+AS_OWNER = "?options=-c%20role%3Downer"  # what a superuser makes under its own name would be closed to pipeline
+OURS = ("analytics", "scores", "labels", "features", "history", "tuning", "ledger", "source")
+RESTORE = ("--single-transaction", "--exit-on-error")
+COUNTED = ("ledger.runs", "ledger.snapshots", "ledger.versions", "ledger.publications")
+OTHERS = """
+    select format('%I.%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where relkind in ('r', 'p')
+    and nspname in ('features', 'labels', 'scores', 'source', 'history', 'tuning') order by 1 limit 1"""
+
+
+def restore_backup(places: Places, folder: Path) -> Manifest:
+    """Make an empty installation what the backup holds, and bring a ledger of an older layout up to this program's.
+
+    Raises:
+        ConfigError: the backup is none, or damaged.
+        MigrationConflict: a newer program has made it.
+        WouldOverwrite: the installation is not empty.
+        StackError: PostgreSQL refused something, or what was restored is not what was kept.
+    """
+    manifest = read_manifest(folder)
+    known = max(path.stem for path in (PLATFORM_SQL / "schema").glob("*.sql"))
+    if manifest.migration > known:
+        raise MigrationConflict(
+            f"{folder} holds a ledger with the migration {manifest.migration}, which this program does not know: it was made by "
+            f"release {manifest.release}. Restore with that release or a newer one."
+        )
+    note, name = places.files / NOTE, manifest.parts[WAREHOUSE].sha256
+    if not (note.is_file() and note.read_text(encoding="utf-8") == name):
+        _require_empty(places)
+    make_private(places.files)
+    _clear(places.files)
+    note.write_text(name, encoding="utf-8")
+    with tarfile.open(folder / FILES, "r:gz") as packed:
+        packed.extractall(places.files, filter="data")
+    places.ask(places.mlflow_url, "drop schema public cascade; create schema public authorization pg_database_owner")
+    places.run("pg_restore", places.mlflow_url, *RESTORE, str((folder / MLFLOW).absolute()))
+    places.ask(places.warehouse_url, "; ".join(f"drop schema if exists {schema} cascade" for schema in OURS))
+    places.run("pg_restore", places.warehouse_url, *RESTORE, str((folder / WAREHOUSE).absolute()))
+    _compare(places, manifest)
+    migrate(places.warehouse_url + AS_OWNER)
+    note.unlink()
+    return manifest
+
+
+def _clear(files: Path) -> None:
+    """Take away what a restore that was killed has left."""
+    for path in files.iterdir():
+        if path.name != NOTE:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _require_empty(places: Places) -> None:
+    """Refuse an installation in which anybody has worked.
+
+    Raises:
+        WouldOverwrite: names what was found.
+    """
+    found = [f"files in {places.files}"] if places.files.is_dir() and any(places.files.iterdir()) else []
+    for table in ("registered_models", "runs"):
+        found += [f"MLflow's {table}"] if _has_rows(places, places.mlflow_url, f"public.{table}") else []
+    found += [table for table in COUNTED if _has_rows(places, places.warehouse_url, table)]
+    found += [table for table in [places.ask(places.warehouse_url, OTHERS)] if table]
+    if found:
+        raise WouldOverwrite(
+            f"The installation is not empty: it holds {', '.join(found)}. Restore into a new one: for the embedded stack, "
+            "another PERENNIAL_VAR and `perennial up --only postgres`; for your own servers, new databases and an empty folder."
+        )
+
+
+def _has_rows(places: Places, url: str, table: str) -> bool:
+    if places.ask(url, f"select to_regclass('{table}') is null") == "t":
+        return False
+    return places.ask(url, f"select exists (select from {table})") == "t"  # noqa: S608 - our names
+
+
+def _compare(places: Places, manifest: Manifest) -> None:
+    """Count what was restored, and look for every version of the ledger in MLflow.
+
+    Raises:
+        StackError: names the first thing that differs.
+    """
+    database = Database(places.warehouse_url, "perennial restore")
+    try:
+        with database.transaction() as session:
+            rows = count_rows(session)
+            trained = session.exec_driver_sql("select model, version, mlflow_run_id from ledger.versions").all()
+    finally:
+        database.dispose()
+    wrong = [f"{name} has {rows.get(name)} rows, not {count}" for name, count in manifest.rows.items() if rows.get(name) != count]
+    kept = set(places.ask(places.mlflow_url, "select name || ' ' || version || ' ' || run_id from model_versions").splitlines())
+    wrong += [f"MLflow lacks {version.model} {version.version}" for version in trained if " ".join(map(str, version)) not in kept]
+    if wrong:
+        raise StackError(f"What was restored is not what was kept: {wrong[0]}. Restore again; if it stays, take another backup.")
