@@ -13,12 +13,14 @@ import logging
 import os
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from perennial import operate, pipeline
 from perennial.demo.account import Account
 from perennial.demo.data import load_complete_journey
 from perennial.demo.story import COOLING, FIRST, HISTORY, MATURED
+from perennial.errors import NothingToDo
 from perennial.local import Stack
 from perennial.pipeline import Stores
 from perennial.records import Run
@@ -52,7 +54,8 @@ def live(stores: Stores, name: str, account: Account) -> None:
     began = time.perf_counter()
     weeks = [week.as_of for week in operate.replay(stores, name, FIRST, COOLING)]
     account.say(f"{len(weeks)} weeks lived in {time.perf_counter() - began:.0f} s")
-    pipeline.monitor(stores, Run(name, MATURED, clock=model.known_until(MATURED), purpose="simulation"))
+    with suppress(NothingToDo):  # nothing was published for that day; what came true of the weeks is looked at all the same
+        pipeline.monitor(stores, Run(name, MATURED, clock=model.known_until(MATURED), purpose="simulation"))
     account.table([operate.remember(stores, name, as_of).facts() for as_of in weeks])
     with stores.warehouse.transaction() as session:
         realised = ledger.outcomes(session, name, known_by=model.known_until(MATURED), limit=len(weeks))
