@@ -17,11 +17,12 @@ import pandas as pd
 from perennial.config import Declaration, Model
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, VersionMissing
 from perennial.pipeline.champion import load_version, score_set
+from perennial.pipeline.engines import open_engine
 from perennial.pipeline.opening import Stores
 from perennial.records import RecipeEntry, Run, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.tasks import Scores, stack_scores
-from perennial.train import fit_predictor
+from perennial.train import Engine, fit_predictor
 
 log = logging.getLogger(__name__)
 Days = tuple[date, ...]
@@ -101,15 +102,18 @@ class Walk:
         learned = sorted({day for plan in plans.values() for day in plan.training})
         with self.stores.warehouse.transaction() as session:
             training = warehouse.read_training_set(session, self.declaration, learned)
-        return {
-            day: scores
-            for day, plan in plans.items()
-            if (scores := self._fit(entry, training, plan, rows.rows_of((day,)))) is not None
-        }
+        with open_engine(self.stores, self.declaration) as engine:
+            found = {
+                day: self._fit(engine, entry, training.rows_of(plan.training), plan, rows.rows_of((day,)))
+                for day, plan in plans.items()
+            }
+        return {day: scores for day, scores in found.items() if scores is not None}
 
-    def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> Scores | None:
+    def _fit(
+        self, engine: Engine, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet
+    ) -> Scores | None:
         try:
-            predictor = fit_predictor(self.model, training.rows_of(plan.training), plan, entry.recipe)
+            predictor = fit_predictor(self.model, training, plan, entry.recipe, engine=engine)
         except (HistoryTooShort, OneClassLabels) as short:
             log.info("%s: recipe %d cannot be fitted for %s. %s", self.run, entry.number, rows.as_ofs[0], short)
             return None

@@ -47,6 +47,7 @@ class TrainingRows:
 
     Attributes:
         labels: as recipes learn them; of classes their places in `classes`, which parts of the rows share.
+        weights: in units of `mean_weight`, their mean over all rows of the training.
     """
 
     task: Task
@@ -56,6 +57,7 @@ class TrainingRows:
     index: pd.MultiIndex
     classes: tuple[str, ...] | None = None
     weights: Floats | None = None
+    mean_weight: float = 1.0
 
     def on(self, as_ofs: Sequence[date]) -> TrainingRows:
         """The rows of these as_ofs: a view where they stand together, as those of a fold do, and a copy elsewhere."""
@@ -141,8 +143,9 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     if not beside:
         return TrainingRows(task, features, matrix, labels, index, classes)
     weights = beside["weight"].to_numpy(dtype=np.float64) if "weight" in beside else None
-    shares = None if weights is None else weights / weights.mean()  # so that what shrinks a fit weighs as much as before
-    return TrainingRows(task, features, matrix, labels, weigh_index(index, beside), classes, shares)
+    mean = 1.0 if weights is None else float(weights.mean())
+    shares = None if weights is None else weights / mean  # so that what shrinks a fit weighs as much as before
+    return TrainingRows(task, features, matrix, labels, weigh_index(index, beside), classes, shares, mean)
 
 
 def describe_features(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> tuple[Feature, ...]:
@@ -168,7 +171,12 @@ def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[n
 
 def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
     """The rows that each fold trains on and validates."""
-    return tuple(FoldRows(fold, rows.on(fold.training), rows.on(fold.validation)) for fold in folds)
+    return tuple(cut_fold(rows, fold) for fold in folds)
+
+
+def cut_fold(rows: TrainingRows, fold: Fold) -> FoldRows:
+    """The rows of one of them."""
+    return FoldRows(fold, rows.on(fold.training), rows.on(fold.validation))
 
 
 def bin_for_xgboost(rows: TrainingRows, *, bins_of: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:

@@ -1,0 +1,131 @@
+"""What a worker does for a stage that runs elsewhere: it reads rows from PostgreSQL by itself, keeps them, and fits on them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perennial.config import Declaration, read_code_version
+from perennial.config.settings import read_warehouse_url
+from perennial.errors import ConfigError, PerennialError
+from perennial.records import Recipe, TrainingSet
+from perennial.stores import warehouse
+from perennial.stores.sessions import Database
+from perennial.train import Fold, FoldRows, Part, TrainingRows, cut_fold, validate_recipe
+
+LIBRARIES = ("numpy", "pandas", "xgboost", "lightgbm", "distributed")
+
+
+def describe_program() -> dict[str, str]:
+    """What fits are made by: with all of it equal, two machines make the same."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"perennial": read_code_version(), "python": python, **{name: version(name) for name in LIBRARIES}}
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What a worker says of itself; `failure` is why it does not reach the warehouse, empty where it does."""
+
+    program: Mapping[str, str]
+    failure: str
+
+
+def describe_worker() -> WorkerState:
+    """On a worker: its program, and whether it reaches the warehouse under the address in its environment."""
+    try:
+        database = Database(read_warehouse_url(), "perennial worker")
+        with database.transaction():
+            pass
+    except PerennialError as error:
+        return WorkerState(describe_program(), str(error))
+    return WorkerState(describe_program(), "")
+
+
+def name_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """What another program has in other versions, in words; empty where it is ours."""
+    different = [name for name in ours if theirs.get(name) != ours[name]]
+    return ", ".join(f"{name} {theirs.get(name, 'missing')} instead of {ours[name]}" for name in different)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every task of a training tells a worker.
+
+    Attributes:
+        part: the rows that a worker keeps between tasks, under `token`.
+        program: of the stage.
+    """
+
+    declaration: Declaration
+    part: Part
+    token: str
+    program: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """A recipe to be tried on one fold."""
+
+    order: Order
+    fold: Fold
+    recipe: Recipe
+    seed: int
+
+
+@dataclass
+class Kept:
+    """What a worker process keeps: the rows of one order, the newest, and its folds with what was binned of them."""
+
+    token: str = ""
+    rows: TrainingRows | None = None
+    folds: dict[Fold, FoldRows] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def find_rows(self, order: Order) -> TrainingRows:
+        """Those of the order, read once."""
+        with self.lock:
+            if self.rows is None or self.token != order.token:
+                self.rows = None  # before the others are read: both need not fit
+                self.folds.clear()
+                self.rows, self.token = read_part(order, order.part), order.token
+            return self.rows
+
+    def find_fold(self, order: Order, fold: Fold) -> FoldRows:
+        """A fold of them, with its bins."""
+        rows = self.find_rows(order)
+        with self.lock:
+            return self.folds.setdefault(fold, cut_fold(rows, fold))
+
+
+KEPT = Kept()
+
+
+def read_part(order: Order, part: Part) -> TrainingRows:
+    """Rows from the warehouse that this process's environment names.
+
+    Raises:
+        ConfigError: this program is not the stage's, or PERENNIAL_WAREHOUSE_URL is missing.
+        WarehouseBusy: they are not the rows that the stage has.
+    """
+    differences = name_differences(order.program, describe_program())
+    if differences:
+        raise ConfigError(f"A worker has {differences}: install there what the stage runs, and start it anew.")
+    database = Database(read_warehouse_url(), "perennial worker")
+
+    def read(as_ofs: Sequence[date]) -> TrainingSet:
+        with database.transaction() as session:
+            return warehouse.read_training_set(session, order.declaration, as_ofs)
+
+    return part.read(order.declaration.model, read)
+
+
+def try_fold(task: FoldFit) -> tuple[NDArray[np.float64], int]:
+    """On a worker: what `validate_recipe` gives of the fold."""
+    return validate_recipe(task.recipe, task.seed, KEPT.find_fold(task.order, task.fold))
