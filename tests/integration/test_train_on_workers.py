@@ -1,72 +1,204 @@
-"""`training.engine = "dask"`: each fit runs whole on one of two workers, which read PostgreSQL themselves, and is the local one."""
+"""`training.engine = "dask"`, with two workers who read PostgreSQL themselves.
+
+A fit that runs whole on one of them is the local one to the last byte. One that both share is another, and always the same.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
+import multiprocessing
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from perennial import pipeline
+from perennial.config import load_declaration
 from perennial.errors import ConfigError, WorkersUnavailable
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.engines import open_engine
 from perennial.pipeline.fitting import gather_material
-from perennial.records import Recipe
-from perennial.train import fit_predictor, refit, train
+from perennial.predictor import load_predictor
+from perennial.stores.cluster import open_cluster
+from perennial.train import refit, train
 from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.cluster import run_cluster
-from tests.world import FIRST_DAY, MODEL, QUICK, copy_home, edit_model
+from tests.integration.stage_process import PRELOADED, WAIT_SECONDS, Halt, attempt_stage, run_stage, wait_for
+from tests.world import END_STATE, FIRST_DAY, MODEL, edit_model
 
-ON_WORKERS = {'algorithms = ["xgboost", "lightgbm"]': 'engine = "dask"\nalgorithms = ["xgboost", "lightgbm"]'}
+ALGORITHMS = ["xgboost", "lightgbm"]
+LINE = 'algorithms = ["xgboost", "lightgbm"]'
+ON_WORKERS = {LINE: f'engine = "dask"\n{LINE}'}
+SHARED = {'engine = "dask"': 'workers_per_fit = 2\nengine = "dask"'}
 
 
 @pytest.fixture(scope="module")
-def prepared(copy_world, backfilled):
-    """The world with all labels for its first training, whose model asks for workers."""
+def local(copy_world, backfilled):
+    """The world before its first training, with the labels for it."""
     with copy_world(backfilled) as world:
         pipeline.assemble(world.stores, world.run(FIRST_DAY))
-        edit_model(world.settings.home, ON_WORKERS)
         yield world
 
 
 @pytest.fixture(scope="module")
-def cluster(prepared, tmp_path_factory):
-    with run_cluster(tmp_path_factory.mktemp("cluster"), PERENNIAL_WAREHOUSE_URL=prepared.settings.warehouse_url) as started:
+def cluster(local, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cluster")
+    with run_cluster(folder, PERENNIAL_WAREHOUSE_URL=local.settings.warehouse_url) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def material(prepared):
-    run, declaration = prepared.run(FIRST_DAY), prepared.stores.declaration(MODEL)
-    with prepared.stores.warehouse.transaction() as session:
-        labelled = admit_matured(prepared.stores, session, declaration, run)
-    return gather_material(prepared.stores, declaration, run, labelled)
+def material(local):
+    run, declaration = local.run(FIRST_DAY), local.stores.declaration(MODEL)
+    with local.stores.warehouse.transaction() as session:
+        labelled = admit_matured(local.stores, session, declaration, run)
+    return gather_material(local.stores, declaration, run, labelled)
 
 
-def on(world, cluster):
-    """The stores of an installation that knows this scheduler."""
-    return replace(world.stores, settings=replace(world.settings, dask_address=cluster.address))
+@pytest.fixture
+def open_on(local, cluster):
+    """Opens the engine of the model, whose file has other keys of [training]."""
+
+    def open_it(address=None, **keys):
+        declaration = local.stores.declaration(MODEL)
+        model = declaration.model.model_copy(update={"training": declaration.model.training.model_copy(update=keys)})
+        settings = replace(local.settings, dask_address=address or cluster.address)
+        return open_engine(replace(local.stores, settings=settings), replace(declaration, model=model))
+
+    return open_it
 
 
-@pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
-def test_a_refit_on_workers_writes_the_bytes_of_a_local_one(algorithm, prepared, cluster, material, tmp_path):
-    model, recipe = material.declaration.model, REGULARISED_DEFAULTS[algorithm]
-    local = refit(model, material.training, material.plan, recipe, folder=tmp_path / "local")
-    with open_engine(on(prepared, cluster), material.declaration) as engine:
-        there = refit(model, material.training, material.plan, recipe, folder=tmp_path / "there", engine=engine)
-    assert there.manifest == local.manifest
-    assert there.metrics == local.metrics
-    assert there.data_hash == local.data_hash
+def fit(material, algorithm, folder, engine=None):
+    given = (material.declaration.model, material.training, material.plan, REGULARISED_DEFAULTS[algorithm])
+    return refit(*given, folder=folder, engine=engine)
 
 
-def test_a_search_on_workers_chooses_what_a_local_one_does(prepared, cluster, material, tmp_path):
-    model = material.declaration.model
-    given = (model, material.training, material.plan)
-    local = train(*given, folder=tmp_path / "local", trials=4, is_first=True)
-    with open_engine(on(prepared, cluster), material.declaration) as engine:
-        there = train(*given, folder=tmp_path / "there", trials=4, is_first=True, engine=engine)
-    assert there.recipe == local.recipe
-    assert there.manifest == local.manifest
-    assert there.tuning == local.tuning
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_whole_fit_on_a_worker_writes_the_bytes_of_a_local_one(algorithm, material, open_on, tmp_path):
+    here = fit(material, algorithm, tmp_path / "here")
+    with open_on(engine="dask") as engine:
+        there = fit(material, algorithm, tmp_path / "there", engine)
+    assert (there.manifest, there.metrics) == (here.manifest, here.metrics)
+
+
+def test_a_search_on_workers_chooses_what_a_local_one_does(material, open_on, tmp_path):
+    given = (material.declaration.model, material.training, material.plan)
+    here = train(*given, folder=tmp_path / "here", trials=3, is_first=True)
+    with open_on(engine="dask") as engine:
+        there = train(*given, folder=tmp_path / "there", trials=3, is_first=True, engine=engine)
+    assert (there.recipe, there.manifest, there.tuning) == (here.recipe, here.manifest, here.tuning)
+
+
+def test_a_worker_that_dies_costs_a_training_nothing_but_time(material, cluster, open_on, tmp_path):
+    here = fit(material, "lightgbm", tmp_path / "here")
+    cluster.start_worker("w3")
+    cluster.wait(3)
+    with open_on(engine="dask") as engine, ThreadPoolExecutor(1) as pool:
+        there = pool.submit(fit, material, "lightgbm", tmp_path / "there", engine)
+        wait_for(lambda: is_busy(cluster, "w3") or there.done())
+        assert not there.done()
+        cluster.kill("w3")
+        assert there.result(WAIT_SECONDS).manifest == here.manifest
+    cluster.wait(2)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_shared_fit_is_not_the_local_one_and_is_the_same_every_time(algorithm, material, open_on, tmp_path):
+    here = fit(material, algorithm, tmp_path / "here")
+    with open_on(engine="dask", workers_per_fit=2) as engine:
+        first, again = (fit(material, algorithm, tmp_path / name, engine) for name in ("first", "again"))
+    assert first.manifest == again.manifest
+    assert first.manifest != here.manifest
+    assert abs(first.metrics["roc_auc"] - here.metrics["roc_auc"]) < 0.02
+    scores = load_predictor(first.folder, first.manifest).score(material.training.features)
+    assert 0 < scores.min() < scores.max() < 1
+
+
+def test_a_shared_fit_without_one_of_its_workers_fails_and_a_rerun_gives_the_same(material, cluster, open_on, tmp_path):
+    with open_on(engine="dask", workers_per_fit=2) as engine:
+        undisturbed = fit(material, "xgboost", tmp_path / "undisturbed", engine)
+    with open_on(engine="dask", workers_per_fit=2) as engine, ThreadPoolExecutor(1) as pool:
+        broken = pool.submit(fit, material, "xgboost", tmp_path / "broken", engine)
+        wait_for(lambda: is_busy(cluster, "w2") or broken.done())
+        cluster.kill("w2")
+        with pytest.raises(WorkersUnavailable, match=r"w2|lost each other"):
+            broken.result(WAIT_SECONDS)
+        with pytest.raises(WorkersUnavailable, match=r"workers_per_fit = 2, and tcp://\S+ has 1: start more"):
+            fit(material, "xgboost", tmp_path / "lacking", engine)
+    cluster.start_worker("w2")
+    cluster.wait(2)
+    with open_on(engine="dask", workers_per_fit=2) as engine:
+        assert fit(material, "xgboost", tmp_path / "again", engine).manifest == undisturbed.manifest
+
+
+def is_busy(cluster, name):
+    with open_cluster(cluster.address) as opened:
+        addresses = {worker.name: worker.address for worker in opened.workers}
+        return bool(opened._client.processing()[addresses[name]])
+
+
+def test_a_stage_that_was_killed_in_its_search_goes_on_with_workers_to_what_a_local_one_finds(
+    local, copy_world, backfilled, tmp_path
+):
+    with copy_world(backfilled) as world:
+        edit_model(world.settings.home, ON_WORKERS)
+        with run_cluster(tmp_path, PERENNIAL_WAREHOUSE_URL=world.settings.warehouse_url) as cluster:
+            settings, run = replace(world.settings, dask_address=cluster.address), world.run(FIRST_DAY)
+            halt = Halt("INSERT INTO trial_values", signal=signal.SIGKILL)
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(PRELOADED)
+            attempt = context.Process(target=attempt_stage, args=("train", settings, run, halt))
+            attempt.start()
+            attempt.join(WAIT_SECONDS)
+            assert -signal.SIGKILL == attempt.exitcode
+            run_stage("train", settings, run)
+        run_stage("train", local.settings, local.run(FIRST_DAY))
+        assert [local.ask(END_STATE[what]) for what in ("versions", "recipes")] == [
+            world.ask(END_STATE[what]) for what in ("versions", "recipes")
+        ]
+
+
+def test_a_shared_engine_is_a_ruling_and_a_whole_one_is_none(local, copy_world, backfilled):
+    plain = local.stores.declaration(MODEL).model.rulings
+    with copy_world(backfilled) as world:
+        home = world.settings.home
+        edit_model(home, ON_WORKERS)
+        assert load_declaration(home, MODEL).model.rulings == plain
+        edit_model(home, SHARED)
+        assert load_declaration(home, MODEL).model.rulings == {**plain, "engine": "dask, 2 workers a fit"}
+
+
+def test_without_an_address_the_variable_is_named(open_on, local):
+    declaration = local.stores.declaration(MODEL)
+    model = declaration.model.model_copy(update={"training": declaration.model.training.model_copy(update={"engine": "dask"})})
+    with pytest.raises(ConfigError, match=r"models/lapse\.toml, and PERENNIAL_DASK_ADDRESS is not set"):
+        open_engine(local.stores, replace(declaration, model=model)).__enter__()
+
+
+def test_a_scheduler_that_does_not_answer_is_named(material, open_on, tmp_path):
+    with (
+        open_on("tcp://127.0.0.1:9", engine="dask") as engine,
+        pytest.raises(WorkersUnavailable, match=r"tcp://127\.0\.0\.1:9 does not"),
+    ):
+        fit(material, "xgboost", tmp_path, engine)
+
+
+def test_workers_that_cannot_fit_are_named_before_anything_is_fitted(material, cluster, open_on, tmp_path):
+    cluster.start_worker("lost", PERENNIAL_WAREHOUSE_URL="postgresql+psycopg2://pipeline@127.0.0.1:9/warehouse")
+    cluster.wait(3)
+    with (
+        open_on(engine="dask") as engine,
+        pytest.raises(WorkersUnavailable, match=r"Worker lost at .*127\.0\.0\.1:9.*does not answer"),
+    ):
+        fit(material, "xgboost", tmp_path, engine)
+    cluster.kill("lost")
+    cluster.wait(2)
+
+
+def test_rows_that_no_worker_has_room_for_are_refused(material, cluster, open_on, tmp_path):
+    cluster.start_worker("small", "--memory-limit", "300MB")
+    cluster.wait(3)
+    with open_on(engine="dask") as engine, pytest.raises(ConfigError, match=r"lapse: a worker would need .* of the 300 MB"):
+        fit(material, "xgboost", tmp_path, engine)
+    cluster.kill("small")
+    cluster.wait(2)

@@ -18,7 +18,7 @@ from perennial.errors import ConfigError, PerennialError
 from perennial.records import Recipe, TrainingSet
 from perennial.stores import warehouse
 from perennial.stores.sessions import Database
-from perennial.train import Fold, FoldRows, Part, TrainingRows, cut_fold, validate_recipe
+from perennial.train import Fold, FoldRows, Part, Place, TrainingRows, Wanted, cut_fold, fit_share, join_rows, validate_recipe
 
 LIBRARIES = ("numpy", "pandas", "xgboost", "lightgbm", "distributed")
 
@@ -79,23 +79,57 @@ class FoldFit:
     seed: int
 
 
+@dataclass(frozen=True)
+class ShareFit:
+    """A worker's part of a fit that several share.
+
+    Attributes:
+        order: of its own rows, whose token is that of their encoding.
+        validation: the rows on which rounds are found; None where they are known.
+    """
+
+    order: Order
+    validation: Part | None
+    wanted: Wanted
+    place: Place
+
+
 @dataclass
 class Kept:
-    """What a worker process keeps: the rows of one order, the newest, and its folds with what was binned of them."""
+    """What a worker process keeps: the rows of one order, the newest, and its folds with what was binned of them.
+
+    Of fits that are shared it keeps the days that were its part, each with its digest.
+    """
 
     token: str = ""
     rows: TrainingRows | None = None
     folds: dict[Fold, FoldRows] = field(default_factory=dict)
+    days: dict[date, tuple[str, TrainingRows]] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def find_rows(self, order: Order) -> TrainingRows:
         """Those of the order, read once."""
         with self.lock:
             if self.rows is None or self.token != order.token:
-                self.rows = None  # before the others are read: both need not fit
-                self.folds.clear()
-                self.rows, self.token = read_part(order, order.part), order.token
+                self._forget(order.token)
+                self.rows = read_part(order, order.part)
             return self.rows
+
+    def find_share(self, order: Order) -> TrainingRows:
+        """Those of the order, day by day, of which only new ones are read."""
+        with self.lock:
+            if self.token != order.token:
+                self._forget(order.token)
+            for day, digest in order.part.digests.items():
+                if self.days.get(day, ("", None))[0] != digest:
+                    self.days[day] = digest, read_part(order, order.part.on((day,)))
+            return join_rows([self.days[day][1] for day in order.part.as_ofs])
+
+    def _forget(self, token: str) -> None:
+        """Before others are read: both need not fit."""
+        self.token, self.rows = token, None
+        self.folds.clear()
+        self.days.clear()
 
     def find_fold(self, order: Order, fold: Fold) -> FoldRows:
         """A fold of them, with its bins."""
@@ -129,3 +163,11 @@ def read_part(order: Order, part: Part) -> TrainingRows:
 def try_fold(task: FoldFit) -> tuple[NDArray[np.float64], int]:
     """On a worker: what `validate_recipe` gives of the fold."""
     return validate_recipe(task.recipe, task.seed, KEPT.find_fold(task.order, task.fold))
+
+
+def fit_part(task: ShareFit) -> tuple[bytes, int]:
+    """On a worker: its part of a fit; the booster comes back from the first alone, for all have the same."""
+    rows = KEPT.find_share(task.order)
+    validation = None if task.validation is None else read_part(task.order, task.validation)
+    booster, rounds = fit_share(task.wanted, task.place, rows, validation)
+    return (booster if task.place.rank == 0 else b""), rounds

@@ -23,6 +23,7 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 1.0  # how often a wait looks whether there are workers still
+SHARED_WORK = "perennial: fits that workers share"
 WITHOUT_WORKERS_SECONDS = 60.0  # so long may a scheduler be without any: whoever restarts them does it sooner
 
 
@@ -84,6 +85,59 @@ class Cluster:
         """What every worker answers, by its address; an exception where it could not."""
         with self._name_failures():
             return dict(self._client.run(question, on_error="return"))
+
+    def tell(self, worker: Worker, function: Callable[..., Result], *given: object) -> Result:
+        """What a quick function gives on this worker, whatever else it is doing."""
+        with self._name_failures():
+            answers = self._client.run(function, *given, workers=[worker.address])
+        return next(iter(answers.values()))  # type: ignore[no-any-return]  # Dask ships no types of it
+
+    def together(self, function: Callable[[Given], Result], given: Sequence[Given], workers: Sequence[Worker]) -> list[Result]:
+        """Results of work of which each worker does a part, all at the same time, and none without the others.
+
+        Two such works would wait for each other's workers for ever: a scheduler lets in one after another.
+
+        Raises:
+            WorkersUnavailable: one of these workers, or the scheduler, was lost.
+        """
+        with self._name_failures(), self._let_in():
+            near = [[worker.address] for worker in workers]
+            futures = [self._submit(function, each, where, is_bound=True) for each, where in zip(given, near, strict=True)]
+            try:
+                while not all(future.done() for future in futures):
+                    self._look(futures, workers)
+                results: list[Result] = self._client.gather(futures)
+            finally:
+                self._give_up(futures)
+            return results
+
+    @contextmanager
+    def _let_in(self) -> Iterator[None]:
+        """A lease that is lost with the process which holds it, as a lock of Dask would not be."""
+        from distributed import Semaphore  # noqa: PLC0415 - an extra
+
+        with self._client.as_current():
+            lease = Semaphore(max_leases=1, name=SHARED_WORK)
+        with lease:
+            yield
+
+    def _look(self, futures: Sequence[Future], workers: Sequence[Worker]) -> None:
+        """Wait for a moment; then raise what one of the parts raised, or that its worker was lost."""
+        from distributed import TimeoutError as StillWorking  # noqa: PLC0415 - an extra
+        from distributed import wait  # noqa: PLC0415 - as above
+
+        with suppress(StillWorking):
+            wait(futures, timeout=LOOK_SECONDS)
+        for future in futures:
+            if future.status == "error":
+                future.result()
+        there = {worker.address for worker in self.workers}
+        lost = [worker.name for worker in workers if worker.address not in there]
+        if lost:
+            raise WorkersUnavailable(
+                f"Worker {', '.join(lost)} of {self._address} was lost in a fit that several share. Nothing was changed; start "
+                "it anew, and try again."
+            )
 
     def map(self, function: Callable[[Given], Result], given: Sequence[Given]) -> Iterator[Result]:
         """Results in the order of what was given; as many are worked on at once as the workers have threads.

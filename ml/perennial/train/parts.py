@@ -35,6 +35,11 @@ class Encoding:
         """The encoding that these rows have."""
         return cls(rows.features, rows.classes, rows.mean_weight)
 
+    @property
+    def token(self) -> str:
+        """Equal encodings have equal tokens."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
     def encode(self, model: Model, part: TrainingSet) -> TrainingRows:
         """The same numbers as `gather_rows` makes of these rows among all others."""
         part = part.weighing()
@@ -71,7 +76,7 @@ class Part:
     @property
     def token(self) -> str:
         """Equal parts have equal tokens."""
-        content = [repr(self.encoding), *(f"{day} {self.digests[day]}" for day in self.as_ofs)]
+        content = [self.encoding.token, *(f"{day} {self.digests[day]}" for day in self.as_ofs)]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
     def on(self, as_ofs: Sequence[date]) -> Part:
