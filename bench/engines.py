@@ -120,7 +120,7 @@ def start(settings: Settings, declaration: Declaration, workers_per_fit: int) ->
     with (
         local,
         open_stores(replace(settings, dask_address=local.scheduler_address)) as stores,
-        open_engine(stores, replace(declaration, model=model)) as engine,
+        open_engine(stores, declaration.model_copy(update={"model": model})) as engine,
     ):
         yield engine, local
 

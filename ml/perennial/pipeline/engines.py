@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +28,7 @@ from perennial.pipeline.working import (
     describe_worker,
     fit_part,
     name_differences,
+    read_share,
     try_fold,
 )
 from perennial.predictor import Predictor
@@ -162,11 +164,10 @@ class SharedFits(_OnWorkers):
     def _share(self, wanted: Wanted, part: Part, validation: Part | None) -> tuple[bytes, int]:
         shares = [part.on([part.as_ofs[place] for place in dealt]) for dealt in deal_days(part.as_ofs, self._wanted_workers)]
         workers = self._choose(shares, validation)
-        places = self._meet(workers)
-        tasks = [
-            ShareFit(Order(self._declaration, share, part.encoding.token, self._program), validation, wanted, place)
-            for share, place in zip(shares, places, strict=True)
-        ]
+        orders = [Order(self._declaration, share, part.encoding.token, self._program) for share in shares]
+        readings = [ShareFit(order, validation, wanted) for order in orders]
+        self._cluster.together(read_share, readings, workers)
+        tasks = [replace(task, place=place) for task, place in zip(readings, self._meet(workers), strict=True)]
         return self._cluster.together(fit_part, tasks, workers)[0]
 
     @property

@@ -86,25 +86,27 @@ class ShareFit:
     Attributes:
         order: of its own rows, whose token is that of their encoding.
         validation: the rows on which rounds are found; None where they are known.
+        place: None while rows are read, so that nobody waits for a worker who reads, or was lost in it.
     """
 
     order: Order
     validation: Part | None
     wanted: Wanted
-    place: Place
+    place: Place | None = None
 
 
 @dataclass
 class Kept:
     """What a worker process keeps: the rows of one order, the newest, and its folds with what was binned of them.
 
-    Of fits that are shared it keeps the days that were its part, each with its digest.
+    Of fits that are shared it keeps the days that were its part, each with its digest, and what was validated last.
     """
 
     token: str = ""
     rows: TrainingRows | None = None
     folds: dict[Fold, FoldRows] = field(default_factory=dict)
     days: dict[date, tuple[str, TrainingRows]] = field(default_factory=dict)
+    held: tuple[str, TrainingRows] | None = None
     lock: Lock = field(default_factory=Lock)
 
     def find_rows(self, order: Order) -> TrainingRows:
@@ -125,9 +127,17 @@ class Kept:
                     self.days[day] = digest, read_part(order, order.part.on((day,)))
             return join_rows([self.days[day][1] for day in order.part.as_ofs])
 
+    def find_held(self, order: Order, validation: Part) -> TrainingRows:
+        """The rows that are validated: those of one fold, for all of them would be most of what there is."""
+        with self.lock:
+            if self.held is None or self.held[0] != validation.token:
+                self.held = None
+                self.held = validation.token, read_part(order, validation)
+            return self.held[1]
+
     def _forget(self, token: str) -> None:
         """Before others are read: both need not fit."""
-        self.token, self.rows = token, None
+        self.token, self.rows, self.held = token, None, None
         self.folds.clear()
         self.days.clear()
 
@@ -165,9 +175,16 @@ def try_fold(task: FoldFit) -> tuple[NDArray[np.float64], int]:
     return validate_recipe(task.recipe, task.seed, KEPT.find_fold(task.order, task.fold))
 
 
+def read_share(task: ShareFit) -> int:
+    """On a worker: have the rows for its part of a fit at hand; how many they are."""
+    held = 0 if task.validation is None else len(KEPT.find_held(task.order, task.validation).labels)
+    return len(KEPT.find_share(task.order).labels) + held
+
+
 def fit_part(task: ShareFit) -> tuple[bytes, int]:
     """On a worker: its part of a fit; the booster comes back from the first alone, for all have the same."""
+    assert task.place is not None
     rows = KEPT.find_share(task.order)
-    validation = None if task.validation is None else read_part(task.order, task.validation)
+    validation = None if task.validation is None else KEPT.find_held(task.order, task.validation)
     booster, rounds = fit_share(task.wanted, task.place, rows, validation)
     return (booster if task.place.rank == 0 else b""), rounds

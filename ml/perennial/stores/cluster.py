@@ -116,9 +116,7 @@ class Cluster:
         """A lease that is lost with the process which holds it, as a lock of Dask would not be."""
         from distributed import Semaphore  # noqa: PLC0415 - an extra
 
-        with self._client.as_current():
-            lease = Semaphore(max_leases=1, name=SHARED_WORK)
-        with lease:
+        with self._client.as_current(), Semaphore(max_leases=1, name=SHARED_WORK):
             yield
 
     def _look(self, futures: Sequence[Future], workers: Sequence[Worker]) -> None:

@@ -26,7 +26,8 @@ from perennial.train.baselines import begin_contract
 from perennial.train.boosters import MOST_ROUNDS, PATIENCE, full_parameters
 from perennial.train.rows import THREADS_PER_FIT, Floats, FoldRows, TrainingRows, bin_for_lightgbm, bin_for_xgboost
 
-SECONDS_OF_SILENCE = 3600  # so long may a neighbour read, or wait for a free thread of its worker
+MEETING_SECONDS = 600  # so long may a neighbour wait for a free thread of its worker
+SILENT_SECONDS = 3600  # so long may it think; one that died is noticed at once, by its connection
 MEETING = ("machines", "local_listen_port", "num_machines", "time_out")
 """What LightGBM's file says of where its processes met: other every time, and nobody's business."""
 
@@ -77,7 +78,7 @@ def find_port(host: str) -> int:
 
 def open_tracker(ranks: int, host: str) -> dict[str, str | int]:
     """Start what XGBoost's processes meet at, on an address of this machine; it ends with them."""
-    tracker = RabitTracker(n_workers=ranks, host_ip=host, sortby="task")
+    tracker = RabitTracker(n_workers=ranks, host_ip=host, sortby="task", timeout=MEETING_SECONDS)
     tracker.start()
     Thread(target=tracker.wait_for, daemon=True).start()
     return dict(tracker.worker_args())
@@ -129,7 +130,7 @@ def fit_share(wanted: Wanted, place: Place, rows: TrainingRows, validation: Trai
 
 
 def _fit_xgboost(wanted: Wanted, place: Place, rows: TrainingRows, validation: TrainingRows | None) -> tuple[bytes, int]:
-    meeting = {"dmlc_task_id": f"{place.rank:06d}", "dmlc_timeout": SECONDS_OF_SILENCE, **place.tracker}
+    meeting = {"dmlc_task_id": f"{place.rank:06d}", "dmlc_timeout": SILENT_SECONDS, **place.tracker}
     with CommunicatorContext(**meeting):
         training = bin_for_xgboost(rows)
         stop = [xgboost.callback.EarlyStopping(rounds=PATIENCE, save_best=True)] if validation is not None else None
@@ -150,7 +151,7 @@ def _fit_lightgbm(wanted: Wanted, place: Place, rows: TrainingRows, validation: 
         "machines": ",".join(place.machines),
         "num_machines": len(place.machines),
         "local_listen_port": place.port,
-        "time_out": SECONDS_OF_SILENCE // 60,
+        "time_out": SILENT_SECONDS // 60,
         "tree_learner": "data",
     }
     training = bin_for_lightgbm(rows)
