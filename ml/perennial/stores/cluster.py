@@ -74,8 +74,9 @@ class Cluster:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """Those that are there now, by name."""
-        found = self._client.scheduler_info(n_workers=-1)["workers"]
+        """Those that are there now, by name, as the scheduler says: what the client remembers lags, or leaves some out."""
+        with self._name_failures():
+            found = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         workers = (
             Worker(str(each["name"]), address, each["nthreads"], each["memory_limit"] or None) for address, each in found.items()
         )
