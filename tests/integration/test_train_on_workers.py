@@ -28,10 +28,9 @@ from tests.integration.stage_process import PRELOADED, WAIT_SECONDS, Halt, attem
 from tests.world import END_STATE, FIRST_DAY, MODEL, edit_model
 
 ALGORITHMS = ["xgboost", "lightgbm"]
-LINE = 'algorithms = ["xgboost", "lightgbm"]'
-ON_WORKERS = {LINE: f'engine = "dask"\n{LINE}'}
+ON_WORKERS = {'engine = "local"': 'engine = "dask"'}
 READING = "select count(*) from pg_stat_activity where application_name = 'perennial worker' and wait_event_type = 'Lock'"
-SHARED = {'engine = "dask"': 'workers_per_fit = 2\nengine = "dask"'}
+SHARED = {"workers_per_fit = 1": "workers_per_fit = 2"}
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ class Assessed:
 
 
 def choose_challenger(
-    searched: Searched, folds: Sequence[FoldRows], engine: Engine, *, single: Recipe, recency: Candidate, seed: int
+    searched: Searched, folds: Sequence[FoldRows], engine: Engine, seed: int, *, single: Recipe, recency: Candidate
 ) -> Assessed:
     """The lowest loss out of fold among booster, linear recipe and single-feature rule, all calibrated alike."""
     booster, linear = assess_booster(searched.best, folds, seed, engine), assess_linear(folds)

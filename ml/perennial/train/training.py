@@ -111,10 +111,8 @@ def train(
         folder: receives challenger/, logistic/ or ridge/, and recency/ (predictor files) and pictures/.
         past: what the policy looks at, and the champion's parameters, which a search tries early.
         storage_url: database of the study, where a killed training with the same arguments resumes. None: in memory.
-        study_name: readable part of its name; the model's name without it.
-        trials: instead of the model's own number.
-        threads: folds fitted side by side; the outcome does not depend on it.
-        engine: where boosters are fitted instead of by these threads.
+        study_name: readable part of its name; the model's without it. trials: instead of the model's own number.
+        threads: folds fitted side by side, without an `engine`; the outcome does not depend on it.
         is_first: nobody serves yet: a leak is a suspicion, about which a person is asked, and no error.
 
     Raises:
@@ -122,9 +120,8 @@ def train(
         HistoryTooShort: no fold fits between the oldest and the newest training as_of.
         RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
     """
-    engine = engine or Threads(threads)
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
-        prepared = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful")
+        prepared, engine = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful"), engine or Threads(threads)
         basis = name_basis(model, prepared.rows.features, past.query_hash)
         choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
@@ -134,9 +131,7 @@ def train(
         else:
             searched = _try_known(prepared, choice.recipe, engine)
         seed = _complete(prepared, searched.best.recipe).seed_on((newest[1] if newest else plan).trained_for)
-        assessed = choose_challenger(
-            searched, prepared.folds, engine, single=prepared.single, recency=prepared.recency, seed=seed
-        )
+        assessed = choose_challenger(searched, prepared.folds, engine, seed, single=prepared.single, recency=prepared.recency)
         tuning = _report_tuning(prepared, searched, choice.because, basis)
         trained = _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
         return replace(trained, choice=_state_choice(prepared, assessed, seed=seed, engine=engine))
