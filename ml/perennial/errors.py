@@ -33,7 +33,6 @@ class UnavailableError(PerennialError):
     """
 
 
-# Configuration
 class ConfigError(PermanentError):
     """A model file, a suite, an SQL file or a setting is missing or wrong.
     To do: correct the file or variable that the message names; `perennial keys` explains every key of a model file.
@@ -70,7 +69,6 @@ class AmbiguousAsOf(PermanentError):
     """
 
 
-# Time
 class TooEarly(Refused):
     """The run's clock is before start(as_of) + settle: facts of the day may still be missing.
     To do: run it again after that instant; for a day of the past add `--simulate`.
@@ -89,7 +87,6 @@ class LabelsIncomplete(Refused):
     """
 
 
-# Data
 class EmptySource(PermanentError):
     """A source table holds no fact for the as_of.
     To do: load the table; if its history was loaded in bulk, give known_from in the model file.
@@ -138,7 +135,6 @@ class SnapshotStale(Refused):
     """
 
 
-# Training and comparison
 class AcceptanceRefused(Refused):
     """A person wants to accept a level of a day that was not stopped for it.
     To do: name the day and the check (`rows` or `shift`) that the message of the stopped day names.
@@ -199,7 +195,6 @@ class MetricNotFinite(PermanentError):
     """
 
 
-# Model files and registry
 class ArtifactCorrupt(PermanentError):
     """A model file does not match its manifest, does not load, or does not reproduce its golden rows.
     To do: restore the files in MLflow from a backup, or put the former champion back with `perennial rollback`.
@@ -236,7 +231,6 @@ class ChampionTooNew(Refused):
     """
 
 
-# Publishing and promotion
 class PublicationBlocked(PermanentError):
     """A check on the new scores failed; the former publication stays live.
     To do: find the cause in the message and the mail, or accept the level that it names, then run `perennial score MODEL` again.
@@ -263,7 +257,6 @@ class NothingToRollBackTo(Refused):
     """
 
 
-# Stores and the embedded stack
 class MigrationConflict(PermanentError):
     """An applied migration was changed, or the ledger is newer than this program.
     To do: run `perennial migrate`, update the program, or put the changed file back, as the message says.
@@ -279,6 +272,12 @@ class WarehouseUnavailable(UnavailableError):
 class WarehouseBusy(UnavailableError):
     """Somebody else has held a lock for too long.
     To do: try again once the other attempt has ended; `analytics.run_log` names it.
+    """
+
+
+class WorkersUnavailable(UnavailableError):
+    """The Dask scheduler does not answer, has too few workers, or lost one that a fit could not do without.
+    To do: start the scheduler and its workers (`perennial doctor` names them), or correct the address; the stage runs again.
     """
 
 

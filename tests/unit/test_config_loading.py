@@ -49,6 +49,17 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
             'name = "lapse"\ncolour = "red"',
             "unknown key 'colour' = 'red': remove it or correct it .`perennial keys` names",
         ),
+        (
+            r"^workers_per_fit = .*$",
+            "workers_per_fit = 2",
+            r"training.workers_per_fit = 2, but training.engine = .local. has no workers: write engine = .dask., or take",
+        ),
+        (
+            r"^engine = .*$",
+            'engine = "dask"\nmax_rows = 5000',
+            r"training.engine = .dask. does not go with training.max_rows: .*Leave max_rows out, or write engine = .local.",
+        ),
+        (r"^engine = .*$", 'engine = "spark"', "key 'training.engine'.*'local' or 'dask'"),
         (r"^owner = .*$", "", "key 'owner' is missing: add it .`perennial keys` explains it"),
         (
             r"^owner = .*$",

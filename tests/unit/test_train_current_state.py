@@ -16,6 +16,7 @@ from perennial.stores.ledger.statements import read_record
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import PLAIN_LOGISTIC
 from perennial.train.current_state import Weighing
+from perennial.train.engine import Threads
 from perennial.train.rows import cut_folds, gather_rows
 from perennial.train.splits import make_folds
 from tests.training_sets import make_training_set, mondays, small_model
@@ -34,13 +35,13 @@ ROWS = gather_rows(MODEL, TRAINING)
 FOLDS = cut_folds(ROWS, make_folds(DAYS, 2, MODEL.embargo))
 USE = CurrentStateUse(("accounts",), ("balance", "visits", "gone"))
 weighing = partial(Weighing, MODEL, rows=ROWS, clusters=None)
-assess = partial(assess_recipe, seed=7, threads=1)
+assess = partial(assess_recipe, seed=7, engine=Threads(1))
 
 
 def weigh(recipe: Recipe, use: CurrentStateUse = USE, clusters: pd.Series | None = None) -> CurrentStateWorth:
     candidate = assess(recipe, FOLDS)
     assessed = Assessed(candidate, recipe, None, candidate, candidate)
-    return weighing(use=use, clusters=clusters).weigh_out_of_fold(assessed, FOLDS, seed=7, threads=1)
+    return weighing(use=use, clusters=clusters).weigh_out_of_fold(assessed, FOLDS, seed=7, engine=Threads(1))
 
 
 def test_the_recipe_is_assessed_again_without_them():

@@ -13,6 +13,7 @@ from perennial.train.assessed import assess_recipe
 from perennial.train.baselines import PLAIN_LOGISTIC, fit_linear
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe
 from perennial.train.calibration import choose_calibrator, fit_calibrator
+from perennial.train.engine import Threads
 from perennial.train.guards import check_training_set
 from perennial.train.rows import cut_folds, gather_rows
 from perennial.train.splits import make_folds
@@ -102,7 +103,7 @@ def test_the_kind_of_calibrator_is_chosen_by_weighted_losses():
 def test_figures_out_of_fold_are_weighted():
     rows = gather_rows(MODEL, weigh(TRAINING))
     folds = cut_folds(rows, make_folds(PLAN.training, 2, MODEL.embargo))
-    candidate = assess_recipe(PLAIN_LOGISTIC, folds, seed=7, threads=1)
+    candidate = assess_recipe(PLAIN_LOGISTIC, folds, seed=7, engine=Threads(1))
     weights = candidate.labels.index.get_level_values("weight").to_numpy()
     losses = -np.log(np.where(candidate.labels == 1, candidate.scores, 1 - candidate.scores))
     assert candidate.loss == pytest.approx(np.average(losses, weights=weights))

@@ -29,6 +29,7 @@ def read_settings() -> Settings:
         airflow_public_url=os.environ.get("PERENNIAL_AIRFLOW_PUBLIC_URL") or None,
         mlflow_public_url=os.environ.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
         trials=read_trials(),
+        dask_address=os.environ.get("PERENNIAL_DASK_ADDRESS") or None,
         airflow_url=os.environ.get("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080"),
     )
 

@@ -93,12 +93,18 @@ def status(as_json: AsJson = False) -> None:
 def doctor(as_json: AsJson = False) -> None:
     """Look at every component, name what is wrong or was lost, and say how to repair it; changes nothing."""
     settings = find_settings()
-    more, unwanted = (check_workers, _find_lost_days), local.find_unwanted(settings)
+    more, unwanted = (check_workers, lambda: _look_at_dask(settings), _find_lost_days), local.find_unwanted(settings)
     findings = local.diagnose(settings, local.find_airflow(settings), more, unwanted=unwanted)
     rows = [{"component": f.component, "well": "yes" if f.is_well else "NO", "found": f.found, "fix": f.fix} for f in findings]
     show_table(rows, as_json=as_json)
     if not all(finding.is_well for finding in findings):
         raise typer.Exit(FAULT)
+
+
+def _look_at_dask(settings: Settings) -> tuple[local.Finding, ...]:
+    from perennial.local.dask_workers import check_dask  # noqa: PLC0415 - it loads what fits models
+
+    return check_dask(settings)
 
 
 def _find_lost_days() -> tuple[local.Finding, ...]:

@@ -31,6 +31,7 @@ class Settings:
         airflow_url: Airflow's api-server.
         airflow_public_url, mlflow_public_url: where people reach these, if elsewhere than we do: what links in mail point to.
         trials: instead of every model's own number of Optuna trials, for demonstrations and tests.
+        dask_address: the scheduler whose workers fit models with `training.engine = "dask"`: `tcp://host:8786`, `tls://` ...
     """
 
     warehouse_url: str = field(repr=False)
@@ -43,12 +44,13 @@ class Settings:
     airflow_public_url: str | None = None
     mlflow_public_url: str | None = None
     trials: int | None = None
+    dask_address: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read `PERENNIAL_*`; raises ConfigError that names the missing variable."""
         return cls(
-            warehouse_url=_require(environment, "PERENNIAL_WAREHOUSE_URL"),
+            warehouse_url=read_warehouse_url(environment),
             owner_url=environment.get("PERENNIAL_OWNER_URL", ""),
             mlflow_uri=_require(environment, "PERENNIAL_MLFLOW_URI"),
             smtp=read_smtp(environment),
@@ -58,6 +60,7 @@ class Settings:
             airflow_public_url=environment.get("PERENNIAL_AIRFLOW_PUBLIC_URL") or None,
             mlflow_public_url=environment.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
             trials=read_trials(environment),
+            dask_address=environment.get("PERENNIAL_DASK_ADDRESS") or None,
         )
 
     @property
@@ -103,6 +106,11 @@ def _check_home(named: Path) -> Path:
 
 def _is_home(folder: Path) -> bool:
     return all((folder / name).is_dir() for name in HOME_FOLDERS)
+
+
+def read_warehouse_url(environment: Mapping[str, str] = os.environ) -> str:
+    """PERENNIAL_WAREHOUSE_URL; raises ConfigError where it is missing."""
+    return _require(environment, "PERENNIAL_WAREHOUSE_URL")
 
 
 def read_trials(environment: Mapping[str, str] = os.environ) -> int | None:

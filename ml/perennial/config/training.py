@@ -55,6 +55,17 @@ class Training(Section):
         description="On what XGBoost fits: the processor, or a GPU, without which the training is refused; LightGBM fits on the "
         "processor always",
     )
+    engine: Literal["local", "dask"] = Field(
+        default="local",
+        description="Where boosters are fitted: in the process of the stage, or by the workers of the Dask scheduler that "
+        "PERENNIAL_DASK_ADDRESS names",
+    )
+    workers_per_fit: int = Field(
+        default=1,
+        ge=1,
+        description="Dask workers that share one fit. 1: each fit runs whole on one, and gives the files of a local one; more: "
+        "each holds a part of the rows, and the files are others",
+    )
     metric: Metric | None = Field(
         default=None,
         description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, of amounts mae, of "
@@ -96,6 +107,26 @@ class Training(Section):
                 raise ValueError(f"training.exclude and training.{key} both name {', '.join(both)}: take it out of one of them")
         return self
 
+    @model_validator(mode="after")
+    def _shares_fits_among_workers_that_it_has(self) -> Training:
+        if self.workers_per_fit > 1 and self.engine == "local":
+            raise ValueError(
+                f'training.workers_per_fit = {self.workers_per_fit}, but training.engine = "local" has no workers: write '
+                'engine = "dask", or take workers_per_fit out'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_fit_on_processors_and_on_all_rows(self) -> Training:
+        wanted = {"device": self.device == "cuda", "max_rows": self.max_rows is not None}
+        for key, is_wanted in wanted.items():
+            if self.engine == "dask" and is_wanted:
+                raise ValueError(
+                    f'training.engine = "dask" does not go with training.{key}: workers fit on processors and read every row. '
+                    f'Leave {key} out, or write engine = "local"'
+                )
+        return self
+
     @property
     def named_features(self) -> dict[str, tuple[str, ...]]:
         """Key -> the features that it names: each must be one."""
@@ -108,8 +139,13 @@ class Training(Section):
 
     @property
     def rulings(self) -> dict[str, str]:
-        """What a person has ruled about the inputs, in words: part of what a version was made by. Empty without a ruling."""
+        """What a person has ruled about inputs and fits, in words: part of what a version was made by. Empty without a ruling.
+
+        An engine whose fits are those of a local one is none.
+        """
         directions = ", ".join(f"{name} {direction}" for name, direction in sorted(self.monotone.items()))
         drawn = "" if self.max_rows is None else f"{self.max_rows}, drawn by seed {self.seed}"
-        stated = {"monotone": directions, "exclude": ", ".join(sorted(self.exclude)), "max_rows": drawn}
+        engine = f"dask, {self.workers_per_fit} workers a fit" if self.workers_per_fit > 1 else ""
+        excluded = ", ".join(sorted(self.exclude))
+        stated = {"monotone": directions, "exclude": excluded, "max_rows": drawn, "engine": engine}
         return {key: text for key, text in stated.items() if text}

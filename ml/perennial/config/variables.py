@@ -40,6 +40,11 @@ WHERE_THINGS_ARE = (
         "AIRFLOW__CELERY__BROKER_URL, else none",
         "The broker of Celery workers, which `perennial doctor` asks",
     ),
+    Variable(
+        "PERENNIAL_DASK_ADDRESS",
+        "none",
+        'The Dask scheduler whose workers fit models with `training.engine = "dask"`, tcp://host:8786 or tls://host:8786',
+    ),
     Variable("PERENNIAL_AIRFLOW_PUBLIC_URL", "PERENNIAL_AIRFLOW_URL", "Airflow as people open it: where links in mail lead"),
     Variable("PERENNIAL_MLFLOW_PUBLIC_URL", "PERENNIAL_MLFLOW_URI", "MLflow as people open it: where links in mail lead"),
     Variable(

@@ -16,6 +16,7 @@ from perennial.config.folders import borrow_folder
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, SnapshotMissing, VersionMissing
 from perennial.metrics import enter_beside, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.pipeline.champion import check_registry, load_version, score_frame
+from perennial.pipeline.engines import open_engine
 from perennial.pipeline.opening import Stores
 from perennial.pipeline.profiling import keep_first_profile
 from perennial.pipeline.walking import Days, Walk
@@ -120,8 +121,9 @@ def make_fit(material: Material, entry: RecipeEntry, *, origin: Origin = "refres
         done = _find_done(session, material, entry)
     if done is not None:
         return done
-    with open_folder(material) as folder:
-        trained = refit(material.declaration.model, material.training, material.plan, entry.recipe, folder=folder)
+    with open_folder(material) as folder, open_engine(material.stores, material.declaration) as engine:
+        model, plan = material.declaration.model, material.plan
+        trained = refit(model, material.training, plan, entry.recipe, folder=folder, engine=engine)
         return keep_fit(material, entry, trained, origin=origin)
 
 

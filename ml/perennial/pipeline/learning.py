@@ -10,6 +10,7 @@ from perennial.config import Declaration
 from perennial.errors import ConfigError, HistoryTooShort, NotAsked, NothingToTrain, OneClassLabels, SnapshotMissing
 from perennial.pipeline.admitting import admit_matured, find_teaching
 from perennial.pipeline.beginning import begin, check_classes
+from perennial.pipeline.engines import open_engine
 from perennial.pipeline.evidence import find_serving, look_back
 from perennial.pipeline.fitting import (
     Material,
@@ -210,7 +211,7 @@ def _check_search(declaration: Declaration, run: Run, rows: TrainingSet, past: S
 def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: SearchHistory, *, is_first: bool) -> Version:
     """Choose on the rows of the plan, fit on the newest, and register; what the champion's recipe gave is no new version."""
     stores, run = material.stores, material.run
-    with open_folder(material) as folder:
+    with open_folder(material) as folder, open_engine(stores, material.declaration) as engine:
         with stores.warehouse.name_failures():  # the study keeps its trials there
             trained = search(
                 material.declaration.model,
@@ -221,6 +222,7 @@ def _search(material: Material, rows: TrainingSet, plan: SplitPlan, past: Search
                 newest=(material.training, material.plan),
                 storage_url=stores.warehouse.url_in_schema("tuning"),
                 trials=stores.settings.trials,
+                engine=engine,
                 is_first=is_first,
             )
         because = trained.tuning.sentence if trained.tuning else "It was found by a search."

@@ -17,11 +17,12 @@ import pandas as pd
 from perennial.config import Declaration, Model
 from perennial.errors import ArtifactCorrupt, HistoryTooShort, OneClassLabels, VersionMissing
 from perennial.pipeline.champion import load_version, score_set
+from perennial.pipeline.engines import open_engine
 from perennial.pipeline.opening import Stores
 from perennial.records import RecipeEntry, Run, SplitPlan, TrainingSet, Version
 from perennial.stores import ledger, warehouse
 from perennial.tasks import Scores, stack_scores
-from perennial.train import fit_predictor
+from perennial.train import Engine, fit_predictor
 
 log = logging.getLogger(__name__)
 Days = tuple[date, ...]
@@ -98,11 +99,12 @@ class Walk:
         if rows is None:
             return {}
         plans = {day: plan for day in rows.as_ofs if (plan := self.plan(day)) is not None}
-        return {
-            day: scores
-            for day, training in self._read_each(plans)
-            if (scores := self._fit(entry, training, plans[day], rows.rows_of((day,)))) is not None
-        }
+        with open_engine(self.stores, self.declaration) as engine:
+            found = {
+                day: self._fit(engine, entry, training, plans[day], rows.rows_of((day,)))
+                for day, training in self._read_each(plans)
+            }
+        return {day: scores for day, scores in found.items() if scores is not None}
 
     def _read_each(self, plans: Mapping[date, SplitPlan]) -> Iterator[tuple[date, TrainingSet]]:
         """What the fit of each day learns from: read at once, but where `max_rows` draws rows for every fit by itself."""
@@ -118,9 +120,11 @@ class Walk:
         with self.stores.warehouse.transaction() as session:
             return warehouse.read_training_set(session, self.declaration, as_ofs, drawn="to teach")
 
-    def _fit(self, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet) -> Scores | None:
+    def _fit(
+        self, engine: Engine, entry: RecipeEntry, training: TrainingSet, plan: SplitPlan, rows: TrainingSet
+    ) -> Scores | None:
         try:
-            predictor = fit_predictor(self.model, training, plan, entry.recipe)
+            predictor = fit_predictor(self.model, training, plan, entry.recipe, engine=engine)
         except (HistoryTooShort, OneClassLabels) as short:
             log.info("%s: recipe %d cannot be fitted for %s. %s", self.run, entry.number, rows.as_ofs[0], short)
             return None

@@ -15,7 +15,7 @@ from perennial.predictor.contract import (
 from perennial.predictor.encoding import EncodedColumn, decode_codes, encode, encode_columns
 from perennial.predictor.files import check_files, hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
-from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, predict_raw
+from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, open_native, predict_raw
 from perennial.predictor.scoring import Predictor
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "load_predictor",
     "name_inputs",
     "number_inputs",
+    "open_native",
     "predict_raw",
     "write_files",
 ]

@@ -20,6 +20,7 @@ from perennial.train.candidates import (
     assess_single_feature,
     write_candidate,
 )
+from perennial.train.engine import Engine
 from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.search import Searched, try_recipe
 
@@ -53,30 +54,30 @@ class Assessed:
 
 
 def choose_challenger(
-    searched: Searched, folds: Sequence[FoldRows], *, single: Recipe, recency: Candidate, seed: int
+    searched: Searched, folds: Sequence[FoldRows], engine: Engine, seed: int, *, single: Recipe, recency: Candidate
 ) -> Assessed:
     """The lowest loss out of fold among booster, linear recipe and single-feature rule, all calibrated alike."""
-    booster, linear = assess_booster(searched.best, folds, seed), assess_linear(folds)
+    booster, linear = assess_booster(searched.best, folds, seed, engine), assess_linear(folds)
     plain = PLAIN[recency.task.fitting.linear]
     entered = ((recency, single), (linear, plain), (booster, searched.best.recipe))  # of equals the plainest
     challenger, recipe = min(entered, key=lambda each: each[0].loss)
     return Assessed(challenger, recipe, booster, linear, recency)
 
 
-def keep_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, threads: int) -> Assessed:
+def keep_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, recency: Candidate, seed: int, engine: Engine) -> Assessed:
     """The challenger is this very recipe, whatever else is ahead."""
-    candidate = assess_recipe(recipe, folds, seed=seed, threads=threads)
+    candidate = assess_recipe(recipe, folds, seed=seed, engine=engine)
     booster = candidate if recipe.algorithm in SPACES else None
     return Assessed(candidate, recipe, booster, assess_linear(folds), recency)
 
 
-def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Candidate:
+def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, engine: Engine) -> Candidate:
     """A known recipe on these folds: rounds and calibrator are found anew."""
     if recipe.algorithm == "single_feature":
         return assess_single_feature(recipe, folds)
     if recipe.algorithm == folds[0].training.task.fitting.linear:
         return assess_linear(folds, read_inverse_penalty(recipe))
-    return assess_booster(try_recipe(recipe, folds, seed=seed, threads=threads), folds, seed)
+    return assess_booster(try_recipe(recipe, folds, seed=seed, engine=engine), folds, seed, engine)
 
 
 def state_choice(assessed: Assessed, suspicions: tuple[str, ...], remarks: tuple[str, ...]) -> RecipeChoice:

@@ -140,7 +140,7 @@ def read_recipe(parameters: Mapping[str, object], allowed: tuple[Library, ...]) 
     return None
 
 
-def validate_recipe(recipe: Recipe, fold: FoldRows, seed: int) -> tuple[Floats, int]:
+def validate_recipe(recipe: Recipe, seed: int, fold: FoldRows) -> tuple[Floats, int]:
     """Fit on a fold's training rows until its validation loss stops falling; raw scores there, and the rounds."""
     if recipe.algorithm == "xgboost":
         booster, rounds = _stop_xgboost(recipe, fold, seed)

@@ -14,8 +14,8 @@ from perennial.predictor import Calibrator, Predictor, apply_calibrator, write_f
 from perennial.records import Recipe
 from perennial.tasks import Scores, Task, frame_scores, stack_scores
 from perennial.train.baselines import INVERSE_PENALTY, fit_linear, fit_single_feature, score_fold
-from perennial.train.boosters import fit_recipe
 from perennial.train.calibration import carry_calibrator, choose_calibrator
+from perennial.train.engine import Engine
 from perennial.train.inputs import Floats
 from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.search import Tried
@@ -61,9 +61,9 @@ class Candidate:
         return self.metrics[self.task.loss.name]
 
 
-def assess_booster(tried: Tried, folds: Sequence[FoldRows], seed: int) -> Candidate:
+def assess_booster(tried: Tried, folds: Sequence[FoldRows], seed: int, engine: Engine) -> Candidate:
     """The trial's recipe, with the median of its early stops as number of rounds."""
-    return _assess(partial(fit_recipe, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
+    return _assess(partial(engine.fit, tried.recipe, tried.median_rounds, seed), tried.raw, folds)
 
 
 def assess_linear(folds: Sequence[FoldRows], inverse_penalty: float = INVERSE_PENALTY) -> Candidate:

@@ -20,6 +20,7 @@ from perennial.tasks import Scores, frame_scores
 from perennial.train.alarms import rank_alone
 from perennial.train.assessed import Assessed, assess_recipe
 from perennial.train.baselines import choose_single_feature, fit_single_feature, score_fold
+from perennial.train.engine import Engine
 from perennial.train.inputs import Floats
 from perennial.train.rows import FoldRows, TrainingRows
 from perennial.train.thinning import thin_to_look
@@ -40,7 +41,7 @@ class Weighing:
     rows: TrainingRows
     clusters: pd.Series | None
 
-    def weigh_out_of_fold(self, assessed: Assessed, folds: Sequence[FoldRows], *, seed: int, threads: int) -> CurrentStateWorth:
+    def weigh_out_of_fold(self, assessed: Assessed, folds: Sequence[FoldRows], *, seed: int, engine: Engine) -> CurrentStateWorth:
         """Assess the recipe that was chosen once more on the same folds, without these features.
 
         Its parameters stay as they are; a rule over one of the features is chosen anew among the others.
@@ -53,7 +54,7 @@ class Weighing:
             return self._compare(worth, ours.scores, rest, ours.labels)
         recipe = self._choose_rule() if assessed.recipe.algorithm == "single_feature" else assessed.recipe
         cut = [replace(fold, training=self._drop(fold.training), validation=self._drop(fold.validation)) for fold in folds]
-        without = assess_recipe(recipe, cut, seed=seed, threads=threads)
+        without = assess_recipe(recipe, cut, seed=seed, engine=engine)
         return self._compare(worth, ours.scores, without.scores, ours.labels)
 
     def weigh_on_all(self, rule: Recipe) -> CurrentStateWorth:

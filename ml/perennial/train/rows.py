@@ -36,6 +36,7 @@ class TrainingRows:
     Attributes:
         inputs: the columns; `matrix` makes one matrix of them, and is for rows that are few.
         labels: as recipes learn them; of classes their places in `classes`, which parts of the rows share.
+        weights: in units of `mean_weight`, their mean over all rows of the training.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class TrainingRows:
     index: pd.MultiIndex
     classes: tuple[str, ...] | None = None
     weights: Floats | None = None
+    mean_weight: float = 1.0
 
     @property
     def matrix(self) -> Floats:
@@ -165,8 +167,9 @@ def gather_rows(model: Model, training: TrainingSet, *, only: Sequence[str] = ()
     if not beside:
         return TrainingRows(task, features, inputs, labels, index, classes)
     weights = beside["weight"].to_numpy(dtype=np.float64) if "weight" in beside else None
-    shares = None if weights is None else weights / weights.mean()  # so that what shrinks a fit weighs as much as before
-    return TrainingRows(task, features, inputs, labels, weigh_index(index, beside), classes, shares)
+    mean = 1.0 if weights is None else float(weights.mean())
+    shares = None if weights is None else weights / mean  # so that what shrinks a fit weighs as much as before
+    return TrainingRows(task, features, inputs, labels, weigh_index(index, beside), classes, shares, mean)
 
 
 def describe_features(model: Model, training: TrainingSet, *, only: Sequence[str] = ()) -> tuple[Feature, ...]:
@@ -195,4 +198,9 @@ def _describe(column: pd.Series, monotone: Direction | None, entities: NDArray[n
 
 def cut_folds(rows: TrainingRows, folds: Sequence[Fold]) -> tuple[FoldRows, ...]:
     """The rows that each fold trains on and validates."""
-    return tuple(FoldRows(fold, rows.on(fold.training), rows.on(fold.validation)) for fold in folds)
+    return tuple(cut_fold(rows, fold) for fold in folds)
+
+
+def cut_fold(rows: TrainingRows, fold: Fold) -> FoldRows:
+    """The rows of one of them."""
+    return FoldRows(fold, rows.on(fold.training), rows.on(fold.validation))

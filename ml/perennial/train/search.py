@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -17,7 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 from perennial.metrics import sum_weights
 from perennial.records import Recipe
 from perennial.tasks import Library, Scores, Task, stack_scores
-from perennial.train.boosters import REGULARISED_DEFAULTS, validate_recipe
+from perennial.train.boosters import REGULARISED_DEFAULTS
+from perennial.train.engine import Engine
+from perennial.train.inputs import Floats
 from perennial.train.rows import FoldRows
 from perennial.train.study import (
     FINISHED,
@@ -83,12 +84,11 @@ class Searched:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The folds that every recipe runs over, some side by side."""
+    """The folds that every recipe runs over, and where."""
 
     folds: Sequence[FoldRows]
     seed: int
-    pool: ThreadPoolExecutor
-    threads: int
+    engine: Engine
 
     @property
     def task(self) -> Task:
@@ -97,39 +97,36 @@ class Course:
 
     def run(self, recipe: Recipe) -> Iterator[Tried]:
         """Fold by fold, oldest first; whoever stops listening saves the fits that have not begun."""
-        for start in range(0, len(self.folds), self.threads):
-            yield from self.pool.map(partial(_try_fold, recipe, self.seed), self.folds[start : start + self.threads])
+        for fold, (scores, rounds) in zip(self.folds, self.engine.validate(recipe, self.seed, self.folds), strict=True):
+            yield _judge(recipe, fold, scores, rounds)
 
 
 def search_recipe(
-    folds: Sequence[FoldRows], search: Search, *, storage_url: str | None, study_name: str, threads: int
+    folds: Sequence[FoldRows], search: Search, *, storage_url: str | None, study_name: str, engine: Engine
 ) -> Searched:
     """Run the trials that are still missing, then give the best.
 
     Args:
         storage_url: where finished trials are kept, so that a killed training resumes; None keeps them in memory.
-        threads: so many folds are fitted side by side; the outcome does not depend on it.
     """
-    with keep_trials(storage_url, study_name) as stored, ThreadPoolExecutor(threads) as pool:
-        course = Course(folds, search.seed, pool, threads)
+    with keep_trials(storage_url, study_name) as stored:
+        course = Course(folds, search.seed, engine)
         state_limits(stored, search)
         study = open_study(search, read_finished(stored, search))
         kept = _run_trials(study, stored, search, course)
         return _conclude(_finished(study), kept, course)
 
 
-def try_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, threads: int) -> Tried:
+def try_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, engine: Engine) -> Tried:
     """Assess one recipe, and nothing beside it."""
-    with ThreadPoolExecutor(threads) as pool:
-        return _join(list(Course(folds, seed, pool, threads).run(recipe)))
+    return _join(list(Course(folds, seed, engine).run(recipe)))
 
 
-def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, threads: int) -> Searched:
+def try_known(recipe: Recipe, folds: Sequence[FoldRows], *, algorithms: Sequence[Library], seed: int, engine: Engine) -> Searched:
     """Assess a known recipe without a search, beside the better of the regularised defaults."""
-    with ThreadPoolExecutor(threads) as pool:
-        course = Course(folds, seed, pool, threads)
-        defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
-        best = next((tried for tried in defaults if tried.recipe == recipe), None) or _join(list(course.run(recipe)))
+    course = Course(folds, seed, engine)
+    defaults = [_join(list(course.run(REGULARISED_DEFAULTS[algorithm]))) for algorithm in algorithms]
+    best = next((tried for tried in defaults if tried.recipe == recipe), None) or _join(list(course.run(recipe)))
     default = max(defaults, key=lambda tried: tried.order)
     fitted = {id(tried) for tried in (best, *defaults)}
     return Searched(best, default, trials=0, pruned=0, fold_fits=len(fitted) * len(folds))
@@ -174,8 +171,7 @@ def _run_trial(study: optuna.Study, search: Search, number: int, course: Course)
     return tried
 
 
-def _try_fold(recipe: Recipe, seed: int, fold: FoldRows) -> Tried:
-    scores, rounds = validate_recipe(recipe, fold, seed)
+def _judge(recipe: Recipe, fold: FoldRows, scores: Floats, rounds: int) -> Tried:
     raw, labels = fold.validation.frame(scores), fold.validation.named
     task = fold.validation.task
     return Tried(recipe, task, task.headline.merit(raw, labels), task.loss.value(raw, labels), (rounds,), raw)

@@ -31,6 +31,7 @@ from perennial.train.baselines import choose_single_feature, fit_single_feature
 from perennial.train.boosters import measure_gains
 from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate
 from perennial.train.current_state import Weighing
+from perennial.train.engine import Engine, Threads
 from perennial.train.guards import check_training_set, drop_useless_folds, has_folds, name_dropped_folds
 from perennial.train.pictures import draw_pictures
 from perennial.train.policy import SearchChoice, choose_search, name_basis
@@ -97,6 +98,7 @@ def train(
     study_name: str | None = None,
     trials: int | None = None,
     threads: int = 2,
+    engine: Engine | None = None,
     is_first: bool = False,
 ) -> Trained:
     """Choose a recipe on the training as_ofs alone, where the holdout never enters, and fit it on what may teach now.
@@ -110,9 +112,8 @@ def train(
         folder: receives challenger/, logistic/ or ridge/, and recency/ (predictor files) and pictures/.
         past: what the policy looks at, and the champion's parameters, which a search tries early.
         storage_url: database of the study, where a killed training with the same arguments resumes. None: in memory.
-        study_name: readable part of its name; the model's name without it.
-        trials: instead of the model's own number.
-        threads: folds fitted side by side; the outcome does not depend on it.
+        study_name: readable part of its name; the model's without it. trials: instead of the model's own number.
+        threads: folds fitted side by side, without an `engine`; the outcome does not depend on it.
         is_first: nobody serves yet: a leak is a suspicion, about which a person is asked, and no error.
 
     Raises:
@@ -121,30 +122,30 @@ def train(
         RowsSeenInTraining, GrainViolated, OneClassLabels and others of `check_training_set`.
     """
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
-        prepared = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful")
+        prepared, engine = _prepare(model, training, plan, "ask" if is_first else "refuse doubtful"), engine or Threads(threads)
         basis = name_basis(model, prepared.rows.features, past.query_hash)
         choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
             search = _describe_search(model, past, trials)
             name = name_study(study_name or model.name, search, training.data_hash, prepared.search_inputs)
-            searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, threads=threads)
+            searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, engine=engine)
         else:
-            searched = _try_known(prepared, choice.recipe, threads)
+            searched = _try_known(prepared, choice.recipe, engine)
         seed = _complete(prepared, searched.best.recipe).seed_on((newest[1] if newest else plan).trained_for)
-        assessed = choose_challenger(searched, prepared.folds, single=prepared.single, recency=prepared.recency, seed=seed)
+        assessed = choose_challenger(searched, prepared.folds, engine, seed, single=prepared.single, recency=prepared.recency)
         tuning = _report_tuning(prepared, searched, choice.because, basis)
         trained = _fit(_turn_to(prepared, newest), assessed, searched, tuning, folder=folder)
-        return replace(trained, choice=_state_choice(prepared, assessed, seed=seed, threads=threads))
+        return replace(trained, choice=_state_choice(prepared, assessed, seed=seed, engine=engine))
 
 
-def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, threads: int) -> RecipeChoice:
+def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, engine: Engine) -> RecipeChoice:
     """Why it is this recipe, and what its features from `current_state` sources are worth, if there are any."""
     model, training = prepared.model, prepared.training
     stated = state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows))
     if training.current_state is None:
         return stated
     weighing = Weighing(model, training.current_state, prepared.rows, training.clusters)
-    worth = weighing.weigh_out_of_fold(assessed, prepared.folds, seed=seed, threads=threads)
+    worth = weighing.weigh_out_of_fold(assessed, prepared.folds, seed=seed, engine=engine)
     log.info("train %s: current_state sources %s. %s", model.name, ", ".join(worth.use.sources), worth.sentence)
     return replace(stated, current_state=worth)
 
@@ -155,7 +156,16 @@ def find_search(model: Model, training: TrainingSet, past: SearchHistory) -> Sea
     return choose_search(model.training, past, name_basis(model, features, past.query_hash))
 
 
-def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, folder: Path, threads: int = 2) -> Trained:
+def refit(
+    model: Model,
+    training: TrainingSet,
+    plan: SplitPlan,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    threads: int = 2,
+    engine: Engine | None = None,
+) -> Trained:
     """Fit a known recipe on other rows, without a search: it is fitted, whatever else would be ahead of it.
 
     Rounds and calibrator are found anew, out of fold, and the baselines are fitted as in every training, on the inputs of the
@@ -163,7 +173,7 @@ def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, 
 
     Args:
         recipe: such as that of the champion.
-        model, training, plan, folder, threads: as in `train`; the plan may hold nothing out.
+        model, training, plan, folder, threads, engine: as in `train`; the plan may hold nothing out.
 
     Raises:
         ConfigError: the recipe lacks a parameter of its algorithm.
@@ -174,11 +184,13 @@ def refit(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, 
     with threadpool_limits(ALGEBRA_THREADS, user_api="blas"):
         prepared = _prepare(model, training, plan, "refuse", only=recipe.features)
         seed = recipe.seed_on(plan.trained_for)
-        assessed = keep_recipe(recipe, prepared.folds, recency=prepared.recency, seed=seed, threads=threads)
+        assessed = keep_recipe(recipe, prepared.folds, recency=prepared.recency, seed=seed, engine=engine or Threads(threads))
         return _fit(prepared, assessed, None, None, folder=folder)
 
 
-def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, threads: int = 2) -> Predictor:
+def fit_predictor(
+    model: Model, training: TrainingSet, plan: SplitPlan, recipe: Recipe, *, threads: int = 2, engine: Engine | None = None
+) -> Predictor:
     """The same predictor as `refit` gives, and nothing beside it: no files, no baselines, no pictures.
 
     Raises:
@@ -191,7 +203,7 @@ def fit_predictor(model: Model, training: TrainingSet, plan: SplitPlan, recipe: 
         if recipe.algorithm == "single_feature" and not has_folds(model, training, plan):
             return fit_single_feature(recipe, rows)
         folds = drop_useless_folds(model, cut_folds(rows, make_folds(plan.training, model.training.folds, model.embargo)))
-        candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), threads=threads)
+        candidate = assess_recipe(recipe, folds, seed=recipe.seed_on(plan.trained_for), engine=engine or Threads(threads))
         return fit_candidate(candidate, rows)
 
 
@@ -232,9 +244,9 @@ def _describe_search(model: Model, past: SearchHistory, trials: int | None) -> S
     return Search(wanted.algorithms, trials or wanted.trials, wanted.timeout_minutes * 60, wanted.seed, past.champion)
 
 
-def _try_known(prepared: Prepared, recipe: Recipe, threads: int) -> Searched:
+def _try_known(prepared: Prepared, recipe: Recipe, engine: Engine) -> Searched:
     rules = prepared.model.training
-    return try_known(recipe, prepared.folds, algorithms=rules.algorithms, seed=rules.seed, threads=threads)
+    return try_known(recipe, prepared.folds, algorithms=rules.algorithms, seed=rules.seed, engine=engine)
 
 
 def _report_tuning(prepared: Prepared, searched: Searched, because: str, basis: str) -> Tuning:
