@@ -47,9 +47,9 @@ def test_lightgbm_learns_the_same_of_blocks_as_of_a_matrix(in_blocks, monkeypatc
 
 
 def test_lightgbm_stops_at_the_same_round_with_the_same_scores(in_blocks, monkeypatch):
-    scores, rounds = validate_recipe(LIGHTGBM, cut_folds(ROWS, FOLDS)[-1], SEED)
+    scores, rounds = validate_recipe(LIGHTGBM, SEED, cut_folds(ROWS, FOLDS)[-1])
     monkeypatch.undo()
-    others, other_rounds = validate_recipe(LIGHTGBM, cut_folds(ROWS, FOLDS)[-1], SEED)
+    others, other_rounds = validate_recipe(LIGHTGBM, SEED, cut_folds(ROWS, FOLDS)[-1])
     assert (other_rounds, True) == (rounds, np.array_equal(others, scores))
 
 
@@ -62,9 +62,9 @@ def test_xgboost_learns_nearly_the_same_of_blocks(in_blocks, monkeypatch):
 def test_xgboost_stops_early_on_blocks_in_the_bins_of_other_blocks(in_blocks, monkeypatch):
     fold = cut_folds(ROWS, FOLDS)[-1]
     assert (True, True) == (fold.training.inputs.is_large, fold.validation.inputs.is_large)
-    scores, rounds = validate_recipe(XGBOOST, fold, SEED)
+    scores, rounds = validate_recipe(XGBOOST, SEED, fold)
     monkeypatch.undo()
-    others, other_rounds = validate_recipe(XGBOOST, cut_folds(ROWS, FOLDS)[-1], SEED)
+    others, other_rounds = validate_recipe(XGBOOST, SEED, cut_folds(ROWS, FOLDS)[-1])
     assert abs(rounds - other_rounds) < other_rounds / 2
     assert np.corrcoef(others, scores)[0, 1] > 0.98
 

@@ -235,8 +235,7 @@ class Registry:
             VersionMissing: it names a number of the ledger that is another run's here.
         """
         with self._asking(f"read the alias {ALIAS} of {model}"):
-            found = self._find_alias(model)
-            if found is None:
+            if (found := self._find_alias(model)) is None:
                 restore_deleted(self._client, model, known)
         if found is None:
             return None
