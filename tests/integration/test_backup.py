@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial import operate, pipeline
+from perennial import invariants, operate, pipeline
 from perennial.backup import Places, make_backup, read_manifest, restore_backup
 from perennial.backup.manifest import MLFLOW, NAME, PARTS, WAREHOUSE
 from perennial.backup.places import find_places
@@ -114,9 +114,11 @@ def test_a_day_lived_on_what_was_restored_gives_the_same_scores(kept, make_targe
             operate.reconcile(stores, world.run(NEXT_DAY), start=False)
             week = world.live(NEXT_DAY)
             scores = world.ask(SCORES)
+            checked = list(invariants.check_installation(stores, datetime.now(UTC), invariants.Places(), everything=True))
     finally:
         server.stop()
         superuser.dispose()
+    assert [] == [found for each in checked for found in each.answer.findings]
     assert week.decision
     assert {row["as_of"].isoformat() for row in scores} == {"2017-06-12", NEXT_DAY}
     assert scores == kept.scores

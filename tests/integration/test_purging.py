@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from perennial import pipeline
+from perennial import invariants, pipeline
 from perennial.config import Settings
 from perennial.errors import VersionMissing
 from perennial.pipeline import champion, purging
@@ -182,19 +183,29 @@ def name_things(items):
     return {(item.kind, item.as_of, item.version) for item in items}
 
 
+def set_room_aside(purged):
+    """PostgreSQL may have cleaned up a table meanwhile, which then takes another room."""
+    gone, kept = (tuple(replace(item, bytes=0) for item in items) for items in (purged.gone, purged.kept))
+    return replace(purged, gone=gone, kept=kept)
+
+
 def days_of(purged, kind):
     return sorted(item.as_of for item in purged.gone if item.kind == kind)
 
 
 def test_what_is_old_and_needed_by_nothing_goes_and_a_dry_run_says_so_before(year):
     before = year.ask(STATE)
+    _, overdue = invariants.check_installation(year.stores, LATER, invariants.Places(), only=["retention"])
+    assert {"perennial purge lapse"} == {found.remedy for found in overdue.answer.findings}
     foretold = purging.purge(year.stores, MODEL, LATER, dry_run=True)
     assert before == year.ask(STATE)
     assert FILES == list_files(year, 2)
     purged = purging.purge(year.stores, MODEL, LATER, actor="tester")
-    assert foretold == purged
+    assert set_room_aside(foretold) == set_room_aside(purged)
     assert (datetime(2017, 9, 4, 10, tzinfo=UTC), ()) == (purged.until, purging.list_overdue(year.stores, MODEL, LATER))
     assert () == purging.purge(year.stores, MODEL, LATER).gone
+    _, kept = invariants.check_installation(year.stores, LATER, invariants.Places(), only=["retention"])
+    assert ("BROKEN", "ok") == (overdue.sign, kept.sign)
 
     # Mondays that the next training may read stay; of the days between them, those that are young.
     old = {day for day in (*MONDAYS, *TUESDAYS) if day < date(2017, 7, 6)}
