@@ -17,6 +17,7 @@ from sqlalchemy import text
 from perennial import pipeline
 from perennial.config import load_declaration
 from perennial.errors import ConfigError, WorkersUnavailable
+from perennial.local.dask_workers import check_dask
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.engines import open_engine
 from perennial.pipeline.fitting import gather_material
@@ -25,7 +26,7 @@ from perennial.train import refit, train
 from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.cluster import run_cluster
 from tests.integration.stage_process import PRELOADED, WAIT_SECONDS, Halt, attempt_stage, run_stage, wait_for
-from tests.world import END_STATE, FIRST_DAY, MODEL, edit_model
+from tests.world import END_STATE, FIRST_DAY, MODEL, copy_home, edit_model
 
 ALGORITHMS = ["xgboost", "lightgbm"]
 ON_WORKERS = {'engine = "local"': 'engine = "dask"'}
@@ -186,7 +187,7 @@ def test_a_scheduler_that_does_not_answer_is_named(material, open_on, tmp_path):
         fit(material, "xgboost", tmp_path, engine)
 
 
-def test_workers_that_cannot_fit_are_named_before_anything_is_fitted(material, cluster, open_on, tmp_path):
+def test_workers_that_cannot_fit_are_named_before_anything_is_fitted(local, material, cluster, open_on, tmp_path):
     cluster.start_worker("lost", PERENNIAL_WAREHOUSE_URL="postgresql+psycopg2://pipeline@127.0.0.1:9/warehouse")
     cluster.wait()
     with (
@@ -194,8 +195,21 @@ def test_workers_that_cannot_fit_are_named_before_anything_is_fitted(material, c
         pytest.raises(WorkersUnavailable, match=r"Worker lost at .*127\.0\.0\.1:9.*does not answer"),
     ):
         fit(material, "xgboost", tmp_path, engine)
+    found = {one.component: one for one in check_dask(replace(local.settings, dask_address=cluster.address))}
+    assert {"dask w1": True, "dask w2": True, "dask lost": False} == {name: one.is_well for name, one in found.items()}
+    assert "127.0.0.1:9" in found["dask lost"].found
+    assert found["dask lost"].fix.startswith("Correct PERENNIAL_WAREHOUSE_URL there")
     cluster.kill("lost")
     cluster.wait()
+
+
+def test_doctor_names_a_scheduler_that_is_silent_or_was_never_named(local, tmp_path):
+    (silent,) = check_dask(replace(local.settings, dask_address="tcp://127.0.0.1:9"))
+    assert (silent.is_well, "tcp://127.0.0.1:9 does not answer" in silent.found) == (False, True)
+    assert () == check_dask(local.settings)
+    home = copy_home(tmp_path / "home", ON_WORKERS)
+    (waiting,) = check_dask(replace(local.settings, home=home))
+    assert waiting.found == 'models/lapse.toml says training.engine = "dask", and PERENNIAL_DASK_ADDRESS is not set'
 
 
 def test_rows_that_no_worker_has_room_for_are_refused(material, cluster, open_on, tmp_path):
