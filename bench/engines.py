@@ -3,8 +3,9 @@
     python bench/engines.py [rows] [as_ofs]
 
 Rows of 30 features are drawn into a throw-away PostgreSQL. `whole`: each fold is a task for one of two workers; `shared`: both
-share each fit. The first of a kind reads the rows from PostgreSQL, the second finds them with the workers. Scores are those of
-the validated as_ofs, out of fold. Times are ratios to threads of the same round; memory is the peak of the larger worker.
+share each fit. They take turns, round by round, and every ratio is to the threads of its own round: the first, in which workers
+read the rows from PostgreSQL, and the median of three that find them kept. Scores are those of the validated as_ofs, out of fold;
+memory is the peak of the larger worker.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from distributed import LocalCluster
@@ -41,6 +43,7 @@ from perennial.train.boosters import REGULARISED_DEFAULTS
 from perennial.train.rows import cut_folds, gather_rows
 
 FIRST, SEED, ROUNDS, FOLDS = date(2020, 1, 6), 1, 100, 4
+KEPT_ROUNDS = 3
 NUMBERS = [f"f{place}" for place in range(28)]
 NAMES = ", ".join([*NUMBERS, "flag", "kind"])
 COLUMNS = ", ".join(f"{name} float8" for name in NUMBERS)
@@ -101,14 +104,13 @@ def measure(training: TrainingSet, settings: Settings) -> None:
     needed = measure_memory(part.cells) / 1e6
     print(f"rows as numbers {part.cells * 8 / 1e6:,.0f} MB; a worker of whole fits is held to need {needed:,.0f} MB")
     for algorithm, recipe in REGULARISED_DEFAULTS.items():
-        print(f"{algorithm}, until it stops, then {ROUNDS} rounds on all rows")
-        here = run("2 threads", Threads(2), recipe, folds, None)
-        for name, workers_per_fit in (("whole", 1), ("shared", 2)):
-            with start(settings, declaration, workers_per_fit) as (engine, cluster):
-                for round_ in ("first", "again"):
-                    run(f"{name}, {round_}", engine, recipe, folds, here)
+        print(f"{algorithm}, until it stops, then {ROUNDS} rounds on the rows of the last fold")
+        with start(settings, declaration, 1) as (whole, one), start(settings, declaration, 2) as (shared, other):
+            engines: dict[str, Engine] = {"2 threads": Threads(2), "whole": whole, "shared": shared}
+            rounds = [{name: run(engine, recipe, folds) for name, engine in engines.items()} for _ in range(1 + KEPT_ROUNDS)]
+            for name, cluster in (("whole", one), ("shared", other)):
                 with cluster.get_client() as client:
-                    print(f"{'':22} peak of a worker {max(client.run(find_peak).values()):,.0f} MB")
+                    report(name, rounds, folds, max(client.run(find_peak).values()))
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def start(settings: Settings, declaration: Declaration, workers_per_fit: int) ->
     """The engine on two fresh workers."""
     keys = {"engine": "dask", "workers_per_fit": workers_per_fit}
     model = declaration.model.model_copy(update={"training": declaration.model.training.model_copy(update=keys)})
-    local = LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0)
+    local = LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0)
     with (
         local,
         open_stores(replace(settings, dask_address=local.scheduler_address)) as stores,
@@ -131,27 +133,47 @@ def find_peak() -> float:
     return int(peak.split()[1]) / 1024
 
 
-Measured = tuple[np.ndarray, float, float]
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Out-of-fold scores, and seconds."""
+
+    raw: list[np.ndarray]
+    folds: float
+    fit: float
 
 
-def run(name: str, engine: Engine, recipe: Recipe, folds: tuple[FoldRows, ...], here: Measured | None) -> Measured:
-    """Try the recipe on the folds, then fit it on the rows of the last one; a line that compares with what was done here."""
+def run(engine: Engine, recipe: Recipe, folds: tuple[FoldRows, ...]) -> Measured:
+    """Try the recipe on the folds, then fit it on the rows of the last one."""
     begun = time.perf_counter()
-    tried = list(engine.validate(recipe, SEED, folds))
-    validated = time.perf_counter() - begun
-    begun = time.perf_counter()
+    raw = [scores for scores, _ in engine.validate(recipe, SEED, folds)]
+    validated = time.perf_counter()
     engine.fit(recipe, ROUNDS, SEED, folds[-1].training)
-    fitted = time.perf_counter() - begun
-    scores = np.concatenate([raw for raw, _ in tried])
-    auc = np.mean(
-        [mean_auc(fold.validation.frame(raw), fold.validation.named) for fold, (raw, _) in zip(folds, tried, strict=True)]
+    return Measured(raw, validated - begun, time.perf_counter() - validated)
+
+
+def report(name: str, rounds: list[dict[str, Measured]], folds: tuple[FoldRows, ...], peak: float) -> None:
+    ours, threads = [each[name] for each in rounds], [each["2 threads"] for each in rounds]
+    ratios = [one.folds / other.folds for one, other in zip(ours, threads, strict=True)]
+    fits = [one.fit / other.fit for one, other in zip(ours, threads, strict=True)]
+    apart = max(np.abs(one - other).max() for one, other in zip(ours[0].raw, threads[0].raw, strict=True))
+    again = all(np.array_equal(one, other) for each in ours for one, other in zip(ours[0].raw, each.raw, strict=True))
+    first, kept, fit = f"{ratios[0]:.2f}", say_median(ratios[1:]), say_median(fits[1:])
+    print(f"{name:8} folds {first} of threads while rows are read, then {kept}; one fit {fit}")
+    auc = f"AUC {average_auc(ours[0], folds):.4f} beside {average_auc(threads[0], folds):.4f}"
+    same = "the same" if again else "NOT the same"
+    print(
+        f"{'':8} {auc}, largest difference of a score {apart:.4f}; {same} in every round; peak of a worker {peak:,.0f} MB",
+        flush=True,
     )
-    there = here or (scores, validated, fitted)
-    folds_said = f"folds {validated:7.2f} s ({validated / there[1]:5.2f} of threads)"
-    fit_said = f"one fit {fitted:6.2f} s ({fitted / there[2]:5.2f})"
-    apart = np.abs(scores - there[0]).max()
-    print(f"{name:16} {folds_said}  {fit_said}  AUC {auc:.4f}  largest difference of a score {apart:.4f}", flush=True)
-    return scores, validated, fitted
+
+
+def say_median(ratios: list[float]) -> str:
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def average_auc(measured: Measured, folds: tuple[FoldRows, ...]) -> float:
+    pairs = zip(folds, measured.raw, strict=True)
+    return float(np.mean([mean_auc(fold.validation.frame(raw), fold.validation.named) for fold, raw in pairs]))
 
 
 if __name__ == "__main__":
