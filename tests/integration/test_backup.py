@@ -20,7 +20,7 @@ from perennial import invariants, operate, pipeline
 from perennial.backup import Places, make_backup, read_manifest, restore_backup
 from perennial.backup.manifest import MLFLOW, NAME, PARTS, WAREHOUSE
 from perennial.backup.places import find_places
-from perennial.backup.restoring import NOTE
+from perennial.backup.restoring import DRAFT, NOTE
 from perennial.config import PLATFORM_SQL
 from perennial.errors import ConfigError, MigrationConflict, StackError, WouldOverwrite
 from perennial.local.binaries import find_binaries
@@ -216,6 +216,14 @@ def test_a_killed_restore_is_run_again(kept, make_target):
     assert not (places.files / NOTE).exists()
     with pytest.raises(WouldOverwrite):
         restore_backup(places, kept.folder)
+
+
+def test_a_restore_that_was_killed_while_it_began_is_run_again(kept, make_target):
+    places = make_target("begun")
+    places.files.mkdir(parents=True)
+    (places.files / DRAFT).write_text("", encoding="utf-8")
+    assert restore_backup(places, kept.folder) == read_manifest(kept.folder)
+    assert not (places.files / DRAFT).exists()
 
 
 @pytest.fixture

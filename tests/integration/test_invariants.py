@@ -1,5 +1,6 @@
 """What must hold of the whole installation: a world that has lived is all well, and each rule that is broken is named."""
 
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,8 @@ import pytest
 from perennial import invariants, pipeline
 from perennial.config.folders import borrow_folder
 from perennial.pipeline.champion import CACHE
-from perennial.stores import ledger
+from perennial.records import Rejects
+from perennial.stores import ledger, warehouse
 from tests.world import FIRST_DAY, MODEL, end_state
 
 WALL = datetime.now(UTC)
@@ -230,6 +232,69 @@ def test_a_password_in_a_log_is_found_across_blocks_and_never_shown(shared, tmp_
     ((said, remedy),) = find(shared, "secrets", logs=[tmp_path])
     assert f"{tmp_path / 'server.log'}: a password stands near byte 18" == said
     assert PASSWORD not in remedy
+
+
+def test_a_log_that_goes_while_they_are_read_is_none(shared, tmp_path, monkeypatch):
+    (tmp_path / "kept.log").write_text(f"login={PASSWORD}\n", encoding="utf-8")
+    (tmp_path / "gone.log").write_text("all is well\n", encoding="utf-8")
+    measure = invariants.rights._measure
+
+    def rotate(folders):
+        sizes = measure(folders)
+        (tmp_path / "gone.log").unlink()
+        return sizes
+
+    monkeypatch.setattr(invariants.rights, "_measure", rotate)
+    ((said, _),) = find(shared, "secrets", logs=[tmp_path])
+    assert "kept.log" in said
+
+
+def reject_one(world):
+    """As `validate` does with a row that breaks a rule."""
+    run, declaration = world.run(FIRST_DAY), world.stores.declaration(MODEL)
+    entity = world.ask_one(f"select min(entity_id) from features.lapse where as_of = '{FIRST_DAY}'")
+    with world.stores.warehouse.transaction() as session:
+        rejects = [Rejects("odd", None, (entity,))]
+        warehouse.quarantine_rows(session, declaration, run, rejects)
+        warehouse.remove_rejects(session, declaration, run, rejects)
+
+
+def record_purge(world, kind, version=None):
+    world.tell(
+        "insert into ledger.purges (model, kind, as_of, version, rows, bytes, retention_days, actor, effective_at) values "
+        f"('{MODEL}', '{kind}', '{FIRST_DAY}', {version or 'null'}, 1, 1, 400, 'tester', now())"
+    )
+
+
+def test_a_day_is_not_built_again_once_its_rejects_are_purged(world):
+    reject_one(world)
+    assert [] == find(world, "leaks", everything=True)
+    world.tell(f"delete from ledger.quarantine where as_of = '{FIRST_DAY}' and source is null")
+    record_purge(world, "quarantine")
+    assert [] == find(world, "leaks", everything=True)
+
+
+def test_a_day_that_is_validated_while_the_check_runs_is_no_finding(world):
+    checking = invariants.check_installation(
+        world.stores, WALL, invariants.Places(), everything=True, only=["champions", "leaks"]
+    )
+    assert ["models", "champions"] == [next(checking).invariant, next(checking).invariant]
+    reject_one(world)
+    leaks = next(checking)
+    assert ("leaks", ()) == (leaks.invariant, leaks.answer.findings)
+
+
+def test_a_day_is_not_scored_again_by_a_version_whose_files_were_purged(world):
+    """It is said of a version whose run MLflow does not know: that of the world is other tests' too."""
+    world.tell(
+        "set local session_replication_role = replica; insert into ledger.versions select (jsonb_populate_record(versions, "
+        """'{"version": 99, "mlflow_run_id": "gone", "data_hash": "other"}')).* from ledger.versions; """
+        "update ledger.publications set version = 99 where status = 'live'"
+    )
+    shutil.rmtree(world.settings.artifacts / CACHE, ignore_errors=True)
+    assert "cannot be scored again" in find(world, "reruns", everything=True)[0][0]
+    record_purge(world, "files", 99)
+    assert {"models": [], "reruns": [], "lineage": []} == look(world, "reruns", "lineage", everything=True)
 
 
 def test_nothing_is_changed_by_looking(shared):

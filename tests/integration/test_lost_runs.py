@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from perennial import operate, pipeline
+from perennial import invariants, operate, pipeline
 from perennial.errors import Superseded
 from perennial.pipeline.opening import recorded
 from perennial.stores import ledger, warehouse
@@ -82,13 +82,28 @@ def test_an_attempt_that_was_taken_for_lost_says_how_it_ended(world):
 
 
 def test_what_an_attempt_that_was_taken_for_lost_would_publish_is_refused(world):
+    @recorded
+    def score(stores, run):
+        job = pipeline.scoring._make_job(stores, run, pipeline.scoring._find_champion(stores, run))
+        attempt = warehouse.open_attempt(stores.warehouse, run, job)
+        world.tell("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1")
+        mark(world)
+        with pytest.raises(Superseded):
+            warehouse.publishing.publication.publish_attempt(stores.warehouse, attempt, job)
+
+    score(world.stores, world.run(FIRST_DAY))
+
+
+def test_a_plan_whose_tasks_have_not_begun_is_not_lost(world):
+    """Even of one shard, as `scoring.shards = "auto"` plans for a small day."""
     run = world.run(FIRST_DAY)
-    champion = pipeline.scoring._find_champion(world.stores, run)
-    job = pipeline.scoring._make_job(world.stores, run, champion)
-    attempt = warehouse.open_attempt(world.stores.warehouse, run, job)
-    mark(world)
-    with pytest.raises(Superseded):
-        warehouse.publishing.publication.publish_attempt(world.stores.warehouse, attempt, job)
+    (shard,) = pipeline.plan_shards(world.stores, run)
+    _, holders = invariants.check_installation(world.stores, run.clock, invariants.Places(), only=["holders"])
+    assert ([], ()) == (mark(world), holders.answer.findings)
+    pipeline.score_shard(world.stores, run, shard)
+    assert [] == mark(world)
+    published = pipeline.commit_shards(world.stores, run, shard.attempt)
+    assert (shard.attempt, "live") == (published.attempt, published.status)
 
 
 def test_published_scores_have_a_checksum_that_a_changed_row_breaks(world):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event, Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from perennial.errors import WarehouseBusy
+from perennial.pipeline import working
 from perennial.train import Part, deal_days, describe_folds, describe_rows, join_rows
 from perennial.train.rows import cut_folds, gather_rows
 from perennial.train.splits import make_folds
@@ -88,3 +91,32 @@ def test_joined_days_are_the_rows_of_these_days():
 )
 def test_every_process_takes_every_so_manieth_day_and_none_stays_empty(days, processes, dealt):
     assert deal_days(range(days), processes) == dealt
+
+
+def test_a_fold_is_cut_from_the_rows_of_its_own_order_whoever_comes_between(monkeypatch):
+    first, second = (SimpleNamespace(token=name, part=None) for name in ("first", "second"))
+    monkeypatch.setattr(working, "read_part", lambda order, part: order.token)
+    monkeypatch.setattr(working, "cut_fold", lambda rows, fold: (rows, fold))
+    kept, found, has_rows, may_go = working.Kept(), {}, Event(), Event()
+    find_rows = working.Kept.find_rows
+
+    def stop_after(self, order):
+        rows = find_rows(self, order)
+        if order is first:
+            has_rows.set()
+            may_go.wait()
+        return rows
+
+    monkeypatch.setattr(working.Kept, "find_rows", stop_after)
+    threads = [
+        Thread(target=lambda order=order: found.update({order.token: kept.find_fold(order, "fold")})) for order in (first, second)
+    ]
+    threads[0].start()
+    has_rows.wait()
+    threads[1].start()
+    threads[1].join(0.2)  # it waits for the first, or has come between by then
+    may_go.set()
+    for thread in threads:
+        thread.join()
+    assert {"first": ("first", "fold"), "second": ("second", "fold")} == found
+    assert ("second", "fold") == kept.find_fold(second, "fold")

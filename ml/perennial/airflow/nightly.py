@@ -15,7 +15,7 @@ from perennial import local
 from perennial.airflow.connections import read_settings
 from perennial.airflow.runs import read_wall
 from perennial.config import model_names
-from perennial.errors import ConfigError, PermanentError
+from perennial.errors import ConfigError, PermanentError, UnavailableError
 
 if TYPE_CHECKING:
     from perennial.pipeline import Stores
@@ -54,17 +54,23 @@ class MarkLostOperator(InstallationOperator):
 
 
 class PurgeOperator(InstallationOperator):
-    """Takes away what each model keeps no longer and nothing needs; a model whose file is broken is left to `check`."""
+    """Takes away what each model keeps no longer and nothing needs; a model whose file is broken is left to `check`.
+
+    One that is busy does not keep the others waiting, and fails the task at the end, which is tried again.
+    """
 
     def work(self, stores: Stores) -> dict[str, Any]:
         from perennial import pipeline  # noqa: PLC0415 - as above
 
-        gone = {}
+        gone, busy = {}, []
         for name in model_names(stores.settings.home):
             try:
                 gone[name] = len(pipeline.purge(stores, name, read_wall(), actor="airflow").gone)
-            except ConfigError as error:
-                log.warning("%s", error)
+            except (ConfigError, UnavailableError) as error:
+                log.warning("%s: %s", name, error)
+                busy += [error] if isinstance(error, UnavailableError) else []
+        if busy:
+            raise busy[0]
         return gone
 
 

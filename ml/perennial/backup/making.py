@@ -100,7 +100,7 @@ def _dump(places: Places, url: str, file: Path, *arguments: str) -> None:
 
 
 def _pack(files: Path, archive: Path) -> None:
-    """All files of the folder; what is taken away meanwhile is of a run that the ledger does not name."""
+    """All files of the folder; what is taken away meanwhile was purged, as the ledger of the backup will find again."""
     archive.touch(mode=0o600)
     with tarfile.open(archive, "w:gz", compresslevel=6) as packed:
         for path in sorted(files.rglob("*")):

@@ -20,7 +20,7 @@ from perennial.errors import MigrationConflict, StackError, WouldOverwrite
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import migrate
 
-NOTE = ".restoring"
+NOTE, DRAFT = ".restoring", ".restoring.draft"
 # Python 3.11.4 and later refuse members that lead out of the folder; what is unpacked has the hash of what we packed.
 SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 AS_OWNER = "?options=-c%20role%3Downer"  # what a superuser makes under its own name would be closed to pipeline
@@ -54,7 +54,8 @@ def restore_backup(places: Places, folder: Path) -> Manifest:
         _require_empty(places)
     make_private(places.files)
     _clear(places.files)
-    note.write_text(name, encoding="utf-8")
+    (places.files / DRAFT).write_text(name, encoding="utf-8")
+    (places.files / DRAFT).replace(note)  # killed before, it has begun nothing
     with tarfile.open(folder / FILES, "r:gz") as packed:
         packed.extractall(places.files, **SAFELY)  # noqa: S202 - under the hash of what we packed
     places.ask(places.mlflow_url, "drop schema public cascade; create schema public authorization pg_database_owner")
@@ -80,7 +81,8 @@ def _require_empty(places: Places) -> None:
     Raises:
         WouldOverwrite: names what was found.
     """
-    found = [f"files in {places.files}"] if places.files.is_dir() and any(places.files.iterdir()) else []
+    files = [path for path in places.files.iterdir() if path.name != DRAFT] if places.files.is_dir() else []
+    found = [f"files in {places.files}"] if files else []
     for table in ("registered_models", "runs"):
         found += [f"MLflow's {table}"] if _has_rows(places, places.mlflow_url, f"public.{table}") else []
     found += [table for table in COUNTED if _has_rows(places, places.warehouse_url, table)]

@@ -97,6 +97,7 @@ def check_installation(
     yield Checked("models", "Every model file of the home can be read.", Answer(f"{len(declarations)} models", broken))
     with stores.warehouse.transaction() as session:
         session.execute(queries.load("publishing")["read_isolated"])
+        session.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")  # while days are built in others
         look = Look(stores, session, clock, declarations, places, everything)
         for name in only or INVARIANTS:
             yield Checked(name, questions[name], INVARIANTS[name](look))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from perennial.errors import PermanentError, RegistryUnavailable
-from perennial.invariants.looking import Answer, Finding, Look, name_day
+from perennial.invariants.looking import Answer, Finding, Look, ask, name_day
 from perennial.pipeline.champion import load_version
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
@@ -21,7 +21,11 @@ def check_leaks(look: Look) -> Answer:
     """A sample of snapshots, built again from what was known then, gives the same bytes: nothing from later has entered."""
     rows = [row for row in look.only_declared(look.ask("list_snapshots")) if _stands(row, "features") and row.rows]
     built = [
-        row for row in rows if not row.is_erased and row.query_hash == look.declarations[row.model].definition_hash("features")
+        row
+        for row in rows
+        if row.status == "valid"
+        and not (row.is_erased or row.is_unrejected)
+        and row.query_hash == look.declarations[row.model].definition_hash("features")
     ]
     chosen = look.choose_of_each_model(built, newest=NEWEST, older=OLDER)
     findings = []
@@ -35,11 +39,11 @@ def check_leaks(look: Look) -> Answer:
             except PermanentError as error:
                 findings.append(Finding(f"{name_day(row.model, row.as_of)}: cannot be built again: {error}", remedy, row.model))
                 continue
-        if checksum != row.checksum:
+        if checksum != row.checksum and _is_unmoved(look, row):
             said = f"{name_day(row.model, row.as_of)}: built again, the snapshot is another one: facts of the past were changed"
             findings.append(Finding(said, f"{remedy} --as-of {row.as_of}", row.model))
     others = len(rows) - len(built)
-    left_out = f"{others} snapshots of another definition, or with erased rows" if others else ""
+    left_out = f"{others} snapshots: not valid, of another definition, or with rows erased or rejects purged" if others else ""
     return Answer(f"{len(chosen)} of {len(rows)} snapshots", tuple(findings), left_out)
 
 
@@ -50,7 +54,8 @@ def check_reruns(look: Look) -> Answer:
         labels = [row for row in labels if _are_of_now(look, session, row)]
     chosen = look.choose_of_each_model(labels, newest=NEWEST, older=OLDER)
     findings = [found for row in chosen for found in _label_again(look, row)]
-    live = look.only_declared(look.ask("list_live"))
+    purged = {(row.model, row.version) for row in look.ask("list_versions") if row.is_purged}
+    live = [row for row in look.only_declared(look.ask("list_live")) if (row.model, row.version) not in purged]
     scored = look.choose_of_each_model(live, newest=NEWEST, older=OLDER)
     checksums = {(row.model, row.as_of): row.checksum for row in look.ask("list_snapshots") if _stands(row, "features")}
     stands = [row for row in scored if checksums.get((row.model, row.as_of)) == row.snapshot_checksum and not row.erased]
@@ -67,6 +72,13 @@ def _stands(row: Any, kind: str) -> bool:
     return bool(row.kind == kind and row.status != "purged")
 
 
+def _is_unmoved(look: Look, row: Any) -> bool:
+    """Does the ledger still say of the day what it said when the check began? Else a stage has run meanwhile."""
+    with look.stores.warehouse.transaction() as session:
+        now = {(each.model, each.as_of, each.kind): each.checksum for each in ask(session, "list_snapshots")}
+    return bool(now.get((row.model, row.as_of, row.kind)) == row.checksum)
+
+
 def _are_of_now(look: Look, session: Session, row: Any) -> bool:
     of_now = look.declarations[row.model].definition_hash("labels")
     return row.as_of in ledger.labelled_days(session, row.model, [row.as_of], of_now)
@@ -78,7 +90,7 @@ def _label_again(look: Look, row: Any) -> list[Finding]:
             checksum = warehouse.rebuild_label_checksum(session, look.declarations[row.model], row.as_of)
         except PermanentError as error:
             checksum = str(error)
-    if checksum == row.checksum:
+    if checksum == row.checksum or not _is_unmoved(look, row):
         return []
     said = f"{name_day(row.model, row.as_of)}: labels built again are others than those that taught"
     return [Finding(said, f"perennial check {row.model} --tables real names the source that was rewritten", row.model)]

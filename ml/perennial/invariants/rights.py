@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from perennial.invariants.looking import Answer, Finding, Look
@@ -41,22 +42,38 @@ def check_rights(look: Look) -> Answer:
 def check_logs(look: Look) -> Answer:
     """No password that the settings know stands in a log; what is found is never shown, only where."""
     secrets = {word.encode() for word in look.places.secrets if len(word) >= SHORTEST_SECRET}
-    files = sorted(
-        (file for folder in look.places.logs for file in folder.rglob("*") if file.is_file() and not file.is_symlink()),
-        key=lambda file: file.stat().st_mtime,
-        reverse=True,
-    )
+    sizes = _measure(look.places.logs)
+    files = list(sizes)
     if not files or not secrets:
         return Answer("no files", left_out="no logs lie here" if not files else "no password is known here")
-    findings, read, looked_at = [], 0, 0
+    findings, read, looked_at, closed = [], 0, 0, 0
     for file in files:
         if read > MOST_BYTES and not look.everything:
             break
-        looked_at, read = looked_at + 1, read + file.stat().st_size
-        if place := _find(file, secrets):
+        looked_at, read = looked_at + 1, read + sizes[file]
+        try:
+            place = _find(file, secrets)
+        except FileNotFoundError:  # it was rotated away meanwhile
+            continue
+        except PermissionError:
+            closed += 1
+            continue
+        if place:
             findings.append(Finding(f"{file}: a password stands near byte {place}", f"change that password, and rm {file}"))
     left = len(files) - looked_at
-    return Answer(f"{looked_at} log files for {len(secrets)} passwords", tuple(findings), f"{left} older logs" if left else "")
+    said = [f"{left} older logs"] if left else []
+    said += [f"{closed} logs that this account may not read"] if closed else []
+    return Answer(f"{looked_at - closed} log files for {len(secrets)} passwords", tuple(findings), ", ".join(said))
+
+
+def _measure(folders: Iterable[Path]) -> dict[Path, int]:
+    """The size of every log, the newest first; one that goes meanwhile is none."""
+    found = []
+    for file in (file for folder in folders for file in folder.rglob("*") if not file.is_symlink()):
+        with suppress(FileNotFoundError):
+            if file.is_file():
+                found.append((file.stat().st_mtime, file.stat().st_size, file))
+    return {file: size for _, size, file in sorted(found, reverse=True)}
 
 
 def _find(file: Path, secrets: set[bytes]) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
-from threading import Lock
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,7 @@ class Kept:
     folds: dict[Fold, FoldRows] = field(default_factory=dict)
     days: dict[date, tuple[str, TrainingRows]] = field(default_factory=dict)
     held: tuple[str, TrainingRows] | None = None
-    lock: Lock = field(default_factory=Lock)
+    lock: RLock = field(default_factory=RLock)
 
     def find_rows(self, order: Order) -> TrainingRows:
         """Those of the order, read once."""
@@ -143,9 +143,11 @@ class Kept:
 
     def find_fold(self, order: Order, fold: Fold) -> FoldRows:
         """A fold of them, with its bins."""
-        rows = self.find_rows(order)
-        with self.lock:
-            return self.folds.setdefault(fold, cut_fold(rows, fold))
+        with self.lock:  # of both, for another order may come between
+            rows = self.find_rows(order)
+            if fold not in self.folds:
+                self.folds[fold] = cut_fold(rows, fold)
+            return self.folds[fold]
 
 
 KEPT = Kept()

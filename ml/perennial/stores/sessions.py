@@ -26,6 +26,7 @@ LENT = "lent"  # the savepoint at which a lent connection begins
 PARAMETERS = {
     # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
     "client_connection_check_interval": "1s",
+    "idle_session_timeout": "0",  # whoever holds the lock of an attempt is silent for as long as it lasts
     "idle_in_transaction_session_timeout": "15min",  # a training reads, thinks outside any transaction, then writes
     "lock_timeout": "2min",  # a rerun beside a survivor waits for it at most so long
     "statement_timeout": "30min",

@@ -1,5 +1,5 @@
 -- Purpose: attempts whose process is gone. Whoever runs one holds the advisory lock ('run', run_id) until its row says how it
--- ended: a row at `running` whose lock nobody holds belongs to nobody. A run that was begun by a release before 022 holds none.
+-- ended: a row at `running` whose lock nobody holds belongs to nobody. A run that was begun by a release before 023 holds none.
 
 -- name: lost_runs
 -- Attempts at `running` whose lock nobody holds, oldest first. Within an older snapshot one may have ended since: look again.
@@ -23,8 +23,8 @@ where status = 'running' and run_id = any(:run_ids)
 returning run_id, model, stage, as_of, recorded_at;
 
 -- name: lost_attempts
--- Publications at `building` that no running attempt of the stage works for; of shards, which wait between tasks, those that
--- began before an instant.
+-- Publications at `building` that no running attempt of the stage works for. One whose planning has ended well waits for the
+-- tasks of its shards, however many, and counts only when it began before an instant.
 select publication_id, model, as_of, attempt, shards, recorded_at
 from ledger.publications
 where status = 'building' and (cast(:model as text) is null or model = :model)
@@ -33,7 +33,15 @@ where status = 'building' and (cast(:model as text) is null or model = :model)
         where runs.model = publications.model and runs.as_of = publications.as_of and stage = 'score' and status = 'running'
             and run_id <> all(:lost)
     )
-    and (shards = 1 or recorded_at < :before)
+    and (
+        recorded_at < :before
+        or 'ok' is distinct from (
+            select runs.status from ledger.runs
+            where runs.model = publications.model and runs.as_of = publications.as_of and stage = 'score'
+                and runs.recorded_at <= publications.recorded_at
+            order by run_id desc limit 1
+        )
+    )
 order by publication_id;
 
 -- name: end_attempts

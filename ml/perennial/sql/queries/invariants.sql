@@ -38,14 +38,19 @@ select
 from ledger.versions;
 
 -- name: list_snapshots
--- Features and labels of every day that nobody was erased from, newest first, with the columns that the checksum covers.
+-- Features and labels of every day, newest first, with the columns that the checksum covers; `is_erased`: rows were taken from it;
+-- `is_unrejected`: who was rejected from it is not known any more.
 select
     model, as_of, kind, rows, checksum, query_hash, status, recorded_at,
     array(select item.value ->> 'name' from jsonb_array_elements(columns) with ordinality item order by item.ordinality) as columns,
     exists (
         select from ledger.erased_days
         where erased_days.model = snapshots.model and erased_days.as_of = snapshots.as_of and erased_days.kind = snapshots.kind
-    ) as is_erased
+    ) as is_erased,
+    exists (
+        select from ledger.purges
+        where purges.model = snapshots.model and purges.as_of = snapshots.as_of and purges.kind = 'quarantine'
+    ) as is_unrejected
 from ledger.snapshots
 order by model, as_of desc;
 

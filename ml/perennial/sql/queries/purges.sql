@@ -56,6 +56,9 @@ reasons (version, place, why) as (
     select version, 8, 'a movement to it was begun' from ledger.promotions where model = :model and status = 'intended'
     union all
     select version, 9, 'its card waits to be written' from ledger.deliveries where model = :model and delivered_at is null
+    union all
+    select version, 10, 'pages of its drift checks are kept'
+    from ledger.drift_checks where model = :model and report is not null and as_of >= :reports_before
 ),
 
 held as (
