@@ -8,14 +8,16 @@ DAY = "2025-06-30"
 CHECKSUM = "select checksum from ledger.snapshots"
 
 
+@pytest.mark.parametrize("then", ["", "analyze source.visits"], ids=["unknown", "analyzed"])
 @pytest.mark.parametrize("order", ["minutes", "visit desc", "member, md5(visit::text)"])
-def test_a_sum_of_doubles_does_not_hang_on_the_order_on_disk(open_case, order):
+def test_a_sum_of_doubles_does_not_hang_on_the_order_on_disk_nor_on_statistics(open_case, order, then):
     case = open_case("heaped_minutes")
     case.do("refresh", DAY)
     before = case.ask(CHECKSUM)
     case.load(
         f"create table source.moved as select * from source.visits order by {order};"
         "delete from source.visits; insert into source.visits select * from source.moved;"
+        + then
     )
     case.do("refresh", DAY)
     assert case.ask(CHECKSUM) == before

@@ -18,6 +18,7 @@ from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.judging import find_doubts
 from perennial.stores.warehouse.lexing import Token, cut
+from perennial.stores.warehouse.ordering import take_in_order
 
 CLOCK_WORD = re.compile(r"current_date|current_time|current_timestamp|localtime|localtimestamp", re.IGNORECASE)
 MISSING_RELATION = re.compile(r'"([^"]+)"')
@@ -51,7 +52,8 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
     check_dependencies(session, file)
     _check_repeatable(session, file, _join_texts(_prepare(file, sql, parameters)))
     rows = session.execute(queries.load("warehouse")["read_query_columns"])
-    yield tuple(Column(row.name, row.type) for row in rows)
+    with take_in_order(session):
+        yield tuple(Column(row.name, row.type) for row in rows)
     session.exec_driver_sql("drop view pg_temp.user_query")
 
 
