@@ -16,8 +16,7 @@ def test_a_sum_of_doubles_does_not_hang_on_the_order_on_disk_nor_on_statistics(o
     before = case.ask(CHECKSUM)
     case.load(
         f"create table source.moved as select * from source.visits order by {order};"
-        "delete from source.visits; insert into source.visits select * from source.moved;"
-        + then
+        "delete from source.visits; insert into source.visits select * from source.moved;" + then
     )
     case.do("refresh", DAY)
     assert case.ask(CHECKSUM) == before
