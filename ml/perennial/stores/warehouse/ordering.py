@@ -53,8 +53,8 @@ def order_facts(session: Session, relation: Relation) -> tuple[str, str]:
 def take_in_order(session: Session) -> Iterator[None]:
     """While the block lasts, rows are grouped and joined by hash wherever PostgreSQL can, not by sorting them anew.
 
-    A group that is gathered by hash adds its rows in the order of the facts; a sort by the key of the groups alone leaves the rows
-    of one group in any order. Which of the two is cheaper hangs on statistics, which come and go beside the facts.
+    A group that is gathered by hash adds its rows in the order of the facts; a sort by the key of the groups alone leaves the
+    rows of one group in any order. Which of the two is cheaper hangs on statistics, which come and go beside the facts.
     """
     session.exec_driver_sql("set local enable_sort = off")
     # Before PostgreSQL 18 a plan with a sort that cannot be left out counts as so dear that nothing else in it matters any more.
