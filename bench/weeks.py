@@ -3,7 +3,7 @@
 As `make demo` lives them with `lapse` through Airflow, but for what is planted there. Scores are published, watched and compared
 by the stages themselves, on a PostgreSQL and an MLflow of their own.
 
-    python bench/weeks.py next_department       # some minutes; --trials 12 of every search, as in the demo
+    python bench/weeks.py next_department       # half an hour; --trials 12 of every search, as in the demo
 """
 
 from __future__ import annotations
