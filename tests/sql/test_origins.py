@@ -74,7 +74,11 @@ def say(origins):
         (
             """select household_id as entity_id, lag(amount_cents) over (partition by store_id order by ordered_at) as x
             from orders""",
-            {"orders.amount_cents aggregation", "orders.store_id window", "orders.ordered_at window"},
+            {"orders.amount_cents transformation", "orders.store_id window", "orders.ordered_at window"},
+        ),
+        (
+            "select household_id as entity_id, sum(amount_cents) over (partition by household_id) as x from orders",
+            {"orders.amount_cents aggregation", "orders.household_id window"},
         ),
         (
             """select household_id as entity_id, store_id as x from orders

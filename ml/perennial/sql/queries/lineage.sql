@@ -33,7 +33,7 @@ order by attrelid, attnum;
 
 -- name: find_attempt
 -- The newest attempt of a stage that an Airflow run made for a day.
-select run_id, stage, status, purpose, actor, effective_at
+select run_id, stage, status, purpose, actor, effective_at, recorded_at, finished_at
 from ledger.runs
 where model = :model and stage = :stage and as_of = :as_of and dag_run_id = :dag_run_id
 order by run_id desc
@@ -45,9 +45,16 @@ select publication_id, snapshot_checksum, manifest_hash, config_hash, query_hash
 from ledger.publications
 where publication_id = :publication_id;
 
--- name: checksums_of_days
--- What stands in features.<model> and labels.<model> for some days. Columns: kind, as_of, rows, checksum.
-select kind, as_of, rows, checksum
+-- name: days_built
+-- What stands in features.<model> or labels.<model> for some days, oldest first.
+select as_of, rows, checksum
 from ledger.snapshots
-where model = :model and as_of = any(cast(:days as date[]))
-order by kind, as_of;
+where model = :model and kind = :kind and as_of = any(cast(:days as date[])) and status <> 'purged'
+order by as_of;
+
+-- name: labelled_during
+-- The days whose labels were written under a clock and between two instants of the wall's time, oldest first.
+select as_of, rows, checksum
+from ledger.snapshots
+where model = :model and kind = 'labels' and effective_at = :clock and recorded_at between :begun and :ended
+order by as_of;

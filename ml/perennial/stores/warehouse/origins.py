@@ -12,12 +12,13 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from perennial.config import Declaration
-from perennial.records import ColumnOrigin, ColumnOrigins, Way
+from perennial.records import Column, ColumnOrigin, ColumnOrigins, Way
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.conditions import feature_bounds
 from perennial.stores.warehouse.labels import open_labels
 from perennial.stores.warehouse.point_in_time import open_views
+from perennial.stores.warehouse.relations import locate_history
 from perennial.stores.warehouse.trees import Node, Value, read_tree, walk
 from perennial.stores.warehouse.user_query import feature_parameters, open_query
 
@@ -66,6 +67,19 @@ def read_origins(session: Session) -> ColumnOrigins:
     made, rows = _Reader(trees).follow(asked, len(names))
     tables = _Tables(session, {relation for found in (*made, rows) for relation, _, _ in found})
     return ColumnOrigins({name: tables.write(found) for name, found in zip(names, made, strict=True)}, tables.write(rows))
+
+
+def find_sources(declaration: Declaration) -> dict[str, tuple[str, str]]:
+    """Schema and name of the tables that hold the facts of the declared sources, by the names that queries give them."""
+    sources = declaration.model.sources
+    captured = {name: locate_history(name, source) for name, source in sources.items() if source.times == "captured"}
+    return {name: captured.get(name) or source.locate(name) for name, source in sources.items()}
+
+
+def describe_table(session: Session, schema: str, table: str) -> tuple[Column, ...]:
+    """The columns of a table in their order; none where there is no such table."""
+    rows = session.execute(queries.load("warehouse")["read_table_columns"], {"schema": schema, "table": table})
+    return tuple(Column(row.name, row.type) for row in rows)
 
 
 class _Tables:
@@ -207,7 +221,9 @@ class _Reader:
 
     def _list_called(self, call: Node, scope: Scope) -> Iterator[Found]:
         """An aggregate or a window function: what it gathers, and what decides from which rows."""
-        yield _bend(_unite(self._read(call.fields.get(each, ""), scope) for each in ("args", "aggdirectargs")), "aggregation")
+        gathers = call.kind == "AGGREF" or call.fields.get("winagg") == "true"  # others look at one row, such as the one before
+        read = _unite(self._read(call.fields.get(each, ""), scope) for each in ("args", "aggdirectargs"))
+        yield _bend(read, "aggregation" if gathers else "transformation")
         yield _bend(self._read(call.fields.get("aggfilter", ""), scope), "conditional")
         for window in scope[0].nodes("windowClause"):
             if call.kind == "WINDOWFUNC" and window.number("winref") == call.number("winref"):
