@@ -288,6 +288,7 @@ STAGES: Mapping[str, Callable[[Trace], Told]] = {
     "train": _tell_fits,
     "compare": _tell_verdicts,
     "promote": _tell_promotion,
+    "carry_out": _tell_promotion,
     "monitor": _tell_check,
 }
 """What each stage leaves; `assemble` leaves labels alone, and the others nothing that somebody reads as data."""
