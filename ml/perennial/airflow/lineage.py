@@ -34,7 +34,7 @@ from openlineage.client.naming.dataset import Postgres
 
 from perennial.airflow.connections import read_settings
 from perennial.airflow.runs import read_run
-from perennial.config import Model, Settings, load_declaration
+from perennial.config import Model, Settings, find_home, load_declaration
 from perennial.errors import PerennialError
 from perennial.records import ColumnOrigin, ColumnOrigins, Dataset, Lineage, RuleResult, to_json
 
@@ -49,7 +49,7 @@ VALUES = ("identity", "transformation", "aggregation")
 def tell_start(model: str, stages: tuple[str, ...]) -> Told:
     """What is known before a stage begins: the model that it is of. What it reads and writes is told once it has."""
     try:
-        declared = load_declaration(read_settings().home, model).model
+        declared = load_declaration(find_home(), model).model
     except PerennialError as error:
         log.warning("%s: nothing is told of its lineage. %s", model, error)
         return OperatorLineage()
