@@ -17,6 +17,8 @@ from perennial.records import Run
 from perennial.stores import warehouse
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse.publishing.shards import is_staged
+from tests.dags.events import FACETS, Told
+from tests.otlp import collect
 from tests.paths import ROOT
 from tests.world import BACKFILLED_TO, FIRST_AS_OF, FIRST_DAY, QUICK, copy_home, prepare_households
 
@@ -63,8 +65,34 @@ def settings(postgres, migrated_template, mlflow_server, small_home, session_smt
 
 
 @pytest.fixture(scope="module")
-def environment(postgres, settings, tmp_path_factory):
-    """Airflow's environment, with a migrated metadata database."""
+def events_file(tmp_path_factory):
+    """Where OpenLineage's events go, one a line."""
+    return tmp_path_factory.mktemp("lineage") / "events.jsonl"
+
+
+@pytest.fixture(scope="module")
+def publication_of_a_row(lived, settings):
+    """As it stands with a scored row, before a test publishes the day again."""
+    with Database(settings.owner_url).transaction() as session:
+        row = session.execute(text(f"select publication_id from scores.{MODEL} where as_of = '{FIRST_DAY}' limit 1"))
+        return row.scalar_one()
+
+
+@pytest.fixture(scope="module")
+def told(lived, events_file):
+    """What was told by then."""
+    return Told.read(events_file)
+
+
+@pytest.fixture(scope="module")
+def collector():
+    with collect() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def environment(postgres, settings, tmp_path_factory, events_file, collector):
+    """Airflow's environment, with a migrated metadata database; it tells of what happens wherever it can."""
     variables = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
@@ -80,6 +108,10 @@ def environment(postgres, settings, tmp_path_factory):
         "PERENNIAL_TRIALS": "2",
         "PERENNIAL_SIMULATED_UNTIL": "2018-01-03",
         "PYTHONPATH": str(ROOT),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(events_file), "append": True}),
+        "AIRFLOW__TRACES__OTEL_ON": "True",
+        "OTEL_TRACES_EXPORTER": "otlp_proto_http",
+        **collector.variables,
     }
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"], env=variables, capture_output=True, check=True, timeout=180
@@ -100,7 +132,10 @@ def lived(environment):
     command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    (printed,) = (
+        line for line in done.stdout.splitlines() if line.startswith('{"')
+    )  # the listener of OpenLineage goes on talking
+    return json.loads(printed)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +204,7 @@ def test_the_ledger_knows_which_dag_run_did_what(lived, settings):
     assert day == list(stages)
 
 
-def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, settings, monkeypatch):
+def test_processes_of_a_shell_come_to_the_scores_of_mapped_tasks(lived, publication_of_a_row, settings, monkeypatch):
     """One process for each shard; this one finds their work done."""
     staged, publish_shard = [], warehouse.publish_shard
 
@@ -201,3 +236,83 @@ def test_the_mail_task_has_sent_what_waited(lived, session_smtp_sink):
 def test_a_run_without_an_as_of_fails_at_once_and_stays_red(lived):
     run = lived["retrain_weekly="]
     assert ("failed", "failed") == (run["state"], run["tasks"]["ask_for_retraining"])
+
+
+def test_every_attempt_of_the_ledger_has_a_span(lived, settings, collector):
+    """Sent over HTTP by the provider that Airflow makes of its own settings; a task of `dag.test` has no span around it."""
+    with Database(settings.owner_url).transaction() as session:
+        query = "select stage, run_id, status, as_of::text from ledger.runs where dag_run_id like 'manual__%'"
+        attempts = {tuple(row) for row in session.execute(text(query))}
+    spans = [span.attributes for span in collector.of_stages()]
+    told = [tuple(span[f"perennial.{name}"] for name in ("stage", "attempt", "ending", "as_of")) for span in spans]
+    assert attempts == set(told)
+    assert len(attempts) == len(told)
+    assert {MODEL} == {span["perennial.model"] for span in spans}
+
+
+def test_airflows_own_spans_come_to_the_same_collector(lived, collector):
+    assert {f"dag_run.{MODEL}.refresh", "task_run.refresh"} <= {span.name for span in collector.spans}
+
+
+def table(name):
+    return f"{DATABASE}.{name}"
+
+
+def test_a_scored_row_is_followed_to_its_sources_by_events_alone(lived, told, settings):
+    """From what an analyst holds: the row names its publication; the rest is asked of nobody but the events."""
+    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
+        row = session.execute(
+            text(f"select publication_id, reason_1 from scores.{MODEL} where as_of = '{FIRST_DAY}' limit 1")
+        ).one()
+    published = {"datasetVersion": str(row.publication_id)}
+    scoring, scores = told.writer_of(table(f"scores.{MODEL}"), version=published)
+    inputs = {given["name"]: given["facets"] for given in scoring["inputs"]}
+    checksum = inputs[table(f"features.{MODEL}")]["version"]["datasetVersion"]
+    version = f"{MODEL}/{scores['facets']['perennial_publication']['model_version']}"
+
+    # What the version was fitted on, and what serves.
+    fitting, fit = told.writer_of(version)
+    days = {given["name"]: given["facets"]["perennial_training_set"]["days"] for given in fitting["inputs"]}
+    assert {table(f"features.{MODEL}"), table(f"labels.{MODEL}")} == set(days)
+    assert fit["facets"]["perennial_version"]["training_as_ofs"] == [day["as_of"] for day in days[table(f"labels.{MODEL}")]]
+    labelled = told.writer_of(table(f"labels.{MODEL}"))[1]["facets"]["perennial_labels"]["days"]
+    assert [day for day in days[table(f"labels.{MODEL}")] if day not in labelled] == []
+    assert version in told.sources_of(f"{MODEL}@champion")
+
+    # What was scored: the very rows that came from the sources and passed the suites.
+    validating, _ = told.writer_of(table(f"features.{MODEL}"), version={"datasetVersion": checksum})
+    assert f"{MODEL}.refresh.validate" == validating["job"]["name"]
+    built = told.of_task(f"{MODEL}.refresh.refresh")
+    declared = {table(f"source.{name}") for name in ("orders", "order_items", "products", "customers", "campaigns")}
+    assert declared <= {given["name"] for given in built["inputs"]}
+    assert declared <= told.sources_of(table(f"scores.{MODEL}"))
+
+    # And column by column: a score is made of recency among others, and that of the times of orders.
+    (snapshot,) = built["outputs"]
+    of_score = {(field["name"], field["field"]) for field in scores["facets"]["columnLineage"]["fields"]["score"]["inputFields"]}
+    recency = snapshot["facets"]["columnLineage"]["fields"]["recency_days"]["inputFields"]
+    assert (table(f"features.{MODEL}"), "recency_days") in of_score
+    assert (table("source.orders"), "ordered_at") in {(field["name"], field["field"]) for field in recency}
+
+
+def test_events_count_rows_and_tell_what_the_suites_found(lived, told):
+    validating = told.of_task(f"{MODEL}.refresh.validate")
+    (features,) = (given for given in validating["inputs"] if given["name"] == table(f"features.{MODEL}"))
+    (kept,) = validating["outputs"]
+    rows = kept["outputFacets"]["outputStatistics"]["rowCount"]
+    assert rows == kept["facets"]["perennial_snapshot"]["rows"] > 400
+    assertions = features["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert {True} == {found["success"] for found in assertions}
+    assert "expect_column_values_to_not_be_null" in {found["assertion"] for found in assertions}
+    orders = next(given for given in validating["inputs"] if given["name"] == table("source.orders"))
+    assert {"ordered_at", "known_at"} <= {field["name"] for field in orders["facets"]["schema"]["fields"]}
+
+
+def test_a_task_that_failed_or_had_nothing_to_do_tells_of_no_data(lived, told):
+    nothing = [told.of_task(f"{MODEL}.score.plan_shards", "FAIL"), told.of_task(f"{MODEL}.retrain.refit")]
+    assert [([], []), ([], [])] == [(event["inputs"], event["outputs"]) for event in nothing]
+
+
+def test_our_own_facets_are_as_their_schema_has_them(lived, told):
+    assert [] == told.faults_of_facets()
+    assert set(FACETS["$defs"]) == told.own_facets

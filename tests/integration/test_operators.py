@@ -1,5 +1,6 @@
 """Our operators and Airflow's connections at work in this process, with an Airflow context of the test's own."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -47,3 +48,13 @@ def test_a_connection_that_asks_for_what_the_warehouse_does_not_offer_is_refused
     database = Database(write_warehouse_url(Connection.get("warehouse")))
     with pytest.raises(WarehouseUnavailable, match="SSL"), database.transaction():
         pass
+
+
+def test_without_the_provider_of_openlineage_an_operator_runs_as_ever(context, monkeypatch):
+    """Nothing of it can be imported, and nothing asks for it: only that provider calls the methods that tell of lineage."""
+    for name in ("openlineage", "openlineage.client", "airflow.providers.openlineage", "perennial.airflow.lineage"):
+        monkeypatch.setitem(sys.modules, name, None)
+    refresh = StageOperator(task_id="refresh", stages=("refresh", "validate"), model=MODEL)
+    assert refresh.live(context, refresh.work)["passed"]
+    with pytest.raises(ImportError):
+        refresh.get_openlineage_facets_on_start()

@@ -19,6 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 MODULES_IN_A_NAMESPACE = {
     "apache-airflow": ["airflow.sdk"],
     "apache-airflow-providers-celery": ["airflow.providers.celery"],
+    "apache-airflow-providers-openlineage": ["airflow.providers.openlineage"],
     "apache-airflow-providers-postgres": ["airflow.providers.postgres.hooks.postgres"],
     "apache-airflow-providers-smtp": ["airflow.providers.smtp.hooks.smtp"],
     "apache-airflow-providers-standard": ["airflow.providers.standard.operators.hitl"],

@@ -24,14 +24,16 @@ FIRST, WEEKS = "2025-10-06", ("2025-10-13", "2025-10-20")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
-# A script of the extra `local`, a plugin for who has pytest, and what Celery's workers load, with the extra `workers`.
-left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers"}
+# A script of the extra `local`, a plugin for who has pytest, and what the extras `workers` and `lineage` bring to Airflow.
+left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers", "perennial.airflow.lineage"}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:
         importlib.import_module(name)
 print(len(names), perennial.__file__)
 """
+
+FIND_LINEAGE = "import importlib.util; print(importlib.util.find_spec('openlineage'))"
 
 
 def run(command, folder, **variables):
@@ -148,7 +150,8 @@ def test_a_fresh_home_has_nothing_to_upgrade(perennial):
 def test_its_own_check_finds_nothing(home):
     said = run(["make", "check"], home)
     assert re.findall(r"^NOT SO.*", said, flags=re.MULTILINE) == []
-    assert "ok      dags: Airflow reads it" in said
+    assert "ok      dags: Airflow reads it" in said  # and finds nobody to tell of lineage:
+    assert run([home / ".venv/bin/python", "-c", FIND_LINEAGE], home) == "None\n"
     assert "ok      plugins: Airflow reads it" in said
     assert "ok      churn: deleting facts at or after the as_of changes nothing" in said
 

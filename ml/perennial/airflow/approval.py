@@ -122,6 +122,10 @@ def _tell(question: ApprovalQuestion) -> dict[str, Any]:
 class CarryOutOperator(ModelOperator):
     """Makes the version champion that the task `ask` was told to; a skip when nobody has approved it."""
 
+    @property
+    def traced(self) -> tuple[str, ...]:
+        return ("carry_out",)
+
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         from perennial.pipeline import approving, describe  # noqa: PLC0415 - as above
 

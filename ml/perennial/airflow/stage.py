@@ -64,6 +64,27 @@ class ModelOperator(BaseOperator):
         """What this operator does; the facts it returns are shown in the task and travel with the announcement."""
         raise NotImplementedError
 
+    @property
+    def traced(self) -> tuple[str, ...]:
+        """The stages of which Airflow's provider of OpenLineage is told what they read and wrote."""
+        return ()
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Called by that provider alone, as are the next two."""
+        from perennial.airflow import lineage  # noqa: PLC0415 - without the extra `lineage` nobody asks
+
+        return lineage.tell_start(self.model, self.traced)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What the ledger says that the stages of this task read and wrote."""
+        from perennial.airflow import lineage  # noqa: PLC0415 - as above
+
+        return lineage.tell_end(self.model, self.traced, task_instance.get_template_context())
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
+        """The same: of a stage that failed, what it found."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
     def _announce(self, context: Mapping[str, Any], run: Run, facts: dict[str, Any]) -> None:
         event = context["outlet_events"][self.announces]
         event.add_partitions(run.as_of.isoformat())
@@ -87,6 +108,10 @@ class StageOperator(ModelOperator):
     def __init__(self, *, stages: tuple[str, ...], **arguments: Any) -> None:
         super().__init__(**arguments)
         self.stages = stages
+
+    @property
+    def traced(self) -> tuple[str, ...]:
+        return self.stages
 
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
         from perennial import pipeline  # noqa: PLC0415 - as above
@@ -131,6 +156,10 @@ class CommitShardsOperator(ModelOperator):
         super().__init__(**arguments)
         self.planned_by = planned_by
 
+    @property
+    def traced(self) -> tuple[str, ...]:
+        return ("score",)
+
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         from perennial import pipeline  # noqa: PLC0415 - as above
 
@@ -141,6 +170,10 @@ class CommitShardsOperator(ModelOperator):
 class AssembleOperator(ModelOperator):
     """Joins snapshots with matured labels; knows why the retraining was asked for."""
 
+    @property
+    def traced(self) -> tuple[str, ...]:
+        return ("assemble",)
+
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:
         from perennial import pipeline  # noqa: PLC0415 - as above
 
@@ -149,6 +182,10 @@ class AssembleOperator(ModelOperator):
 
 class PromoteOperator(ModelOperator):
     """Makes the best challenger of the day champion; a skip when nobody is, or when a person is asked first."""
+
+    @property
+    def traced(self) -> tuple[str, ...]:
+        return ("promote",)
 
     def work(self, stores: Stores, run: Run, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - see ModelOperator
         from perennial import pipeline  # noqa: PLC0415 - as above

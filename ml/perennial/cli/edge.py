@@ -101,13 +101,14 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
         delivers: the command does work: at its end MLflow is told what waits for it, cards and verdicts, after a refusal too.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or OTEL_* variables name an exporter that is none.
         MigrationConflict: its ledger and this program do not fit together.
         WarehouseUnavailable: PostgreSQL does not answer.
     """
     from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
-    from perennial.stores import warehouse  # noqa: PLC0415 - as above
+    from perennial.stores import telemetry, warehouse  # noqa: PLC0415 - as above
 
+    telemetry.begin_exporting()
     with pipeline.open_stores(find_settings()) as stores:
         with stores.warehouse.transaction() as session:
             warehouse.check_ledger(session)

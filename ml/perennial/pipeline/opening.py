@@ -12,7 +12,7 @@ from perennial.config import Declaration, Settings, load_declaration
 from perennial.errors import ConfigError, Refused, WarehouseUnavailable
 from perennial.records import Run
 from perennial.refresh import check_as_of
-from perennial.stores import ledger
+from perennial.stores import ledger, telemetry
 from perennial.stores.registry import Registry
 from perennial.stores.sessions import Database, hold_lock
 
@@ -59,10 +59,11 @@ def recorded(
     def run_recorded(stores: Stores, run: Run, /, *options: Options.args, **named: Options.kwargs) -> Result:
         if stage in OF_AN_AS_OF:
             _check_as_of(stores, run)
-        with stores.warehouse.hold() as holder:
+        with telemetry.open_span(run, stage) as write_attempt, stores.warehouse.hold() as holder:
             with stores.warehouse.transaction() as session:
                 run_id = ledger.start_run(session, run, stage)
                 hold_lock(holder, *ledger.name_run(run_id))  # before anybody can see the row
+            write_attempt(run_id)
             try:
                 result = function(replace(stores, attempt=run_id), run, *options, **named)
             except BaseException as error:

@@ -10,6 +10,7 @@ from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.current_state import CurrentStateUse, CurrentStateWorth
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
+from perennial.records.lineage import ColumnOrigin, ColumnOrigins, Dataset, Lineage, Way
 from perennial.records.metrics import (
     LOWER_IS_BETTER,
     METRIC_NAMES,
@@ -78,10 +79,13 @@ __all__ = [
     "CalibrationAlarm",
     "Choice",
     "Column",
+    "ColumnOrigin",
+    "ColumnOrigins",
     "Comparison",
     "Contest",
     "CurrentStateUse",
     "CurrentStateWorth",
+    "Dataset",
     "Decision",
     "DecisionEvidence",
     "DriftCheck",
@@ -94,6 +98,7 @@ __all__ = [
     "Json",
     "Labelled",
     "Level",
+    "Lineage",
     "Link",
     "Look",
     "MaturedRate",
@@ -130,6 +135,7 @@ __all__ = [
     "Validation",
     "Verdict",
     "Version",
+    "Way",
     "Window",
     "dump_json",
     "name_headline",

@@ -99,6 +99,12 @@ class Database:
         """Forget the engine; nothing stays open."""
         self._engine.dispose()
 
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """Host, port and name of the database."""
+        url = make_url(self.url)
+        return url.host or "localhost", url.port or 5432, url.database or ""
+
     def describe(self) -> str:
         """Server, database and role, for a sentence; no password."""
         url = make_url(self.url)

@@ -51,6 +51,7 @@ from perennial.stores.ledger.events import (
     waiting_deliveries,
 )
 from perennial.stores.ledger.holders import LostRun, end_lost_attempts, find_lost, mark_lost_runs
+from perennial.stores.ledger.lineage import Attempt, BuiltDay, days_built, find_attempt, find_building, labelled_during
 from perennial.stores.ledger.outbox import (
     Envelope,
     claim_notice,
@@ -119,7 +120,9 @@ from perennial.stores.ledger.versions import (
 
 __all__ = [
     "SOMEBODY",
+    "Attempt",
     "Built",
+    "BuiltDay",
     "Draw",
     "Envelope",
     "EventKind",
@@ -139,6 +142,7 @@ __all__ = [
     "chosen_fit",
     "claim_notice",
     "close_question",
+    "days_built",
     "decisions_of",
     "draws",
     "earlier_looks",
@@ -149,6 +153,8 @@ __all__ = [
     "evaluation_of",
     "evaluations_of_day",
     "failure_messages",
+    "find_attempt",
+    "find_building",
     "find_contest",
     "find_decision",
     "find_fit",
@@ -169,6 +175,7 @@ __all__ = [
     "is_refused",
     "keep_parts",
     "labelled_days",
+    "labelled_during",
     "last_checks",
     "last_search",
     "last_training",

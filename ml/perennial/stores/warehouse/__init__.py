@@ -17,6 +17,7 @@ from perennial.stores.warehouse.history import first_covered_day
 from perennial.stores.warehouse.incomplete import set_facts_aside
 from perennial.stores.warehouse.labels import build_labels, build_labels_of_days, rebuild_label_checksum
 from perennial.stores.warehouse.migrations import check_ledger, migrate, render_install, render_migrations, render_rights
+from perennial.stores.warehouse.origins import describe_table, find_origins, find_sources
 from perennial.stores.warehouse.publishing import (
     LONGEST_ATTEMPT,
     Attempt,
@@ -70,11 +71,14 @@ __all__ = [
     "count_scores",
     "delete_rows",
     "describe_features",
+    "describe_table",
     "drop_shards",
     "feature_bounds",
     "find_attempt",
     "find_current_state",
+    "find_origins",
     "find_rows",
+    "find_sources",
     "find_subject",
     "find_undelivered",
     "first_covered_day",

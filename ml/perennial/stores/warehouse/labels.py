@@ -48,7 +48,7 @@ def build_labels(session: Session, declaration: Declaration, run: Run, as_of: da
         ForbiddenSource, ConfigError: the SQL or a source is wrong, or `sync` was not run.
     """
     take_lock(session, declaration.model.name, as_of)
-    with _open_labels(session, declaration, as_of) as given:
+    with open_labels(session, declaration, as_of) as given:
         return _fill_day(session, declaration, run, as_of, given)
 
 
@@ -66,7 +66,7 @@ def build_labels_of_days(
     if not days:
         return built
     try:
-        with session.begin_nested(), _open_labels(session, declaration, days[0]) as given:
+        with session.begin_nested(), open_labels(session, declaration, days[0]) as given:
             for as_of in days:
                 built[as_of] = _try_day(session, declaration, run, as_of, given, is_open=as_of == days[0])
     except PermanentError as failure:  # the sources or the query themselves, so that no day was begun
@@ -88,7 +88,7 @@ def _try_day(
 
 
 @contextmanager
-def _open_labels(session: Session, declaration: Declaration, as_of: date) -> Iterator[GivenKey]:
+def open_labels(session: Session, declaration: Declaration, as_of: date) -> Iterator[GivenKey]:
     """While the block lasts, what labels.sql may see for one day is there as views, and labels.sql itself as `user_query`."""
     model = declaration.model
     file, parameters = f"sql/{model.name}/labels.sql", feature_parameters(model, as_of)
@@ -133,7 +133,7 @@ def rebuild_label_checksum(session: Session, declaration: Declaration, as_of: da
     """The checksum that the labels of a day would have if they were built now; as `rebuild_checksum` of snapshots."""
     model = declaration.model
     day = Day(declaration, as_of, "labels", name_columns(model))
-    with _open_labels(session, declaration, as_of) as given:
+    with open_labels(session, declaration, as_of) as given:
         covered = [column.name for column in day.columns]
         return measure_query(session, day, given, covered, known_at=model.matured_at(as_of), without=())
 

@@ -183,10 +183,15 @@ def name_times(source: Source) -> tuple[str, ...]:
 
 def name_history(name: str, source: Source) -> str:
     """The quoted name of the table that keeps what was captured of a table, whichever models read it."""
+    return f"{HISTORY}.{quote(locate_history(name, source)[1])}"
+
+
+def locate_history(name: str, source: Source) -> tuple[str, str]:
+    """Schema and name of that table."""
     place = ".".join(source.locate(name))
     if len(place.encode()) > LONGEST_NAME:
         place = f"{place.encode()[:50].decode(errors='ignore')}_{hashlib.sha256(place.encode()).hexdigest()[:12]}"
-    return f"{HISTORY}.{quote(place)}"
+    return HISTORY, place
 
 
 def list_history(session: Session, model: Model, name: str) -> dict[str, str]:
