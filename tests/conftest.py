@@ -28,7 +28,7 @@ from perennial.stores.warehouse import migrate
 
 TRIALS = 2  # of every training in the stack
 OWN_AIRFLOW = "tests/e2e/test_workers.py"  # it needs nothing of the stack
-GUESTS = ("loader", "pipeline", "analyst")
+GUESTS = ("loader", "pipeline", "analyst", "watcher")
 _COUNTER = count(1)
 
 
@@ -113,6 +113,7 @@ class WarehouseUrls:
     loader: str
     pipeline: str
     analyst: str
+    watcher: str
     superuser: str
 
 

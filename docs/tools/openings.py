@@ -40,3 +40,8 @@ A shell reads them all. Airflow's services take the warehouse and the mail serve
 
 With no `PERENNIAL_SMTP_*` at all, a shell reads Airflow's `AIRFLOW_CONN_SMTP_DEFAULT`; one of them hides it, so set all
 that you need."""
+
+METRICS = """\
+What `perennial metrics` shows to Prometheus ([Watch with Prometheus](../how-to/watch.md)). Every metric has the label
+`model`, a file of `models/`. Truth values are 0 and 1, shares are fractions of 1, instants are seconds since 1970 in UTC:
+`time() - x` is an age. What has not happened yet has no series; counts of what waits are 0 then."""

@@ -25,6 +25,8 @@ from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
 from perennial.invariants import describe_invariants
 from perennial.tasks.choosing import TASKS
+from perennial.watch import LABELS, METRICS
+from perennial.watch.metrics import OWN, PREFIX
 
 FOLDER = Path(__file__).parents[1] / "reference"
 SCORE = "Calibrated probability in [0, 1]; of an amount what is expected, in the unit of the label"
@@ -35,7 +37,7 @@ KINDS = {
     errors.UnavailableError: "unavailable",
     errors.PermanentError: "permanent",
 }
-PLACEHOLDERS: Mapping[object, str] = {datetime: "YYYY-MM-DD", int: "N", Path: "FILE", str: "TEXT", list[str]: "TEXT"}
+PLACEHOLDERS: Mapping[object, str] = {datetime: "YYYY-MM-DD", int: "N", float: "N", Path: "FILE", str: "TEXT", list[str]: "TEXT"}
 
 
 def write_pages(folder: Path = FOLDER) -> None:
@@ -253,6 +255,25 @@ def render_invariants() -> str:
     )
 
 
+# The metrics
+def render_metrics() -> str:
+    rows = [
+        (f"`{metric.full_name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help)
+        for metric in METRICS
+    ]
+    return _join(
+        [
+            _open("Metrics", "ml/perennial/watch/metrics.py"),
+            openings.METRICS,
+            write_table(("metric", "type", "labels beside `model`", "meaning"), rows),
+            "## About the exporter",
+            write_table(("metric", "meaning"), [(f"`{PREFIX}{name}`", said) for name, said in OWN.items()]),
+            "## Labels",
+            write_table(("label", "meaning"), [(f"`{name}`", said) for name, said in LABELS.items()]),
+        ]
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "model-file.md": render_keys,
     "commands.md": render_commands,
@@ -260,6 +281,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": render_errors,
     "environment.md": render_variables,
     "invariants.md": render_invariants,
+    "metrics.md": render_metrics,
 }
 
 if __name__ == "__main__":

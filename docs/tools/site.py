@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 DOCS = "docs/"
-EXAMPLES = "docs/examples"  # homes to copy; no pages
+NO_PAGES = ("docs/examples", "docs/dashboards")  # homes to copy, and what Grafana imports
 FROM_THE_ROOT = ("architecture.md", "CONTRIBUTING.md", "CHANGELOG.md")
 SAME_AS = {"README.md": "index.md"}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
@@ -62,6 +62,6 @@ def find_page(source: str) -> str | None:
         return SAME_AS[source]
     if source in FROM_THE_ROOT:
         return source
-    if source.startswith(EXAMPLES):
+    if source.startswith(NO_PAGES):
         return None
     return source.removeprefix(DOCS) if source.startswith(DOCS) else None

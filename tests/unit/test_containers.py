@@ -127,12 +127,14 @@ def test_docker_compose_accepts_the_file_of_a_home(tmp_path):
 
 def test_every_service_that_reads_models_has_the_home():
     homed = {name for name, service in SERVICES.items() if "${PERENNIAL_HOME:?}:/opt/home:ro" in service.get("volumes", [])}
-    assert homed == {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert homed == {"migrate", "api-server", "scheduler", "dag-processor", "triggerer", "exporter"}
 
 
 def test_the_services_are_those_of_the_design():
     airflow = {"api-server", "scheduler", "dag-processor", "triggerer"}
-    assert set(SERVICES) == {"install", "postgres", "migrate", "mlflow", "mail", *airflow}
+    watch = {name for name, service in SERVICES.items() if service.get("profiles") == ["watch"]}
+    assert watch == {"exporter", "prometheus"}
+    assert set(SERVICES) == {"install", "postgres", "migrate", "mlflow", "mail", *airflow, *watch}
 
 
 @every_service
@@ -182,7 +184,11 @@ def test_base_images_have_a_fixed_tag():
 
 def test_one_service_builds_the_image_that_the_others_use():
     assert [name for name, service in SERVICES.items() if "build" in service] == ["install"]
-    assert {service["image"] for service in SERVICES.values()} == {f"perennial:{version('perennial')}", "postgres:17"}
+    assert {service["image"] for service in SERVICES.values()} == {
+        f"perennial:{version('perennial')}",
+        "postgres:17",
+        "prom/prometheus:v3.5.0",
+    }
 
 
 def test_the_image_needs_no_dockerfile_frontend_from_a_registry():

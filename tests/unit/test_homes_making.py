@@ -12,7 +12,7 @@ from perennial.homes.commenting import comment_model
 from perennial.homes.files import SHARED
 from tests.paths import ROOT
 
-HOME_FOLDERS = {"models", "sql", "expectations", "tests", "dags", "plugins"}
+HOME_FOLDERS = {"deploy", "models", "sql", "expectations", "tests", "dags", "plugins"}
 
 
 def read_all(folder):

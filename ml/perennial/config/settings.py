@@ -113,6 +113,11 @@ def read_warehouse_url(environment: Mapping[str, str] = os.environ) -> str:
     return _require(environment, "PERENNIAL_WAREHOUSE_URL")
 
 
+def read_watcher_url(environment: Mapping[str, str] = os.environ) -> str:
+    """PERENNIAL_WATCHER_URL, the warehouse as role watcher; raises ConfigError where it is missing."""
+    return _require(environment, "PERENNIAL_WATCHER_URL")
+
+
 def read_trials(environment: Mapping[str, str] = os.environ) -> int | None:
     """PERENNIAL_TRIALS; None leaves it to the model files."""
     value = environment.get("PERENNIAL_TRIALS", "")

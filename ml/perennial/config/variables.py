@@ -27,6 +27,9 @@ WHERE_THINGS_ARE = (
     Variable("PERENNIAL_OWNER_URL", "the embedded stack's", "The same database as role owner; only `perennial migrate` uses it"),
     Variable("PERENNIAL_LOADER_URL", "the embedded stack's", "The same database as role loader; only `perennial load` uses it"),
     Variable(
+        "PERENNIAL_WATCHER_URL", "the embedded stack's", "The same database as role watcher; only `perennial metrics` uses it"
+    ),
+    Variable(
         "PERENNIAL_SUPERUSER_URL",
         "the embedded stack's",
         "The same database as a superuser; only `perennial backup` and `restore` use it",

@@ -20,6 +20,8 @@ SHARED = (
     "dags/refresh.py",
     "dags/retrain.py",
     "dags/score.py",
+    "deploy/prometheus/prometheus.yml",
+    "deploy/prometheus/rules.yml",
     "docker-compose.scale.yml",
     "docker-compose.yml",
     "plugins/.airflowignore",

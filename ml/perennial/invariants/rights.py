@@ -16,7 +16,7 @@ MOST_BYTES = 1 << 30
 
 
 def check_rights(look: Look) -> Answer:
-    """Analysts read the views and nothing else, loaders fill source, no role of ours is mighty, and facts cannot be rewritten."""
+    """Analysts read views, watchers figures, loaders fill source, no role of ours is mighty, and facts cannot be rewritten."""
     findings = [
         Finding(f"role {row.role} is {row.attributes}", f"alter role {row.role} no{row.attributes.split()[0]}, as a superuser")
         for row in look.ask("mighty_roles")
@@ -36,7 +36,7 @@ def check_rights(look: Look) -> Answer:
     if look.session.execute(queries.load("doctor")["may_analysts_lock"]).scalar_one():
         findings.append(Finding("analyst may take the locks by which stages wait for each other", RIGHTS))
     (tables,) = look.ask("count_rights")
-    return Answer(f"4 roles, {tables.number} tables and views", tuple(findings))
+    return Answer(f"5 roles, {tables.number} tables and views", tuple(findings))
 
 
 def check_logs(look: Look) -> Answer:

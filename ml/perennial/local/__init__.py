@@ -9,7 +9,7 @@ from perennial.local.patience import Deadline, Patience
 from perennial.local.platforms import require_linux
 from perennial.local.progress import Progress
 from perennial.local.services import SERVICES
-from perennial.local.stack import Stack, find_airflow, find_loader_url, find_parts, find_settings, find_unwanted
+from perennial.local.stack import Stack, find_airflow, find_loader_url, find_parts, find_settings, find_unwanted, find_watcher_url
 from perennial.local.status import ServerStatus
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "find_settings",
     "find_unwanted",
     "find_var",
+    "find_watcher_url",
     "require_linux",
 ]

@@ -53,6 +53,12 @@ def find_loader_url(environment: Mapping[str, str] = os.environ) -> str | None:
     return record.addresses.database_url("loader") if record is not None and record.is_alive else None
 
 
+def find_watcher_url(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The warehouse of that stack under role watcher; None when none runs."""
+    record = read_record(find_var(environment))
+    return record.addresses.database_url("watcher") if record is not None and record.is_alive else None
+
+
 def find_parts(environment: Mapping[str, str] = os.environ) -> tuple[str, str, Path] | None:
     """Of that stack, the warehouse and MLflow's database as superuser, and the folder of MLflow's files; None when none runs."""
     record = read_record(find_var(environment))

@@ -29,6 +29,9 @@ begin
     if (select rolconnlimit = -1 from pg_roles where rolname = 'loader') then
         alter role loader connection limit 40;
     end if;
+    if exists (select from pg_roles where rolname = 'watcher' and rolconnlimit = -1) then
+        alter role watcher connection limit 4;
+    end if;
 end
 $$;
 

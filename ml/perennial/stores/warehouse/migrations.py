@@ -56,7 +56,7 @@ def migrate(owner_url: str, schema: Path = SCHEMA) -> tuple[str, ...]:
             take_lock(session, "migrate")
             session.execute(queries.load("warehouse")["create_ledger_schema"])
             session.execute(queries.load("warehouse")["create_migrations"])
-        return tuple(migration.name for migration in migrations if _apply(database, migration, migrations))
+        return _apply_all(database, migrations, opens=schema == SCHEMA)
     except DBAPIError as error:
         if read_code(error) != INSUFFICIENT_PRIVILEGE:
             raise
@@ -87,9 +87,9 @@ def check_ledger(session: Session, schema: Path = SCHEMA) -> None:
 def render_migrations(schema: Path = SCHEMA) -> str:
     """All migrations as one text for a DBA's psql: it does what `migrate` would do, and skips what the ledger has."""
     bootstrap = [str(queries.load("warehouse")[name]) + ";" for name in ("create_ledger_schema", "create_migrations")]
-    return (
-        "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *(_render(migration) for migration in _read_migrations(schema))]) + "\n"
-    )
+    numbered = (_render(migration) for migration in _read_migrations(schema))
+    watcher = f"{BEGIN_AS_OWNER}\n{_read_install('watcher').strip()}\ncommit;"
+    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *numbered, watcher]) + "\n"
 
 
 def render_install() -> str:
@@ -126,6 +126,16 @@ def _read_migrations(schema: Path) -> tuple[Migration, ...]:
     if [migration.number for migration in found] != list(range(1, len(found) + 1)) or not found:
         raise ConfigError(f"{schema} must hold migrations numbered 001, 002, ... without a gap and without a double.")
     return tuple(found)
+
+
+def _apply_all(database: Database, migrations: tuple[Migration, ...], *, opens: bool) -> tuple[str, ...]:
+    """What the database lacks, and then, where all of it is there, the rights of the role watcher on it."""
+    applied = tuple(migration.name for migration in migrations if _apply(database, migration, migrations))
+    if opens:
+        with database.transaction() as session:
+            take_lock(session, "migrate")
+            run_script(session, _read_install("watcher"))
+    return applied
 
 
 def _apply(database: Database, migration: Migration, known: tuple[Migration, ...]) -> bool:
