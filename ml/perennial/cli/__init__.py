@@ -15,7 +15,21 @@ __all__ = ["app", "load_commands", "main"]
 
 def load_commands() -> typer.Typer:
     """The app with every command: a module registers its own when it is imported."""
-    from perennial.cli import backups, forgetting, history, homes, keys, new, operations, people, purging, stack, stages, watching  # noqa: F401, PLC0415 - once it is prepared
+    from perennial.cli import (  # noqa: PLC0415 - once it is prepared
+        backups,  # noqa: F401
+        forgetting,  # noqa: F401
+        history,  # noqa: F401
+        homes,  # noqa: F401
+        keys,  # noqa: F401
+        new,  # noqa: F401
+        operations,  # noqa: F401
+        people,  # noqa: F401
+        planning,  # noqa: F401
+        purging,  # noqa: F401
+        stack,  # noqa: F401
+        stages,  # noqa: F401
+        watching,  # noqa: F401
+    )
 
     return app
 

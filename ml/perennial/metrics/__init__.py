@@ -10,7 +10,7 @@ calibration, reliability, bootstrap, agreement; for amounts row_losses, amounts,
 alone_classes, rightness.
 """
 
-from perennial.metrics.agreement import mean_shift, rank_correlation, top_tenth_overlap
+from perennial.metrics.agreement import count_top, find_top, mean_shift, rank_correlation, top_tenth_overlap
 from perennial.metrics.alone import amounts_alone, auc_alone, halve_entities, spread_of_amounts, spread_of_auc
 from perennial.metrics.alone_classes import AloneOfClasses
 from perennial.metrics.amounts import (
@@ -121,9 +121,11 @@ __all__ = [
     "class_calibration_with_interval",
     "class_log_loss",
     "class_log_loss_with_interval",
+    "count_top",
     "coverage_gap",
     "enter_beside",
     "find_rows",
+    "find_top",
     "gini_with_interval",
     "halve_entities",
     "index_day",

@@ -22,11 +22,18 @@ def top_tenth_overlap(ours: pd.Series, theirs: pd.Series) -> float:
     """Share of their top tenth, rounded up to whole rows, that is ours too, in [0, 1]; of equal scores the first in the index
     counts as higher.
     """
-    size = math.ceil(len(theirs) / TENTH)
-    if size == 0:
-        return 1.0
-    tops = [set(scores.sort_index().sort_values(ascending=False, kind="stable").index[:size]) for scores in (ours, theirs)]
-    return len(tops[0] & tops[1]) / size
+    size = count_top(theirs)
+    return len(find_top(ours, size) & find_top(theirs, size)) / size if size else 1.0
+
+
+def count_top(scores: pd.Series) -> int:
+    """Rows of the top tenth, rounded up."""
+    return math.ceil(len(scores) / TENTH)
+
+
+def find_top(scores: pd.Series, size: int) -> set[object]:
+    """The entries of the index with the highest scores; of equal ones the first in the index counts as higher."""
+    return set(scores.sort_index().sort_values(ascending=False, kind="stable").index[:size])
 
 
 def mean_shift(ours: pd.Series, theirs: pd.Series, *, scale: float) -> float:

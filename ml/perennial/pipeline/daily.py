@@ -74,7 +74,7 @@ def validate(stores: Stores, run: Run) -> Validation:
         take_lock(session, run.model, run.as_of)  # nobody rebuilds the snapshot meanwhile, and a rerun waits for this one
         if (passed := _find_passed(session, run)) is not None:
             return passed
-        validation, rejects = _examine(session, declaration, run)
+        validation, rejects = examine(session, declaration, run)
         if validation != ledger.find_validation(session, run.model, run.as_of):
             ledger.record_validation(session, run, validation)
         ledger.mark_snapshot(session, run, "valid" if validation.passed else "invalid")
@@ -94,17 +94,24 @@ def _find_passed(session: Session, run: Run) -> Validation | None:
     return ledger.find_validation(session, run.model, run.as_of)
 
 
-def _examine(session: Session, declaration: Declaration, run: Run) -> tuple[Validation, tuple[Rejects, ...]]:
-    quality = declaration.model.quality
+def examine(
+    session: Session, declaration: Declaration, run: Run, *, known_as: str | None = None
+) -> tuple[Validation, tuple[Rejects, ...]]:
+    """What the suites and the count of rows say of the snapshot of a day, and the rows that they reject; nothing is recorded.
+
+    Args:
+        known_as: the model whose former days the rows are counted against, where this one bears a name for a trial.
+    """
+    quality, known = declaration.model.quality, known_as or run.model
     rows = ledger.find_snapshot(session, run.model, run.as_of).rows
     incomplete = warehouse.set_facts_aside(session, declaration, run, warehouse.feature_bounds(declaration.model, run.as_of))
     source, _ = run_suite_of(session, declaration, run, "source")
     if rows == 0:  # the sources have spoken: what emptied it is no outage
         return conclude(run, SuiteFindings(rows, (*check_facts(incomplete, quality), *source)), quality), ()
     snapshot, rejects = run_suite_of(session, declaration, run, "snapshot")
-    accepted = ledger.newest_acceptance(session, run.model, run.as_of, "rows")
+    accepted = ledger.newest_acceptance(session, known, run.as_of, "rows")
     since = accepted.as_of if accepted else None
-    former = ledger.former_rows(session, run.model, run.as_of, limit=quality.history_snapshots, since=since)
+    former = ledger.former_rows(session, known, run.as_of, limit=quality.history_snapshots, since=since)
     banded = check_bands(run, rows, former, quality, accepted)
     results = (*check_facts(incomplete, quality), *source, *snapshot, banded)
     return conclude(run, SuiteFindings(rows, results, rejects), quality), rejects

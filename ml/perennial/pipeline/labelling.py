@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from perennial.config import Declaration, Model
@@ -23,24 +24,51 @@ def build_matured_labels(session: Session, declaration: Declaration, run: Run) -
     Raises:
         PermanentError: none can be labelled, though sources have delivered: then it is labels.sql that is at fault, not a day.
     """
-    built_by, definition = matured_days(session, declaration.model, run.clock), declaration.definition_hash("features")
-    outdated = [day for day in built_by if built_by[day] != definition]
-    current = [day for day in built_by if built_by[day] == definition]
-    labelled = ledger.labelled_days(session, run.model, current, declaration.definition_hash("labels"))
-    failures = label_days(session, declaration, run, [day for day in current if day not in labelled])
-    days = [day for day in current if day not in failures]
+    standing = find_standing(session, declaration, run.clock)
+    failures = label_days(session, declaration, run, standing.unlabelled)
+    days = [day for day in standing.current if day not in failures]
     faults = [failure for failure in failures.values() if not isinstance(failure, LabelsIncomplete)]
     if faults and not days:
         raise faults[-1]
-    return Labelled(tuple(days), tuple(outdated), (*_name_outdated(run.model, outdated), *map(str, failures.values())))
+    outdated = standing.outdated
+    return Labelled(tuple(days), outdated, (*_name_outdated(run.model, outdated), *map(str, failures.values())))
 
 
-def _name_outdated(model: str, days: list[date]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Standing:
+    """The matured days that training looks at, oldest first, by what the files of the model make of them; nothing was built.
+
+    Attributes:
+        current: those whose snapshots the definition of now built; `outdated`: the others, which training leaves out.
+        unlabelled: of the current ones, those without labels by the definition of now, from the snapshot as it stands.
+    """
+
+    current: tuple[date, ...]
+    outdated: tuple[date, ...]
+    unlabelled: tuple[date, ...]
+
+
+def find_standing(session: Session, declaration: Declaration, clock: datetime) -> Standing:
+    """Whose snapshots and labels hold under the files of now: training builds what it says, and `perennial plan` tells it."""
+    model = declaration.model
+    built_by, definition = matured_days(session, model, clock), declaration.definition_hash("features")
+    outdated = tuple(day for day in built_by if built_by[day] != definition)
+    current = tuple(day for day in built_by if built_by[day] == definition)
+    labelled = ledger.labelled_days(session, model.name, current, declaration.definition_hash("labels"))
+    return Standing(current, outdated, tuple(day for day in current if day not in labelled))
+
+
+def name_rebuild(model: str, days: Sequence[date]) -> str:
+    """The command that builds outdated snapshots anew."""
+    return f"perennial backfill {model} --from {days[0]} --to {days[-1]}"
+
+
+def _name_outdated(model: str, days: Sequence[date]) -> tuple[str, ...]:
     if not days:
         return ()
     sentence = (
         f"{model}: the definition of the features has changed since {len(days)} snapshots from {days[0]} to {days[-1]} were "
-        f"built: run `perennial backfill {model} --from {days[0]} --to {days[-1]}`."
+        f"built: run `{name_rebuild(model, days)}`."
     )
     return (sentence,)
 

@@ -8,6 +8,7 @@ movement by hand no fit serves until a person says so.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -26,7 +27,7 @@ from perennial.pipeline.walking import INTERVALS
 from perennial.records import Choice, Evaluation, Move, Promotion, Recipe, RecipeEntry, Refreshed, Run, Version
 from perennial.stores import ledger
 from perennial.stores.sessions import Session
-from perennial.train import choose_inputs, rule_again
+from perennial.train import choose_inputs, keeps_rule, rule_again
 
 log = logging.getLogger(__name__)
 WEEK_DAYS = 7
@@ -127,12 +128,17 @@ def _rule(material: Material, entry: RecipeEntry) -> tuple[Recipe, date | None]:
     """The recipe under today's rulings, and what its choice looked at: a rule that lost its only feature is chosen anew."""
     model, training = material.declaration.model, material.training
     known = choose_inputs(training, model.training)
-    if entry.recipe.algorithm != "single_feature":
-        inputs = tuple(name for name in entry.recipe.features if name in known)
-        return replace(entry.recipe, features=inputs, rulings=model.rulings), entry.chosen_on
-    wanted = rule_again(model, training, entry.recipe)
-    chosen_on = entry.chosen_on if wanted is entry.recipe else material.plan.training[-1]
-    return wanted.complete(known, model.rulings), chosen_on
+    followed = follow_rulings(model, entry.recipe, known)
+    if followed is not None:
+        return followed, entry.chosen_on
+    return rule_again(model, training, entry.recipe).complete(known, model.rulings), material.plan.training[-1]
+
+
+def follow_rulings(model: Model, recipe: Recipe, known: Sequence[str]) -> Recipe | None:
+    """The recipe under the rulings of now, where these are the inputs that a fit may read; None: a rule is chosen anew."""
+    if recipe.algorithm != "single_feature":
+        return replace(recipe, features=tuple(name for name in recipe.features if name in known), rulings=model.rulings)
+    return recipe.complete(known, model.rulings) if keeps_rule(model, recipe, known) else None
 
 
 def _find_warm(session: Session, material: Material, *, but: tuple[int, ...]) -> tuple[RecipeEntry, ...]:

@@ -167,8 +167,8 @@ def explain_refusal(what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error.connection_invalidated or _is_refused(error):
-            raise
+        if error.connection_invalidated or _is_refused(error) or read_code(error) == LOCK_NOT_AVAILABLE:
+            raise  # nobody wrote that: `Database` says what it is
         raise ConfigError(f"{what}: PostgreSQL says: {str(error.orig).strip()}") from error
 
 

@@ -10,7 +10,7 @@ from perennial.train.boosters import fit_recipe, validate_recipe, write_recipe
 from perennial.train.engine import Engine, Threads
 from perennial.train.parts import Part, describe_folds, describe_rows
 from perennial.train.rows import FoldRows, TrainingRows, choose_inputs, cut_fold
-from perennial.train.short import rule_again, train_short
+from perennial.train.short import keeps_rule, rule_again, train_short
 from perennial.train.splits import Fold, find_enough_on, make_folds, plan_fit, plan_split
 from perennial.train.spread import (
     Place,
@@ -47,6 +47,7 @@ __all__ = [
     "fit_recipe",
     "fit_share",
     "join_rows",
+    "keeps_rule",
     "make_folds",
     "open_shared",
     "open_tracker",

@@ -6,7 +6,7 @@ Two numbers are all that it learns, so that it overfits little; nothing was meas
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,11 +108,15 @@ def _state_choice(
     return RecipeChoice({}, suspicions, enough_on, find_remarks(rows), current_state=worth)
 
 
-def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
-    """A single-feature rule as it is, or chosen anew where its feature is gone, or a person has turned its direction since."""
+def keeps_rule(model: Model, recipe: Recipe, known: Sequence[str]) -> bool:
+    """Does a single-feature rule stay as it is? Not where its feature is gone, or a person has turned its direction since."""
     feature, direction = str(recipe.parameters["feature"]), recipe.parameters.get("direction")
-    is_known = feature in choose_inputs(training, model.training)
-    if is_known and model.training.monotone.get(feature, direction) == direction:
+    return feature in known and bool(model.training.monotone.get(feature, direction) == direction)
+
+
+def rule_again(model: Model, training: TrainingSet, recipe: Recipe) -> Recipe:
+    """A single-feature rule as it is, or chosen anew where it cannot stay."""
+    if keeps_rule(model, recipe, choose_inputs(training, model.training)):
         return recipe
     rows = gather_rows(model, training)
     return choose_single_feature(model, rows, rank_alone(thin_to_look(rows)))

@@ -48,7 +48,7 @@ from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, rebuild_checksum, remove_rejects
 from perennial.stores.warehouse.subjects import Subject, find_subject, list_elsewhere
 from perennial.stores.warehouse.sync import sync
-from perennial.stores.warehouse.tables import check_columns, describe_features, read_columns
+from perennial.stores.warehouse.tables import check_columns, check_tables, describe_features, read_columns, sync_tables
 
 __all__ = [
     "LONGEST_ATTEMPT",
@@ -66,6 +66,7 @@ __all__ = [
     "capture_sources",
     "check_columns",
     "check_ledger",
+    "check_tables",
     "commit_shards",
     "copy_frame",
     "count_scores",
@@ -118,4 +119,5 @@ __all__ = [
     "set_facts_aside",
     "show_table",
     "sync",
+    "sync_tables",
 ]

@@ -33,13 +33,11 @@ def sync_tables(session: Session, declaration: Declaration) -> tuple[str, ...]:
     """
     model, entity_type = declaration.model, declaration.model.entity.stored_type
     columns = describe_features(session, declaration)
-    check_key(session, model)
-    changes = _sync_features(session, model, columns)
+    changes = _sync_features(session, model, columns, check_tables(session, model, columns))
     labels = f"as_of date, entity_id {entity_type}, label {task_of(model).label_column}, known_at timestamptz not null"
     scores = f"as_of date, entity_id {entity_type}, {SCORE_COLUMNS}"
     scores += "".join(f", {quote(name)} {column.type} not null" for name, column in task_of(model).published.items())
     changes += _create_table(session, f"labels.{model.name}", labels, "outcomes of matured days")
-    _check_label_type(session, model)
     changes += _add_beside(session, model)
     changes += _create_table(session, f"scores.{model.name}", scores, "published scores")
     changes += _create_recipe_scores(session, model, entity_type)
@@ -89,17 +87,30 @@ def check_columns(model: str, before: Sequence[Column], after: Sequence[Column])
     return tuple(column for column in after if column.name not in known)
 
 
-def _sync_features(session: Session, model: Model, columns: Sequence[Column]) -> list[str]:
+def check_tables(session: Session, model: Model, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Ask whether the tables of a model, as they stand, can take what its files give now; the columns that they lack.
+
+    Nothing but the catalogs is read: no lock of a table is taken that anybody waits for.
+
+    Raises:
+        ColumnContractBroken: the key is another one, a column was dropped or retyped, or labels are of another type.
+    """
+    check_key(session, model)
+    before = read_columns(session, model.name)
+    added = check_columns(model.name, before, columns) if before else tuple(columns)
+    _check_label_type(session, model)
+    return added
+
+
+def _sync_features(session: Session, model: Model, columns: Sequence[Column], added: Sequence[Column]) -> list[str]:
     name, table = model.name, f'features."{model.name}"'
-    before = read_columns(session, name)
-    if not before:
+    if not read_columns(session, name):
         definition = ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
         entity = f"as_of date, entity_id {model.entity.stored_type}"
         changes = _create_table(session, f"features.{name}", f"{entity}, {definition}", "snapshots")
         session.exec_driver_sql(f"comment on column {table}.entity_id is '{describe_key(model.entity)}'")
         return changes
     moved = _create_table(session, f"features.{name}", "", "snapshots")
-    added = check_columns(name, before, columns)
     for column in added:
         run_script(session, f"alter table {table} add column {quote(column.name)} {column.type}")
     return moved + [
@@ -109,9 +120,9 @@ def _sync_features(session: Session, model: Model, columns: Sequence[Column]) ->
 
 def _check_label_type(session: Session, model: Model) -> None:
     rows = session.execute(queries.load("warehouse")["read_source_columns"], {"table": f'labels."{model.name}"'})
-    (found,) = (row.type for row in rows if row.name == "label")
+    found = next((row.type for row in rows if row.name == "label"), None)
     wanted = task_of(model).label_type
-    if found != wanted:
+    if found not in (None, wanted):
         raise ColumnContractBroken(
             f"{model.name}: labels.{model.name} holds labels as {found}, and label.task = '{model.label.task}' asks for "
             f"{wanted}: write the former task again, or begin a new model: scores of the two mean different things."
