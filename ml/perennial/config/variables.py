@@ -27,6 +27,16 @@ WHERE_THINGS_ARE = (
     Variable("PERENNIAL_OWNER_URL", "the embedded stack's", "The same database as role owner; only `perennial migrate` uses it"),
     Variable("PERENNIAL_LOADER_URL", "the embedded stack's", "The same database as role loader; only `perennial load` uses it"),
     Variable(
+        "PERENNIAL_SERVE_URL",
+        "the embedded stack's",
+        "The same database as role analyst; only `perennial serve` uses it",
+    ),
+    Variable(
+        "PERENNIAL_SERVE_TOKENS",
+        "var/serve-tokens.json of the home",
+        "The file of hashed tokens, mode 600, of `perennial serve` and `perennial token`",
+    ),
+    Variable(
         "PERENNIAL_SUPERUSER_URL",
         "the embedded stack's",
         "The same database as a superuser; only `perennial backup` and `restore` use it",
