@@ -24,8 +24,10 @@ FIRST, WEEKS = "2025-10-06", ("2025-10-13", "2025-10-20")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
-# A script of the extra `local`, a plugin for who has pytest, and what Celery's workers load, with the extra `workers`.
+# A script of the extra `local`, a plugin for who has pytest, and what Celery's workers load, with the extra `workers`;
+# what answers over HTTP, with the extra `serve`.
 left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers"}
+left_out |= {f"perennial.serve.{name}" for name in ("application", "entry", "gauges", "running")}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:

@@ -18,6 +18,7 @@ from perennial.serve.gauges import SHARED_FOLDER
 from perennial.serve.options import ServeOptions
 
 HEAD_BYTES, HEAD_SECONDS = 64 << 10, 10.0
+WORKER_SECONDS = 120  # in which a worker must answer its parent: importing on a busy machine takes longer than uvicorn's 5
 LOGGING: dict[str, object] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -112,5 +113,6 @@ def make_config(options: ServeOptions) -> Config:
         proxy_headers=False,
         limit_concurrency=options.connections,
         timeout_keep_alive=30,
+        timeout_worker_healthcheck=WORKER_SECONDS,
         timeout_graceful_shutdown=options.stop_seconds,
     )
