@@ -30,7 +30,7 @@ from perennial.watch.metrics import OWN, PREFIX
 
 FOLDER = Path(__file__).parents[1] / "reference"
 SCORE = "Calibrated probability in [0, 1]; of an amount what is expected, in the unit of the label"
-PANELS = ("Home", "Embedded stack", "Operations", "Stages", "People", "History")
+PANELS = ("Home", "Embedded stack", "Operations", "Stages", "Serving", "People", "History")
 KINDS = {
     errors.NothingToDo: "nothing to do",
     errors.Refused: "refused",
@@ -68,7 +68,7 @@ def _write_keys(keys: Iterable[Key]) -> str:
 
 # The commands
 def render_commands() -> str:
-    commands: Mapping[str, TyperCommand] = typing.cast("typing.Any", get_command(load_commands())).commands
+    commands = list_commands()
     parts = [
         _open("Commands", "ml/perennial/cli"),
         openings.COMMANDS,
@@ -79,6 +79,16 @@ def render_commands() -> str:
         for name, command in within.items():
             parts += [f"### perennial {name}", *_describe_command(name, command)]
     return _join(parts)
+
+
+def list_commands() -> dict[str, TyperCommand]:
+    """Every command by its words; those of a group follow each other, and stand in its panel."""
+    found: dict[str, TyperCommand] = {}
+    for name, command in typing.cast("typing.Any", get_command(load_commands())).commands.items():
+        for word, within in getattr(command, "commands", {"": command}).items():
+            within.rich_help_panel = command.rich_help_panel
+            found[f"{name} {word}".strip()] = within
+    return found
 
 
 def _describe_command(name: str, command: TyperCommand) -> Iterator[str]:

@@ -5,18 +5,16 @@ import re
 from dataclasses import asdict
 
 import pytest
-from typer.main import get_command
 
-from docs.tools.reference import FOLDER, PAGES, PANELS, read_comments
+from docs.tools.reference import FOLDER, PAGES, PANELS, list_commands, read_comments
 from perennial import errors
-from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL
 from perennial.config.keys import list_keys
 from perennial.config.variables import EMBEDDED_STACK, VARIABLES
 from perennial.local import Ports
 from tests.paths import ROOT
 
-COMMANDS = get_command(load_commands()).commands
+COMMANDS = list_commands()
 ERRORS = [name for name, found in vars(errors).items() if inspect.isclass(found)]
 VIEWS = [path.stem for path in (PLATFORM_SQL / "views" / "global").glob("*.sql")] + [
     f"<model>_{path.stem}" for folder in ("model", "task/binary") for path in (PLATFORM_SQL / "views" / folder).glob("*.sql")

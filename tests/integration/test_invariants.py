@@ -8,9 +8,9 @@ import pytest
 
 from perennial import invariants, pipeline
 from perennial.config.folders import borrow_folder
-from perennial.pipeline.champion import CACHE
 from perennial.records import Rejects
 from perennial.stores import ledger, warehouse
+from perennial.stores.registry.loading import CACHE
 from tests.world import FIRST_DAY, MODEL, end_state
 
 WALL = datetime.now(UTC)

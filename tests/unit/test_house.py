@@ -22,6 +22,7 @@ EDGES = {
     "ml/perennial/cli/edge.py": "the clock of a run from a shell",
     "ml/perennial/airflow/runs.py": "the clock of a run from Airflow",
     "ml/perennial/local/supervisor.py": "the age of logs",
+    "ml/perennial/serve/wall.py": "the age of a score that is served",
 }
 # Of what tells the time or throws dice clock_timestamp() alone may stand in our SQL, for recorded_at and sent_at, which say
 # when something was written, and nothing else.

@@ -48,8 +48,14 @@ def test_a_query_is_a_view_as_long_as_it_is_read():
             "read_functions",
             "read_types",
             "read_query_columns",
+            "set local enable_sort = off",
+            "set local enable_nestloop = off",
         ]
-    assert session.texts[6:] == ["drop view pg_temp.user_query"]
+    assert session.texts[8:] == [
+        "set local enable_sort to default",
+        "set local enable_nestloop to default",
+        "drop view pg_temp.user_query",
+    ]
     assert session.sent[0][1] == PARAMETERS
 
 

@@ -5,32 +5,36 @@ Exit codes: 0 done, 1 a fault, 2 wrong usage, 3 refused by a gate.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import typer
 
 from perennial.cli.edge import FAULT, REFUSED, USAGE, app, fail, prepare_process
 from perennial.errors import ConfigError, PerennialError, Refused
 
 __all__ = ["app", "load_commands", "main"]
+COMMANDS = (
+    "backups",
+    "forgetting",
+    "history",
+    "homes",
+    "keys",
+    "new",
+    "operations",
+    "people",
+    "planning",
+    "purging",
+    "serving",
+    "stack",
+    "stages",
+    "watching",
+)
 
 
 def load_commands() -> typer.Typer:
     """The app with every command: a module registers its own when it is imported."""
-    from perennial.cli import (  # noqa: PLC0415 - once it is prepared
-        backups,  # noqa: F401
-        forgetting,  # noqa: F401
-        history,  # noqa: F401
-        homes,  # noqa: F401
-        keys,  # noqa: F401
-        new,  # noqa: F401
-        operations,  # noqa: F401
-        people,  # noqa: F401
-        planning,  # noqa: F401
-        purging,  # noqa: F401
-        stack,  # noqa: F401
-        stages,  # noqa: F401
-        watching,  # noqa: F401
-    )
-
+    for name in COMMANDS:
+        import_module(f"perennial.cli.{name}")
     return app
 
 

@@ -189,7 +189,7 @@ def _find_loader_url() -> str:
     Raises:
         ConfigError: there is neither.
     """
-    url = os.environ.get("PERENNIAL_LOADER_URL") or local.find_loader_url()
+    url = os.environ.get("PERENNIAL_LOADER_URL") or local.find_warehouse_url("loader")
     if not url:
         raise ConfigError("No warehouse to load into: start the embedded stack with `perennial up`, or set PERENNIAL_LOADER_URL.")
     return url

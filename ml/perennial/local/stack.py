@@ -47,16 +47,10 @@ def find_settings(environment: Mapping[str, str] = os.environ) -> Settings | Non
     return record.addresses.settings() if record is not None and record.is_alive else None
 
 
-def find_loader_url(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The warehouse of that stack under role loader; None when none runs."""
+def find_warehouse_url(role: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The warehouse of that stack under a role; None when none runs."""
     record = read_record(find_var(environment))
-    return record.addresses.database_url("loader") if record is not None and record.is_alive else None
-
-
-def find_watcher_url(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The warehouse of that stack under role watcher; None when none runs."""
-    record = read_record(find_var(environment))
-    return record.addresses.database_url("watcher") if record is not None and record.is_alive else None
+    return record.addresses.database_url(role) if record is not None and record.is_alive else None
 
 
 def find_parts(environment: Mapping[str, str] = os.environ) -> tuple[str, str, Path] | None:

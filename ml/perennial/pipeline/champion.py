@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,19 +12,18 @@ import pandas as pd
 from perennial import notices
 from perennial import promote as protocol
 from perennial.config.folders import borrow_folder
-from perennial.errors import ArtifactCorrupt, NoChampionYet, RegistryUnavailable, VersionMissing
+from perennial.errors import NoChampionYet, RegistryUnavailable, VersionMissing
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor, load_predictor
 from perennial.records import Promotion, Run, TrainingSet, Version
 from perennial.stores import ledger
 from perennial.stores.ledger import purges
-from perennial.stores.registry import ChampionAlias, find_kept, note_use
+from perennial.stores.registry import ChampionAlias
+from perennial.stores.registry.loading import CACHE, load_kept
 from perennial.stores.sessions import Session
 from perennial.tasks import Scores, frame_scores
 
 log = logging.getLogger(__name__)
-
-CACHE = "versions"
 
 
 def load_version(stores: Stores, version: Version) -> Predictor:
@@ -37,14 +35,7 @@ def load_version(stores: Stores, version: Version) -> Predictor:
         RegistryUnavailable: no file is kept, or those that are were damaged, and MLflow does not answer.
     """
     cache = stores.settings.artifacts / CACHE
-    kept = find_kept(version, cache)
-    if os.path.lexists(kept):
-        try:
-            note_use(kept)
-            return load_predictor(kept, version.manifest)
-        except ArtifactCorrupt as damage:
-            log.warning("%s, version %d: what this machine keeps is fetched anew. %s", version.model, version.version, damage)
-    return load_predictor(_fetch(stores, version, cache), version.manifest)
+    return load_kept(version, cache, lambda: _fetch(stores, version, cache))
 
 
 def refuse_purged(session: Session, version: Version) -> None:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from perennial.pipeline.champion import CACHE, load_version
+from perennial.pipeline.champion import load_version
 from perennial.pipeline.opening import Stores
 from perennial.predictor import hash_manifest
 from perennial.records import TrainingSet, Version
 from perennial.stores import ledger
 from perennial.stores.registry import find_kept
+from perennial.stores.registry.loading import CACHE
 
 Seconds = tuple[float, ...]
 REPETITIONS = 15  # so that one guard among fifty can be told at level .10, with three pauses of the machine among them

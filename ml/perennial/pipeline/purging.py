@@ -15,7 +15,6 @@ from itertools import groupby
 from perennial import promote as protocol
 from perennial.config import Declaration
 from perennial.config.retention import Kept
-from perennial.pipeline.champion import CACHE
 from perennial.pipeline.labelling import matured_days
 from perennial.pipeline.opening import Stores
 from perennial.records import Version
@@ -23,6 +22,7 @@ from perennial.records.purges import Purged, PurgeItem, PurgeKind
 from perennial.stores import ledger
 from perennial.stores.ledger import purges
 from perennial.stores.registry import discard_files, find_kept, name_report
+from perennial.stores.registry.loading import CACHE
 from perennial.stores.sessions import Session, take_lock
 from perennial.stores.warehouse import old_days
 

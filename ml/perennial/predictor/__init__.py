@@ -12,10 +12,12 @@ from perennial.predictor.contract import (
     Feature,
     Linear,
 )
-from perennial.predictor.encoding import EncodedColumn, decode_codes, encode, encode_columns
+from perennial.predictor.encoding import EncodedColumn, Matrix, decode_codes, encode, encode_columns
 from perennial.predictor.files import check_files, hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
 from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, open_native, predict_raw
+from perennial.predictor.quick import QuickScorer, loading_alone, make_quick
+from perennial.predictor.rows import RowEncoder, RowsRefused
 from perennial.predictor.scoring import Predictor
 
 __all__ = [
@@ -29,8 +31,12 @@ __all__ = [
     "EncodedColumn",
     "Feature",
     "Linear",
+    "Matrix",
     "NativeBooster",
     "Predictor",
+    "QuickScorer",
+    "RowEncoder",
+    "RowsRefused",
     "apply_calibrator",
     "apply_link",
     "as_dmatrix",
@@ -41,6 +47,8 @@ __all__ = [
     "expand_inputs",
     "hash_manifest",
     "load_predictor",
+    "loading_alone",
+    "make_quick",
     "name_inputs",
     "number_inputs",
     "open_native",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
 
 from perennial.errors import SchemaMismatch
 from perennial.predictor.contract import Feature
+
+if TYPE_CHECKING:
+    import pandas as pd  # whoever has a frame has loaded it; `perennial serve` has none
 
 Matrix = NDArray[np.float64]
 EncodedColumn = NDArray[np.float64] | NDArray[np.float32] | NDArray[np.int32]
@@ -73,6 +75,9 @@ def _name_infinite(infinite: Sequence[str]) -> None:
 
 
 def _has_kind(column: pd.Series, feature: Feature) -> bool:
+    import pandas as pd  # noqa: PLC0415 - see above
+    from pandas.api import types  # noqa: PLC0415 - see above
+
     if feature.kind == "category":
         return bool(isinstance(column.dtype, pd.CategoricalDtype) or types.is_string_dtype(column.dtype) or column.isna().all())
     if types.is_complex_dtype(column.dtype):
@@ -82,6 +87,8 @@ def _has_kind(column: pd.Series, feature: Feature) -> bool:
 
 def _is_boolean_or_null(column: pd.Series) -> bool:
     """Nullable booleans arrive as objects, and so does a column that is null in every row."""
+    from pandas.api import types  # noqa: PLC0415 - see above
+
     if not types.is_object_dtype(column.dtype):
         return bool(column.isna().all())
     return all(isinstance(value, bool | np.bool_) for value in column.dropna())
@@ -99,6 +106,8 @@ def _encode_lightly(column: pd.Series, feature: Feature) -> EncodedColumn:
 
 
 def _encode_column(column: pd.Series, feature: Feature) -> Matrix:
+    from pandas.api import types  # noqa: PLC0415 - see above
+
     if feature.kind == "numeric":
         plain = isinstance(column.dtype, np.dtype) and not types.is_object_dtype(column.dtype)
         return column.to_numpy(dtype=np.float64) if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -112,6 +121,8 @@ def decode_codes(codes: NDArray[np.int32]) -> Matrix:
 
 def _code_category(column: pd.Series, feature: Feature) -> NDArray[np.int32]:
     """The place of each value among the categories, -1 where it is missing or unknown; what was pooled stands behind them."""
+    import pandas as pd  # noqa: PLC0415 - see above
+
     categories, rest = pd.Index(feature.categories, dtype="object"), len(feature.categories) if feature.pooled else -1
     if isinstance(column.dtype, pd.CategoricalDtype):  # one look for each value, and not for each row
         places = categories.get_indexer(column.cat.categories.astype("object"))

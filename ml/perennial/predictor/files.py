@@ -13,17 +13,21 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from pydantic import ValidationError
 
 from perennial.errors import ArtifactCorrupt
 from perennial.predictor import first_load
 from perennial.predictor.contract import Contract
-from perennial.predictor.encoding import Matrix, encode
-from perennial.predictor.native import NATIVE_ERRORS, NativeBooster, count_inputs, open_native, save_native
+from perennial.predictor.encoding import Matrix
+from perennial.predictor.native import NativeBooster, count_inputs, find_native_errors, open_native, save_native
+from perennial.predictor.rows import RowEncoder, RowsRefused
 from perennial.predictor.scoring import Predictor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTRACT, GOLDEN = "contract.json", "golden.json"
 GOLDEN_ROWS = 20
@@ -44,7 +48,7 @@ def write_files(folder: Path, booster: NativeBooster | None, contract: Contract,
         assert booster is not None
         save_native(booster, folder / contract.model_file)
     rows = _choose_golden(golden, contract)
-    scores = Predictor(contract, booster).score(_read_golden(rows, contract))
+    scores = Predictor(contract, booster).score_matrix(RowEncoder.of(contract.features).encode(rows))
     (folder / CONTRACT).write_text(contract.write(), encoding="utf-8")
     (folder / GOLDEN).write_text(json.dumps({"rows": rows, "scores": scores.tolist()}, allow_nan=False), encoding="utf-8")
     return {name: _hash((folder / name).read_bytes()) for name in _expected_files(contract)}
@@ -65,9 +69,9 @@ def load_predictor(folder: Path, manifest: Mapping[str, str], *, threads: int = 
     try:
         contract = Contract.model_validate_json(contents[CONTRACT])
         golden = json.loads(contents[GOLDEN])
-        matrix = encode(_read_golden(golden["rows"], contract), contract.features)
+        matrix = RowEncoder.of(contract.features).encode(golden["rows"])
         expected = np.array(golden["scores"], dtype=np.float64)
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+    except (ValidationError, ValueError, KeyError, TypeError, RowsRefused) as error:
         raise ArtifactCorrupt(f"{folder.name}: {CONTRACT} or {GOLDEN} is not what this program writes: {error}.") from error
     if sorted(contents) != sorted(_expected_files(contract)):
         raise ArtifactCorrupt(f"{folder.name}: {contract.algorithm} needs {_expected_files(contract)}, found {sorted(contents)}.")
@@ -147,7 +151,7 @@ def _open_in_child(contract: Contract, content: bytes, matrix: Matrix) -> None:
 def _check_golden(predictor: Predictor, matrix: Matrix, expected: Matrix) -> None:
     try:
         found = predictor.score_matrix(matrix)
-    except NATIVE_ERRORS as error:
+    except find_native_errors() as error:
         raise ArtifactCorrupt(f"{predictor.contract.algorithm} cannot predict the golden rows: {error}.") from error
     if len(expected) == 0 or found.shape != expected.shape:
         raise ArtifactCorrupt(f"{GOLDEN} holds {len(expected)} scores for {len(found)} rows.")
@@ -168,24 +172,6 @@ def _choose_golden(frame: pd.DataFrame, contract: Contract) -> list[dict[str, ob
         chosen[name] = np.roll(chosen[name].to_numpy(), place)
     rows: list[dict[str, object]] = json.loads(chosen.to_json(orient="records", double_precision=15))
     return [*rows, dict.fromkeys(contract.names)]
-
-
-def _read_golden(rows: list[dict[str, object]], contract: Contract) -> pd.DataFrame:
-    columns = {
-        feature.name: [row[feature.name] for row in rows]
-        if feature.kind == "category"
-        else np.array([_as_float(row[feature.name]) for row in rows])
-        for feature in contract.features
-    }
-    return pd.DataFrame(columns)
-
-
-def _as_float(value: object) -> float:
-    if value is None:
-        return float("nan")
-    if isinstance(value, bool | int | float):
-        return float(value)
-    raise TypeError(f"{value!r} is not a number")
 
 
 def _hash(content: bytes) -> str:

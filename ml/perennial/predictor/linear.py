@@ -34,7 +34,10 @@ def _expand(column: Matrix, feature: Feature) -> Matrix:
 def predict_linear(linear: Linear | ClassLinear, matrix: Matrix, features: Sequence[Feature], link: Link = "logit") -> Matrix:
     """Raw scores, one per row: probabilities or amounts; of classes one per row and class."""
     if isinstance(linear, ClassLinear):
-        return apply_link(link, _standardise(linear, matrix, features) @ np.array(linear.coefficients).T + linear.intercepts)
+        inputs = _standardise(linear, matrix, features)
+        # A product of matrices adds up in an order that depends on the number of rows: a row alone would get other last digits.
+        sums = [(inputs * np.array(weights)).sum(axis=1) for weights in linear.coefficients]
+        return apply_link(link, np.column_stack(sums) + linear.intercepts)
     return apply_link(link, _weigh(linear, matrix, features, None).sum(axis=1) + linear.intercept)
 
 

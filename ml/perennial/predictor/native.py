@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import lightgbm
 import numpy as np
-import xgboost
 
 from perennial.errors import ArtifactCorrupt
 from perennial.predictor.calibration import apply_link
@@ -17,9 +16,22 @@ from perennial.predictor.encoding import Matrix
 from perennial.predictor.linear import Places
 from perennial.records import Link
 
-NativeBooster: TypeAlias = xgboost.Booster | lightgbm.Booster
-# What the libraries raise at a damaged file, UnicodeDecodeError among the ValueErrors.
-NATIVE_ERRORS = (xgboost.core.XGBoostError, lightgbm.basic.LightGBMError, ValueError, TypeError)
+if TYPE_CHECKING:
+    import lightgbm
+    import xgboost
+
+NativeBooster: TypeAlias = "xgboost.Booster | lightgbm.Booster"
+
+
+def is_xgboost(booster: NativeBooster) -> bool:
+    """Which of the two it is, without loading the library of the other: each takes 130 MB and seconds."""
+    return type(booster).__module__.partition(".")[0] == "xgboost"
+
+
+def find_native_errors() -> tuple[type[Exception], ...]:
+    """What the libraries that are loaded raise at a damaged file; XGBoost's is a ValueError, as UnicodeDecodeError is."""
+    lightgbm = sys.modules.get("lightgbm")
+    return (ValueError, TypeError) if lightgbm is None else (lightgbm.basic.LightGBMError, ValueError, TypeError)
 
 
 def number_inputs(features: Sequence[Feature]) -> list[str]:
@@ -40,6 +52,8 @@ def as_dmatrix(
     Args:
         names: what the booster calls its inputs; None: their numbers.
     """
+    import xgboost  # noqa: PLC0415 - only the library in question is loaded
+
     kinds = ["c" if feature.kind == "category" else "q" for feature in features]
     names = list(names) if names is not None else number_inputs(features)
     return xgboost.DMatrix(
@@ -60,7 +74,7 @@ def predict_raw(
 
     The link is taken here in double precision: XGBoost's own is single and would tie the highest scores.
     """
-    if isinstance(booster, xgboost.Booster):
+    if is_xgboost(booster):
         booster.set_param({"nthread": threads})
         names = name_inputs(booster, features)
         margin = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), output_margin=True)
@@ -89,7 +103,7 @@ def contribute_every(booster: NativeBooster, matrix: Matrix, features: Sequence[
     Source: Lundberg, Erion and Lee 2018, as both libraries implement it. XGBoost's approximation is not used: it names
     the same strongest feature in only 81 % of rows.
     """
-    if isinstance(booster, xgboost.Booster):
+    if is_xgboost(booster):
         booster.set_param({"nthread": threads})
         names = name_inputs(booster, features)
         shares = booster.predict(as_dmatrix(matrix, features, threads=threads, names=names), pred_contribs=True)
@@ -102,7 +116,7 @@ def contribute_every(booster: NativeBooster, matrix: Matrix, features: Sequence[
 
 def save_native(booster: NativeBooster, path: Path) -> None:
     """Write the library's own format: UBJSON for XGBoost, text for LightGBM."""
-    if isinstance(booster, xgboost.Booster):
+    if is_xgboost(booster):
         booster.save_model(path)
     else:
         booster.save_model(str(path))
@@ -112,14 +126,18 @@ def open_native(algorithm: str, content: bytes) -> NativeBooster:
     """Load a booster from bytes whose hash was checked and which a child process has opened before."""
     try:
         if algorithm == "xgboost":
+            import xgboost  # noqa: PLC0415 - only the library in question is loaded
+
             booster = xgboost.Booster()
             booster.load_model(bytearray(content))
             return booster
+        import lightgbm  # noqa: PLC0415 - likewise
+
         return lightgbm.Booster(model_str=content.decode("utf-8"))
-    except NATIVE_ERRORS as error:
+    except find_native_errors() as error:
         raise ArtifactCorrupt(f"{algorithm} cannot read its model file: {error}.") from error
 
 
 def count_inputs(booster: NativeBooster) -> int:
     """Number of columns that the booster was trained on."""
-    return int(booster.num_features() if isinstance(booster, xgboost.Booster) else booster.num_feature())
+    return int(booster.num_features() if is_xgboost(booster) else booster.num_feature())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from perennial.predictor.calibration import apply_calibrator
@@ -16,6 +16,9 @@ from perennial.predictor.encoding import Matrix, encode, refuse_infinite
 from perennial.predictor.linear import Places, contribute_linear, predict_linear
 from perennial.predictor.native import NativeBooster, contribute_every, contribute_native, predict_raw
 from perennial.predictor.shares import Shares, trust_shares
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Reasons = NDArray[np.object_]
 LONGEST_VALUE = 80  # characters of a text in a reason: a street has 40, a comment 2,000

@@ -6,12 +6,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from perennial.predictor.encoding import Matrix
+from perennial.predictor.native import NativeBooster
 from perennial.predictor.shap_tables import GROUP_BITS, TABLE_BYTES, Condition, Table, expect_value, make_tables
 from perennial.predictor.trees import Decision, Forest, UnreadTrees, read_forests
 
@@ -61,7 +60,7 @@ class Shares:
         return shares
 
 
-def make_shares(booster: xgboost.Booster | lightgbm.Booster) -> tuple[Shares, ...]:
+def make_shares(booster: NativeBooster) -> tuple[Shares, ...]:
     """Tables for a booster: of classes those of each, which share the memory that one may take.
 
     Raises:
@@ -77,9 +76,7 @@ def _make_shares(forest: Forest, most_bytes: int) -> Shares:
     return Shares(tuple(_make_batch(part) for part in parts), expect_value(forest), forest.precision)
 
 
-def trust_shares(
-    booster: xgboost.Booster | lightgbm.Booster, rows: Matrix, expected: Matrix, model: str
-) -> tuple[Shares, ...] | None:
+def trust_shares(booster: NativeBooster, rows: Matrix, expected: Matrix, model: str) -> tuple[Shares, ...] | None:
     """Tables that say of `rows` what the library does; None, and a line in the log, where the library must do it.
 
     Args:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import lightgbm
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
+
+from perennial.predictor.native import NativeBooster, is_xgboost
 
 Missing = Literal["left", "right", "zero"]  # where NaN goes; "zero": LightGBM saw none in training and reads it as 0
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Forest:
     precision: type[np.float32 | np.float64]
 
 
-def read_forests(booster: xgboost.Booster | lightgbm.Booster) -> tuple[Forest, ...]:
+def read_forests(booster: NativeBooster) -> tuple[Forest, ...]:
     """The booster's trees: one forest, or of classes one for each.
 
     Raises:
@@ -62,7 +62,7 @@ def read_forests(booster: xgboost.Booster | lightgbm.Booster) -> tuple[Forest, .
             another form than that of the libraries' locked versions.
     """
     try:
-        if isinstance(booster, xgboost.Booster):
+        if is_xgboost(booster):
             return _read_xgboost(json.loads(bytes(booster.save_raw("json")))["learner"])
         if "\naverage_output\n" in booster.model_to_string(num_iteration=1):
             raise UnreadTrees("LightGBM averages its trees")

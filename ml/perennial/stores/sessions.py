@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, func, make_url, select
@@ -11,7 +12,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from perennial.errors import ConfigError, WarehouseBusy, WarehouseUnavailable
 
@@ -20,6 +22,7 @@ Session: TypeAlias = Connection
 Found = TypeVar("Found")
 
 CONNECT_TIMEOUT_SECONDS = 10
+POOL_TIMEOUT_SECONDS = 2
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
 INSUFFICIENT_PRIVILEGE = "42501"  # likewise
 LENT = "lent"  # the savepoint at which a lent connection begins
@@ -37,12 +40,35 @@ PARAMETERS = {
 
 
 class Database:
-    """One PostgreSQL database under one role. It keeps no connection: each transaction opens its own and closes it."""
+    """One PostgreSQL database under one role. It keeps no connection: each transaction opens its own and closes it.
 
-    def __init__(self, url: str, application_name: str = "perennial") -> None:
+    Args:
+        parameters: what its connections set instead of, or beside, `PARAMETERS`.
+        kept_connections: so many stay open, and no more are ever opened: for a server that asks short questions often.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        application_name: str = "perennial",
+        *,
+        parameters: Mapping[str, str] = MappingProxyType({}),
+        kept_connections: int = 0,
+    ) -> None:
         self.url = url
-        self._arguments = _connect_arguments(url, application_name)
-        self._engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments)
+        self._arguments = _connect_arguments(url, application_name, {**PARAMETERS, **parameters})
+        if kept_connections:
+            self._engine = create_engine(
+                url,
+                poolclass=QueuePool,
+                pool_size=kept_connections,
+                max_overflow=0,
+                pool_timeout=POOL_TIMEOUT_SECONDS,
+                pool_pre_ping=True,
+                connect_args=self._arguments,
+            )
+        else:
+            self._engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -79,6 +105,8 @@ class Database:
         """
         try:
             yield
+        except PoolExhausted as error:
+            raise WarehouseBusy(f"{self.describe()}: all connections that are kept are in use; try again.") from error
         except DBAPIError as error:
             if error.connection_invalidated or _is_refused(error):
                 raise WarehouseUnavailable(f"{self.describe()} does not answer: {str(error.orig).strip()}") from error
@@ -209,8 +237,8 @@ class _LentDialect(PGDialect_psycopg2):
         """Leave the connection open."""
 
 
-def _connect_arguments(url: str, application_name: str) -> dict[str, str]:
-    own = " ".join(f"-c {name}={value}" for name, value in PARAMETERS.items())
+def _connect_arguments(url: str, application_name: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    own = " ".join(f"-c {name}={value}" for name, value in parameters.items())
     given = make_url(url).query.get("options", "")
     return {
         "application_name": application_name,

@@ -1,0 +1,34 @@
+"""/ready: would requests be answered, by whom, and is it known that they are still champion?"""
+
+from __future__ import annotations
+
+from perennial.serve.champions import Champions, Serving
+
+
+def describe_readiness(champions: Champions) -> tuple[bool, dict[str, object]]:
+    """Ready once a version answers for every model that has a champion, and somebody can be let in.
+
+    A ledger that has fallen silent leaves a server ready: who was champion last goes on, which `ledger` says.
+    """
+    models = {model: _describe(serving) for model, serving in champions.items()}
+    states = [serving for _, serving in champions.items()]
+    answers = any(serving.champion for serving in states) and not any(
+        serving.champion is None and serving.is_behind for serving in states
+    )
+    ledger = {"state": "silent", "detail": champions.silence} if champions.silence else {"state": "answers"}
+    said: dict[str, object] = {"ready": answers and not champions.tokens_trouble, "ledger": ledger, "models": models}
+    if champions.tokens_trouble:
+        said["tokens"] = champions.tokens_trouble
+    return bool(said["ready"]), said
+
+
+def _describe(serving: Serving) -> dict[str, object]:
+    by = serving.champion
+    said: dict[str, object] = {"version": None, "state": "no champion yet"}
+    if by is not None:
+        said = {"version": by.version.version, "recipe": by.version.recipe, "state": "answers"}
+    if serving.is_behind:
+        said["wanted"] = serving.wanted
+        said["state"] = "the former version answers" if by else "nobody answers"
+        said["detail"] = serving.trouble or "It is loading."
+    return said

@@ -1,0 +1,118 @@
+"""The processes of a server: uvicorn, one or several workers on one socket, and an end that lets requests finish."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from functools import partial
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from perennial.errors import StackError
+from perennial.serve.application import make_application
+from perennial.serve.gauges import SHARED_FOLDER
+from perennial.serve.options import ServeOptions
+
+HEAD_BYTES, HEAD_SECONDS = 64 << 10, 10.0
+WORKER_SECONDS = 120  # in which a worker must answer its parent: importing on a busy machine takes longer than uvicorn's 5
+LOGGING: dict[str, object] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        "perennial": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
+}
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """Ends a connection whose request has no whole head within a time and a size, which uvicorn waits for without end."""
+
+    head_seconds = HEAD_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent
+        super().connection_made(transport)
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head_bytes += len(data)
+        if self._head_timer is not None and self._head_bytes > HEAD_BYTES:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_bytes = 0
+            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def run(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT: then nobody new is let in, and who was has `stop_seconds` to be answered.
+
+    Raises:
+        StackError: the port is taken, or the server did not start.
+    """
+    config = make_config(options)
+    try:
+        socket = config.bind_socket()
+    except SystemExit as taken:
+        raise StackError(f"{options.host}:{options.port} cannot be listened on: is it taken? --port names another.") from taken
+    if options.workers == 1:
+        server = Server(config)
+        server.run(sockets=[socket])
+        if not server.started:
+            raise StackError("The server did not start; the lines above say why.")
+        return
+    folder = tempfile.mkdtemp(prefix="perennial-serve-")
+    os.environ[SHARED_FOLDER] = folder  # before the workers import the library, which looks then
+    try:
+        Multiprocess(config, sockets=[socket]).run()
+    finally:
+        socket.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_config(options: ServeOptions) -> Config:
+    """How uvicorn runs a process."""
+    return Config(
+        partial(make_application, options),
+        factory=True,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        http=ImpatientProtocol,
+        ws="none",
+        loop="uvloop",
+        access_log=False,  # its lines show paths, and these show entities
+        log_config=LOGGING,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=options.connections,
+        timeout_keep_alive=30,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+        timeout_graceful_shutdown=options.stop_seconds,
+    )

@@ -1,0 +1,87 @@
+"""`perennial serve` as its user starts it: several processes on one port, one text of figures, and an end by SIGTERM."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from perennial.local.ports import find_free_port
+from perennial.serve import TokenFile
+from tests.integration.publish_toy import VERSION, make_predictor, make_toy
+from tests.integration.test_serve import PREDICT, list_rows, read_snapshot
+from tests.paths import ROOT
+from tests.toy_server import PATIENCE_SECONDS, ToyInstallation, wait_for
+
+
+@pytest.fixture
+def plain(warehouse_urls, tmp_path):
+    installation = ToyInstallation(make_toy(warehouse_urls), warehouse_urls.analyst, tmp_path)
+    installation.add_version(3, make_predictor(), read_snapshot(installation.toy))
+    installation.promote(3)
+    return installation
+
+
+def name_environment(installation):
+    return os.environ | {
+        "PERENNIAL_SERVE_URL": installation.analyst_url,
+        "PERENNIAL_HOME": str(installation.home),
+        "PERENNIAL_ARTIFACTS": str(installation.artifacts),
+        "PERENNIAL_SERVE_TOKENS": str(installation.folder / "tokens.json"),
+    }
+
+
+def start(installation, *options):
+    command = [sys.executable, "-m", "perennial", "serve", *options]
+    return subprocess.Popen(command, env=name_environment(installation), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_workers_share_a_port_and_their_figures_and_end_when_they_are_told(plain):
+    token = TokenFile(plain.folder / "tokens.json").add("tester", VERSION.effective_at)
+    port = find_free_port()
+    server = start(plain, "--port", str(port), "--workers", "2", "--rate", "0")
+    rows = list_rows(plain.toy)[:3]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
+            wait_for(lambda: is_ready(client))
+            headers = {"authorization": f"Bearer {token}"}
+            # Each on a connection of its own, which any worker may take; who is not ready yet says so.
+            url, asked = str(client.base_url.join(PREDICT)), {"json": {"rows": rows}, "headers": headers}
+            answered = [httpx.post(url, timeout=PATIENCE_SECONDS, **asked) for _ in range(8)]
+            good = [each.json()["version"] for each in answered if each.status_code == 200]
+            figures = client.get("/metrics").text
+        server.send_signal(signal.SIGTERM)
+        said = server.communicate(timeout=PATIENCE_SECONDS)[1]
+    finally:
+        server.kill()
+        server.communicate()
+    assert good
+    assert {3} == set(good)
+    assert f"{3.0 * len(good)}" == re.search(r'^perennial_serve_rows_total\{model="toy"\} (\S+)$', figures, re.MULTILINE)[1]
+    assert 0 == server.returncode
+    assert token not in said
+    assert "Traceback" not in said
+
+
+def is_ready(client):
+    try:
+        return client.get("/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_without_a_token_the_server_does_not_start_and_says_how(plain):
+    server = start(plain)
+    _, said = server.communicate(timeout=PATIENCE_SECONDS)
+    assert (2, True) == (server.returncode, "perennial token new NAME" in said)
+
+
+def test_a_port_that_is_taken_is_said(plain):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = start(plain, "--no-tokens", "--port", str(taken.getsockname()[1]))
+        _, said = server.communicate(timeout=PATIENCE_SECONDS)
+    assert (1, True) == (server.returncode, "is it taken?" in said)
