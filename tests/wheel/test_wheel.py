@@ -26,7 +26,8 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
 # A script of the extra `local`, a plugin for who has pytest, what Celery's workers load, with the extra `workers`, and `watch`.
 left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers"}
-left_out |= {f"perennial.{name}" for name in ("watch", "watch.declared", "watch.exporting", "watch.metrics", "watch.serving")}
+watch = ("watch", "watch.declared", "watch.deriving", "watch.exporting", "watch.metrics", "watch.serving")
+left_out |= {f"perennial.{name}" for name in watch}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:
