@@ -13,7 +13,7 @@ import yaml
 
 from perennial.config import load_model
 from perennial.errors import ConfigError
-from perennial.watch import LABELS, METRICS, make_server
+from perennial.watch import LABELS, METRICS, make_server, read_models
 from perennial.watch.declared import find_due, list_limits
 from perennial.watch.serving import MOST_WAITING
 from tests.paths import ROOT
@@ -132,6 +132,12 @@ def test_scores_are_due_when_the_next_day_of_the_grid_is_built(tmp_path, edits, 
 def test_a_fit_that_is_never_made_anew_has_no_age_to_keep(tmp_path):
     assert list_limits(load(tmp_path))["fit_age"] == 35 * 86_400
     assert list_limits(load(tmp_path, ('refresh = "weekly"', 'refresh = "never"')))["fit_age"] is None
+
+
+def test_a_file_that_cannot_be_opened_is_no_model_and_no_error(tmp_path):
+    (tmp_path / "models" / "lapse.toml").mkdir(parents=True)
+    (found,) = read_models(tmp_path)
+    assert (found.name, found.model, found.fault) == ("lapse", None, "models/lapse.toml cannot be read: Is a directory.")
 
 
 # Names

@@ -26,7 +26,8 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
 # A script of the extra `local`, a plugin for who has pytest, what `workers` and `lineage` bring to Airflow, `watch` and `serve`.
 left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers", "perennial.airflow.lineage"}
-left_out |= {f"perennial.{name}" for name in ("watch", "watch.declared", "watch.exporting", "watch.metrics", "watch.serving")}
+watch = ("watch", "watch.declared", "watch.deriving", "watch.exporting", "watch.metrics", "watch.serving")
+left_out |= {f"perennial.{name}" for name in watch}
 left_out |= {f"perennial.serve.{name}" for name in ("application", "entry", "gauges", "running")}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:

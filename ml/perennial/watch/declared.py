@@ -33,6 +33,8 @@ def _read_model(home: Path, name: str) -> Declared:
         return Declared(name, load_model(home / "models" / f"{name}.toml"))
     except ConfigError as error:
         return Declared(name, None, str(error))
+    except OSError as error:
+        return Declared(name, None, f"models/{name}.toml cannot be read: {error.strerror}.")
 
 
 def find_due(model: Model, newest: date) -> datetime:

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.core import Metric as Family
@@ -18,11 +17,11 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from perennial.config import Model
 from perennial.errors import WarehouseUnavailable
 from perennial.stores.watching import NOTHING, LedgerWatch, Reading
-from perennial.watch.declared import Declared, find_due, list_limits, read_models
+from perennial.watch.declared import read_models
+from perennial.watch.deriving import Row, derive
 from perennial.watch.metrics import METRICS, OWN, PREFIX, Metric
 
 logger = logging.getLogger(__name__)
-Row = Mapping[str, Any]
 
 
 class Exporter(Collector):
@@ -54,7 +53,7 @@ class Exporter(Collector):
         built = GaugeMetricFamily(f"{PREFIX}build_info", OWN["build_info"], labels=("version",))
         built.add_metric((version("perennial"),), 1)
         yield built
-        known = {**reading, "declared": tuple(map(_describe, declared)), "derived": tuple(_derive(declared, reading))}
+        known = {**reading, **derive(declared, reading)}
         models = {each.name: each.model for each in declared}
         yield from (_show(metric, known.get(metric.query), models) for metric in METRICS)
 
@@ -71,24 +70,6 @@ def _tell(name: str, *values: float) -> Family:
     for value in values:
         family.add_metric((), value)
     return family
-
-
-def _describe(declared: Declared) -> Row:
-    limits = {} if declared.model is None else list_limits(declared.model)
-    return {"model": declared.name, "valid": declared.model is not None, **limits}
-
-
-def _derive(declared: Sequence[Declared], reading: Reading) -> Iterator[Row]:
-    """What follows from a model file and the ledger together: when scores are due, which as_of came true last."""
-    scored = {row["model"]: row["as_of"] for row in reading.get("scores", ())}
-    fitted = {row["model"]: row["trained_for"] for row in reading.get("champions", ())}
-    quiet = {row["model"]: row["as_of"] for row in reading.get("snapshots", ()) if row["rows"] == 0}
-    realised = {row["model"]: row["as_of"] for row in reading.get("outcomes", ())}
-    for each in declared:
-        begin = scored.get(each.name) or fitted.get(each.name)
-        newest = None if begin is None else max(begin, quiet.get(each.name, begin))
-        due = find_due(each.model, newest) if each.model and newest and fitted.get(each.name) else None
-        yield {"model": each.name, "due": due, "realised_as_of": realised.get(each.name)}
 
 
 def _show(metric: Metric, rows: Sequence[Row] | None, models: Mapping[str, Model | None]) -> Family:

@@ -33,7 +33,7 @@ class Metric:
 
     Attributes:
         name: without `perennial_`; the unit is its end.
-        query: of sql/queries/watch.sql, or `declared` (the model files) or `derived` (of both).
+        query: of sql/queries/watch.sql, or a table that `derive` makes of these and of model files.
         column: whose value it is; empty: the series is there, with 1. An as_of becomes the instant at which it starts.
         labels: columns beside `model`.
         kind: a summary has its sum in `column` and its count in `count`.
@@ -126,7 +126,7 @@ METRICS = (
     Metric("waiting_deliveries", "Events that MLflow has not been told of.", "deliveries", "waiting", ("destination",)),
     Metric("oldest_waiting_delivery_timestamp_seconds", "Since when.", "deliveries", "oldest", ("destination",)),
     # Stages
-    Metric("stage_attempts_total", "Attempts that have ended.", "attempts", "number", ("stage", "status"), "counter"),
+    Metric("stage_attempts_total", "Attempts that have ended.", "ended", "number", ("stage", "status"), "counter"),
     Metric(
         "stage_duration_seconds",
         "How long attempts took that did their work.",
@@ -150,8 +150,8 @@ METRICS = (
         "succeeded_at",
         ("stage",),
     ),
-    Metric("stage_last_failed", "Whether the newest attempt failed or was lost.", "newest_attempts", "is_failed", ("stage",)),
-    Metric("stage_last_duration_seconds", "How long the newest attempt took.", "newest_attempts", "seconds", ("stage",)),
+    Metric("stage_last_failed", "Whether the newest attempt failed or was lost.", "stages", "is_failed", ("stage",)),
+    Metric("stage_last_duration_seconds", "How long the newest attempt took.", "stages", "last_seconds", ("stage",)),
     Metric("clock_timestamp_seconds", "Newest clock of the runs: the wall's where a model is live.", "clocks", "clock"),
     # The account of errors
     Metric("error_account_budget_ratio", "Chance of a false promotion that a year may bear.", "declared", "budget"),

@@ -80,10 +80,15 @@ order by newest.model, position;
 
 -- name: drift
 -- The newest check.
-select distinct on (model) model, as_of, drifted_share, prediction_shift, is_drifted
-from ledger.drift_checks
-where model = any(cast(:models as text[]))
-order by model, as_of desc;
+select asked.model, newest.*
+from unnest(cast(:models as text[])) as asked (model)
+cross join lateral (
+    select as_of, drifted_share, prediction_shift, is_drifted
+    from ledger.drift_checks
+    where drift_checks.model = asked.model
+    order by as_of desc
+    limit 1
+) as newest;
 
 -- name: decisions
 -- How many decisions there are of each choice.
@@ -94,10 +99,15 @@ group by model, choice;
 
 -- name: newest_decisions
 -- The newest decision with the figures of its evidence.
-select distinct on (model) model, as_of, choice, rule, loss_points, loss_share, is_calibration_off
-from ledger.watched_decisions
-where model = any(cast(:models as text[]))
-order by model, as_of desc, decision_id desc;
+select asked.model, newest.*
+from unnest(cast(:models as text[])) as asked (model)
+cross join lateral (
+    select as_of, choice, rule, loss_points, loss_share, is_calibration_off
+    from ledger.watched_decisions
+    where watched_decisions.model = asked.model
+    order by as_of desc, decision_id desc
+    limit 1
+) as newest;
 
 -- name: admissions
 -- As_ofs that are set aside: those that rest, and those that a person rejected.
@@ -134,49 +144,24 @@ where deliveries.model = any(cast(:models as text[])) and delivered_at is null
 group by deliveries.model, destination;
 
 -- name: attempts
--- Attempts of every stage that have ended, by how.
-select model, stage, status, count(*) as number
-from ledger.runs
-where model = any(cast(:models as text[])) and status <> 'running'
-group by model, stage, status;
-
--- name: stages
--- What is under way of every stage, and how long the attempts took that did their work.
-select model, stage, count(*) filter (where status = 'running') as running, count(*) filter (where status = 'ok') as done,
-    coalesce(sum(extract(epoch from finished_at - recorded_at)) filter (where status = 'ok'), 0) as seconds,
-    max(finished_at) filter (where status = 'ok') as succeeded_at
-from ledger.runs
-where model = any(cast(:models as text[]))
-group by model, stage;
-
--- name: newest_attempts
--- How the newest attempt of every stage ended.
-select distinct on (model, stage) model, stage, status in ('failed', 'lost') as is_failed,
-    extract(epoch from finished_at - recorded_at) as seconds
-from ledger.runs
-where model = any(cast(:models as text[])) and status <> 'running'
-order by model, stage, run_id desc;
-
--- name: clocks
--- The newest clock of the runs, backfills aside: the wall's where a model is live.
-select model, max(effective_at) as clock
-from ledger.runs
-where model = any(cast(:models as text[])) and purpose <> 'backfill'
-group by model;
-
--- name: account
--- Tests that are open, and what was drawn from the account of errors in the 365 days before the newest clock of the runs.
-select contests.model, count(*) filter (where status = 'open') as open,
-    coalesce(sum(alpha) filter (where contests.effective_at > clocks.clock - interval '365 days'), 0) as drawn
-from ledger.contests
-join (
-    select model, max(effective_at) as clock
+-- Attempts of every stage by how they ended, or that they are under way; of each the newest, and how long all took together. One
+-- pass over ledger.runs, the longest table here.
+select grouped.*, extract(epoch from newest.finished_at - newest.recorded_at) as newest_seconds
+from (
+    select model, stage, status, count(*) as number, max(run_id) as newest, max(finished_at) as finished_at,
+        coalesce(sum(extract(epoch from finished_at - recorded_at)), 0) as seconds,
+        max(effective_at) filter (where purpose <> 'backfill') as clock
     from ledger.runs
-    where model = any(cast(:models as text[])) and purpose <> 'backfill'
-    group by model
-) as clocks using (model)
-where side = 'superiority'
-group by contests.model;
+    where model = any(cast(:models as text[]))
+    group by model, stage, status
+) as grouped
+join ledger.runs as newest on newest.run_id = grouped.newest;
+
+-- name: draws
+-- Tests of challengers, and what each drew from the account of errors.
+select model, status = 'open' as is_open, alpha, effective_at
+from ledger.contests
+where model = any(cast(:models as text[])) and side = 'superiority';
 
 -- name: account_queue
 -- Challengers that were compared last without a test of their own, for the account of errors did not cover one.
@@ -203,17 +188,19 @@ group by evaluations.model;
 
 -- name: snapshots
 -- The newest features, and what their validation said.
-select newest.model, newest.as_of, newest.rows, validation.passed, validation.quarantined
-from (
-    select distinct on (model) model, as_of, rows
+select asked.model, newest.as_of, newest.rows, validation.passed, validation.quarantined
+from unnest(cast(:models as text[])) as asked (model)
+cross join lateral (
+    select as_of, rows
     from ledger.snapshots
-    where model = any(cast(:models as text[])) and kind = 'features'
-    order by model, as_of desc
+    where snapshots.model = asked.model and kind = 'features'
+    order by as_of desc
+    limit 1
 ) as newest
 left join lateral (
     select passed, quarantined
     from ledger.validations
-    where validations.model = newest.model and validations.as_of = newest.as_of
+    where validations.model = asked.model and validations.as_of = newest.as_of
     order by validation_id desc
     limit 1
 ) as validation on true;
