@@ -258,13 +258,9 @@ def table(name):
     return f"{DATABASE}.{name}"
 
 
-def test_a_scored_row_is_followed_to_its_sources_by_events_alone(lived, told, settings):
-    """From what an analyst holds: the row names its publication; the rest is asked of nobody but the events."""
-    with pipeline.open_stores(settings) as stores, stores.warehouse.transaction() as session:
-        row = session.execute(
-            text(f"select publication_id, reason_1 from scores.{MODEL} where as_of = '{FIRST_DAY}' limit 1")
-        ).one()
-    published = {"datasetVersion": str(row.publication_id)}
+def test_a_scored_row_is_followed_to_its_sources_by_events_alone(told, publication_of_a_row):
+    """From what an analyst holds: a row names its publication; the rest is asked of nobody but the events."""
+    published = {"datasetVersion": str(publication_of_a_row)}
     scoring, scores = told.writer_of(table(f"scores.{MODEL}"), version=published)
     inputs = {given["name"]: given["facets"] for given in scoring["inputs"]}
     checksum = inputs[table(f"features.{MODEL}")]["version"]["datasetVersion"]
