@@ -109,6 +109,7 @@ def environment(postgres, settings, tmp_path_factory, events_file, collector):
         "PERENNIAL_SIMULATED_UNTIL": "2018-01-03",
         "PYTHONPATH": str(ROOT),
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(events_file), "append": True}),
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "600",  # on a busy machine ten seconds are soon over, and the event is lost
         "AIRFLOW__TRACES__OTEL_ON": "True",
         "OTEL_TRACES_EXPORTER": "otlp_proto_http",
         **collector.variables,
@@ -130,7 +131,7 @@ def lived(environment):
         "perennial.nightly=",
     )  # without a day first: `dag.test` leaves the parameters of a run with its DAG
     command = [sys.executable, str(RUNNER), str(ROOT / "dags"), MODEL, *asked]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
     (printed,) = (
         line for line in done.stdout.splitlines() if line.startswith('{"')
