@@ -40,6 +40,8 @@ class Collector:
         return {
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "300",  # seconds; of the whole batch milliseconds
+            "OTEL_BSP_EXPORT_TIMEOUT": "300000",
         }
 
     def of_stages(self) -> list[ReceivedSpan]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from perennial import pipeline
+from perennial import operate, pipeline
 from perennial.demo.data import plant_null_column
 from perennial.errors import ValidationFailed
 from perennial.pipeline.lineage import find_lineage
@@ -62,7 +62,7 @@ def test_of_columns_that_another_query_built_nothing_is_told(world):
     live(world, "refresh")
     _, told = ask(world, "refresh")
     assert "recency_days" in told[FEATURES].origins.columns
-    edit_model(world.settings.home, {"settle_hours = 6 ": "settle_hours = 7 "})
+    edit_model(world.settings.home, {"settle_hours = 6 ": "settle_hours = 5 "})
     _, changed = ask(world, "refresh")
     assert (told[FEATURES].version, None) == (changed[FEATURES].version, changed[FEATURES].origins)
 
@@ -84,7 +84,9 @@ def test_a_captured_source_is_photographed_and_its_history_read(world):
     file = world.settings.home / "models" / f"{MODEL}.toml"
     written = file.read_text(encoding="utf-8")
     file.write_text(written.replace("\n[schedule]", f"{PEOPLE}\n[schedule]", 1), encoding="utf-8")
-    live(world, "refresh", purpose="live", clock=run_in_airflow(world, NEXT_DAY).clock)
+    operate.sync(world.stores, MODEL)
+    pipeline.capture(world.stores, world.run(FIRST_DAY))
+    live(world, "refresh", purpose="live")
     inputs, outputs = ask(world, "refresh")
     history = ("history", "source.customers")
     assert {("source", "customers"), history} <= set(inputs)
