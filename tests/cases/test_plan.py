@@ -332,6 +332,17 @@ def test_facts_of_the_past_that_changed_are_no_change_of_the_files(alone):
     assert "the definition is that which built them, so that facts of their time have changed since" in said
 
 
+def test_a_day_whose_facts_are_gone_is_no_fault_of_the_files(alone):
+    alone.load("delete from source.visits where entered_at < '2025-03-15'")
+    code, found = plan(alone)
+    assert (0, "changes nothing") == (code, found["verdict"])
+    assert any("by the definition that built it: its facts have changed" in said for said in find(found, "note"))
+    alone.edit("features.sql", MINUTES, f"1.25 * {MINUTES}")
+    code, found = plan(alone)
+    assert REFUSED == code
+    assert any(" cannot be built. " in said for said in find(found, "breaks"))
+
+
 # Around it
 def test_a_source_that_somebody_holds_is_no_fault_of_the_files(case):
     with case.loader.transaction() as session:
