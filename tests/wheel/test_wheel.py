@@ -206,8 +206,8 @@ def test_every_active_subscription_has_a_score_with_its_reasons(life, perennial)
 
 def test_a_pull_request_is_planned(life, home, steps, installation, tmp_path):
     secrets = {
-        "secrets.PERENNIAL_PLAN_WAREHOUSE_URL": installation["PERENNIAL_WAREHOUSE_URL"],
-        "secrets.PERENNIAL_PLAN_MLFLOW_URI": installation["PERENNIAL_MLFLOW_URI"],
+        "secrets.PERENNIAL_WAREHOUSE_URL": installation["PERENNIAL_WAREHOUSE_URL"],
+        "secrets.PERENNIAL_MLFLOW_URI": installation["PERENNIAL_MLFLOW_URI"],
     }
     code, summary, _ = take(steps["plan"], home, tmp_path / "same", secrets)
     assert (0, "### churn: changes nothing") == (code, summary.splitlines()[0])
