@@ -324,7 +324,34 @@ def test_another_label_under_a_test_breaks(alone):
     assert said.startswith(f"labels: Recipes under test ({challenger}): their looks so far were taken on labels of another")
 
 
+def test_facts_of_the_past_that_changed_are_no_change_of_the_files(alone):
+    alone.load("insert into source.visits select -1, 'm9', '2025-06-01 12:00+02', '2025-06-01 13:00+02', 9999")
+    code, found = plan(alone)
+    assert (0, []) == (code, found["rebuilt"])
+    (said,) = find(found, "changes")
+    assert "the definition is that which built them, so that facts of their time have changed since" in said
+
+
+def test_a_day_whose_facts_are_gone_is_no_fault_of_the_files(alone):
+    alone.load("delete from source.visits where entered_at < '2025-03-15'")
+    code, found = plan(alone)
+    assert (0, "changes nothing") == (code, found["verdict"])
+    assert any("by the definition that built it: its facts have changed" in said for said in find(found, "note"))
+    alone.edit("features.sql", MINUTES, f"1.25 * {MINUTES}")
+    code, found = plan(alone)
+    assert REFUSED == code
+    assert any(" cannot be built. " in said for said in find(found, "breaks"))
+
+
 # Around it
+def test_a_source_that_somebody_holds_is_no_fault_of_the_files(case):
+    with case.loader.transaction() as session:
+        session.execute(text("lock table source.visits in access exclusive mode"))
+        code, out, err = case.shell.perennial("plan", MODEL)
+    assert (FAULT, "") == (code, out)
+    assert "still does after lock_timeout" in err
+
+
 def test_a_champion_whose_files_nobody_gives_is_judged_by_its_recipe(case, tmp_path, monkeypatch):
     monkeypatch.setenv("PERENNIAL_MLFLOW_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("PERENNIAL_ARTIFACTS", str(tmp_path / "empty"))

@@ -69,8 +69,28 @@ def test_the_pod_template_follows_the_strict_schema_of_kubernetes():
         kubernetes_validate.validate(pod, "1.34", strict=True)
 
 
-def test_the_workflow_follows_the_schema_of_workflows():
-    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml") == ""
+WORKFLOWS = sorted(path for home in (ROOT, TEMPLATE) for path in (home / ".github" / "workflows").iterdir())
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_workflow_follows_the_schema_of_workflows(path):
+    assert run_tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)) == ""
+
+
+def test_the_workflow_of_a_plan_gives_no_token_to_what_a_request_brings():
+    text = (TEMPLATE / ".github" / "workflows" / "plan.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    jobs = workflow["jobs"]
+    assert ({}, {"contents": "read"}, {"pull-requests": "write"}) == (
+        workflow["permissions"],
+        jobs["plan"]["permissions"],
+        jobs["comment"]["permissions"],
+    )
+    assert ([], "token" in str(jobs["plan"])) == ([step for step in jobs["comment"]["steps"] if "uses" in step], False)
+    assert [] == [
+        step["uses"] for step in jobs["plan"]["steps"] if not re.search(r"@[0-9a-f]{40}$", step.get("uses", "@" + 40 * "0"))
+    ]
+    assert [] == [step["name"] for job in jobs.values() for step in job["steps"] if "${{" in step.get("run", "")]
 
 
 @pytest.mark.parametrize("folder", [ROOT, TEMPLATE], ids=["repository", "home"])

@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.paths import ROOT
 
@@ -100,6 +101,38 @@ def installation(postgres, migrated_template, mlflow_server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def steps(home):
+    """What a shell runs in the workflow of a pull request, by the name of the step."""
+    workflow = yaml.safe_load((home / ".github" / "workflows" / "plan.yml").read_text(encoding="utf-8"))
+    return {step["name"]: step for job in workflow["jobs"].values() for step in job["steps"] if "run" in step}
+
+
+def take(step, home, folder, given):
+    """Run a step as a runner does; its exit code, the summary that it wrote, and what it hands on.
+
+    Args:
+        given: what stands for each ${{ expression }} of its environment; else nothing.
+    """
+    folder.mkdir()
+    files = {name: folder / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    for file in files.values():
+        file.touch()
+    own = {name: given.get(str(value)[4:-3], "") if "${{" in str(value) else value for name, value in step["env"].items()}
+    shell = {
+        **os.environ,
+        "RUNNER_TEMP": str(folder),
+        "GITHUB_REPOSITORY": "shop/models",
+        "PATH": f"{home.parent}:{os.environ['PATH']}",
+    }
+    environment = {**shell, **{name: str(path) for name, path in files.items()}, **own}
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]], cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return done.returncode, *(file.read_text(encoding="utf-8") for file in files.values())
+
+
+@pytest.fixture(scope="module")
 def perennial(home, installation):
     """Runs a command of the home's environment; what it prints."""
     return lambda *arguments: run([home / ".venv" / "bin" / "perennial", *arguments], home, **installation)
@@ -150,8 +183,9 @@ def test_a_fresh_home_has_nothing_to_upgrade(perennial):
     assert "Nothing is new." in perennial("upgrade")
 
 
-def test_its_own_check_finds_nothing(home):
-    said = run(["make", "check"], home)
+def test_its_own_check_finds_nothing(home, steps):
+    assert steps["set up"]["run"] == "make setup"  # which has made this home's environment
+    said = run(["bash", "-e", "-c", steps["check"]["run"]], home)
     assert re.findall(r"^NOT SO.*", said, flags=re.MULTILINE) == []
     assert "ok      dags: Airflow reads it" in said  # and finds nobody to tell of lineage:
     assert run([home / ".venv/bin/python", "-c", FIND_LINEAGE], home) == "None\n"
@@ -174,6 +208,43 @@ def test_every_active_subscription_has_a_score_with_its_reasons(life, perennial)
     assert len(rows) == life[-1]["rows"] > 1000
     assert {row["as_of"] for row in rows} == {WEEKS[-1]}
     assert [row for row in rows if not row["reason_1"]] == []
+
+
+def test_a_pull_request_is_planned(life, home, steps, installation, tmp_path):
+    secrets = {
+        "secrets.PERENNIAL_WAREHOUSE_URL": installation["PERENNIAL_WAREHOUSE_URL"],
+        "secrets.PERENNIAL_MLFLOW_URI": installation["PERENNIAL_MLFLOW_URI"],
+    }
+    code, summary, _ = take(steps["plan"], home, tmp_path / "same", secrets)
+    assert (0, "### churn: changes nothing") == (code, summary.splitlines()[0])
+    code, summary, _ = take(steps["plan"], home, tmp_path / "fork", {})
+    assert (0, True) == (code, summary.startswith("Nothing was planned: "))
+    query = home / "sql" / "churn" / "features.sql"
+    known = query.read_text(encoding="utf-8")
+    query.write_text(known.replace("    subscriptions.plan,\n", ""), encoding="utf-8")
+    code, summary, handed_on = take(steps["plan"], home, tmp_path / "broken", secrets)
+    query.write_text(known, encoding="utf-8")
+    assert (3, "### churn: would break") == (code, summary.splitlines()[0])
+    first, *table, last = handed_on.splitlines()
+    assert (f"table<<{last}", summary.splitlines()) == (first, table)
+
+
+def test_a_plan_is_one_comment_that_is_edited(home, steps, tmp_path):
+    """`gh` is a script that writes down what it is asked, and finds the comments that the test puts there."""
+    gh = home.parent / "gh"
+    listed = 'case "$*" in *--paginate*) cat "${RUNNER_TEMP}.found" ;; esac'
+    gh.write_text(f'#!/bin/sh\necho "$@" >> "$RUNNER_TEMP/asked"\n{listed}\n', encoding="utf-8")
+    gh.chmod(0o755)
+    given = {"needs.plan.outputs.table": "### churn: would break\n$(false) `x`", "github.event.pull_request.number": "7"}
+    asked = {}
+    for name, found in (("first", ""), ("again", "40\n41\n")):
+        (tmp_path / f"{name}.found").write_text(found, encoding="utf-8")
+        assert 0 == take(steps["comment"], home, tmp_path / name, given)[0]
+        asked[name] = (tmp_path / name / "asked").read_text(encoding="utf-8").splitlines()[1:]
+    body = tmp_path / "first" / "plan.md"
+    assert f"<!-- perennial plan -->\n{given['needs.plan.outputs.table']}\n" == body.read_text(encoding="utf-8")
+    edited = f"api --method PATCH repos/shop/models/issues/comments/41 -F body=@{tmp_path / 'again' / 'plan.md'}"
+    assert {"first": [f"pr comment 7 --repo shop/models --body-file {body}"], "again": [edited]} == asked
 
 
 def test_who_is_likely_to_cancel_does(life, postgres):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from perennial.config import Declaration, load_declaration, model_names
 from perennial.errors import PermanentError, UnknownModel
@@ -128,9 +129,10 @@ class _Planning:
 
     def _look_at_day(self, built: Built, predictor: Predictor | None) -> None:
         as_of = built.as_of
-        for part, fault in (("features", built.fault), ("labels", built.label_fault)):
-            if fault:
-                self.items.append(Item(part, "breaks", f"{as_of} cannot be built. {fault}"))
+        if built.fault:
+            self.items.append(self._blame("features", as_of, built.fault))
+        if built.label_fault:
+            self.items.append(self._blame("labels", as_of, built.label_fault))
         with self.stores.warehouse.transaction() as session:
             day = read_day_known(session, self.declaration.model.name, as_of)
         if built.validation is not None:
@@ -138,6 +140,15 @@ class _Planning:
             self.items += [*explain_rules(day.validation, built.validation)]
         if not self.trial.contract:
             self._compare(built, day, predictor)
+
+    def _blame(self, kind: Literal["features", "labels"], as_of: date, fault: str) -> Item:
+        """A day that the same definition could build once fails for its facts, which the files of now have not touched."""
+        builders = {day.as_of: day.query_hash for day in (self.known.features if kind == "features" else self.known.labels)}
+        if builders.get(as_of) == self.declaration.definition_hash(kind):
+            return Item(
+                kind, "note", f"{as_of} cannot be built again, by the definition that built it: its facts have changed. {fault}"
+            )
+        return Item(kind, "breaks", f"{as_of} cannot be built. {fault}")
 
     def _compare(self, built: Built, day: DayKnown, predictor: Predictor | None) -> None:
         if day.is_published:
