@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,17 @@ from tests.faults.stages import make_context
 LIVED = "faults_lived"
 POINTS = os.environ.get("FAULTS", "")
 IS_WHOLE = bool(POINTS)
-"""`make faults` says "all" and asks for every point of every operation, or names a number of points; `make test` asks for a few."""
+"""`make faults` asks for every point of every operation ("all"), or for so many of each; `make test` asks for a few."""
+
+LOG = os.environ.get("FAULTS_LOG")
+
+
+def tell(line: str) -> None:
+    """At once, for whoever waits, and into the file that FAULTS_LOG names."""
+    sys.stdout.write(f"{line}\n")
+    if LOG:
+        with Path(LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{line}\n")
 
 
 @pytest.fixture(scope="session")

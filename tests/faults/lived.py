@@ -71,6 +71,11 @@ class Course:
     home: Path
     numbers: int = 0
 
+    @property
+    def server_user(self) -> int:
+        """Whose files PostgreSQL's are."""
+        return self.template.postgres.server.data.stat().st_uid
+
     @contextmanager
     def open_before(self, operation: str) -> Iterator[Place]:
         """The place as it stands before an operation, in a database of its own."""

@@ -136,5 +136,6 @@ class Calls:
 
     def _is_ours(self, path: Any) -> bool:
         return isinstance(path, str | os.PathLike) and any(
-            Path(os.path.abspath(path)).is_relative_to(folder) for folder in self.folders
+            Path(os.path.abspath(path)).is_relative_to(folder)  # noqa: PTH100 - a link is not followed
+            for folder in self.folders
         )

@@ -1,6 +1,6 @@
-"""Weeks of two models with a fault and bad data at every third step: what must hold is looked at after each, and what grows is measured.
+"""Weeks of two models with a fault and bad data at every third step: what must hold is looked at after each, growth is measured.
 
-A step is a week of one model. Its fault is drawn by a seed; afterwards the week is lived again, as a scheduler would, and ends well.
+A step is a week of one model. Its fault is drawn by a seed; then the week is lived again, as a scheduler would, and ends well.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,12 +23,12 @@ from perennial.records import Recipe, Run
 from tests.faults.place import CAPTURED
 from tests.faults.points import Calls, Point
 from tests.integration.stage_process import PRELOADED as LIBRARIES
-from tests.integration.stage_process import TRY_AGAIN, is_stopped, wait_for
+from tests.integration.stage_process import TRY_AGAIN, is_stopped
 
 FIRST, SECOND, LAST = date(2025, 4, 21), date(2025, 4, 28), date(2025, 7, 21)
 HISTORY = (date(2025, 3, 24), date(2025, 4, 14))
 KILLED = -signal.SIGKILL
-WAIT_SECONDS = 300  # for an end that comes, however busy the machine is
+WAIT_SECONDS = 600  # for an end that comes, however busy the machine is
 PRELOADED = ["tests.faults.stages", *LIBRARIES]
 
 Operation = Callable[[Stores, Run], Any]
@@ -115,20 +116,18 @@ def attempt(name: str, settings: Settings, run: Run, point: Point | None, calls:
 
 @dataclass
 class Attempt:
-    """An operation in a process of its own."""
+    """An operation in a process of its own, whose calls come by a pipe once it has ended."""
 
     process: Any
     reading: Connection
     made: list[str] | None = None
 
     def join(self) -> int:
-        """Its exit code, once it has ended."""
-        self.process.join(WAIT_SECONDS)
-        code = self.process.exitcode
-        if code is None:
-            self.end()
-            raise AssertionError("it did not end")
-        return int(code)
+        """Its exit code, once it has ended; what it tells is read meanwhile, for a pipe holds little."""
+        self._wait_for(lambda: not self.is_alive)
+        self._listen()
+        self.process.join()
+        return int(self.process.exitcode)
 
     def end(self) -> None:
         self.process.kill()
@@ -137,8 +136,7 @@ class Attempt:
     @property
     def calls(self) -> list[str]:
         """What it did; only of one that was not killed."""
-        if self.made is None:
-            self.made = self.reading.recv()
+        assert self.made is not None
         return self.made
 
     @property
@@ -147,8 +145,22 @@ class Attempt:
 
     def await_stop(self) -> bool:
         """Wait until it has stopped at its point; False where it ended before."""
-        wait_for(lambda: not self.is_alive or is_stopped(self.process.pid))
+        self._wait_for(lambda: not self.is_alive or is_stopped(self.process.pid))
         return self.is_alive
+
+    def _wait_for(self, is_done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not is_done():
+            self._listen()
+            if time.monotonic() > deadline:
+                self.end()
+                raise AssertionError("it neither ended nor stopped")
+            time.sleep(0.01)
+
+    def _listen(self) -> None:
+        with suppress(EOFError):  # it was killed
+            if self.made is None and self.reading.poll():
+                self.made = self.reading.recv()
 
     def go_on(self) -> int:
         os.kill(self.process.pid, signal.SIGCONT)

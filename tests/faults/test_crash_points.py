@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from tests.faults.conftest import IS_WHOLE, POINTS
+from tests.faults.conftest import IS_WHOLE, POINTS, tell
 from tests.faults.lived import Course
 from tests.faults.points import Point
 from tests.faults.stages import KILLED, OPERATIONS
@@ -55,7 +55,7 @@ def test_an_operation_that_is_killed_anywhere_ends_as_if_nothing_had_happened(co
     calls, seen = course.count(operation), set()
     points = list_points(calls)
     assert [] == kill_everywhere(course, operation, points, calls, seen)
-    print(f"{operation}: killed at {len(points)} of {len(calls) + 1} points, which left {len(seen)} states")  # noqa: T201 - it is counted
+    tell(f"{operation}: killed at {len(points)} of {len(calls) + 1} points, which left {len(seen)} states")
 
 
 @pytest.mark.skipif(IS_WHOLE, reason="make faults kills at every point")

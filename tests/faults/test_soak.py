@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from perennial.stores.sessions import Database
+from tests.faults.conftest import tell
 from tests.faults.place import make_home, open_place
 from tests.faults.soak import MODELS, Soak, Step
 from tests.faults.stages import make_context
@@ -18,7 +17,6 @@ WEEKS = int(os.environ.get("SOAK_WEEKS", "3"))
 SEED = int(os.environ.get("SOAK_SEED", "7"))
 FILLED = 80
 """Steps after which nothing is kept that was there at a quarter of them."""
-LOG = os.environ.get("SOAK_LOG")
 
 
 @pytest.fixture
@@ -33,19 +31,11 @@ def soak(postgres, migrated_template, kept_mlflow, session_smtp_sink, tmp_path, 
     postgres.drop("soak")
 
 
-def tell(step: Step) -> None:
-    """At once, for whoever waits for two years."""
-    if LOG:
-        with Path(LOG).open("a", encoding="utf-8") as log:
-            log.write(f"{step.write()}\n")
-    sys.stdout.write(f"{step.write()}\n")
-
-
 def test_weeks_with_a_fault_at_every_third_step_keep_what_must_hold_and_do_not_grow(soak):
     soak.prepare()
     steps = []
     for step in soak.live(WEEKS):
-        tell(step)
+        tell(step.write())
         steps.append(step)
     assert [] == [step.write() for step in steps if step.broken]
     assert [] == find_growth(steps)
