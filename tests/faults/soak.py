@@ -17,7 +17,7 @@ from pathlib import Path
 
 from perennial import operate, pipeline
 from perennial.config import Smtp
-from perennial.errors import UnavailableError
+from perennial.errors import ChampionTooNew, UnavailableError
 from perennial.pipeline.champion import CACHE
 from perennial.records import Run
 from perennial.stores.sessions import Database, run_script
@@ -31,6 +31,7 @@ MODELS = ("stay", "gone")
 FIRST = date(2025, 4, 21)
 HISTORY = (date(2025, 3, 24), date(2025, 4, 14))
 EVERY = 3  # steps
+AN_HOUR = timedelta(hours=1)
 MOST_CALLS = 1800  # of a week with a search; a point beyond the last call is none
 NOBODY = "http://127.0.0.1:1"
 END_SESSIONS = """select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
@@ -118,6 +119,7 @@ class Soak:
         for number in range(len(MODELS) * weeks):
             as_of, model = FIRST + timedelta(weeks=number // len(MODELS)), MODELS[number % len(MODELS)]
             run = self.place.run(as_of, model)
+            run = replace(run, clock=run.clock + AN_HOUR)  # so that it may be set back
             fault = bad_data = ""
             if number % EVERY == EVERY - 1:
                 bad_data = dice.choice(sorted(BAD_DATA))
@@ -203,9 +205,13 @@ def _damage_files(soak: Soak, run: Run, dice: random.Random) -> str:
 
 
 def _set_clock_back(soak: Soak, run: Run, _: random.Random) -> str:
-    """The week is lived, and then the clock of a rerun is an hour behind."""
-    live_week(soak.place.stores, replace(run, clock=run.clock + timedelta(hours=1)))
-    return ""
+    """The week is lived, and a rerun has a clock that is an hour behind: a version that was fitted meanwhile is refused."""
+    live_week(soak.place.stores, run)
+    try:
+        live_week(soak.place.stores, replace(run, clock=run.clock - AN_HOUR))
+    except ChampionTooNew:
+        return " (refused)"
+    return " (ended)"
 
 
 def _say(code: int) -> str:
