@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -106,7 +107,7 @@ class Place:
     def wait_for_the_dead(self) -> None:
         """Until PostgreSQL has noticed that a process is gone."""
         while self.ask("select from pg_stat_activity where datname = current_database() and application_name = 'perennial'"):
-            pass
+            time.sleep(0.02)
 
 
 @dataclass(frozen=True)
