@@ -11,7 +11,7 @@ STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs reference screenshots bench mutants env clean
+.PHONY: help setup demo test faults soak check docs reference screenshots bench mutants env clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -48,6 +48,13 @@ check: setup ## Format, lint, types, layers and the fast tests
 
 test: check ## Everything, with real PostgreSQL, MLflow and Airflow
 	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
+
+faults: setup ## Kill every operation between any two of its calls, end its servers under it, and look at the whole after each
+	@log=`mktemp`; FAULTS=all FAULTS_LOG=$$log $(PYTEST) tests/faults/test_crash_points.py tests/faults/test_dying_servers.py; \
+	  status=$$?; sort $$log; rm $$log; exit $$status
+
+soak: setup ## Live two simulated years of two models with faults and bad data; SOAK_WEEKS and SOAK_SEED choose others
+	@SOAK_WEEKS=$${SOAK_WEEKS:-104} $(BIN)/python -m perennial.local $(BIN)/pytest -q -s tests/faults/test_soak.py
 
 docs: setup ## Build the documentation site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -45,6 +45,8 @@ class FilesToWorkers(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
+        if file.startswith("tests/faults/"):
+            return nodeid if os.environ.get("FAULTS") else "tests/faults"  # one life for all of them, or one for each worker
         return "tests/e2e" if file.startswith("tests/e2e/") and file != OWN_AIRFLOW else file
 
 

@@ -264,8 +264,8 @@ class MigrationConflict(PermanentError):
 
 
 class WarehouseUnavailable(UnavailableError):
-    """PostgreSQL does not answer.
-    To do: start PostgreSQL (`perennial up`, or your own) or correct the address; the stage runs again as a whole.
+    """PostgreSQL does not answer, or has no room left.
+    To do: start PostgreSQL (`perennial up`, or your own), make room or correct the address; the stage runs again as a whole.
     """
 
 

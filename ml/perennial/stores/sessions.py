@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
+import psycopg2
 from sqlalchemy import Connection, Engine, TextClause, create_engine, func, make_url, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
-from perennial.errors import ConfigError, WarehouseBusy, WarehouseUnavailable
+from perennial.errors import ConfigError, UnavailableError, WarehouseBusy, WarehouseUnavailable
 
 Session: TypeAlias = Connection
 """One open transaction; who takes a session never commits."""
@@ -25,6 +26,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 POOL_TIMEOUT_SECONDS = 2
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
 INSUFFICIENT_PRIVILEGE = "42501"  # likewise
+NO_ROOM = "53"  # likewise, a class: its disk, its memory or its places for connections are full
+GOING_DOWN = ("08", "57")  # likewise: the connection was lost, or an operator or a limit ended it or its statement
 LENT = "lent"  # the savepoint at which a lent connection begins
 PARAMETERS = {
     # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
@@ -75,7 +78,7 @@ class Database:
         """Open a transaction; commit when the block ends, roll back when it raises.
 
         Raises:
-            WarehouseUnavailable: the server refused the connection, or it was lost on the way.
+            WarehouseUnavailable: the server refused the connection, it was lost on the way, or the server has no room left.
             WarehouseBusy: another attempt held a lock for longer than `lock_timeout`.
         """
         with self.name_failures(), self._engine.begin() as session:
@@ -107,15 +110,29 @@ class Database:
             yield
         except PoolExhausted as error:
             raise WarehouseBusy(f"{self.describe()}: all connections that are kept are in use; try again.") from error
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_refused(error):
-                raise WarehouseUnavailable(f"{self.describe()} does not answer: {str(error.orig).strip()}") from error
-            if read_code(error) == LOCK_NOT_AVAILABLE:
-                raise WarehouseBusy(
-                    f"{self.describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
-                    "Nothing was changed; try again once it has ended."
-                ) from error
-            raise
+        except (DBAPIError, psycopg2.Error) as error:  # COPY speaks to the driver directly
+            named = self._name(error)
+            if named is None:
+                raise
+            raise named from error
+
+    def _name(self, error: DBAPIError | psycopg2.Error) -> UnavailableError | None:
+        """What happened, where trying again may help."""
+        driver = error.orig if isinstance(error, DBAPIError) else error
+        code = read_code(error) or ""
+        if code.startswith(NO_ROOM):
+            return WarehouseUnavailable(
+                f"{self.describe()} has no room left: {str(driver).strip()}. Nothing of this step was kept. Make room (its disk, "
+                "its memory or max_connections, as PostgreSQL says), then run it again."
+            )
+        if code == LOCK_NOT_AVAILABLE:
+            return WarehouseBusy(
+                f"{self.describe()}: another attempt at the same work holds its lock, and still does after lock_timeout. "
+                "Nothing was changed; try again once it has ended."
+            )
+        if _is_lost(error):
+            return WarehouseUnavailable(f"{self.describe()} does not answer: {str(driver).strip()}")
+        return None
 
     def url_in_schema(self, schema: str) -> str:
         """The same database, under the same parameters, for a library that keeps its own tables: they go to this schema."""
@@ -195,7 +212,8 @@ def explain_refusal(what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error.connection_invalidated or _is_refused(error) or read_code(error) == LOCK_NOT_AVAILABLE:
+        code = read_code(error) or ""
+        if _is_lost(error) or code == LOCK_NOT_AVAILABLE or code.startswith(NO_ROOM):
             raise  # nobody wrote that: `Database` says what it is
         raise ConfigError(f"{what}: PostgreSQL says: {str(error.orig).strip()}") from error
 
@@ -247,12 +265,16 @@ def _connect_arguments(url: str, application_name: str, parameters: Mapping[str,
     }
 
 
-def read_code(error: DBAPIError) -> str | None:
+def read_code(error: DBAPIError | psycopg2.Error) -> str | None:
     """PostgreSQL's code of an error, if the server sent one."""
-    code: str | None = getattr(error.orig, "pgcode", None)
+    code: str | None = getattr(error.orig if isinstance(error, DBAPIError) else error, "pgcode", None)
     return code
 
 
-def _is_refused(error: DBAPIError) -> bool:
-    """A failure before there was a session: SQLAlchemy has no statement to show for it."""
-    return error.statement is None and type(error.orig).__name__ == "OperationalError"
+def _is_lost(error: DBAPIError | psycopg2.Error) -> bool:
+    """The connection is gone, or there was none: SQLAlchemy has no statement to show for it then."""
+    if isinstance(error, DBAPIError):
+        is_refused = error.statement is None and isinstance(error.orig, psycopg2.OperationalError)
+        return error.connection_invalidated or is_refused
+    is_of_the_line = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return is_of_the_line and (error.pgcode or GOING_DOWN[0]).startswith(GOING_DOWN)

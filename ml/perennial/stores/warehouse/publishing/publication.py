@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psycopg2
-
-from perennial.errors import PermanentError, PublicationBlocked, Superseded, WarehouseUnavailable
+from perennial.errors import PermanentError, PublicationBlocked, Superseded
 from perennial.records import Publication, Run, Tally
 from perennial.stores.sessions import Database, Session, take_lock
 from perennial.stores.warehouse.publishing.attempts import (
@@ -75,7 +73,7 @@ def blocking(database: Database, attempt: Attempt) -> Iterator[None]:
 def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Publication:
     """The publishing transaction: lock, fence, score and check, delete and copy, audit, commit."""
     run = attempt.run
-    with _report_lost_connections(), database.transaction() as session:
+    with database.transaction() as session:
         take_lock(session, run.model, run.as_of)
         with open_reader(database, job.declaration.model, run) as reader:
             # The snapshot cannot be rebuilt meanwhile: that takes the same lock.
@@ -94,7 +92,7 @@ def publish_shard(database: Database, attempt: Attempt, job: ScoringJob, number:
     Raises:
         Superseded: a later attempt took over; this one wrote nothing.
     """
-    with blocking(database, attempt), _report_lost_connections():
+    with blocking(database, attempt):
         stage_shard(database, attempt, job, number)
 
 
@@ -106,7 +104,7 @@ def commit_shards(database: Database, attempt: Attempt, job: ScoringJob) -> Publ
         PublicationBlocked: a check failed; the former scores stay, and the ledger says why.
     """
     run, model = attempt.run, job.declaration.model
-    with blocking(database, attempt), _report_lost_connections(), database.transaction() as session:
+    with blocking(database, attempt), database.transaction() as session:
         take_lock(session, run.model, run.as_of)
         pass_shard_fence(session, attempt)
         pass_fence(session, attempt, attempt.checksum)
@@ -155,14 +153,3 @@ def _refuse(run: Run, failures: tuple[str, ...], *, mean_score: float | None = N
         )
         blocked.mean_score = mean_score
         raise blocked
-
-
-@contextmanager
-def _report_lost_connections() -> Iterator[None]:
-    """COPY speaks to the driver directly, past the place where lost connections get their name."""
-    try:
-        yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise WarehouseUnavailable(
-            f"PostgreSQL went away while scores were published; nothing of them is visible: {error}"
-        ) from error
