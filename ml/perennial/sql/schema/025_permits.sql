@@ -53,7 +53,8 @@ declare
 begin
     foreach place slice 1 in array array[
         ['runs', 'message'], ['publications', 'message'], ['outbox', 'notice'], ['outbox', 'last_error'],
-        ['validations', 'results'], ['decisions', 'sentence'], ['decisions', 'evidence'], ['admissions', 'reason'],
+        ['deliveries', 'last_error'], ['validations', 'results'], ['decisions', 'sentence'], ['decisions', 'evidence'],
+        ['admissions', 'reason'],
         ['evaluations', 'evidence'], ['drift_checks', 'evidence'], ['promotions', 'reason'], ['approvals', 'because'],
         ['approvals', 'remark'], ['acceptances', 'reason'], ['unpins', 'reason'], ['recipes', 'because'], ['contests', 'reason']
     ] loop
