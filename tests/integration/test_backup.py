@@ -140,6 +140,7 @@ def test_rows_of_the_source_may_be_left_out(kept, tmp_path):
     assert manifest.parts[WAREHOUSE].size < whole.parts[WAREHOUSE].size
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 @pytest.mark.parametrize("name", PARTS)
 def test_a_damaged_file_is_found_before_anything_is_restored(copy_of, make_target, name):
     content = bytearray((copy_of / name).read_bytes())
@@ -149,6 +150,7 @@ def test_a_damaged_file_is_found_before_anything_is_restored(copy_of, make_targe
         restore_backup(make_target("untouched"), copy_of)
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 @pytest.mark.parametrize(("name", "said"), [(MLFLOW, "mlflow.dump is missing"), (NAME, "holds no manifest.json")])
 def test_a_missing_file_is_named(copy_of, make_target, name, said):
     (copy_of / name).unlink()
@@ -156,6 +158,7 @@ def test_a_missing_file_is_named(copy_of, make_target, name, said):
         restore_backup(make_target("untouched"), copy_of)
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 def test_a_backup_of_a_newer_program_is_refused(copy_of, make_target):
     manifest = json.loads((copy_of / NAME).read_text())
     (copy_of / NAME).write_text(json.dumps({**manifest, "migration": "999_later", "release": "9.9"}))
@@ -195,6 +198,7 @@ def test_without_room_nothing_is_left(kept, tmp_path):
     assert list((tmp_path / "full").iterdir()) == []
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 def test_a_killed_backup_bears_no_name(kept, tmp_path):
     folder = tmp_path / "killed" / "backup"
     process = start("backup", kept.places, folder, start_new_session=True)
@@ -207,6 +211,7 @@ def test_a_killed_backup_bears_no_name(kept, tmp_path):
         read_manifest(next(folder.parent.iterdir()))
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 def test_a_killed_restore_is_run_again(kept, make_target):
     places = make_target("killed")
     process = start("restore", places, kept.folder, start_new_session=True)

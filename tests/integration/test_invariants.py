@@ -211,6 +211,7 @@ def test_a_folder_that_nobody_holds_is_found_and_one_that_is_held_is_not(shared)
     assert f"rm -r {parent / 'left-1'}" in remedy
 
 
+@pytest.mark.attack("a right is given or taken by hand")
 @pytest.mark.parametrize(
     ("statement", "back", "said"),
     [
@@ -292,6 +293,7 @@ def test_a_right_that_is_not_as_declared_is_found_and_what_it_says_mends_it(shar
     assert [] == find(shared, "rights")
 
 
+@pytest.mark.attack("a password gets into a log")
 def test_a_password_in_a_log_is_found_across_blocks_and_never_shown(shared, tmp_path, monkeypatch):
     monkeypatch.setattr(invariants.rights, "BLOCK_BYTES", 16)
     (tmp_path / "server.log").write_text(f"0123456789 login={PASSWORD} done\n", encoding="utf-8")

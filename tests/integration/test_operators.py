@@ -52,6 +52,7 @@ def test_a_connection_that_asks_for_what_the_warehouse_does_not_offer_is_refused
         pass
 
 
+@pytest.mark.attack("an older program works on the ledger of a newer one")
 @pytest.mark.parametrize(
     "work",
     [

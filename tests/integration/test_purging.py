@@ -391,6 +391,7 @@ def processes():
     return context
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize(
     "words",
     [
@@ -417,6 +418,7 @@ def test_killed_anywhere_and_run_again_it_ends_as_if_it_had_run_once(year, proce
     assert [] == list_files(year, 2)
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -437,6 +439,7 @@ def test_the_pipeline_takes_facts_away_by_the_function_alone_and_only_old_ones(y
         session.exec_driver_sql(statement)
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 def test_the_owner_is_stopped_too_once_the_function_has_ended(year):
     with Database(year.settings.owner_url).transaction() as session:
         session.exec_driver_sql("select ledger.purge_day('lapse', 'findings', '2016-09-13', 60, 'x', now())")

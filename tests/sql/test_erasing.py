@@ -183,6 +183,7 @@ def test_a_movement_that_has_ended_loses_the_key(moved):
     assert [0] == ask(moved, "select count(*) from ledger.purge_permits")
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 @pytest.mark.parametrize("changed", ["reason = 'Other.'", "version = 2", "status = 'undone', applied_at = null"])
 def test_nothing_else_of_it_changes_in_the_same_transaction(moved, changed):
     subject = subject_of(LAPSE)

@@ -116,6 +116,7 @@ def test_the_facts_that_are_declared_are_those_with_a_trigger(sessions):
     assert sorted(FACTS) == sorted(ask(sessions["owner"], guarded))
 
 
+@pytest.mark.mltest("D5")
 @pytest.mark.attack("a role does to a table what it may not")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("table", TABLES)
