@@ -59,7 +59,7 @@ def purge(stores: Stores, name: str, clock: datetime, *, actor: str = "perennial
         until = purging.find_until(session)
         found = purging.find(session) if until else ()
     kept = tuple(item for item in found if item.why is not None)
-    going = [item for item in found if item.why is None]
+    going = sorted((item for item in found if item.why is None), key=lambda item: item.kind in WITH_RUNS)  # a backup stops these
     gone = tuple(purging.measure(going) if dry_run else purging.take_away(going))
     if gone and not dry_run:
         log.info("%s: %d things went, about %d bytes", name, len(gone), sum(item.bytes for item in gone))
