@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import NoneType, UnionType
@@ -18,6 +18,8 @@ from typer.core import TyperArgument, TyperCommand
 from typer.main import get_command
 
 from docs.tools import openings
+from docs.tools.trust import render_trust
+from docs.tools.writing import code, join, open_page, show, write_table
 from perennial import errors
 from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL
@@ -50,7 +52,7 @@ def write_pages(folder: Path = FOLDER) -> None:
 def render_keys() -> str:
     keys = list_keys()
     parts = [
-        _open("The model file", "ml/perennial/config"),
+        open_page("The model file", "ml/perennial/config"),
         openings.MODEL_FILE,
         "## The top of the file",
         _write_keys(key for key in keys if not key.table),
@@ -58,11 +60,11 @@ def render_keys() -> str:
     for table in list_tables():
         within = [key for key in keys if key.table == table.name]
         parts += [f"## [{table.name.replace('<', '').replace('>', '')}]", f"{table.description}.", _write_keys(within)]
-    return _join(parts)
+    return join(parts)
 
 
 def _write_keys(keys: Iterable[Key]) -> str:
-    rows = [(f"`{key.name}`", key.description, key.type, "required" if key.is_required else _code(key.default)) for key in keys]
+    rows = [(f"`{key.name}`", key.description, key.type, "required" if key.is_required else code(key.default)) for key in keys]
     return write_table(("key", "meaning", "type", "default"), rows)
 
 
@@ -70,7 +72,7 @@ def _write_keys(keys: Iterable[Key]) -> str:
 def render_commands() -> str:
     commands = list_commands()
     parts = [
-        _open("Commands", "ml/perennial/cli"),
+        open_page("Commands", "ml/perennial/cli"),
         openings.COMMANDS,
     ]
     for panel in PANELS:
@@ -78,7 +80,7 @@ def render_commands() -> str:
         parts += [f"## {panel}"] if within else []
         for name, command in within.items():
             parts += [f"### perennial {name}", *_describe_command(name, command)]
-    return _join(parts)
+    return join(parts)
 
 
 def list_commands() -> dict[str, TyperCommand]:
@@ -129,7 +131,7 @@ def render_views() -> str:
     comments = read_comments()
     views = [name for kind, name in comments if kind == "view"]
     parts = [
-        _open("Views", "the COMMENTs in ml/perennial/sql"),
+        open_page("Views", "the COMMENTs in ml/perennial/sql"),
         openings.VIEWS,
     ]
     for view in [*sorted(view for view in views if "<model>" in view), *sorted(view for view in views if "<model>" not in view)]:
@@ -141,11 +143,11 @@ def render_views() -> str:
         title = view.replace("<model>", "model")
         parts += [
             f"## {title}",
-            f"`analytics.{view}`: {_show(comments['view', view])}.",
+            f"`analytics.{view}`: {show(comments['view', view])}.",
             write_table(("column", "meaning"), columns),
         ]
     parts += ["## Functions", write_table(("function", "meaning"), _list_functions(comments))]
-    return _join(parts)
+    return join(parts)
 
 
 def _list_functions(comments: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
@@ -178,7 +180,7 @@ def render_errors() -> str:
     kinds = {one for error in found for one in error.__mro__[1:]}
     roots = [error for error in found if error in kinds and error is not errors.ConfigError]
     parts = [
-        _open("Errors", "the docstrings of ml/perennial/errors.py"),
+        open_page("Errors", "the docstrings of ml/perennial/errors.py"),
         openings.ERRORS,
         "## Kinds",
         openings.ERROR_KINDS,
@@ -189,7 +191,7 @@ def render_errors() -> str:
             [(*_describe_error(error), _name_kind(error)) for error in found if error not in roots],
         ),
     ]
-    return _join(parts)
+    return join(parts)
 
 
 def _describe_error(error: type) -> tuple[str, str, str]:
@@ -216,7 +218,7 @@ def render_variables() -> str:
         "Demonstrations and tests": DEMONSTRATIONS,
     }
     parts = [
-        _open("Environment variables", "ml/perennial/config/variables.py"),
+        open_page("Environment variables", "ml/perennial/config/variables.py"),
         openings.VARIABLES,
     ]
     for title, variables in groups.items():
@@ -224,44 +226,18 @@ def render_variables() -> str:
             f"## {title}",
             write_table(("variable", "meaning", "without it"), [_describe_variable(one) for one in variables]),
         ]
-    return _join(parts)
+    return join(parts)
 
 
 def _describe_variable(variable: Variable) -> tuple[str, str, str]:
     return f"`{variable.name}`", variable.description, variable.default
 
 
-# Markdown
-def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose cells may hold any text."""
-    lines = [list(head), ["---"] * len(head), *([_show(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _show(text: str) -> str:
-    """Plain text for a cell: a word such as models/<name>.toml as code, since a browser would take <name> for a tag."""
-    pieces = text.replace("|", "\\|").replace("\n", " ").split("`")
-    pieces[::2] = [re.sub(r"(\S*<\w+>\S*)", r"`\1`", piece) for piece in pieces[::2]]
-    return "`".join(pieces)
-
-
-def _open(title: str, source: str) -> str:
-    return f"<!-- Written by `make reference` from {source}: edit that, not this page. -->\n# {title}"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
-
-
-def _join(parts: Iterable[str]) -> str:
-    return "\n\n".join(parts) + "\n"
-
-
 # The invariants
 def render_invariants() -> str:
     rows = [(f"`{name}`", sentence) for name, sentence in describe_invariants().items()]
-    return _join(
-        [_open("Invariants", "ml/perennial/invariants"), openings.INVARIANTS, write_table(("invariant", "what holds"), rows)]
+    return join(
+        [open_page("Invariants", "ml/perennial/invariants"), openings.INVARIANTS, write_table(("invariant", "what holds"), rows)]
     )
 
 
@@ -292,6 +268,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "environment.md": render_variables,
     "invariants.md": render_invariants,
     "metrics.md": render_metrics,
+    "../trust.md": render_trust,
 }
 
 if __name__ == "__main__":

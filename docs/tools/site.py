@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 DOCS = "docs/"
 NO_PAGES = ("docs/examples", "docs/dashboards")  # homes to copy, and what Grafana imports
-FROM_THE_ROOT = ("architecture.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FROM_THE_ROOT = ("architecture.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 SAME_AS = {"README.md": "index.md"}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 

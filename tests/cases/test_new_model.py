@@ -30,6 +30,7 @@ def new(case, *words):
     return code, out + said
 
 
+@pytest.mark.mltest("D6")
 def test_from_a_table_to_scores_by_the_commands_that_it_prints(open_case):
     case = open_case("plain", mlflow=True)
     case.load("delete from source.visits where entered_at < '2025-04-14'")  # sixteen weeks are enough to search

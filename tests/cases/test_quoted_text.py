@@ -1,5 +1,7 @@
 """What stands in quotes in a user's SQL means itself."""
 
+import pytest
+
 from tests.cases.harness import MODEL
 
 READ = """
@@ -13,6 +15,7 @@ def test_quoted_text_means_itself(open_case):
     assert case.ask(READ.replace(":", "\\:")) == [expected]
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 def test_a_second_statement_behind_a_text_is_still_refused(open_case):
     case = open_case("quoted_text")
     case.edit("features.sql", "group by member;", "group by member having e'\\'' <> ';' ; drop table features.quit")

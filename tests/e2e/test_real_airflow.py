@@ -94,6 +94,7 @@ def test_the_plugin_is_loaded(stack):
     assert "perennial" in {plugin["name"] for plugin in stack.airflow.request("GET", "/plugins")["plugins"]}
 
 
+@pytest.mark.mltest("I3")
 def test_every_run_of_every_dag_succeeds(airflow_life):
     assert {
         ("refresh", FIRST): ["success"],
@@ -137,6 +138,7 @@ def test_a_second_request_on_one_key_fits_nothing_again(stack, airflow_life):
     assert [(1, FIRST, "training"), (2, NEXT, "refresh")] == read(owner, made)
 
 
+@pytest.mark.attack("somebody without a login reads pages")
 def test_pages_are_for_people_who_are_logged_in(stack, airflow_life):
     with pytest.raises(urllib.error.HTTPError, match="401") as refusal:
         urllib.request.urlopen(f"{stack.addresses.airflow_url}/perennial/")

@@ -10,11 +10,14 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from perennial import invariants, operate, pipeline
 from perennial.backup import Places, make_backup, read_manifest, restore_backup
@@ -22,11 +25,11 @@ from perennial.backup.manifest import MLFLOW, NAME, PARTS, WAREHOUSE
 from perennial.backup.places import find_places
 from perennial.backup.restoring import DRAFT, NOTE
 from perennial.config import PLATFORM_SQL
-from perennial.errors import ConfigError, MigrationConflict, StackError, WouldOverwrite
+from perennial.errors import ConfigError, MigrationConflict, StackError, WarehouseBusy, WouldOverwrite
 from perennial.local.binaries import find_binaries
 from perennial.local.ports import find_free_port
 from perennial.local.servers import make_mlflow
-from perennial.stores.sessions import Database
+from perennial.stores.sessions import FILES_FENCE, Database, share_lock
 from tests.world import World
 
 NEXT_DAY = "2017-06-19"
@@ -137,6 +140,7 @@ def test_rows_of_the_source_may_be_left_out(kept, tmp_path):
     assert manifest.parts[WAREHOUSE].size < whole.parts[WAREHOUSE].size
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 @pytest.mark.parametrize("name", PARTS)
 def test_a_damaged_file_is_found_before_anything_is_restored(copy_of, make_target, name):
     content = bytearray((copy_of / name).read_bytes())
@@ -146,6 +150,7 @@ def test_a_damaged_file_is_found_before_anything_is_restored(copy_of, make_targe
         restore_backup(make_target("untouched"), copy_of)
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 @pytest.mark.parametrize(("name", "said"), [(MLFLOW, "mlflow.dump is missing"), (NAME, "holds no manifest.json")])
 def test_a_missing_file_is_named(copy_of, make_target, name, said):
     (copy_of / name).unlink()
@@ -153,6 +158,7 @@ def test_a_missing_file_is_named(copy_of, make_target, name, said):
         restore_backup(make_target("untouched"), copy_of)
 
 
+@pytest.mark.attack("a backup is damaged, incomplete or of another program")
 def test_a_backup_of_a_newer_program_is_refused(copy_of, make_target):
     manifest = json.loads((copy_of / NAME).read_text())
     (copy_of / NAME).write_text(json.dumps({**manifest, "migration": "999_later", "release": "9.9"}))
@@ -192,6 +198,7 @@ def test_without_room_nothing_is_left(kept, tmp_path):
     assert list((tmp_path / "full").iterdir()) == []
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 def test_a_killed_backup_bears_no_name(kept, tmp_path):
     folder = tmp_path / "killed" / "backup"
     process = start("backup", kept.places, folder, start_new_session=True)
@@ -204,6 +211,7 @@ def test_a_killed_backup_bears_no_name(kept, tmp_path):
         read_manifest(next(folder.parent.iterdir()))
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 def test_a_killed_restore_is_run_again(kept, make_target):
     places = make_target("killed")
     process = start("restore", places, kept.folder, start_new_session=True)
@@ -266,3 +274,69 @@ def test_half_of_the_variables_is_refused():
         find_places(None, {"PERENNIAL_SUPERUSER_URL": "postgresql+psycopg2://postgres@127.0.0.1/warehouse"})
     with pytest.raises(ConfigError, match="up --only postgres"):
         find_places(None, {})
+
+
+@contextmanager
+def at_the_listing(do):
+    """Inside the block `do` happens each time when tables were listed and are not held yet."""
+
+    def happen(connection, cursor, statement, *_):
+        if "starts_with(relname, 'shard$')" in statement:
+            do()
+
+    event.listen(Engine, "after_cursor_execute", happen)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "after_cursor_execute", happen)
+
+
+def test_a_table_that_is_dropped_while_a_backup_begins_is_left_out(kept, tmp_path):
+    kept.world.tell("create table source.odd (one int)")
+    with at_the_listing(lambda: kept.world.tell("drop table if exists source.odd")):
+        manifest = make_backup(kept.places, tmp_path / "dropped", NOW)
+    assert manifest.rows.keys() == read_manifest(kept.folder).rows.keys()
+    assert read_manifest(tmp_path / "dropped") == manifest
+
+
+def test_tables_that_are_dropped_all_the_time_end_a_backup_and_leave_nothing(kept, tmp_path):
+    numbers = count()
+
+    def drop():
+        number = next(numbers)
+        kept.world.tell(f"drop table source.odd_{number}; create table source.odd_{number + 1} (one int)")
+
+    kept.world.tell("create table source.odd_0 (one int)")
+    with at_the_listing(drop), pytest.raises(WarehouseBusy, match="5 times in a row a table was dropped"):
+        make_backup(kept.places, tmp_path / "dropped" / "all the time", NOW)
+    kept.world.tell(f"drop table source.odd_{next(numbers)}")
+    assert [] == list((tmp_path / "dropped").iterdir())
+
+
+def test_no_file_of_a_version_is_purged_while_a_backup_is_taken(kept, tmp_path):
+    fences = []
+
+    def look():
+        with kept.world.stores.warehouse.transaction() as session:
+            fences.append(share_lock(session, *FILES_FENCE))
+
+    with at_the_listing(look):
+        make_backup(kept.places, tmp_path / "fenced", NOW)
+    look()
+    assert [False, True] == fences
+
+
+def test_the_commit_of_the_home_stands_in_the_manifest(kept, tmp_path):
+    home, who = tmp_path / "home", ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    home.mkdir()
+    (home / "a.toml").write_text("a = 1", encoding="utf-8")
+    assert make_backup(kept.places, tmp_path / "none", NOW, home=home).home_commit is None
+    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-q", "-m", "One")):
+        subprocess.run(["git", "-C", str(home), *words], check=True)
+    head = subprocess.run(
+        ["git", "-C", str(home), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert head == make_backup(kept.places, tmp_path / "clean", NOW, home=home).home_commit
+    (home / "b.toml").write_text("b = 1", encoding="utf-8")
+    assert f"{head}+changes" == make_backup(kept.places, tmp_path / "changed", NOW, home=home).home_commit
+    assert f"{head}+changes" == read_manifest(tmp_path / "changed").home_commit

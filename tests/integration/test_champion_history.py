@@ -125,6 +125,7 @@ def read_mail(world: World) -> list[str]:
 
 
 # The way back
+@pytest.mark.mltest("I7")
 def test_a_rollback_restores_the_exact_former_scores_and_the_next_days_are_the_former_champions_too(world):
     first = find_champion(world)
     make_snapshot(world, NEXT_DAY)
@@ -194,6 +195,7 @@ def test_an_alias_moved_by_hand_is_checked_before_it_scores_and_told(world):
     assert [f"the alias champion was moved by hand; version {other.version} serves now"] == read_mail(world)
 
 
+@pytest.mark.attack("the alias of the champion is moved by hand")
 @pytest.mark.parametrize(("harm", "said"), [(spoil_files, "SHA-256"), (lose_files, "lost the files")])
 def test_an_alias_moved_by_hand_to_files_that_do_not_pass_is_moved_back_and_told(world, harm, said):
     first = find_champion(world)
@@ -207,6 +209,7 @@ def test_an_alias_moved_by_hand_to_files_that_do_not_pass_is_moved_back_and_told
     assert [f"the alias champion was moved by hand; version {first} still serves"] == read_mail(world)
 
 
+@pytest.mark.attack("the alias of the champion is moved by hand")
 def test_an_alias_moved_by_hand_to_a_version_that_the_ledger_does_not_know_is_moved_back(world):
     first = find_champion(world)
     known = world.stores.registry._client.get_model_version(MODEL, str(first))
@@ -323,6 +326,7 @@ def test_a_verdict_does_not_carry_a_challenger_whose_files_are_gone_or_damaged(w
     assert [first] == [movement.version for movement in list_movements(world.stores, MODEL)]
 
 
+@pytest.mark.mltest("O5")
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_verdict_with_a_figure_that_is_not_finite_is_not_recorded(world, value):
     with world.stores.warehouse.transaction() as session:

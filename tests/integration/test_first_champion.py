@@ -113,6 +113,7 @@ def test_the_card_says_what_it_is_and_that_nothing_was_held_out(beginning):
     assert "nothing was held out" in text
 
 
+@pytest.mark.mltest("O7")
 def test_scores_that_do_not_come_true_ask_for_a_training(beginning):
     """Outcomes as a model that says .18 leaves them when .34 comes true, written by hand for days that were never scored.
 

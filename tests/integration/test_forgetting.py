@@ -135,6 +135,7 @@ def shown(shell, copy_world, backfilled):
             world.stores.registry._client.delete_run(row["mlflow_run_id"])
 
 
+@pytest.mark.mltest("D5")
 def test_nothing_is_left_of_a_household_that_is_forgotten_and_the_world_lives_on(shown, postgres, server_folder, smtp_sink):
     world = shown.world
     held = {"decisions", "outbox", "quarantine", "runs"}

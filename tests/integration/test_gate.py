@@ -189,6 +189,7 @@ def test_of_too_many_shadows_the_least_promising_leaves_for_good_and_its_scores_
     assert 0 == world.ask_one("""select count(*) from scores."lapse$recipes" where recipe = :recipe""", recipe=displaced)
 
 
+@pytest.mark.mltest("I4")
 def test_a_challenger_below_the_floor_is_rejected_and_its_test_ends(world):
     edit_model(world.settings.home, {"min_gain = 0.01 ": "min_gain = 0.5 "})
     (verdict,) = learn(world, FIRST_WEEK).verdicts

@@ -207,6 +207,7 @@ def go_on(child) -> int:
 
 
 # Kills
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("stage", KILLS)
 def test_a_killed_stage_is_finished_by_two_reruns_at_once(stage, lives, open_before, start):
     life = lives[stage]
@@ -222,6 +223,7 @@ def test_a_killed_stage_is_finished_by_two_reruns_at_once(stage, lives, open_bef
         assert life.afters[stage] == end_state(world)
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("requests", REQUESTS.values(), ids=REQUESTS)
 def test_a_training_that_is_killed_after_any_request_is_registered_once(requests, lives, open_before, start):
     life = lives["train"]
@@ -250,6 +252,7 @@ def test_a_stage_that_waits_for_a_survivor_ends_as_if_it_had_run_once(stage, liv
         assert find_versions(world, life.day) == read_versions(world, life.day)
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("stage", ["refresh", "score", "train", "refit", "promote"])
 def test_a_survivor_that_lost_its_sessions_says_so_and_spoils_nothing(stage, lives, open_before, stand_still):
     """As when it stands still for longer than `idle_in_transaction_session_timeout`."""
@@ -262,6 +265,7 @@ def test_a_survivor_that_lost_its_sessions_says_so_and_spoils_nothing(stage, liv
         assert find_versions(world, life.day) == read_versions(world, life.day)
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("stages", [DAILY, LEARNING], ids=["daily", "learning"])
 def test_survivors_that_were_overtaken_change_nothing_when_they_go_on(stages, lives, open_before, stand_still):
     """One of every stage; they go on when the last stage has ended, the first stage's last."""

@@ -5,15 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException
 
 from perennial.airflow.connections import write_warehouse_url
-from perennial.airflow.stage import StageOperator
+from perennial.airflow.nightly import MarkLostOperator, PurgeOperator
+from perennial.airflow.stage import AssembleOperator, MailOperator, PromoteOperator, StageOperator
 from perennial.errors import WarehouseUnavailable
 from perennial.local.ports import find_free_port
 from perennial.stores.sessions import Database
 from tests.world import MODEL
 
 NEXT_DAY = "2017-06-19"
+COUNTS = "select (select count(*) from ledger.runs) as runs, (select count(*) from ledger.events) as events"
 
 
 @pytest.fixture
@@ -58,3 +61,25 @@ def test_without_the_provider_of_openlineage_an_operator_runs_as_ever(context, m
     assert refresh.live(context, refresh.work)["passed"]
     with pytest.raises(ImportError):
         refresh.get_openlineage_facets_on_start()
+
+
+@pytest.mark.attack("an older program works on the ledger of a newer one")
+@pytest.mark.parametrize(
+    "work",
+    [
+        *(StageOperator(task_id=stage, stages=(stage,), model=MODEL) for stage in ("refresh", "score", "train", "monitor")),
+        AssembleOperator(task_id="assemble", model=MODEL),
+        PromoteOperator(task_id="promote", model=MODEL),
+        MailOperator(task_id="mail", model=MODEL),
+        MarkLostOperator(task_id="mark_lost"),
+        PurgeOperator(task_id="purge"),
+    ],
+    ids=lambda work: work.task_id,
+)
+def test_an_older_program_does_no_work_on_the_ledger_of_a_newer_one(context, world, work):
+    with world.database.transaction() as session:
+        session.exec_driver_sql("insert into ledger.migrations (number, name, checksum) values (999, '999_newer', '')")
+    before = world.ask(COUNTS)
+    with pytest.raises(AirflowFailException, match="has the migration 999_newer, which this program does not know"):
+        work.execute(context)
+    assert before == world.ask(COUNTS)

@@ -131,6 +131,7 @@ def test_a_rerun_finds_the_promotion_done(four):
     assert four.state == ([1], 1, False)
 
 
+@pytest.mark.mltest("I4")
 def test_a_version_whose_files_do_not_pass_is_not_even_intended(four):
     four.promote(1, champion=None)
     with pytest.raises(ArtifactCorrupt):
@@ -138,6 +139,7 @@ def test_a_version_whose_files_do_not_pass_is_not_even_intended(four):
     assert four.state == ([1], 1, False)
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("step", ["find_open", "intend", "set", "apply"])
 def test_a_promoter_killed_after_any_step_leaves_a_rerun_the_same_end(four, step):
     four.promote(1, champion=None)
@@ -200,6 +202,7 @@ def test_an_alias_moved_by_hand_is_recorded_as_manual(four):
     assert four.state == ([1, 3], 3, False)
 
 
+@pytest.mark.attack("the alias of the champion is moved by hand")
 def test_an_alias_moved_by_hand_to_a_version_that_does_not_pass_is_moved_back(four):
     four.promote(1, champion=None)
     four.context.alias.set(BROKEN)
@@ -208,6 +211,7 @@ def test_an_alias_moved_by_hand_to_a_version_that_does_not_pass_is_moved_back(fo
     assert four.state == ([1], 1, False)
 
 
+@pytest.mark.attack("the alias of the champion is moved by hand")
 def test_an_alias_set_by_hand_before_the_first_champion_is_taken_away_if_it_does_not_pass(four):
     four.context.alias.set(BROKEN)
     assert reconcile_alias(four.context).status == "undone"

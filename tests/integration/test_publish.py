@@ -63,6 +63,7 @@ def read_day(toy, as_of=AS_OF):
 
 
 # What stands in the table
+@pytest.mark.mltest("O3")
 @pytest.mark.parametrize("reasons", [0, 2, 3])
 def test_the_table_holds_what_the_predictor_says_in_memory(either_toy, reasons):
     either_toy.publish(make_job(either_toy.entity, reasons=reasons))
@@ -91,6 +92,7 @@ def test_ranks_follow_scores_and_then_entities(either_toy):
     assert [(n, (n - 1) // 100 + 1, n) for n in range(1, 1001)] == ranked
 
 
+@pytest.mark.mltest("I5")
 def test_the_publication_leads_back_to_everything(toy):
     publication = toy.publish()
     found = toy.query("""
@@ -112,6 +114,7 @@ def test_a_rerun_gives_the_same_rows_under_a_new_attempt(toy):
     assert toy.statuses() == ["replaced", "live"]
 
 
+@pytest.mark.mltest("O3")
 def test_sql_encodes_as_the_predictor_does(toy):
     """The category `kiosk` is unknown to the model, as is null; both read as missing."""
     toy.publish()
@@ -148,6 +151,7 @@ def test_a_day_without_a_snapshot_is_not_scored(toy):
         toy.publish(as_of=date(2017, 11, 13))
 
 
+@pytest.mark.mltest("I4")
 def test_a_shifted_mean_blocks_and_the_former_scores_stay(toy):
     toy.publish()
     toy.add_snapshot(date(2017, 11, 13))
@@ -206,6 +210,7 @@ def test_a_feature_that_changed_blocks_and_is_named(toy, feature, message):
     assert toy.statuses() == ["blocked"]
 
 
+@pytest.mark.mltest("O5")
 def test_infinity_in_the_snapshot_blocks_and_names_the_column(toy):
     with toy.pipeline.transaction() as session:
         session.exec_driver_sql("update features.toy set spend_28d = 'Infinity' where entity_id = 500")
@@ -272,6 +277,7 @@ def test_readers_see_the_old_day_whole_until_the_commit(toy, warehouse_urls, iso
 
 
 # Kills and survivors
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize("point", ["check", "audit"])
 def test_a_publication_killed_in_the_middle_leaves_the_old_scores_and_a_rerun_publishes(toy, warehouse_urls, point):
     toy.publish()
@@ -296,6 +302,7 @@ def test_of_two_at_once_the_second_waits_and_replaces_the_first(toy, warehouse_u
     assert (toy.statuses(), toy.query(COUNT)) == (["replaced", "live"], [(1000, 1, 2)])
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 def test_a_survivor_that_was_overtaken_writes_nothing(toy):
     survivor = open_attempt(toy.pipeline, make_run(), make_job())
     toy.publish()

@@ -12,11 +12,11 @@ from sqlalchemy.exc import DBAPIError
 
 from perennial import invariants, pipeline
 from perennial.config import Settings
-from perennial.errors import VersionMissing
+from perennial.errors import VersionMissing, WarehouseBusy
 from perennial.pipeline import champion, purging
 from perennial.records import Run
 from perennial.stores import ledger
-from perennial.stores.sessions import Database
+from perennial.stores.sessions import FILES_FENCE, Database, hold_lock
 from perennial.stores.warehouse import build_labels, build_snapshot
 from tests.drawn import declare, open_drawn, rolled_forward
 from tests.integration.stage_process import PRELOADED, Halt
@@ -97,6 +97,22 @@ union all select 'r', as_of, count(*) from ledger.drift_checks where report is n
 union all select 'status ' || status, as_of, count(*) from ledger.snapshots group by as_of, status
 union all select 'gone ' || kind, as_of, sum(rows) from ledger.purges group by as_of, kind
 order by 1, 2"""
+CONTEST = """
+update ledger.versions set recipe = 3 where version = 2;
+insert into ledger.contests (
+    model, challenger_recipe, champion_recipe, side, alpha, last_look, overlap, opened_for, purpose, effective_at
+)
+values ('lapse', 3, 2, 'superiority', .01, 12, 4, '2017-08-01', 'simulation', '2017-08-01')"""
+QUESTION = """
+update ledger.versions set recipe = 3 where version = 2;
+insert into ledger.approvals (
+    model, as_of, version, champion_version, evaluation_id, because, deadline, actor, purpose, effective_at
+)
+values ('lapse', '2017-08-01', 2, 5, 1, '{A test.}', '2018-01-01', 'tester', 'simulation', '2017-08-01')"""
+CARD = """
+insert into ledger.deliveries (event_id, destination, model, version)
+select min(event_id), 'card', 'lapse', 2 from ledger.events"""
+LEARNED_BY_IT = "version 2 learned from it or was assessed on it"
 _NUMBERS = count(1)
 
 
@@ -261,6 +277,64 @@ def test_files_of_a_version_stay_as_long_as_anything_leads_back_to_it(year):
     assert LATER.isoformat() == tags["perennial.purged"]
 
 
+@pytest.mark.mltest("I7")
+def test_a_rollback_to_a_version_whose_files_went_is_refused_and_says_what_else_there_is(year):
+    purging.purge(year.stores, MODEL, LATER)
+    run = Run(MODEL, LAST, CLOCK, "simulation")
+    with pytest.raises(VersionMissing, match=r"version 2, .* were purged on 2030-01-01.*perennial history lapse"):
+        pipeline.rollback(year.stores, run, to=2)
+    assert (5, 0) == (
+        year.ask_one("select version from ledger.promotions order by promotion_id desc limit 1"),
+        year.ask_one("select count(*) from ledger.promotions where status = 'intended'"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "why_files", "why_day"),
+    [
+        (CONTEST, "it is the newest fit of a recipe that serves, served before or is under test", LEARNED_BY_IT),
+        (QUESTION, "a person is asked about it", LEARNED_BY_IT),
+        (CARD, "its card waits to be written", LEARNED_BY_IT),
+    ],
+    ids=["an open contest", "an open question", "a waiting card"],
+)
+def test_what_waits_for_people_or_for_looks_keeps_its_version_and_its_days(year, statement, why_files, why_day):
+    with year.database.transaction() as session:
+        session.exec_driver_sql("set local session_replication_role = replica")  # version 2 is of a recipe of its own
+        session.exec_driver_sql(statement)
+    purged = purging.purge(year.stores, MODEL, LATER)
+    reasons = {(item.kind, item.version or item.as_of): item.why for item in purged.kept}
+    assert (why_files, why_day) == (reasons["files", 2], reasons["snapshots", date(2016, 9, 12)])
+    assert FILES == list_files(year, 2)
+    assert 0 < year.ask_one("select count(*) from features.lapse where as_of = '2016-09-12'")
+
+
+def test_files_stay_while_a_backup_is_taken_and_the_rest_goes_later(year):
+    superuser = Database(year.database.url, "test")
+    with superuser.hold() as backup:
+        hold_lock(backup, *FILES_FENCE)
+        with pytest.raises(WarehouseBusy, match=r"a backup is being taken, .* `perennial purge lapse` takes away the rest then"):
+            purging.purge(year.stores, MODEL, LATER)
+        assert FILES == list_files(year, 2)
+        assert {"files", "reports"} == {item.kind for item in purging.list_overdue(year.stores, MODEL, LATER)}
+    purging.purge(year.stores, MODEL, LATER)
+    assert ([], ()) == (list_files(year, 2), purging.list_overdue(year.stores, MODEL, LATER))
+
+
+def test_the_days_that_an_open_contest_has_looked_at_stay(year):
+    with year.database.transaction() as session:
+        session.exec_driver_sql("set local session_replication_role = replica")
+        session.exec_driver_sql(CONTEST)
+        session.exec_driver_sql("""
+            insert into ledger.looks (contest_id, as_ofs, estimate, standard_error, information, spent, boundary, effective_at)
+            select contest_id, '{2016-09-13}', 0, 1, .5, 0, 2, effective_at from ledger.contests""")
+    purged = purging.purge(year.stores, MODEL, LATER)
+    reasons = {(item.kind, item.as_of): item.why for item in purged.kept}
+    looked_at = "a contest that is open has looked at it"
+    assert [looked_at, looked_at] == [reasons[kind, date(2016, 9, 13)] for kind in ("snapshots", "scores")]
+    assert date(2016, 9, 20) in days_of(purged, "snapshots")
+
+
 def test_a_day_that_is_built_again_is_as_it_was(year):
     day = MONDAYS[0]
     before = year.ask_one("select checksum from ledger.snapshots where as_of = :day and kind = 'features'", day=day)
@@ -317,6 +391,7 @@ def processes():
     return context
 
 
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
 @pytest.mark.parametrize(
     "words",
     [
@@ -343,6 +418,7 @@ def test_killed_anywhere_and_run_again_it_ends_as_if_it_had_run_once(year, proce
     assert [] == list_files(year, 2)
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -363,6 +439,7 @@ def test_the_pipeline_takes_facts_away_by_the_function_alone_and_only_old_ones(y
         session.exec_driver_sql(statement)
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 def test_the_owner_is_stopped_too_once_the_function_has_ended(year):
     with Database(year.settings.owner_url).transaction() as session:
         session.exec_driver_sql("select ledger.purge_day('lapse', 'findings', '2016-09-13', 60, 'x', now())")

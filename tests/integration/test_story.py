@@ -61,6 +61,7 @@ def test_the_first_day_makes_a_champion_that_ledger_alias_and_analysts_agree_on(
     assert ["decision", "verdict"] == [row["event"] for row in world.ask("select event from ledger.outbox order by event")]
 
 
+@pytest.mark.mltest("I3")
 def test_a_week_with_its_retraining_is_consistent_and_replays_to_the_same(world):
     (first,) = operate.replay(world.stores, MODEL, NEXT_DAY, NEXT_DAY)
     assert ("SKIP (quiet)", "decision") == (first.decision, first.mail)
@@ -78,6 +79,7 @@ def test_a_week_with_its_retraining_is_consistent_and_replays_to_the_same(world)
 
 
 # A broken delivery
+@pytest.mark.mltest("O2")
 def test_a_null_column_stops_the_day_and_the_repaired_day_goes_on(world):
     plant_null_column(world.loader_url, NEXT_DAY)
     pipeline.refresh(world.stores, world.run(NEXT_DAY))
@@ -318,6 +320,7 @@ def test_notices_wait_while_the_mail_server_is_down_and_go_out_later(world, smtp
     assert 2 == len({message["Message-ID"] for message in smtp_sink.messages})
 
 
+@pytest.mark.mltest("O1")
 def test_a_failed_task_is_explained_once(world, smtp_sink):
     there = world.with_smtp(smtp_sink.settings)
     run = replace(world.run(NEXT_DAY), dag_run_id="run-1")

@@ -36,6 +36,7 @@ def find_drift(run: Run) -> DecisionEvidence:
     )
 
 
+@pytest.mark.mltest("M3")
 def test_the_first_training_searches_and_says_so_everywhere(world):
     with world.stores.warehouse.transaction() as session:
         version = ledger.trained_on_day(session, MODEL, FIRST_DAY)

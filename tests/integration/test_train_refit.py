@@ -76,6 +76,7 @@ def test_a_text_that_no_training_row_held_is_scored_and_explained_as_unknown_whe
     assert "channel = unknown" in {reason[2:] for reason in predictor.explain(arrived, 5)[0]}
 
 
+@pytest.mark.mltest("I2")
 @every_recipe
 def test_a_refitted_predictor_ranks_unseen_rows(recipe, tmp_path):
     trained = refit_small(tmp_path, recipe, STRAIGHT)

@@ -121,6 +121,7 @@ def test_the_resumed_search_tried_what_the_uninterrupted_one_tried(uninterrupted
     assert uninterrupted.stored == resumed.stored
 
 
+@pytest.mark.mltest("I2")
 def test_the_resumed_training_wrote_the_files_of_the_uninterrupted_one(uninterrupted, resumed):
     expected, found = uninterrupted.trained, resumed.trained
     assert (expected.manifest, expected.parameters, expected.metrics) == (found.manifest, found.parameters, found.metrics)

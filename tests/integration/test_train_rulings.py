@@ -91,6 +91,7 @@ def score_baseline(trained: Trained, name: str, rows: pd.DataFrame) -> np.ndarra
     return load_predictor(baseline.folder, baseline.manifest, threads=1).score(rows)
 
 
+@pytest.mark.mltest("D4")
 @every_recipe
 def test_nothing_learns_from_an_excluded_feature(recipe, tmp_path):
     trained = refit_with(tmp_path, recipe, STRAIGHT, exclude=("strength",))

@@ -77,11 +77,13 @@ def _round(said: object) -> object:
     return [_round(each) for each in said] if isinstance(said, list | tuple) else said
 
 
+@pytest.mark.mltest("I1")
 @pytest.mark.parametrize("algorithm", RECIPES)
 def test_a_refit_writes_the_same(algorithm: str, tmp_path: Path):
     assert sign(refit(MODEL, ROWS, PLAN, RECIPES[algorithm], folder=tmp_path, threads=1)) == REFITTED[algorithm]
 
 
+@pytest.mark.mltest("I1")
 def test_a_search_finds_says_and_writes_the_same(tmp_path: Path):
     trained = train(MODEL, CURVED, PLAN, folder=tmp_path, threads=1, is_first=True)
     assert sign(trained) == SEARCHED

@@ -50,10 +50,12 @@ def test_the_booster_is_the_challenger_where_it_wins(curved):
     assert curved.algorithm in {"xgboost", "lightgbm"}
 
 
+@pytest.mark.mltest("M5")
 def test_logistic_regression_is_itself_the_challenger_where_it_wins(straight):
     assert (straight.algorithm, straight.rounds) == ("logistic", 0)
 
 
+@pytest.mark.mltest("M5")
 def test_a_rule_over_one_feature_is_the_challenger_where_that_one_holds_all(tmp_path):
     trained = train_small(tmp_path, make_training_set(PLAN.training))
     assert (trained.algorithm, trained.recipe.features) == ("single_feature", ("strength",))
@@ -98,6 +100,7 @@ def test_random_labels_give_nothing_out_of_fold_either(noise):
     assert noise.metrics["auc"] == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.mltest("M3")
 def test_the_gain_of_tuning_comes_with_its_interval(curved):
     gain = curved.tuning.gain
     assert gain.low <= gain.estimate <= gain.high

@@ -95,6 +95,7 @@ def test_nothing_of_it_remains(session, declaration):
     assert (during, count_views()) == (5, 0)
 
 
+@pytest.mark.mltest("D1")
 @pytest.mark.parametrize("which", ["source", "snapshot", "scores"])
 @pytest.mark.parametrize("model", model_names(ROOT))
 def test_great_expectations_itself_reads_every_suite(model, which):

@@ -49,6 +49,7 @@ def expect(type_, action="stop", **kwargs):
     return {"type": f"expect_{type_}", "kwargs": kwargs, "meta": {"note": "A note.", "action": action}}
 
 
+@pytest.mark.mltest("D1")
 def test_every_failing_row_is_named_and_not_a_sample(run):
     _, rejects = run(expect("column_values_to_not_be_null", "quarantine", column="spend"))
     assert rejects[0].entity_ids == tuple(range(50, 20001, 50))

@@ -28,6 +28,7 @@ def test_its_tables_are_there(find_table_fault, name):
     assert not fault, fault
 
 
+@pytest.mark.mltest("D7")
 @pytest.mark.parametrize("rule", RULES, ids=describe)
 def test_it_keeps_a_rule(laid_out, declaration, day, rule):
     fault = find_fault(rule, laid_out, declaration, day)

@@ -44,6 +44,7 @@ def test_an_equal_challenger_is_hardly_ever_vetoed_under_the_default_limits():
     assert sum(bool(harm.vetoes) for harm in harms) <= 1
 
 
+@pytest.mark.mltest("M6")
 def test_clear_harm_is_vetoed_every_time():
     assert all(assess_harm(draw_contest(seed, champion=0.4, challenger=1.2)).vetoes for seed in range(10))
 

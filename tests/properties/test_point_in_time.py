@@ -62,6 +62,7 @@ def add(session, drawn):
     session.execute(text("insert into source.coupon_redemptions values (:household, 1, 1, :event_at, :known_at)"), rows)
 
 
+@pytest.mark.mltest("D7")
 @own_session
 @given(facts(too_late, learned_late))
 @example([(1, 1, 7, (START, START))])

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from perennial.config import Entity, Source
 from perennial.errors import ConfigError
@@ -158,5 +159,34 @@ def test_texts_for_people_lose_the_key_and_nothing_else(session, kind, entity, s
     assert 2 * (said != left) == ledger.strike_texts(session, subject.models, subject.pattern)
     assert [left, "Fine."] == ask(session, "select sentence from ledger.decisions order by decision_id")
     assert [left, "Fine."] == ask(session, "select evidence -> 'a' ->> 1 from ledger.decisions order by decision_id")
-    enabled = ask(session, "select distinct tgenabled from pg_trigger where tgname = 'facts_stay'")
-    assert ["O"] == [str(each) for each in enabled]
+    modes = ask(session, "select distinct mode from pg_locks where relation = 'ledger.decisions'::regclass and granted")
+    assert {"AccessShareLock", "RowExclusiveLock"} >= set(modes)
+
+
+@pytest.fixture
+def moved(session):
+    """A movement of the champion that has ended; its reason names the household."""
+    session.execute(
+        text("""
+            insert into ledger.promotions (model, version, kind, reason, actor, purpose, effective_at)
+            values ('lapse', 1, 'manual', :said, 'a', 'live', :clock);
+            update ledger.promotions set status = 'applied', applied_at = :clock"""),
+        {"said": f"(as_of, entity_id)=(2017-06-12, {GONE})", "clock": RUN.clock},
+    )
+    return session
+
+
+def test_a_movement_that_has_ended_loses_the_key(moved):
+    subject = subject_of(LAPSE)
+    assert 1 == ledger.strike_texts(moved, subject.models, subject.pattern)
+    assert ["(as_of, entity_id)=(2017-06-12, [erased])"] == ask(moved, "select reason from ledger.promotions")
+    assert [0] == ask(moved, "select count(*) from ledger.purge_permits")
+
+
+@pytest.mark.attack("facts of the ledger are rewritten")
+@pytest.mark.parametrize("changed", ["reason = 'Other.'", "version = 2", "status = 'undone', applied_at = null"])
+def test_nothing_else_of_it_changes_in_the_same_transaction(moved, changed):
+    subject = subject_of(LAPSE)
+    ledger.strike_texts(moved, subject.models, subject.pattern)
+    with pytest.raises(DBAPIError, match=r"moves once|permission denied"):
+        moved.execute(text(f"update ledger.promotions set {changed}"))

@@ -56,6 +56,7 @@ def test_its_verdicts_are_read_in_the_words_of_today(migrated):
     assert {True, False} >= {segment.is_assessed for segment in verdict.segments}
 
 
+@pytest.mark.attack("facts of the ledger are rewritten")
 def test_its_facts_stay_closed_to_changes(migrated, former):
     owner = Database(former.url("former", "owner"), "test")
     with pytest.raises(DBAPIError, match="append-only"), owner.transaction() as session:

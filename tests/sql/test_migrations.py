@@ -44,6 +44,7 @@ def test_an_applied_migration_that_was_edited_is_refused(warehouse_urls, schema)
         migrate(warehouse_urls.owner, schema)
 
 
+@pytest.mark.attack("an older program works on the ledger of a newer one")
 def test_a_ledger_newer_than_the_program_is_refused(warehouse_urls, schema):
     (schema / f"{LAST}.sql").unlink()
     with pytest.raises(MigrationConflict, match=rf"has the migration {LAST}, which this program does not know"):

@@ -104,6 +104,8 @@ def test_how_known_at_was_read_is_recorded():
     ]
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
+@pytest.mark.mltest("D4")
 @pytest.mark.parametrize(
     ("sql", "named"),
     [
@@ -150,6 +152,7 @@ def test_a_query_that_is_wrong_is_refused_with_what_was_found(see, sql, found):
         see(sql)
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 @pytest.mark.parametrize(
     ("instant", "used"),
     [
@@ -186,6 +189,7 @@ def test_no_spelling_of_the_clock_or_of_the_session_reaches_a_snapshot(see, inst
         see(f"select household_id as entity_id, {instant} as seen from orders")
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 @pytest.mark.parametrize(
     "sql",
     [
@@ -222,6 +226,7 @@ def test_what_gives_the_same_rows_tomorrow_is_left_alone(see, sql):
     see(sql)
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 def test_a_view_behind_a_source_is_judged_as_the_query_is(warehouse, see):
     warehouse.session.execute(text("alter table source.orders rename to kept"))
     view = "create view source.orders as select * from source.kept where ordered_at < ('no' || 'w')::timestamptz"
@@ -253,6 +258,7 @@ def test_a_source_that_does_not_exist_is_named(warehouse):
         pass
 
 
+@pytest.mark.mltest("O1")
 def test_a_column_that_a_source_lacks_is_named(see):
     with pytest.raises(ConfigError, match=r"\[sources.orders\] names the column seen_at, which source.orders lacks"):
         see("select 1", with_source(LAPSE, "orders", known_at="seen_at"))

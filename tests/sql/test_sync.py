@@ -19,6 +19,7 @@ def test_a_second_sync_finds_nothing_to_do(warehouse):
     assert sync(warehouse.session, LAPSE) == ()
 
 
+@pytest.mark.mltest("D6")
 def test_a_new_column_is_added_and_null_in_older_snapshots(warehouse):
     warehouse.snapshot("lapse", "2017-05-08")
     newer = with_sql(

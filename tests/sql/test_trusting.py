@@ -84,6 +84,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_a_loader_wrote_does_not_run_as_the_pipeline(as_loader, trust, attack):
     as_loader(f"{TABLE} {SPY}; {ATTACKS[attack]}")
@@ -121,6 +122,7 @@ def test_tables_and_plain_views_are_read(as_loader, trust, made):
     assert trust() in (0, 1)
 
 
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
 def test_a_source_stays_what_it_was_found_to_be(as_loader, warehouse_urls):
     as_loader(f"{TABLE} {SPY}; create view source.visits as select id, seen_at from source.kept")
     database = Database(warehouse_urls.pipeline)
@@ -131,6 +133,7 @@ def test_a_source_stays_what_it_was_found_to_be(as_loader, warehouse_urls):
     database.dispose()
 
 
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
 def test_a_source_of_a_model_is_looked_at_wherever_it_is_resolved(as_loader, warehouse_urls):
     as_loader(f"{TABLE} {SPY}; {ATTACKS['a function']}")
     source = Source(key=("id",), event_at="seen_at", known_at="seen_at")

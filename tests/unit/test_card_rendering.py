@@ -83,6 +83,7 @@ def test_every_picture_stands_inside_the_page_and_beside_the_markdown():
     assert {f"]({file})" for file in card.pictures} == set(re.findall(r"\]\(\w+\.png\)", render_markdown(card)))
 
 
+@pytest.mark.attack("words of the data act in a page or a mail")
 @pytest.mark.parametrize("place", ["description", "reason", "segment", "recipe"])
 def test_words_from_people_and_data_cannot_become_markup(place):
     model = DECLARATION.model.model_copy(update={"description": EVIL})

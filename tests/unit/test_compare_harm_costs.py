@@ -24,6 +24,7 @@ def ask(ours=None, theirs=None, our_seconds=(), their_seconds=()):
 
 
 # Size
+@pytest.mark.mltest("O6")
 @pytest.mark.parametrize(
     ("ours", "theirs", "state"),
     [
@@ -82,6 +83,7 @@ def test_a_quick_champion_counts_as_a_quarter_of_a_second_and_is_said_to(theirs,
     assert time.gain.estimate == pytest.approx(-7)
 
 
+@pytest.mark.mltest("O6")
 def test_a_time_is_said_with_the_limits_of_its_ratio():
     """Of eleven ratios from 4.5 to 5.5 nine must agree at level .10: the third from either end."""
     _, time = ask(our_seconds=np.linspace(4.5, 5.5, 11), their_seconds=[1.0] * 11)

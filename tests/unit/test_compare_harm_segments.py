@@ -115,6 +115,7 @@ def test_a_segment_in_which_every_day_has_one_class_is_not_ranked():
     )
 
 
+@pytest.mark.mltest("M6")
 def test_a_ranking_is_said_from_the_champions_to_the_challengers_auc():
     is_in = (ENTITY < 40) | (ENTITY >= 150)
     found = cut(is_in, ours=CONTEST.challenger.scores.clip(0.01, 0.99))["auc, cut = in"]
@@ -124,6 +125,7 @@ def test_a_ranking_is_said_from_the_champions_to_the_challengers_auc():
     assert found.gain.estimate == pytest.approx(after - before)
 
 
+@pytest.mark.mltest("M7")
 def test_what_is_missed_is_said_of_the_segment_and_of_everybody_else():
     """Of 30 positives in, the champion finds all and the challenger none; of the 30 out it is the other way round."""
     is_in = (ENTITY < 30) | (ENTITY >= 160)
@@ -266,6 +268,7 @@ def test_few_rows_do_not_show_that_a_base_rate_has_moved():
     assert not make_pair(contest, replace(contest.champion, scores=level)).has_moved
 
 
+@pytest.mark.mltest("M7")
 def test_a_challenger_that_prefers_a_segment_is_seen_though_the_base_rate_moved():
     contest = move_base_rate()
     ours = contest.challenger.scores

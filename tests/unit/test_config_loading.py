@@ -41,6 +41,7 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
         load_declaration(home, "laps")
 
 
+@pytest.mark.mltest("I2")
 @pytest.mark.parametrize(
     ("pattern", "replacement", "found"),
     [

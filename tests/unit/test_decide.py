@@ -122,6 +122,7 @@ RULES = [
 ]
 
 
+@pytest.mark.mltest("O4")
 @pytest.mark.parametrize(
     ("evidence", "choice", "rule"), [row[1:] for row in STORY + RULES], ids=[row[0] for row in STORY + RULES]
 )

@@ -141,6 +141,7 @@ def test_nothing_is_loaded_from_elsewhere():
     assert "<script" not in page
 
 
+@pytest.mark.attack("words of the data act in a page or a mail")
 def test_words_from_data_cannot_become_markup():
     page = body(render_notice(replace(NOTICE, summary="<img src=x>")), "html")
     assert "<img src=x>" not in page

@@ -28,6 +28,7 @@ def by_entity(values, entities=None):
     return pd.Series(values, index=pd.Index(range(1, len(values) + 1) if entities is None else entities, name="entity_id"))
 
 
+@pytest.mark.mltest("O7")
 def test_a_publication_is_realised_with_its_interval():
     rng = np.random.default_rng(1)
     scores = by_entity(rng.random(2000))

@@ -59,11 +59,13 @@ def test_the_page_forbids_the_browser_to_load_anything(page):
     assert "Content-Security-Policy\" content=\"default-src 'none'" in page[:1000]
 
 
+@pytest.mark.attack("words of the data act in a page or a mail")
 def test_what_the_data_say_cannot_act(page):
     assert HOSTILE not in page
     assert HOSTILE.replace("<", "\\u003c") in page
 
 
+@pytest.mark.attack("words of the data act in a page or a mail")
 def test_a_page_that_was_kept_before_is_escaped_when_it_is_shown(page):
     before = page.replace(HOSTILE.replace("<", "\\u003c"), HOSTILE)
     assert HOSTILE in before

@@ -71,6 +71,7 @@ def test_written_files_load_and_score_as_before(tmp_path, algorithm):
     np.testing.assert_allclose(expected, predictor.score(frame), rtol=0, atol=1e-12)
 
 
+@pytest.mark.mltest("I5")
 @pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
 def test_a_loaded_version_explains_from_tables_as_the_library_does(tmp_path, algorithm):
     frame = draw_frame()
@@ -103,6 +104,7 @@ def test_golden_rows_are_nobodys():
     assert {3} == {len(set(map(str, row.values()))) for row in rows}
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 @pytest.mark.parametrize("booster_files", ["xgboost", "lightgbm"], indirect=True)
 def test_a_truncated_file_is_not_opened(booster_files):
     folder, manifest = booster_files
@@ -112,6 +114,7 @@ def test_a_truncated_file_is_not_opened(booster_files):
         load_predictor(folder, manifest)
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 @pytest.mark.parametrize("booster_files", ["xgboost", "lightgbm"], indirect=True)
 def test_one_flipped_bit_is_noticed(booster_files):
     folder, manifest = booster_files
@@ -123,6 +126,7 @@ def test_one_flipped_bit_is_noticed(booster_files):
         load_predictor(folder, manifest)
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_missing_file_is_named(booster_files):
     folder, manifest = booster_files
     (folder / "golden.json").unlink()
@@ -130,6 +134,7 @@ def test_a_missing_file_is_named(booster_files):
         load_predictor(folder, manifest)
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_foreign_file_is_named(booster_files):
     folder, manifest = booster_files
     (folder / "model.pkl").write_bytes(b"")
@@ -137,6 +142,7 @@ def test_a_foreign_file_is_named(booster_files):
         load_predictor(folder, manifest)
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_manifest_without_golden_rows_is_refused(booster_files):
     folder, manifest = booster_files
     (folder / "golden.json").unlink()
@@ -144,6 +150,8 @@ def test_a_manifest_without_golden_rows_is_refused(booster_files):
         load_predictor(folder, {name: digest for name, digest in manifest.items() if name != "golden.json"})
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
+@pytest.mark.mltest("I6")
 def test_golden_rows_that_do_not_come_out_again_stop_the_load(booster_files):
     folder, _ = booster_files
     golden = json.loads((folder / "golden.json").read_text())
@@ -153,6 +161,7 @@ def test_golden_rows_that_do_not_come_out_again_stop_the_load(booster_files):
         load_predictor(folder, rehash(folder))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_golden_score_that_is_null_stops_the_load(booster_files):
     folder, _ = booster_files
     golden = json.loads((folder / "golden.json").read_text())
@@ -162,6 +171,7 @@ def test_a_golden_score_that_is_null_stops_the_load(booster_files):
         load_predictor(folder, rehash(folder))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_the_model_of_another_training_stops_the_load(tmp_path):
     write(tmp_path / "one", "xgboost")
     frame = draw_frame()
@@ -175,6 +185,7 @@ def test_the_model_of_another_training_stops_the_load(tmp_path):
         load_predictor(tmp_path / "one", rehash(tmp_path / "one"))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_feature_name_that_is_no_text_stops_the_load(booster_files):
     folder, _ = booster_files
     content = (folder / "model.ubj").read_bytes()
@@ -183,6 +194,7 @@ def test_a_feature_name_that_is_no_text_stops_the_load(booster_files):
         load_predictor(folder, rehash(folder))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_contract_that_is_not_ours_is_refused(booster_files):
     folder, _ = booster_files
     contract = json.loads((folder / "contract.json").read_text())
@@ -191,6 +203,8 @@ def test_a_contract_that_is_not_ours_is_refused(booster_files):
         load_predictor(folder, rehash(folder))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
+@pytest.mark.mltest("I6")
 @pytest.mark.parametrize("booster_files", ["xgboost", "lightgbm"], indirect=True)
 def test_a_file_that_would_kill_the_library_ends_only_the_child(booster_files):
     folder, _ = booster_files
@@ -200,6 +214,7 @@ def test_a_file_that_would_kill_the_library_ends_only_the_child(booster_files):
         load_predictor(folder, rehash(folder))
 
 
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
 def test_a_library_that_hangs_ends_after_the_limit(booster_files, monkeypatch):
     folder, manifest = booster_files
     monkeypatch.setattr(files, "FIRST_LOAD_SECONDS", 0.01)

@@ -79,6 +79,7 @@ def test_labels_of_one_class_are_refused(value):
         check_training_set(MODEL, replace(TRAINING, labels=TRAINING.labels * 0 + value), PLAN)
 
 
+@pytest.mark.mltest("D4")
 def test_a_segment_among_the_inputs_is_refused():
     with pytest.raises(ConfigError, match="income"):
         check_training_set(MODEL, replace(TRAINING, features=TRAINING.features.assign(income=1.0)), PLAN)
@@ -108,6 +109,7 @@ def test_a_model_that_excludes_everything_is_refused():
         check_training_set(small_model(exclude=tuple(TRAINING.features.columns)), TRAINING, PLAN)
 
 
+@pytest.mark.mltest("O5")
 def test_an_infinite_value_is_refused():
     features = TRAINING.features.assign(strength=np.inf)
     with pytest.raises(SchemaMismatch, match="strength"):

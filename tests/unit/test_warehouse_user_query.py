@@ -83,6 +83,7 @@ def test_comments_are_left_out_and_texts_and_names_say_what_they_like(sql, bare)
 NOTHING_ELSE = "a query sees its sources and :as_of, and nothing else."
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 @pytest.mark.parametrize(
     ("sql", "clock"),
     [
@@ -99,6 +100,7 @@ def test_a_query_that_asks_for_the_time_is_refused(sql, clock):
     assert str(refused.value) == f"features.sql uses {clock}: {NOTHING_ELSE}"
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 def test_tables_that_postgresql_finds_behind_the_views_are_refused_by_name():
     with pytest.raises(ForbiddenSource) as refused:
         see("select 1 from source.orders", read_foreign_dependencies=["source.orders", "source.stores"])
@@ -108,6 +110,7 @@ def test_tables_that_postgresql_finds_behind_the_views_are_refused_by_name():
     )
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
 @pytest.mark.parametrize("sql", ["select 1; drop table features.lapse", "select 1;;", "select 1; -- one\nselect 2;"])
 def test_more_than_one_statement_is_refused(sql):
     with pytest.raises(ConfigError, match=r"^features.sql holds more than one statement: write one query\.$"):

@@ -33,7 +33,7 @@ class InstallationOperator(BaseOperator):
         from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; DAG parsing must not
 
         try:
-            with pipeline.open_stores(read_settings()) as stores:
+            with pipeline.open_checked_stores(read_settings()) as stores:
                 return self.work(stores)
         except PermanentError as error:
             raise AirflowFailException(str(error)) from error

@@ -49,7 +49,7 @@ class ModelOperator(BaseOperator):
         try:
             declaration = load_declaration(read_settings().home, self.model)
             run = read_run(context, declaration.model)
-            with pipeline.open_stores(read_settings()) as stores:
+            with pipeline.open_checked_stores(read_settings()) as stores:
                 facts = work(stores, run, context)
                 self.links = _find_links(stores, run)
         except NothingToDo as nothing:

@@ -1,8 +1,9 @@
 """`perennial backup`: the warehouse as one snapshot of PostgreSQL shows it, then MLflow's database, then its files.
 
-Nothing stops meanwhile. A version is in MLflow, and its files before it, before the ledger names it; so what the warehouse's
-snapshot names is in a database that is read after the snapshot was taken, and in files that are read after that. What came
-later stays in MLflow unused, as after a training that was killed; an alias that has moved on is put back by `reconcile`.
+Nothing stops meanwhile but purges of files, which wait until the files are packed. A version is in MLflow, and its files before
+it, before the ledger names it; so what the warehouse's snapshot names is in a database that is read after the snapshot was taken,
+and in files that are read after that. What came later stays in MLflow unused, as after a training that was killed; an alias that
+has moved on is put back by `reconcile`.
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ import importlib.metadata
 import os
 import shutil
 import tarfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from perennial.backup.manifest import FILES, FORMAT, MLFLOW, PARTS, WAREHOUSE, Manifest, describe_part, write_manifest
 from perennial.backup.places import Places
+from perennial.config import find_commit
 from perennial.config.folders import make_private
-from perennial.errors import ConfigError, StackError, WouldOverwrite
-from perennial.stores.sessions import Database, Session
+from perennial.errors import ConfigError, StackError, WarehouseBusy, WouldOverwrite
+from perennial.stores.sessions import FILES_FENCE, Database, hold_lock
+from perennial.stores.warehouse.counting import count_rows
 
 DUMP = ("--format=custom", "--compress=6", "--no-password", "--lock-wait-timeout=120s")
 SHARDS = "--exclude-table=scores.shard$*"  # of attempts that run; whoever comes after them makes their own
-TABLES = """
-    select format('%I.%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where relkind = 'r' and nspname <> 'information_schema' and nspname not like 'pg\\_%'
-    and not (nspname = 'scores' and relname like 'shard$%') order by 1"""
+BEGINNINGS = 5  # a table is dropped by a purge or a person, seldom twice within the moments of two
 NEWEST = "select name from ledger.migrations order by number desc limit 1"
 
 
-def make_backup(places: Places, folder: Path, made_at: datetime, *, with_source: bool = True) -> Manifest:
+def make_backup(
+    places: Places, folder: Path, made_at: datetime, *, with_source: bool = True, home: Path | None = None
+) -> Manifest:
     """Write a backup into `folder`, which gets its name once it is whole.
 
     Args:
@@ -37,11 +40,13 @@ def make_backup(places: Places, folder: Path, made_at: datetime, *, with_source:
         folder: must not be there yet.
         made_at: the wall's time.
         with_source: take the rows of the schema `source`; without them its tables are restored empty.
+        home: the home of the installation, whose commit the manifest names; its files are no part of the backup.
 
     Raises:
         ConfigError: MLflow's files are not where they should be, or the database is no warehouse.
         WouldOverwrite: there is something at `folder` already.
         StackError: pg_dump failed, or a file could not be written; nothing stays.
+        WarehouseBusy: a purge, or another backup, goes on for too long, or tables are dropped all the time; nothing stays.
         WarehouseUnavailable: PostgreSQL does not answer.
     """
     folder = folder.absolute()
@@ -55,6 +60,7 @@ def make_backup(places: Places, folder: Path, made_at: datetime, *, with_source:
     draft.mkdir(mode=0o700)
     try:
         manifest = _fill(places, draft, made_at, with_source=with_source)
+        manifest = replace(manifest, home_commit=find_commit(home) if home else None)
         write_manifest(draft, manifest)
         _flush(draft)
         draft.rename(folder)
@@ -69,6 +75,23 @@ def _fill(places: Places, draft: Path, made_at: datetime, *, with_source: bool) 
     database = Database(places.warehouse_url, "perennial backup")
     left_out = () if with_source else ("--exclude-table-data=source.*",)
     try:
+        with database.hold() as holder:
+            with database.name_failures():
+                hold_lock(holder, *FILES_FENCE)
+            migration, rows = _dump_warehouse(places, database, draft, left_out)
+            _dump(places, places.mlflow_url, draft / MLFLOW)
+            _pack(places.files, draft / FILES)
+    finally:
+        database.dispose()
+    kept = rows if with_source else {name: 0 if name.startswith("source.") else count for name, count in rows.items()}
+    parts = {name: describe_part(draft / name) for name in PARTS}
+    release = importlib.metadata.version("perennial")
+    return Manifest(FORMAT, made_at, release, migration, with_source=with_source, rows=kept, parts=parts)
+
+
+def _dump_warehouse(places: Places, database: Database, draft: Path, left_out: tuple[str, ...]) -> tuple[str, dict[str, int]]:
+    """The newest migration and the rows of every table; begun anew where a table goes before it is held."""
+    for _ in range(BEGINNINGS):
         with database.transaction() as session:
             session.exec_driver_sql("set transaction isolation level repeatable read, read only")
             session.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")  # while pg_dump writes
@@ -77,21 +100,14 @@ def _fill(places: Places, draft: Path, made_at: datetime, *, with_source: bool) 
                 raise ConfigError(f"{database.describe()} is no warehouse: it has no ledger. Correct PERENNIAL_SUPERUSER_URL.")
             migration = session.exec_driver_sql(NEWEST).scalar_one()
             rows = count_rows(session)  # and so holds every table: none is dropped before it is written
+            if rows is None:
+                continue
             _dump(places, places.warehouse_url, draft / WAREHOUSE, f"--snapshot={shown}", SHARDS, *left_out)
-    finally:
-        database.dispose()
-    _dump(places, places.mlflow_url, draft / MLFLOW)
-    _pack(places.files, draft / FILES)
-    kept = rows if with_source else {name: 0 if name.startswith("source.") else count for name, count in rows.items()}
-    parts = {name: describe_part(draft / name) for name in PARTS}
-    release = importlib.metadata.version("perennial")
-    return Manifest(FORMAT, made_at, release, migration, with_source=with_source, rows=kept, parts=parts)
-
-
-def count_rows(session: Session) -> dict[str, int]:
-    """The rows of every table, as this transaction sees them."""
-    names = session.exec_driver_sql(TABLES.replace("%", "%%")).scalars().all()
-    return {name: session.exec_driver_sql(f"select count(*) from {name}").scalar_one() for name in names}  # noqa: S608 - quoted
+            return migration, rows
+    raise WarehouseBusy(
+        f"{database.describe()}: {BEGINNINGS} times in a row a table was dropped while the backup began; nothing of it was kept. "
+        "Take it again once whoever drops tables has ended."
+    )
 
 
 def _dump(places: Places, url: str, file: Path, *arguments: str) -> None:
@@ -100,7 +116,7 @@ def _dump(places: Places, url: str, file: Path, *arguments: str) -> None:
 
 
 def _pack(files: Path, archive: Path) -> None:
-    """All files of the folder; what is taken away meanwhile was purged, as the ledger of the backup will find again."""
+    """All files of the folder; what is taken away meanwhile no version needs, for purges wait."""
     archive.touch(mode=0o600)
     with tarfile.open(archive, "w:gz", compresslevel=6) as packed:
         for path in sorted(files.rglob("*")):

@@ -39,6 +39,7 @@ class Manifest:
         with_source: the rows of the schema `source` are in it.
         rows: of each table in the warehouse.
         parts: each file.
+        home_commit: of the git repository in which the home lay, with `+changes` where files of the home were not in it.
     """
 
     format: int
@@ -48,6 +49,7 @@ class Manifest:
     with_source: bool
     rows: Mapping[str, int]
     parts: Mapping[str, Part]
+    home_commit: str | None = None
 
 
 _MANIFESTS = TypeAdapter(Manifest)

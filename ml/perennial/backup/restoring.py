@@ -11,7 +11,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from perennial.backup.making import count_rows
 from perennial.backup.manifest import FILES, MLFLOW, WAREHOUSE, Manifest, read_manifest
 from perennial.backup.places import Places
 from perennial.config import PLATFORM_SQL
@@ -19,6 +18,7 @@ from perennial.config.folders import make_private
 from perennial.errors import MigrationConflict, StackError, WouldOverwrite
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import migrate
+from perennial.stores.warehouse.counting import count_rows
 
 NOTE, DRAFT = ".restoring", ".restoring.draft"
 # Python 3.11.4 and later refuse members that lead out of the folder; what is unpacked has the hash of what we packed.
@@ -110,6 +110,8 @@ def _compare(places: Places, manifest: Manifest) -> None:
     try:
         with database.transaction() as session:
             rows = count_rows(session)
+            if rows is None:
+                raise StackError("Somebody drops tables of the warehouse that is being restored: stop them, and restore again.")
             trained = session.exec_driver_sql("select model, version, mlflow_run_id from ledger.versions").all()
     finally:
         database.dispose()

@@ -106,12 +106,10 @@ def open_stores(*, delivers: bool = False) -> Iterator[Stores]:
         WarehouseUnavailable: PostgreSQL does not answer.
     """
     from perennial import pipeline  # noqa: PLC0415 - imports every heavy library; `perennial --help` must not
-    from perennial.stores import telemetry, warehouse  # noqa: PLC0415 - as above
+    from perennial.stores import telemetry  # noqa: PLC0415 - as above
 
     telemetry.begin_exporting()
-    with pipeline.open_stores(find_settings()) as stores:
-        with stores.warehouse.transaction() as session:
-            warehouse.check_ledger(session)
+    with pipeline.open_checked_stores(find_settings()) as stores:
         try:
             yield stores
         except PerennialError:  # what was done before a refusal stands

@@ -1,5 +1,6 @@
 """Checked, frozen configuration: what a model is, and where things are."""
 
+from perennial.config.commits import find_commit
 from perennial.config.entity import ENTITY, Entity
 from perennial.config.extras import require_extra
 from perennial.config.inputs import Source
@@ -20,6 +21,7 @@ __all__ = [
     "Smtp",
     "Source",
     "find_artifacts",
+    "find_commit",
     "find_home",
     "load_declaration",
     "load_model",

@@ -31,7 +31,7 @@ from perennial.pipeline.learning import ask_for_retraining, assemble, challenge,
 from perennial.pipeline.losing import mark_lost
 from perennial.pipeline.mailing import deliver, drain_outbox, mail
 from perennial.pipeline.movements import promote, rollback
-from perennial.pipeline.opening import Stores, open_stores
+from perennial.pipeline.opening import Stores, open_checked_stores, open_stores
 from perennial.pipeline.purging import list_overdue, purge
 from perennial.pipeline.refitting import refit, unpin
 from perennial.pipeline.reporting import draw_page, report
@@ -77,6 +77,7 @@ __all__ = [
     "mail",
     "mark_lost",
     "monitor",
+    "open_checked_stores",
     "open_stores",
     "plan_shards",
     "promote",

@@ -12,7 +12,7 @@ from perennial.config import Declaration, Settings, load_declaration
 from perennial.errors import ConfigError, Refused, WarehouseUnavailable
 from perennial.records import Run
 from perennial.refresh import check_as_of
-from perennial.stores import ledger, telemetry
+from perennial.stores import ledger, telemetry, warehouse
 from perennial.stores.registry import Registry
 from perennial.stores.sessions import Database, hold_lock
 
@@ -44,6 +44,20 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         yield Stores(settings, database, Registry(settings.mlflow_uri, settings.mlflow_public_url))
     finally:
         database.dispose()
+
+
+@contextmanager
+def open_checked_stores(settings: Settings) -> Iterator[Stores]:
+    """The same, once the ledger is known to be of this program: whoever begins work of an installation comes in here.
+
+    Raises:
+        MigrationConflict: the ledger and this program do not fit together; nothing was done.
+        WarehouseUnavailable: PostgreSQL does not answer.
+    """
+    with open_stores(settings) as stores:
+        with stores.warehouse.transaction() as session:
+            warehouse.check_ledger(session)
+        yield stores
 
 
 def recorded(

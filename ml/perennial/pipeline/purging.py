@@ -15,6 +15,7 @@ from itertools import groupby
 from perennial import promote as protocol
 from perennial.config import Declaration
 from perennial.config.retention import Kept
+from perennial.errors import WarehouseBusy
 from perennial.pipeline.labelling import matured_days
 from perennial.pipeline.opening import Stores
 from perennial.records import Version
@@ -23,7 +24,7 @@ from perennial.stores import ledger
 from perennial.stores.ledger import purges
 from perennial.stores.registry import discard_files, find_kept, name_report
 from perennial.stores.registry.loading import CACHE
-from perennial.stores.sessions import Session, take_lock
+from perennial.stores.sessions import FILES_FENCE, Session, share_lock, take_lock
 from perennial.stores.warehouse import old_days
 
 log = logging.getLogger(__name__)
@@ -50,14 +51,15 @@ def purge(stores: Stores, name: str, clock: datetime, *, actor: str = "perennial
 
     Raises:
         RegistryUnavailable: MLflow does not answer; what went before stands, the rest goes with the next attempt.
-        WarehouseBusy: a stage holds a day, or somebody reads the table of a month that goes, for too long; likewise.
+        WarehouseBusy: a stage holds a day, or somebody reads the table of a month that goes, for too long, or a backup is
+            being taken; likewise.
     """
     purging = _Purging(stores, stores.declaration(name), clock, actor)
     with stores.warehouse.transaction() as session:
         until = purging.find_until(session)
         found = purging.find(session) if until else ()
     kept = tuple(item for item in found if item.why is not None)
-    going = [item for item in found if item.why is None]
+    going = sorted((item for item in found if item.why is None), key=lambda item: item.kind in WITH_RUNS)  # a backup stops these
     gone = tuple(purging.measure(going) if dry_run else purging.take_away(going))
     if gone and not dry_run:
         log.info("%s: %d things went, about %d bytes", name, len(gone), sum(item.bytes for item in gone))
@@ -182,6 +184,11 @@ class _Purging:
     def _take_files(self, item: PurgeItem) -> list[PurgeItem]:
         """Deleted before it is recorded: killed between the two, it is found again, and has nothing left to delete."""
         with self.stores.warehouse.transaction() as session:
+            if not share_lock(session, *FILES_FENCE):
+                raise WarehouseBusy(
+                    f"{self.model}: a backup is being taken, and files that its ledger names stay until it has ended. "
+                    f"What went before stands; `perennial purge {self.model}` takes away the rest then."
+                )
             take_lock(session, "promotion", self.model)  # nobody goes back to it meanwhile
             if not self._look_again(session, [item]):
                 return []

@@ -28,6 +28,8 @@ LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
 INSUFFICIENT_PRIVILEGE = "42501"  # likewise
 NO_ROOM = "53"  # likewise, a class: its disk, its memory or its places for connections are full
 GOING_DOWN = ("08", "57")  # likewise: the connection was lost, or an operator or a limit ended it or its statement
+FILES_FENCE = ("files of versions",)
+"""The lock of whoever needs that no file of a version is deleted: a backup holds it, a purge shares it with other purges."""
 LENT = "lent"  # the savepoint at which a lent connection begins
 PARAMETERS = {
     # Without it the server was seen to finish and commit a statement three seconds after its client had been killed.
@@ -166,6 +168,13 @@ def hold_lock(holder: Session, *parts: object) -> None:
     """Take the lock named by `parts` for as long as a connection of `Database.hold` is open: by it others see who lives."""
     name = "\x1f".join(str(part) for part in parts)
     holder.execute(select(func.pg_advisory_lock(func.hashtextextended(name, 0))))
+
+
+def share_lock(session: Session, *parts: object) -> bool:
+    """Share the lock named by `parts` with others who share it until the transaction ends; False where one holds it alone."""
+    name = "\x1f".join(str(part) for part in parts)
+    shared = session.execute(select(func.pg_try_advisory_xact_lock_shared(func.hashtextextended(name, 0))))
+    return bool(shared.scalar_one())
 
 
 def run_script(session: Session, statements: str) -> None:

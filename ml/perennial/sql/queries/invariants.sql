@@ -126,48 +126,6 @@ where rolname in ('owner', 'loader', 'pipeline', 'analyst', 'watcher')
     and (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication)
 order by 1;
 
--- name: foreign_rights
--- Rights on what lies in our schemas that roles have beyond what is declared: analysts read views, watchers figures, loaders fill source, others nothing.
-select roles.role, format('%s.%I', relnamespace::regnamespace, relname) as object, rights.privilege
-from pg_class
-cross join (
-    select rolname as role from pg_roles where rolname in ('analyst', 'loader', 'watcher')
-    union all
-    values ('public')
-) as roles
-cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as rights (privilege)
-where relnamespace in (
-        select oid from pg_namespace
-        where nspname in ('features', 'labels', 'scores', 'ledger', 'tuning', 'history', 'analytics')
-    )
-    and relkind in ('r', 'p', 'v', 'm')
-    and not (roles.role = 'analyst' and relnamespace = 'analytics'::regnamespace and rights.privilege = 'select')
-    and not (roles.role = 'watcher' and relname = 'watched_decisions' and rights.privilege = 'select')
-    and case
-        when roles.role = 'public' then exists (
-            select from aclexplode(relacl) where grantee = 0 and lower(privilege_type) = rights.privilege
-        )
-        else has_table_privilege(roles.role, pg_class.oid, rights.privilege)
-    end
-order by 1, 2, 3;
-
--- name: makers
--- Schemas of ours in which somebody may make things who should not.
-select roles.role, nspname as schema
-from pg_namespace
-cross join (select rolname as role from pg_roles where rolname in ('analyst', 'loader', 'watcher')) as roles
-where nspname in ('features', 'labels', 'scores', 'ledger', 'tuning', 'history', 'analytics')
-    and has_schema_privilege(roles.role, pg_namespace.oid, 'create')
-order by 1, 2;
-
--- name: rewritable_facts
--- Tables of the ledger that are append-only and whose trigger is off.
-select tgrelid::regclass::text as name, tgname
-from pg_trigger
-join pg_class on pg_class.oid = tgrelid
-where relnamespace = 'ledger'::regnamespace and not tgisinternal and tgenabled <> 'O'
-order by 1;
-
 -- name: count_rights
 -- How many tables and views of ours there are.
 select count(*) as number

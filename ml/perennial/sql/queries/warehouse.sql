@@ -202,3 +202,12 @@ where model = :model and kind = :kind and as_of = any(:as_ofs) and (kind = 'labe
 -- name: rejected_entities
 -- Whose rows of a snapshot its suites rejected, as text.
 select distinct entity_id from ledger.quarantine where model = :model and as_of = :as_of and source is null;
+
+-- name: list_all_tables
+-- Every table of the database, quoted, PostgreSQL's own and the shards of attempts that run left out.
+select format('%I.%I', nspname, relname)
+from pg_class
+join pg_namespace on pg_namespace.oid = relnamespace
+where relkind = 'r' and nspname <> 'information_schema' and not starts_with(nspname, 'pg_')
+    and not (nspname = 'scores' and starts_with(relname, 'shard$'))
+order by 1;
