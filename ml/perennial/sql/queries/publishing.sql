@@ -81,3 +81,13 @@ join ledger.publications on publication_id = split_part(split_part(relname, '$',
 where relnamespace = 'scores'::regnamespace and relkind = 'r' and starts_with(relname, 'shard$') and model = :model
     and (status <> 'building' or recorded_at < :before)
 order by relname;
+
+-- name: record_arm
+-- What one arm of a publication was given.
+insert into ledger.canary_arms (publication_id, arm, version, rows, mean_score)
+values (:publication_id, :arm, :version, :rows, :mean_score);
+
+-- name: enter_publication
+-- The publication has a canary: known before its rows are.
+update ledger.publications set canary_id = :canary_id, canary_share = :share, canary_version = :version
+where publication_id = :publication_id and status = 'building';
