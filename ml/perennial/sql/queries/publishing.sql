@@ -59,7 +59,8 @@ where publication_id = :publication_id and attempt = :attempt and status = 'buil
 
 -- name: find_attempt
 -- An attempt to publish a day, as a process that works for it finds it.
-select publication_id, attempt, version, status, shards, snapshot_checksum, rows, mean_score,
+select publication_id, attempt, version, status, shards, snapshot_checksum, rows, mean_score, canary_id, canary_share,
+    canary_version,
     extract(epoch from published_at - recorded_at)::double precision as seconds
 from ledger.publications
 where model = :model and as_of = :as_of and attempt = :attempt;

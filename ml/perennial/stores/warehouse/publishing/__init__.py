@@ -1,5 +1,6 @@
-"""The one publishing transaction: read `publication` first, then `attempts`, `streams`, `shards`, `wire`, `pipes`."""
+"""The one publishing transaction: read `publication` first, then `attempts`, `arms`, `streams`, `shards`, `wire`, `pipes`."""
 
+from perennial.stores.warehouse.publishing.arms import CanaryHarm, CanaryJob
 from perennial.stores.warehouse.publishing.attempts import (
     LONGEST_ATTEMPT,
     Attempt,
@@ -8,17 +9,20 @@ from perennial.stores.warehouse.publishing.attempts import (
     find_attempt,
     open_attempt,
 )
-from perennial.stores.warehouse.publishing.measuring import count_scores, measure_scores, read_numbers
+from perennial.stores.warehouse.publishing.measuring import count_scores, measure_arms, measure_scores, read_numbers
 from perennial.stores.warehouse.publishing.publication import commit_shards, publish, publish_shard
 
 __all__ = [
     "LONGEST_ATTEMPT",
     "Attempt",
+    "CanaryHarm",
+    "CanaryJob",
     "ScoringJob",
     "commit_shards",
     "count_scores",
     "drop_shards",
     "find_attempt",
+    "measure_arms",
     "measure_scores",
     "open_attempt",
     "publish",
