@@ -75,8 +75,16 @@ def render_commands() -> str:
         within = {name: command for name, command in commands.items() if command.rich_help_panel == panel}
         parts += [f"## {panel}"] if within else []
         for name, command in within.items():
-            parts += [f"### perennial {name}", *_describe_command(name, command)]
+            for spelt, each in list_commands(name, command):
+                parts += [f"### perennial {spelt}", *_describe_command(spelt, each)]
     return _join(parts)
+
+
+def list_commands(name: str, command: TyperCommand) -> Iterator[tuple[str, TyperCommand]]:
+    """A command, or those of a group, each as it is typed."""
+    inner: Mapping[str, TyperCommand] = getattr(command, "commands", {})
+    yield from ((f"{name} {word}", each) for word, each in inner.items())
+    yield from () if inner else ((name, command),)
 
 
 def _describe_command(name: str, command: TyperCommand) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 from typer.main import get_command
 
+from docs.tools.reference import list_commands
 from perennial.cli import load_commands
 from perennial.config import load_declaration
 from perennial.validate import load_suite
@@ -35,7 +36,11 @@ every_document = pytest.mark.parametrize("name", DOCUMENTS)
 def parse(call):
     """Parse a call as the command would; a wrong option or a missing one raises what the shell would show."""
     command = COMMANDS[call[0]]
-    command.make_context(call[0], list(call[1:]))
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        command.make_context(call[0], list(call[1:]))
+    else:
+        inner[call[1]].make_context(call[1], list(call[2:]))
 
 
 def read_options(call):
@@ -43,9 +48,9 @@ def read_options(call):
 
 
 def list_options(command):
-    return {option for parameter in COMMANDS[command].params for option in (*parameter.opts, *parameter.secondary_opts)} | {
-        "--help"
-    }
+    found = [each for _, each in list_commands(command, COMMANDS[command])]
+    options = {option for each in found for one in each.params for option in (*one.opts, *one.secondary_opts)}
+    return options | {"--help"}
 
 
 def find_names(pattern, text):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 from typer.main import get_command
 
-from docs.tools.reference import FOLDER, PAGES, PANELS, read_comments
+from docs.tools.reference import FOLDER, PAGES, PANELS, list_commands, read_comments
 from perennial import errors
 from perennial.cli import load_commands
 from perennial.config import PLATFORM_SQL
@@ -51,10 +51,13 @@ def test_every_key_has_a_row(key):
     assert f"\n| `{key.name}` | {key.description} |" in read_page("model-file.md")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+SPELT = dict(spelt for name, command in COMMANDS.items() for spelt in list_commands(name, command))
+
+
+@pytest.mark.parametrize("name", SPELT)
 def test_every_command_has_a_heading_and_every_option_a_row(name):
     section = read_page("commands.md").split(f"\n### perennial {name}\n")[1].split("\n### ")[0]
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
+    options = {option for parameter in SPELT[name].params for option in parameter.opts if option.startswith("--")}
     assert options == set(re.findall(r"^\| `(--[a-z-]+)", section, flags=re.MULTILINE))
 
 

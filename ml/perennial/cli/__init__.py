@@ -15,7 +15,7 @@ __all__ = ["app", "load_commands", "main"]
 
 def load_commands() -> typer.Typer:
     """The app with every command: a module registers its own when it is imported."""
-    from perennial.cli import backups, forgetting, history, homes, keys, new, operations, people, purging, stack, stages  # noqa: F401, PLC0415 - once it is prepared
+    from perennial.cli import backups, canaries, forgetting, history, homes, keys, new, operations, people, purging, stack, stages  # noqa: F401, PLC0415 - once it is prepared
 
     return app
 

@@ -50,6 +50,10 @@ reasons (version, place, why) as (
     select version, 6, 'scores that it published are kept'
     from ledger.publications where model = :model and status in ('building', 'live') and as_of >= :scores_before
     union all
+    select canary_version, 6, 'scores that it published are kept'
+    from ledger.publications
+    where model = :model and status in ('building', 'live') and as_of >= :scores_before and canary_version is not null
+    union all
     select unnest(array[version, champion_version]), 7, 'a person is asked about it'
     from ledger.approvals where model = :model and status = 'open'
     union all

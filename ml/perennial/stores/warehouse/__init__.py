@@ -22,12 +22,14 @@ from perennial.stores.warehouse.publishing import (
     Attempt,
     CanaryHarm,
     CanaryJob,
+    CanaryOfAttempt,
     ScoringJob,
     commit_shards,
     count_scores,
     drop_shards,
     find_attempt,
     measure_arms,
+    measure_missing,
     measure_scores,
     open_attempt,
     publish,
@@ -44,7 +46,7 @@ from perennial.stores.warehouse.reading import (
     read_training_sample,
     read_training_set,
 )
-from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
+from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_arms, read_day, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants, show_table
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, rebuild_checksum, remove_rejects
@@ -57,6 +59,7 @@ __all__ = [
     "Attempt",
     "CanaryHarm",
     "CanaryJob",
+    "CanaryOfAttempt",
     "Capture",
     "Found",
     "Grant",
@@ -90,6 +93,7 @@ __all__ = [
     "list_elsewhere",
     "list_grants",
     "measure_arms",
+    "measure_missing",
     "measure_rows",
     "measure_scores",
     "measure_training_set",
@@ -99,6 +103,7 @@ __all__ = [
     "publish",
     "publish_shard",
     "quarantine_rows",
+    "read_arms",
     "read_beside",
     "read_columns",
     "read_day",

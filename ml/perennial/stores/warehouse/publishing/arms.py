@@ -6,12 +6,15 @@ know nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perennial.errors import PermanentError
 from perennial.predictor import Feature, Predictor
 from perennial.predictor.scoring import Reasons
 from perennial.records.canaries import ArmRows, CanaryShare
@@ -60,7 +63,8 @@ class Arms:
         shape = (len(members), len(self.classes)) if self.classes else (len(members),)
         found = np.zeros(shape)
         found[~members] = self._widen(self.champion, self.champion.score_matrix(ours[~members]))
-        found[members] = self._widen(self.canary.predictor, self.canary.predictor.score_matrix(theirs[members]))
+        with _naming_harm():
+            found[members] = self._widen(self.canary.predictor, self.canary.predictor.score_matrix(theirs[members]))
         return found
 
     def explain(self, block: Block, count: int) -> Reasons:
@@ -68,10 +72,9 @@ class Arms:
         if self.canary is None:
             return self.champion.explain_matrix(block.matrix, count)
         ours, theirs, members = self._split(block)
-        sides = [
-            self.champion.explain_matrix(ours[~members], count),
-            self.canary.predictor.explain_matrix(theirs[members], count),
-        ]
+        with _naming_harm():
+            told = self.canary.predictor.explain_matrix(theirs[members], count)
+        sides = [self.champion.explain_matrix(ours[~members], count), told]
         found = np.full((len(members), max(side.shape[1] for side in sides)), None, dtype=object)
         for rows, side in zip((~members, members), sides, strict=True):
             found[np.ix_(rows, np.arange(side.shape[1]))] = side
@@ -94,6 +97,15 @@ class Arms:
         widened = np.zeros((len(scores), len(self.classes)))
         widened[:, [self.classes.index(name) for name in known]] = scores
         return widened
+
+
+@contextmanager
+def _naming_harm() -> Iterator[None]:
+    """What the recipe under test cannot score stops the canary, not the day."""
+    try:
+        yield
+    except PermanentError as error:
+        raise CanaryHarm(str(error)) from error
 
 
 def write_entities(entities: Ids) -> list[str]:

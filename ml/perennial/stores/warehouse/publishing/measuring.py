@@ -6,18 +6,22 @@ the columns are those that a publication writes. It finds accidents and hasty re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 
 from sqlalchemy import text
 
 from perennial.config import Model
+from perennial.errors import SchemaMismatch
+from perennial.predictor import Feature
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.publishing.arms import count_arms
 from perennial.stores.warehouse.publishing.attempts import Attempt, ScoringJob
 from perennial.stores.warehouse.publishing.streams import Scored, list_columns
+from perennial.stores.warehouse.publishing.wire import encode_in_sql
+from perennial.stores.warehouse.tables import read_columns
 
 OF_THE_PUBLICATION = ("as_of", "publication_id")
 
@@ -62,6 +66,33 @@ def measure_arms(
         from scores."{model}" where as_of = :as_of and publication_id = :publication_id group by 1""")  # noqa: S608 - checked identifier
     values = {"as_of": as_of, "publication_id": publication_id, "salt": canary[0], "share": canary[1]}
     return {row.arm: (row.rows, row.mean_score) for row in session.execute(statement, values)}
+
+
+def measure_missing(
+    session: Session, model: str, as_of: date, features: Sequence[Feature], canary: tuple[str, float] | None = None
+) -> float:
+    """Share of a version's inputs that are missing in a snapshot, a text that it does not know among them.
+
+    Args:
+        canary: of its members only: its salt and its share.
+
+    Raises:
+        SchemaMismatch: features.<model> lacks a feature, or carries it with another type.
+    """
+    types = {column.name: column.type for column in read_columns(session, model)}
+    missing = [feature.name for feature in features if feature.name not in types]
+    if missing:
+        raise SchemaMismatch(f"{model}: features.{model} lacks {', '.join(missing)}, which the recipe under test reads.")
+    encoded = [encode_in_sql(feature, types[feature.name]) for feature in features]
+    counted = " + ".join(f"(({expression}) = 'NaN')::integer" for expression, _ in encoded)
+    values = [value for _, bound in encoded for value in bound]
+    within = "" if canary is None else " and ledger.place_entity(entity_id::text, %s) < %s"
+    query = f'select coalesce(avg({counted}), 0)::float8 from features."{model}" where as_of = %s{within}'  # noqa: S608 - checked identifiers
+    cursor = session.connection.cursor()
+    cursor.execute(query, (*values, as_of, *(canary or ())))
+    ((total,),) = cursor.fetchall()
+    cursor.close()
+    return float(total) / max(len(features), 1)
 
 
 def count_scores(session: Session, model: str, as_of: date) -> int:
