@@ -28,7 +28,7 @@ from perennial.config import Model, load_model
 from perennial.records.canaries import Canary, CanaryShare, make_salt
 
 ALPHA = 0.05
-WEEKS, OVERLAP = 12, 4
+WEEKS, OVERLAP = 8, 4
 FIRST = date(2017, 1, 2)
 ENTITIES, SHARE = 1500, 0.2
 ROWS_TO_STOP = 4 * ENTITIES * SHARE

@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from perennial.predictor import Contract, Linear, Predictor
-from perennial.records import Tally
+from perennial.errors import SchemaMismatch
+from perennial.predictor import Contract, Feature, Linear, Predictor, encode
+from perennial.records import Look, Tally
 from perennial.records.canaries import CanaryShare
 from perennial.score import scoring_rules
 from perennial.stores import ledger, warehouse
+from perennial.stores.analytics import read_model
 from perennial.stores.ledger import CanaryTerms, Terms
+from perennial.stores.sessions import Database
 from perennial.stores.warehouse import CanaryHarm, CanaryJob
 from perennial.stores.warehouse.publishing import measure_scores
 from perennial.stores.warehouse.publishing.publication import commit_shards, publish_shard
@@ -172,3 +175,53 @@ def test_rules_of_a_day_judge_its_canary_against_the_champions_rows():
     near, far = (Tally(300, 300, 0, 0, 0, mean, 0.2, 0.001, 0.001) for mean in (0.25, 0.35))
     assert () == rules.check_canary(near)
     assert 1 == len(rules.check_canary(far))
+
+
+def test_a_page_and_the_views_tell_both_arms(warehouse_urls):
+    toy = make_toy(warehouse_urls)
+    share = start(toy)
+    toy.publish(canary_job(toy, share))
+    scores = read(toy)
+    inside = int(share.find_members(map(str, scores.index)).sum())
+    with toy.pipeline.transaction() as session:
+        ledger.record_canary_look(session, make_run(), share.canary, "gain", Look((AS_OF,), 0.01, 0.02, 0.5, 0.001, 3.0))
+    (shown,) = read_model(toy.pipeline, "toy").canaries
+    told = {"days": 1, "canary_rows": inside, "champion_rows": len(scores) - inside, "state": "runs", "as_ofs": 1, "gain": 0.01}
+    assert told == {name: shown[name] for name in told}
+    assert shown["gain_lower"] == pytest.approx(-0.05)
+    assert (None, None) == (shown["loss"], shown["because"])
+    assert [(VERSION.version, len(scores) - inside), (OTHER, inside)] == toy.query(
+        "select version, count(*) from analytics.toy_scores_history group by 1 order by 1"
+    )
+    assert [(1, 0.3, OTHER)] == toy.query("select canary_id, canary_share, canary_version from analytics.toy_lineage")
+    with Database(warehouse_urls.superuser).transaction() as session:  # nobody but the view may look into the ledger
+        session.execute(text("set local role analyst"))
+        seen = session.execute(text("select count(distinct version) from analytics.toy_scores_history")).scalar_one()
+        assert 2 == seen
+
+
+def test_only_the_champions_rows_are_read_as_its_own(warehouse_urls):
+    toy = make_toy(warehouse_urls)
+    share = start(toy)
+    toy.publish(canary_job(toy, share))
+    scores = read(toy)
+    inside = share.find_members(map(str, scores.index))
+    with toy.pipeline.transaction() as session:
+        published = warehouse.read_day(session, declare(), AS_OF)
+        ours, theirs = warehouse.read_arms(session, declare(), share.canary.canary_id, [AS_OF])
+    assert scores.index[~inside].tolist() == published.index.tolist()
+    assert scores["score"][~inside].tolist() == ours.tolist()
+    assert scores["score"][inside].tolist() == theirs.tolist()
+
+
+def test_the_share_of_missing_inputs_is_that_of_the_encoded_rows(warehouse_urls):
+    toy = make_toy(warehouse_urls)
+    encoded = encode(features_of(toy, pd.Series(index=range(1, 1001))), FEATURES)
+    with toy.pipeline.transaction() as session:
+        found = warehouse.measure_missing(session, "toy", AS_OF, FEATURES)
+        some = warehouse.measure_missing(session, "toy", AS_OF, FEATURES, ("5f0c", 0.3))
+        with pytest.raises(SchemaMismatch, match="lacks elsewhere"):
+            warehouse.measure_missing(session, "toy", AS_OF, [Feature(name="elsewhere", median=0.0)])
+    assert found == pytest.approx(np.isnan(encoded).mean())
+    inside = start(toy).find_members(map(str, range(1, 1001)))
+    assert some == pytest.approx(np.isnan(encoded[inside]).mean())
