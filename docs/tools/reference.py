@@ -247,9 +247,9 @@ def render_metrics() -> str:
         (f"`{metric.full_name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help)
         for metric in METRICS
     ]
-    return _join(
+    return join(
         [
-            _open("Metrics", "ml/perennial/watch/metrics.py"),
+            open_page("Metrics", "ml/perennial/watch/metrics.py"),
             openings.METRICS,
             write_table(("metric", "type", "labels beside `model`", "meaning"), rows),
             "## About the exporter",

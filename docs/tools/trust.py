@@ -9,7 +9,7 @@ from docs.tools.counted import count_marked
 from docs.tools.rubric import ITEMS, NOT_DONE, SECTIONS
 from docs.tools.trust_words import ATTACKED, OPENING, REPORTING, RIGHTS, SCORE, THREATS, WAYS_IN, WHO
 from docs.tools.writing import join, open_page, write_table
-from perennial.stores.warehouse.rights import DATABASE, FACTS, FUNCTIONS, LEDGER, ROLES, SCHEMAS
+from perennial.stores.warehouse.rights import DATABASE, FACTS, FUNCTIONS, LEDGER, ROLES, SCHEMAS, WATCHED
 
 NOTHING = "no"
 
@@ -55,7 +55,9 @@ def _list_rights() -> Iterator[tuple[str, ...]]:
         own = {schema.belongs_to or "loader": "all"}
         yield (f"`{name}`: {schema.holds}", *_write_row({**schema.each, **own}, "as " + next(iter(own))), "")
     for name, given in LEDGER.items():
-        yield (f"`ledger.{name}`", *_write_row({"pipeline": given}, "all"), FACTS.get(name, ""))
+        yield (f"`ledger.{name}`", *_write_row({"pipeline": given, "watcher": WATCHED.get(name, "")}, "all"), FACTS.get(name, ""))
+    for name in WATCHED.keys() - LEDGER:
+        yield (f"`ledger.{name}`", *_write_row({"watcher": WATCHED[name]}, "all"), "")
     yield ("the numbers of the ledger's rows", *_write_row({}, "all"), "")
     for name, callers in FUNCTIONS.items():
         enter = {role for role in ROLES if role in SCHEMAS[name.partition(".")[0]].given}

@@ -246,7 +246,7 @@ class Superseded(Refused):
 
 
 class PromotionRefused(Refused):
-    """The ledger holds no verdict that allows this promotion.
+    """The ledger holds no verdict that allows this promotion, or no recipe that could act on a share as a canary.
     To do: train and compare first; a person may overrule with `perennial promote MODEL VERSION --force --reason ...`.
     """
 

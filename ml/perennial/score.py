@@ -111,7 +111,8 @@ def scoring_rules(model: Model, run: Run, champion: Version, accepted: Acceptanc
         wrong_score=task_of(model).wrong_score,
         find_scale=task_of(model).find_scale,
     )
-    return ScoringRules(check=check, rank=rank_scores, cut=cut_deciles)
+    alone = partial(check, levels={}, remedy="")
+    return ScoringRules(check=check, rank=rank_scores, cut=cut_deciles, check_canary=alone)
 
 
 def check_publication(

@@ -48,9 +48,9 @@ def read_options(call):
 
 
 def list_options(command):
-    return {option for parameter in COMMANDS[command].params for option in (*parameter.opts, *parameter.secondary_opts)} | {
-        "--help"
-    }
+    found = [each for _, each in list_commands(command, COMMANDS[command])]
+    options = {option for each in found for one in each.params for option in (*one.opts, *one.secondary_opts)}
+    return options | {"--help"}
 
 
 def find_names(pattern, text):

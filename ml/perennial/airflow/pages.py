@@ -34,8 +34,8 @@ from perennial.stores.sessions import Database
 FOLDER = Path(__file__).parent / "templates"
 TONES = {
     **dict.fromkeys(("PROMOTE", "ok", "live", "sent"), "good"),
-    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests", "set aside"), "warm"),
-    **dict.fromkeys(("BLOCK", "failed", "lost", "blocked", "rejected"), "bad"),
+    **dict.fromkeys(("TRAIN", "INCONCLUSIVE", "running", "refused", "rests", "set aside", "runs"), "warm"),
+    **dict.fromkeys(("BLOCK", "failed", "lost", "blocked", "rejected", "harm"), "bad"),
 }
 # What comes from MLflow was drawn by others: it acts as nobody here, whatever a person put there.
 SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts allow-downloads"}

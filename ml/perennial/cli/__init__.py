@@ -15,6 +15,7 @@ from perennial.errors import ConfigError, PerennialError, Refused
 __all__ = ["app", "load_commands", "main"]
 COMMANDS = (
     "backups",
+    "canaries",
     "forgetting",
     "history",
     "homes",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perennial.compare.boundaries import find_boundary, relate_looks, widen
-from perennial.compare.spending import measure_information, spend
+from perennial.compare.spending import POWER, measure_information, spend
 from perennial.metrics import DailyGain
 from perennial.metrics.panel import Floats
 from perennial.records import Look
@@ -26,6 +26,7 @@ class TestPlan:
         alpha: probability that a challenger without a gain ever crosses a boundary.
         final: as_ofs of the last look.
         overlap: from this distance in as_ofs on, label periods do not overlap.
+        power: of the share of information, by which the error is spent.
     """
 
     __test__ = False  # not a test class of pytest
@@ -34,6 +35,7 @@ class TestPlan:
     final: int
     overlap: int
     seed: int
+    power: int = POWER
 
 
 def has_error_left(plan: TestPlan, former: Sequence[Look]) -> bool:
@@ -54,7 +56,7 @@ def take_look(gain: DailyGain, former: Sequence[Look], plan: TestPlan) -> Look:
     known = former[-1].information if former else 0.0
     information = measure_information(gain.covariance, final=plan.final, overlap=plan.overlap, former=known)
     before = former[-1].spent if former else 0.0
-    spent = max(spend(plan.alpha, information), min(before + LEAST_ERROR, plan.alpha))
+    spent = max(spend(plan.alpha, information, plan.power), min(before + LEAST_ERROR, plan.alpha))
     correlations = relate_looks(gain.covariance, [*(len(look.as_ofs) for look in former), len(gain.as_ofs)])
     height = find_boundary(correlations, [look.boundary for look in former], spent - before, seed=plan.seed)
     return Look(

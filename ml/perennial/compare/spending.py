@@ -15,9 +15,9 @@ POWER = 3  # f^3: little is spent on the first looks, whose estimates are the wi
 SMALLEST_STEP = 0.01  # share of the remaining information: a look never spends nothing
 
 
-def spend(alpha: float, information: float) -> float:
+def spend(alpha: float, information: float, power: int = POWER) -> float:
     """Error spent once the share `information` of all that the test will know is known."""
-    return float(alpha * information**POWER)
+    return float(alpha * information**power)
 
 
 def measure_information(covariance: Floats, *, final: int, overlap: int, former: float) -> float:

@@ -29,7 +29,7 @@ from perennial.config.label import TERMS, UNBOUND_METRICS, UNSAID, Label
 from perennial.config.promotion import Promotion
 from perennial.config.retention import Retention
 from perennial.config.section import Identifier, Section, TimezoneName
-from perennial.config.serving import Monitoring, Scoring
+from perennial.config.serving import Monitoring, Scoring, Serving
 from perennial.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
@@ -54,6 +54,7 @@ class Model(Section):
     training: Training = Field(default=Training(), description="How a challenger is made")
     promotion: Promotion = Field(default=Promotion(), description="The promotion test: what a challenger must show")
     scoring: Scoring = Field(default=Scoring(), description="What is published")
+    serving: Serving = Field(default=Serving(), description="Who answers requests")
     monitoring: Monitoring = Field(default=Monitoring(), description="When drift asks for a training")
     retention: Retention = Field(default=Retention(), description="How long what nobody needs any more is kept")
 
@@ -95,6 +96,10 @@ class Model(Section):
             )
         if self.label.cap is not None and not terms.has_amounts:
             raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
+        if self.scoring.acted_on is not None and not terms.has_direction:
+            raise ValueError(
+                f"scoring.acted_on compares mean labels, and labels of label.task = '{self.label.task}' have none: leave it out"
+            )
         if not terms.has_amounts and not 0 <= self.scoring.threshold <= 1:
             raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")
         return self

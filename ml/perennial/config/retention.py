@@ -30,6 +30,9 @@ class Retention(Section):
     )
     mail_days: Kept = Field(default=400, description="The text of mails that were sent goes after so long; their headline stays")
     reports_days: Kept = Field(default=400, description="The page of a day's drift check goes after so long; its figures stay")
+    requests_days: Kept = Field(
+        default=400, description="What batches of requests came to, counts and sums, goes after so many days"
+    )
     files_days: Kept = Field(
         default=1100, description="The files in MLflow of a version that nothing leads back to go after so long; its record stays"
     )

@@ -1,4 +1,4 @@
-"""The tables of a model file about its scores: what is published, and when drift asks for a retraining."""
+"""The tables of a model file about its scores: what is published, who is in a canary, and when drift asks for a retraining."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Shards = Annotated[
 ROWS_OF_A_SHARD = 250_000
 """So many rows outweigh what a shard costs beside them: a process that imports and opens the version, a table, a merge."""
 MOST_AUTO_SHARDS = 16
+CanaryShare = Annotated[float, Field(ge=0, le=0.5)]
 
 
 class Scoring(Section):
@@ -34,6 +35,15 @@ class Scoring(Section):
         "250,000 rows, up to 16",
     )
 
+    canary: CanaryShare = Field(
+        default=0,
+        description="While a canary runs: share of the entities whose published scores come from the recipe under test",
+    )
+    acted_on: Literal["raises", "lowers"] | None = Field(
+        default=None,
+        description="What acting well on scores does to the mean label; the arms of a canary are then judged by what came true",
+    )
+
     def count_shards(self, rows: int) -> int:
         """In how many shards so many rows are scored."""
         return self.shards if self.shards != "auto" else min(max(1, ceil(rows / ROWS_OF_A_SHARD)), MOST_AUTO_SHARDS)
@@ -42,6 +52,13 @@ class Scoring(Section):
     def most_shards(self) -> int:
         """In how many shards a day can be scored."""
         return self.shards if self.shards != "auto" else MOST_AUTO_SHARDS
+
+
+class Serving(Section):
+    canary: CanaryShare = Field(
+        default=0,
+        description="While a canary runs: share of the entities whose requests the recipe under test answers",
+    )
 
 
 class Monitoring(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ OTHER_FILES = 2  # versions beside each champion whose files are fetched in one 
 
 
 def check_publications(look: Look) -> Answer:
-    """Each (model, as_of) has at most one live publication, and its rows are those that were published."""
+    """Each (model, as_of) has at most one live publication, its rows are those that were published, arm by arm."""
     live = look.ask("list_live")
     findings = [
         Finding(
@@ -52,7 +53,22 @@ def _check_rows(look: Look, row: Any) -> list[Finding]:
         faults.append(f"{day}: scores were changed since they were published")
     if others:
         faults.append(f"{day}: {others} scores stand in scores.{row.model} that no live publication wrote")
+    faults += [] if row.canary_id is None or row.erased else _check_arms(look, row)
     return [Finding(fault, remedy, row.model) for fault in faults]
+
+
+def _check_arms(look: Look, row: Any) -> list[str]:
+    """Who is in the canary by the ledger's salt and share is who was counted, with the scores that were counted."""
+    day = name_day(row.model, row.as_of)
+    canary = row.canary_salt, row.canary_share
+    found = warehouse.measure_arms(look.session, row.model, row.as_of, row.publication_id, canary)
+    told = {arm: values for arm, values in (row.arms or {}).items() if values[0]}
+    versions = {"champion": row.version, "canary": row.canary_version}
+    faults = [f"{day}: the ledger names another version for the arm {arm}" for arm in told if told[arm][2] != versions[arm]]
+    is_same = found.keys() == told.keys() and all(
+        found[arm][0] == told[arm][0] and isclose(found[arm][1], told[arm][1], rel_tol=1e-9) for arm in found
+    )
+    return faults if is_same else [*faults, f"{day}: the arms of the canary hold other rows than were published"]
 
 
 def check_lineage(look: Look) -> Answer:

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pandas as pd
+
 from perennial.errors import PermanentError, RegistryUnavailable
 from perennial.invariants.looking import Answer, Finding, Look, ask, name_day
 from perennial.pipeline.champion import load_version
+from perennial.records import Version
+from perennial.records.canaries import find_place
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
 from perennial.tasks import find_published, frame_scores
@@ -102,10 +106,14 @@ def _score_again(look: Look, row: Any) -> list[Finding]:
     day, remedy = name_day(row.model, row.as_of), f"perennial score {row.model} --as-of {row.as_of}"
     with look.stores.warehouse.transaction() as session:
         version = ledger.get_version(session, row.model, row.version)
+        other = None if row.canary_id is None else ledger.get_version(session, row.model, row.canary_version)
     try:
-        predictor = load_version(look.stores, version)
         features = warehouse.read_snapshot(look.session, declaration, row.as_of)
-        scores = find_published(frame_scores(predictor.score(features), features.index, predictor.contract.classes))
+        scores = _score(look, version, features)
+        if other is not None:
+            places = [find_place(str(entity), row.canary_salt) for entity in features.index]
+            members = pd.Series(places, index=scores.index, dtype="float64") < row.canary_share
+            scores = scores.mask(members, _score(look, other, features))
     except PermanentError as error:
         return [Finding(f"{day}: cannot be scored again: {error}", remedy, row.model)]
     again = {str(entity): float(score) for entity, score in scores.items()}
@@ -113,6 +121,11 @@ def _score_again(look: Look, row: Any) -> list[Finding]:
     if again.keys() == published.keys() and all(_is_same(score, published[entity]) for entity, score in again.items()):
         return []
     return [Finding(f"{day}: scored again by version {row.version}, the scores are others", remedy, row.model)]
+
+
+def _score(look: Look, version: Version, features: pd.DataFrame) -> pd.Series:
+    predictor = load_version(look.stores, version)
+    return find_published(frame_scores(predictor.score(features), features.index, predictor.contract.classes))
 
 
 def _is_same(score: float, published: float) -> bool:

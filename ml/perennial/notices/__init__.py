@@ -1,6 +1,7 @@
 """What people are told: records in, a `Notice` out. Facts and advice only; the layout belongs to `stores.mail`."""
 
 from perennial.notices.admissions import say_why_aside, write_release, write_rest
+from perennial.notices.canaries import write_better, write_end, write_start
 from perennial.notices.champions import (
     say_what_became,
     show_in_markdown,
@@ -42,15 +43,18 @@ __all__ = [
     "show_in_markdown",
     "write_alias",
     "write_answer",
+    "write_better",
     "write_block",
     "write_broken",
     "write_decision",
     "write_distance",
+    "write_end",
     "write_failure",
     "write_pin",
     "write_question",
     "write_release",
     "write_rest",
     "write_silence",
+    "write_start",
     "write_verdict",
 ]

@@ -160,7 +160,7 @@ class _Looking:
     def _measure(self, day: date, version: Version) -> AsOfMeasures | None:
         rows = warehouse.read_training_set(self.session, self.declaration, [day])
         published = warehouse.read_published(self.session, self.declaration, [day])
-        if len(published):
+        if len(published) and rows.labels.index.isin(published.index).all():  # with a canary others scored some of the rows
             scores = published.reindex(rows.labels.index)
         else:
             try:

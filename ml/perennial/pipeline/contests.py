@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from math import ceil
 
 from perennial.compare import TestPlan, account, choose_shadows, unseen_as_ofs
@@ -169,7 +169,7 @@ def _draw(session: Session, model: Model, run: Run, pair: ContestPair, labelled:
     """Open a contest if the account covers its alpha; else the pair says when it will."""
     alpha, budget = account.size_draw(model)
     since = run.clock - account.YEAR
-    drawn = [(draw.alpha, draw.effective_at) for draw in ledger.draws(session, run.model, since=since)]
+    drawn = list_draws(session, run.model, since)
     if not account.is_covered(alpha, budget, drawn, run.clock):
         refill = account.find_refill(alpha, budget, drawn, run.clock)
         return replace(pair, account_frees_on=refill.astimezone(model.zone).date() if refill else None)
@@ -177,6 +177,12 @@ def _draw(session: Session, model: Model, run: Run, pair: ContestPair, labelled:
     overlap = ceil(model.label.horizon_days / model.grid.mean_step_days)
     terms = ledger.Terms(alpha, first + model.promotion.shadow_looks - 1, overlap)
     return _plan(model, replace(pair, contest=ledger.open_contest(session, run, pair.numbers, terms)))
+
+
+def list_draws(session: Session, model: str, since: datetime) -> list[account.Drawn]:
+    """What contests and canaries drew from the account of errors after an instant."""
+    draws = (*ledger.draws(session, model, since=since), *ledger.canary_draws(session, model, since=since))
+    return [(draw.alpha, draw.effective_at) for draw in draws]
 
 
 def _plan(model: Model, pair: ContestPair) -> ContestPair:

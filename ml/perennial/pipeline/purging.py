@@ -39,6 +39,7 @@ KEYS: Mapping[PurgeKind, str] = {
     "mail": "mail_days",
     "reports": "reports_days",
     "files": "files_days",
+    "requests": "requests_days",
 }
 """Kind -> the key of [retention] that says how long it is kept."""
 

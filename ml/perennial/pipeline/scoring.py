@@ -6,15 +6,18 @@ process or a task is told two numbers, and may be started twice, or come late.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 
 from perennial import notices
 from perennial.config import Declaration, Settings, read_code_version
-from perennial.errors import NothingToDo, PerennialError, PublicationBlocked
+from perennial.errors import NothingToDo, PerennialError, PermanentError, PublicationBlocked
+from perennial.pipeline import canaries, judging
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.champion import load_version, settle_or_trust
 from perennial.pipeline.daily import block_publication, run_suite_of
@@ -26,12 +29,62 @@ from perennial.score import check_champion, check_freshness, scoring_rules
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
 
+log = logging.getLogger(__name__)
+
 
 @recorded
 def score(stores: Stores, run: Run) -> Publication:
     """Score the valid snapshot with the champion and publish the whole day at once, or not at all."""
     champion = _find_champion(stores, run)
-    job = _make_job(stores, run, champion)
+    canary = _prepare_canary(stores, run, champion)
+    try:
+        return _publish(stores, run, champion, canary)
+    except warehouse.CanaryHarm as harm:
+        return _publish_without(stores, run, champion, canary, harm)
+
+
+def _prepare_canary(stores: Stores, run: Run, champion: Version) -> warehouse.CanaryJob | None:
+    """The canary of the day, once its arms were compared on what has matured: harm ends it before it scores again."""
+    try:
+        judging.judge(stores, run)
+    except PermanentError as failure:
+        log.warning("score %s: the arms of the canary were not compared. %s", run, failure)
+    return canaries.prepare(stores, run, champion)
+
+
+def stop_canary(stores: Stores, run: Run, *, because: str) -> Publication | None:
+    """End the canary that runs in one transaction, then publish the newest day that holds scores of it by the champion alone.
+
+    Returns that publication; None where the newest day holds none of its scores, or cannot be scored any more: then it stays.
+
+    Raises:
+        NothingToDo: no canary runs.
+    """
+    canary = canaries.find_running(stores, run.model)
+    canaries.end(stores, run, canary, "stopped", because)
+    with stores.warehouse.transaction() as session:
+        newest = ledger.newest_publication(session, run.model)
+        touched = {each.as_of for each in ledger.canary_days(session, run.model, canary)}
+    if newest is None or newest.as_of not in touched:
+        return None
+    try:
+        return score(stores, replace(run, as_of=newest.as_of))
+    except PermanentError as failure:
+        log.warning("%s: the scores of %s keep those of the canary. %s", run, newest.as_of, failure)
+        return None
+
+
+def _publish_without(
+    stores: Stores, run: Run, champion: Version, canary: warehouse.CanaryJob | None, harm: warehouse.CanaryHarm
+) -> Publication:
+    """End a canary whose scores must not be published, and publish the day by the champion alone."""
+    assert canary is not None
+    canaries.end(stores, run, canary.share.canary, "harm", f"Its scores of {run.as_of} were not published: {harm}.")
+    return _publish(stores, run, champion, None)
+
+
+def _publish(stores: Stores, run: Run, champion: Version, canary: warehouse.CanaryJob | None) -> Publication:
+    job = _make_job(stores, run, champion, canary)
     stage = partial(_stage_beside, stores, job) if job.declaration.model.scoring.most_shards > 1 else None
     with _telling(stores, run, champion):
         return warehouse.publish(stores.warehouse, run, job, stage)
@@ -40,15 +93,31 @@ def score(stores: Stores, run: Run) -> Publication:
 @partial(recorded, stage="score")
 def plan_shards(stores: Stores, run: Run) -> tuple[Shard, ...]:
     """Begin an attempt to publish the day, and say what its shards are; earlier ones write nothing any more."""
-    job = _make_job(stores, run, _find_champion(stores, run))
+    champion = _find_champion(stores, run)
+    job = _make_job(stores, run, champion, _prepare_canary(stores, run, champion))
     attempt = warehouse.open_attempt(stores.warehouse, run, job, is_sharded=True)
     return tuple(Shard(attempt.attempt, number) for number in range(attempt.shards))
 
 
 @partial(recorded, stage="score")
 def score_shard(stores: Stores, run: Run, shard: Shard) -> None:
-    """Score one shard into its table; nothing where that was done."""
-    _score_shard(stores, run, shard)
+    """Score one shard into its table; nothing where that was done.
+
+    A canary that cannot score it is ended, and the day published by the champion at once: what the other shards of this attempt
+    were to do is done.
+    """
+    try:
+        _score_shard(stores, run, shard)
+    except warehouse.CanaryHarm as harm:
+        _publish_without(stores, run, *_find_sides(stores, run, shard.attempt), harm)
+
+
+def _find_sides(stores: Stores, run: Run, number: int) -> tuple[Version, warehouse.CanaryJob | None]:
+    """Who scores an attempt: the version of its publication, and its canary."""
+    with stores.warehouse.transaction() as session:
+        found = warehouse.find_attempt(session, run, number)
+        version = ledger.get_version(session, run.model, found.version)
+    return version, None if found.canary is None else canaries.restore(stores, run, found.canary)
 
 
 @partial(recorded, stage="score")
@@ -56,19 +125,22 @@ def commit_shards(stores: Stores, run: Run, attempt: int) -> Publication:
     """Publish an attempt whose shards were scored; run again, what it has published."""
     with stores.warehouse.transaction() as session:
         found = warehouse.find_attempt(session, run, attempt)
-        version = ledger.get_version(session, run.model, found.version)
     if found.publication is not None:
         return found.publication
-    with _telling(stores, run, version):
-        return warehouse.commit_shards(stores.warehouse, found.attempt, _make_job(stores, run, version))
+    version, canary = _find_sides(stores, run, attempt)
+    try:
+        with _telling(stores, run, version):
+            return warehouse.commit_shards(stores.warehouse, found.attempt, _make_job(stores, run, version, canary))
+    except warehouse.CanaryHarm as harm:
+        return _publish_without(stores, run, version, canary, harm)
 
 
 def _score_shard(stores: Stores, run: Run, shard: Shard) -> None:
     with stores.warehouse.transaction() as session:
         found = warehouse.find_attempt(session, run, shard.attempt)
-        version = ledger.get_version(session, run.model, found.version)
     if found.publication is None:
-        warehouse.publish_shard(stores.warehouse, found.attempt, _make_job(stores, run, version), shard.number)
+        job = _make_job(stores, run, *_find_sides(stores, run, shard.attempt))
+        warehouse.publish_shard(stores.warehouse, found.attempt, job, shard.number)
 
 
 def _stage_beside(stores: Stores, job: warehouse.ScoringJob, attempt: warehouse.Attempt) -> None:
@@ -90,7 +162,7 @@ def _stage_beside(stores: Stores, job: warehouse.ScoringJob, attempt: warehouse.
 
 def _stage_in_turn(settings: Settings, run: Run, shards: Sequence[Shard]) -> None:
     """What fails here is met again, and reported, by the process that waits."""
-    with suppress(PerennialError), open_stores(settings) as stores:
+    with suppress(PerennialError, warehouse.CanaryHarm), open_stores(settings) as stores:
         for shard in shards:
             _score_shard(stores, run, shard)
 
@@ -111,7 +183,7 @@ def _find_champion(stores: Stores, run: Run) -> Version:
     return champion
 
 
-def _make_job(stores: Stores, run: Run, version: Version) -> warehouse.ScoringJob:
+def _make_job(stores: Stores, run: Run, version: Version, canary: warehouse.CanaryJob | None) -> warehouse.ScoringJob:
     declaration = stores.declaration(run.model)
     with stores.warehouse.transaction() as session:
         accepted = ledger.newest_acceptance(session, run.model, run.as_of, "shift")
@@ -122,6 +194,7 @@ def _make_job(stores: Stores, run: Run, version: Version) -> warehouse.ScoringJo
         rules=scoring_rules(declaration.model, run, version, accepted),
         audit=partial(_audit_scores, declaration, run),
         code_version=read_code_version(),
+        canary=canary,
     )
 
 

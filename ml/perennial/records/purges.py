@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-PurgeKind = Literal["snapshots", "scores", "quarantine", "findings", "mail", "reports", "files"]
+PurgeKind = Literal["snapshots", "scores", "quarantine", "findings", "mail", "reports", "files", "requests"]
 
 
 @dataclass(frozen=True)

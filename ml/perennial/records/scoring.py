@@ -63,9 +63,11 @@ class ScoringRules:
 
     Attributes:
         check: why the scores must not be published, in sentences; none when they may.
+        check_canary: why those of a canary must not, of which the tally's former mean is that of the champion's rows.
         rank: ranks of scores that stand in the order of their entities; `cut`: deciles of ranks.
     """
 
     check: Callable[[Tally], tuple[str, ...]]
     rank: Callable[[NDArray[np.float64]], NDArray[np.int64]]
     cut: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+    check_canary: Callable[[Tally], tuple[str, ...]] = lambda _: ()

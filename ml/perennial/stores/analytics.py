@@ -28,6 +28,7 @@ class ModelFacts:
     decisions: TableRows = ()
     verdicts: TableRows = ()
     shadows: TableRows = ()
+    canaries: TableRows = ()
     aside: TableRows = ()
     weeks: TableRows = ()
     waiting: TableRows = ()
@@ -68,6 +69,7 @@ def read_model(database: Database, model: str) -> ModelFacts:
             decisions=_read(session, "decisions", model=model, limit=SHOWN),
             verdicts=_read(session, "verdicts", model=model, limit=SHOWN_VERDICTS),
             shadows=_read(session, "shadows", model=model),
+            canaries=_read(session, "canaries", model=model, limit=SHOWN_VERDICTS),
             aside=_read(session, "aside", model=model, limit=SHOWN),
             weeks=_read(session, "weeks", model=model, limit=SHOWN),
             waiting=_read(session, "waiting", model=model),

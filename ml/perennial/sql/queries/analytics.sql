@@ -52,6 +52,38 @@ from analytics.challengers
 where model = :model and status = 'open'
 order by opened_for, challenger_recipe;
 
+-- name: canaries
+-- Canaries with the rows of their arms, the newest look at either question, and how they ended; newest first.
+with given as (
+    select canary_id, count(distinct as_of) as days,
+        coalesce(sum(canary_arms.rows) filter (where arm = 'canary'), 0)::bigint as canary_rows,
+        coalesce(sum(canary_arms.rows) filter (where arm = 'champion'), 0)::bigint as champion_rows
+    from ledger.publications
+    join ledger.canary_arms using (publication_id)
+    where model = :model and status = 'live'
+    group by canary_id
+),
+
+newest_looks as (
+    select distinct on (canary_id, side) canary_id, side, cardinality(as_ofs) as as_ofs, estimate,
+        estimate - boundary * standard_error as lower_bound
+    from ledger.canary_looks
+    order by canary_id, side, cardinality(as_ofs) desc
+)
+
+select canaries.canary_id, challenger_recipe, champion_recipe, started_for, coalesce(days, 0) as days,
+    coalesce(canary_rows, 0) as canary_rows, coalesce(champion_rows, 0) as champion_rows,
+    gain.as_ofs, gain.estimate as gain, gain.lower_bound as gain_lower, harm.estimate as loss, harm.lower_bound as loss_lower,
+    coalesce(kind, 'runs') as state, canary_ends.reason as because
+from ledger.canaries
+left join ledger.canary_ends using (canary_id)
+left join given using (canary_id)
+left join newest_looks as gain on gain.canary_id = canaries.canary_id and gain.side = 'gain'
+left join newest_looks as harm on harm.canary_id = canaries.canary_id and harm.side = 'harm'
+where model = :model
+order by canaries.canary_id desc
+limit :limit;
+
 -- name: aside
 -- As_ofs that may not teach now: they rest, or a person rejected them; newest first.
 select as_of, event, reason, rests_until, actor

@@ -4,7 +4,12 @@
 -- Every live publication whose scores were not purged since, newest as_of first; `erased`: rows that erasures took from it since.
 select
     publication_id, model, as_of, version, rows, scores_checksum, snapshot_checksum, manifest_hash, config_hash, query_hash,
-    code_version, published_at,
+    code_version, published_at, canary_id, canary_share, canary_version,
+    (select salt from ledger.canaries where canaries.canary_id = publications.canary_id) as canary_salt,
+    (
+        select jsonb_object_agg(arm, jsonb_build_array(canary_arms.rows, canary_arms.mean_score, canary_arms.version))
+        from ledger.canary_arms where canary_arms.publication_id = publications.publication_id
+    ) as arms,
     coalesce((
         select sum(erased_days.rows)
         from ledger.erased_days

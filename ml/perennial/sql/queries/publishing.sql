@@ -59,7 +59,8 @@ where publication_id = :publication_id and attempt = :attempt and status = 'buil
 
 -- name: find_attempt
 -- An attempt to publish a day, as a process that works for it finds it.
-select publication_id, attempt, version, status, shards, snapshot_checksum, rows, mean_score,
+select publication_id, attempt, version, status, shards, snapshot_checksum, rows, mean_score, canary_id, canary_share,
+    canary_version,
     extract(epoch from published_at - recorded_at)::double precision as seconds
 from ledger.publications
 where model = :model and as_of = :as_of and attempt = :attempt;
@@ -81,3 +82,13 @@ join ledger.publications on publication_id = split_part(split_part(relname, '$',
 where relnamespace = 'scores'::regnamespace and relkind = 'r' and starts_with(relname, 'shard$') and model = :model
     and (status <> 'building' or recorded_at < :before)
 order by relname;
+
+-- name: record_arm
+-- What one arm of a publication was given.
+insert into ledger.canary_arms (publication_id, arm, version, rows, mean_score)
+values (:publication_id, :arm, :version, :rows, :mean_score);
+
+-- name: enter_publication
+-- The publication has a canary: known before its rows are.
+update ledger.publications set canary_id = :canary_id, canary_share = :share, canary_version = :version
+where publication_id = :publication_id and status = 'building';

@@ -50,6 +50,10 @@ reasons (version, place, why) as (
     select version, 6, 'scores that it published are kept'
     from ledger.publications where model = :model and status in ('building', 'live') and as_of >= :scores_before
     union all
+    select canary_version, 6, 'scores that it published are kept'
+    from ledger.publications
+    where model = :model and status in ('building', 'live') and as_of >= :scores_before and canary_version is not null
+    union all
     select unnest(array[version, champion_version]), 7, 'a person is asked about it'
     from ledger.approvals where model = :model and status = 'open'
     union all
@@ -159,6 +163,11 @@ select 'reports', as_of, version, 1, 0, null
 from ledger.drift_checks
 where model = :model and as_of < :reports_before and report is not null
 union all
+select 'requests', day, null, count(*), sum(pg_column_size(requests.*)), null
+from ledger.requests
+where model = :model and day < :requests_before
+group by day
+union all
 select 'files', as_of, version, 1, 0, why from files
 order by kind, as_of, version;
 
@@ -170,6 +179,10 @@ values (:model, :kind, :as_of, :version, :rows, :bytes, :retention_days, :actor,
 -- name: purge_day
 -- Rejected rows, findings or mails of one day go, recorded by the function itself; how many rows.
 select ledger.purge_day(:model, :kind, :as_of, :retention_days, :actor, :effective_at);
+
+-- name: purge_requests
+-- Batches of requests of one day go, recorded by the function itself; how many rows.
+select ledger.purge_requests(:model, :as_of, :retention_days, :actor, :effective_at);
 
 -- name: mark_snapshots
 -- The rows of a day have gone: its row stays, for versions and publications name its checksum.

@@ -38,12 +38,13 @@ order by trained_for desc, version desc
 limit 1;
 
 -- name: published_by
--- The newest attempt of each of some as_ofs that was published, or else stopped, where its version is a fit of the recipe.
+-- The newest attempt of each of some as_ofs that was published, or else stopped, where its version is a fit of the recipe. One with a
+-- canary counts as stopped: its version scored not everybody, and whoever asks has it score the day again.
 select as_of, status, version
 from (
-    select distinct on (as_of) as_of, status, version
+    select distinct on (as_of) as_of, case when canary_id is null then status else 'blocked' end as status, version
     from ledger.publications
     where model = :model and as_of = any(cast(:as_ofs as date[])) and status in ('live', 'blocked')
-    order by as_of, status = 'live' desc, attempt desc
+    order by as_of, publications.status = 'live' desc, attempt desc
 ) as newest
 where ledger.recipe_of(:model, version) = :recipe;

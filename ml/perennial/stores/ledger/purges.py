@@ -46,12 +46,13 @@ def record_purge(session: Session, purge: Purge, item: PurgeItem, retention_days
 
 
 def purge_day(session: Session, purge: Purge, item: PurgeItem, retention_days: int) -> int:
-    """Take rejected rows, findings or mails of one day away, and record it; how many went.
+    """Take rejected rows, findings, mails or requests of one day away, and record it; how many went.
 
-    The owner's function refuses a day that is not older than so many days before the newest run.
+    The owner's functions refuse a day that is not older than so many days before the newest run.
     """
     values = {"kind": item.kind, "as_of": item.as_of, "retention_days": retention_days}
-    return int(execute(session, "purges.purge_day", **vars(purge), **values).scalar_one())
+    name = "purges.purge_requests" if item.kind == "requests" else "purges.purge_day"
+    return int(execute(session, name, **vars(purge), **values).scalar_one())
 
 
 def mark_purged(session: Session, model: str, as_ofs: Sequence[date]) -> None:

@@ -21,11 +21,16 @@ from perennial.stores.warehouse.origins import describe_table, find_origins, fin
 from perennial.stores.warehouse.publishing import (
     LONGEST_ATTEMPT,
     Attempt,
+    CanaryHarm,
+    CanaryJob,
+    CanaryOfAttempt,
     ScoringJob,
     commit_shards,
     count_scores,
     drop_shards,
     find_attempt,
+    measure_arms,
+    measure_missing,
     measure_scores,
     open_attempt,
     publish,
@@ -42,7 +47,7 @@ from perennial.stores.warehouse.reading import (
     read_training_sample,
     read_training_set,
 )
-from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_day, read_kept, read_published
+from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_arms, read_day, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants, show_table
 from perennial.stores.warehouse.searches import read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, rebuild_checksum, remove_rejects
@@ -53,6 +58,9 @@ from perennial.stores.warehouse.tables import check_columns, check_tables, descr
 __all__ = [
     "LONGEST_ATTEMPT",
     "Attempt",
+    "CanaryHarm",
+    "CanaryJob",
+    "CanaryOfAttempt",
     "Capture",
     "Found",
     "Grant",
@@ -89,6 +97,8 @@ __all__ = [
     "keep_scores",
     "list_elsewhere",
     "list_grants",
+    "measure_arms",
+    "measure_missing",
     "measure_rows",
     "measure_scores",
     "measure_training_set",
@@ -98,6 +108,7 @@ __all__ = [
     "publish",
     "publish_shard",
     "quarantine_rows",
+    "read_arms",
     "read_beside",
     "read_columns",
     "read_day",

@@ -25,11 +25,36 @@ SAID = {"score": "float64", "probabilities": "str"}
 
 
 def read_published(session: Session, declaration: Declaration, as_ofs: Sequence[date]) -> Scores:
-    """The live scores of these days."""
+    """The live scores of these days by the version of their publication: those of a canary are another's."""
     query = f"""
-        select as_of, entity_id, {_name_column(declaration)} from scores."{declaration.model.name}"
-        where as_of = any(%(as_ofs)s) order by as_of, entity_id"""  # noqa: S608 - checked identifier
+        select as_of, entity_id, {_name_column(declaration)}
+        from scores."{declaration.model.name}" as scores
+        left join ledger.publications using (publication_id, as_of)
+        left join ledger.canaries using (canary_id)
+        where as_of = any(%(as_ofs)s)
+            and (canary_id is null or ledger.place_entity(entity_id::text, salt) >= canary_share)
+        order by as_of, entity_id"""  # noqa: S608 - checked identifier
     return _read(session, declaration, query, as_ofs, {})
+
+
+def read_arms(session: Session, declaration: Declaration, canary_id: int, as_ofs: Sequence[date]) -> tuple[Scores, Scores]:
+    """What the champion's and the canary's arm of these days were served; days without a live publication of it are not there."""
+    ours, theirs = (
+        _read(session, declaration, _write_arms(declaration, condition), as_ofs, {"canary_id": canary_id})
+        for condition in ("not", "")
+    )
+    return ours, theirs
+
+
+def _write_arms(declaration: Declaration, negated: str) -> str:
+    return f"""
+        select as_of, entity_id, {_name_column(declaration)}
+        from scores."{declaration.model.name}" as scores
+        join ledger.publications using (publication_id, as_of)
+        join ledger.canaries using (canary_id)
+        where as_of = any(%(as_ofs)s) and status = 'live' and canary_id = %(canary_id)s
+            and {negated} ledger.place_entity(entity_id::text, salt) < canary_share
+        order by as_of, entity_id"""  # noqa: S608 - checked identifiers
 
 
 def read_day(session: Session, declaration: Declaration, as_of: date) -> Scores:

@@ -51,7 +51,10 @@ select
     newest_verdicts.verdict,
     newest_verdicts.evaluation_id,
     newest_movements.kind as promoted_by,
-    newest_movements.effective_at as promoted_at
+    newest_movements.effective_at as promoted_at,
+    publications.canary_id,
+    publications.canary_share,
+    publications.canary_version
 from ledger.publications
 left join ledger.versions using (model, version)
 left join newest_movements using (publication_id)
@@ -62,7 +65,7 @@ comment on view analytics.{model}_lineage is 'What every scored row came from, o
 comment on column analytics.{model}_lineage.publication_id is 'Stands in every scored row';
 comment on column analytics.{model}_lineage.as_of is 'The day pretended to be: only facts known before its start count';
 comment on column analytics.{model}_lineage.attempt is 'How often this day was published or tried before, and this time';
-comment on column analytics.{model}_lineage.version is 'Model version that scored';
+comment on column analytics.{model}_lineage.version is 'Model version that scored; with a canary all but its share';
 comment on column analytics.{model}_lineage.artifact_hash is 'SHA-256 over the manifest of the model files: their names and SHA-256, as JSON with sorted keys';
 comment on column analytics.{model}_lineage.snapshot_checksum is 'Checksum of the feature rows that were scored';
 comment on column analytics.{model}_lineage.config_hash is 'SHA-256 of the model file''s settings when it was scored';
@@ -86,3 +89,6 @@ comment on column analytics.{model}_lineage.verdict is 'The newest verdict that 
 comment on column analytics.{model}_lineage.evaluation_id is 'The comparison behind that verdict';
 comment on column analytics.{model}_lineage.promoted_by is 'promote, refresh, rollback, manual or forced';
 comment on column analytics.{model}_lineage.promoted_at is 'The clock of the run that promoted it';
+comment on column analytics.{model}_lineage.canary_id is 'The canary of the day; null where version scored everybody';
+comment on column analytics.{model}_lineage.canary_share is 'Share of the entities that the canary scored';
+comment on column analytics.{model}_lineage.canary_version is 'Model version that scored them';

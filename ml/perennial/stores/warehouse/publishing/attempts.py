@@ -19,6 +19,7 @@ from perennial.predictor import Predictor, hash_manifest
 from perennial.records import Publication, Run, ScoringRules, Version
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, take_lock
+from perennial.stores.warehouse.publishing.arms import Arms, CanaryJob
 
 LONGEST_ATTEMPT = timedelta(days=1)
 """Far above what a run may last."""
@@ -34,6 +35,7 @@ class ScoringJob:
         audit: looks at the new rows of scores.<model> inside the publishing transaction, before anybody else can
             see them; sentences say why they must not be published (the suite `scores`).
         code_version: of the program that publishes.
+        canary: the recipe under test that scores its share; None: the predictor scores everybody.
     """
 
     declaration: Declaration
@@ -42,6 +44,12 @@ class ScoringJob:
     rules: ScoringRules
     audit: Callable[[Session], Sequence[str]]
     code_version: str
+    canary: CanaryJob | None = None
+
+    @property
+    def arms(self) -> Arms:
+        """Who scores which rows."""
+        return Arms(self.predictor, self.canary)
 
     @property
     def model(self) -> str:
@@ -88,6 +96,10 @@ def open_attempt(database: Database, run: Run, job: ScoringJob, *, is_sharded: b
             "shards": shards,
         }
         row = session.execute(named["open_attempt"], _key(run) | values).one()
+        if job.canary is not None:
+            entered = {"canary_id": job.canary.share.canary.canary_id, "share": job.canary.share.share}
+            entered |= {"version": job.canary.share.version, "publication_id": row.publication_id}
+            session.execute(named["enter_publication"], entered)
         return Attempt(row.publication_id, row.attempt, run, checksum, shards)
 
 
@@ -98,12 +110,22 @@ def drop_shards(session: Session, model: str, before: datetime) -> None:
 
 
 @dataclass(frozen=True)
+class CanaryOfAttempt:
+    """The canary that an attempt was opened with, its share, and the version that scores it."""
+
+    canary_id: int
+    share: float
+    version: int
+
+
+@dataclass(frozen=True)
 class Found:
-    """An attempt as the ledger knows it; the version it scores with, and what it published if it did."""
+    """An attempt as the ledger knows it; the version it scores with, its canary, and what it published if it did."""
 
     attempt: Attempt
     version: int
     publication: Publication | None
+    canary: CanaryOfAttempt | None = None
 
 
 def find_attempt(session: Session, run: Run, number: int) -> Found:
@@ -118,7 +140,9 @@ def find_attempt(session: Session, run: Run, number: int) -> Found:
         raise Superseded(f"{run}: attempt {number} {found}: it publishes nothing. A new one begins with the plan of its shards.")
     attempt = Attempt(row.publication_id, number, run, row.snapshot_checksum, row.shards)
     if row.status == "building":
-        return Found(attempt, row.version, None)
+        has_canary = row.canary_id is not None
+        canary = CanaryOfAttempt(row.canary_id, row.canary_share, row.canary_version) if has_canary else None
+        return Found(attempt, row.version, None, canary)
     live = Publication(
         row.publication_id, run.model, run.as_of, row.version, number, "live", row.rows, row.mean_score, row.seconds
     )

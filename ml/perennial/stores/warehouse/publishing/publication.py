@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import sqrt
 
 from perennial.errors import PermanentError, PublicationBlocked, Superseded
 from perennial.records import Publication, Run, Tally
 from perennial.stores.sessions import Database, Session, take_lock
+from perennial.stores.warehouse.publishing.arms import CanaryHarm
 from perennial.stores.warehouse.publishing.attempts import (
     LONGEST_ATTEMPT,
     Attempt,
+    FormerMean,
     ScoringJob,
     block_attempt,
     drop_shards,
@@ -20,7 +23,7 @@ from perennial.stores.warehouse.publishing.attempts import (
     open_attempt,
     pass_fence,
 )
-from perennial.stores.warehouse.publishing.measuring import measure_scores
+from perennial.stores.warehouse.publishing.measuring import measure_scores, record_arms
 from perennial.stores.warehouse.publishing.shards import (
     is_staged,
     merge_shards,
@@ -48,6 +51,7 @@ def publish(database: Database, run: Run, job: ScoringJob, stage: Stage | None =
         SchemaMismatch: features.<model> is not what the champion was trained on.
         PublicationBlocked: a check failed; the former scores stay, and the ledger says why.
         Superseded: a later attempt took over; this one wrote nothing.
+        CanaryHarm: the scores of the canary fail a check; nothing was written.
         WarehouseUnavailable: a connection was lost; a retry makes a new attempt.
     """
     attempt = open_attempt(database, run, job, is_sharded=stage is not None)
@@ -79,10 +83,11 @@ def publish_attempt(database: Database, attempt: Attempt, job: ScoringJob) -> Pu
             # The snapshot cannot be rebuilt meanwhile: that takes the same lock.
             rows, checksum = find_snapshot(reader.session, run)
             pass_fence(session, attempt, checksum)
-            scored = score_streamed(reader, job.predictor)
+            scored = score_streamed(reader, job.arms)
             tally = _check_scores(reader.session, attempt, job, scored, rows)
             writer = Writer(session, job.declaration.model, run, attempt.publication_id)
-            written = writer.replace_rows(explain_rows(reader, job.predictor, scored, job.rules))
+            written = writer.replace_rows(explain_rows(reader, job.arms, scored, job.rules))
+        _refuse(run, record_arms(session, attempt, job, scored))
         return _conclude(session, attempt, job, tally, written)
 
 
@@ -111,18 +116,37 @@ def commit_shards(database: Database, attempt: Attempt, job: ScoringJob) -> Publ
         rows, _ = find_snapshot(session, run)
         missing = [number for number in range(attempt.shards) if not is_staged(session, attempt, number)]
         _refuse(run, tuple(f"shard {number + 1} of {attempt.shards} was not scored" for number in missing))
-        scored = read_shards(session, attempt, model)
+        scored = read_shards(session, attempt, model, job.arms)
         tally = _check_scores(session, attempt, job, scored, rows)
-        publication = _conclude(session, attempt, job, tally, merge_shards(session, attempt, model, scored, job.rules))
+        written = merge_shards(session, attempt, model, scored, job.rules)
+        _refuse(run, record_arms(session, attempt, job, scored))
+        publication = _conclude(session, attempt, job, tally, written)
         drop_shards(session, run.model, run.clock - LONGEST_ATTEMPT)
     return publication
 
 
 def _check_scores(session: Session, attempt: Attempt, job: ScoringJob, scored: Scored, rows: int) -> Tally:
+    _check_canary(job, scored)
     former = find_former_mean(session, attempt.run, job.version)
     tally = count_scores(scored.scores, scored.doubles, task=task_of(job.declaration.model), expected_rows=rows, former=former)
     _refuse(attempt.run, job.rules.check(tally), mean_score=tally.mean)
     return tally
+
+
+def _check_canary(job: ScoringJob, scored: Scored) -> None:
+    """Before anything else is asked of the day: what is wrong with the canary's scores stops the canary, not the day.
+
+    Raises:
+        CanaryHarm: it is.
+    """
+    if job.canary is None or scored.members is None or not scored.members.any():
+        return
+    theirs, ours = scored.scores[scored.members], scored.scores[~scored.members]
+    error = float(ours.std()) / sqrt(len(ours)) if len(ours) else None
+    former = FormerMean(float(ours.mean()), error) if len(ours) else None
+    tally = count_scores(theirs, 0, task=task_of(job.declaration.model), expected_rows=len(theirs), former=former)
+    if failures := job.rules.check_canary(tally):
+        raise CanaryHarm("; ".join(failures))
 
 
 def _conclude(session: Session, attempt: Attempt, job: ScoringJob, tally: Tally, written: int) -> Publication:

@@ -18,6 +18,7 @@ from perennial.errors import Superseded
 from perennial.records import Run, ScoringRules
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, take_lock
+from perennial.stores.warehouse.publishing.arms import Arms, Mask
 from perennial.stores.warehouse.publishing.attempts import Attempt, ScoringJob, find_snapshot
 from perennial.stores.warehouse.publishing.streams import (
     Part,
@@ -78,10 +79,8 @@ def stage_shard(database: Database, attempt: Attempt, job: ScoringJob, number: i
         with open_reader(database, model, attempt.run) as whole:
             rows, _ = find_snapshot(whole.session, attempt.run)
             reader = Reader(whole.session, model, attempt.run, cut_part(rows, attempt.shards, number))
-            scored = score_streamed(reader, job.predictor)
-            _copy_shard(
-                session, attempt, name_shard(attempt, number), explain_rows(reader, job.predictor, scored, job.rules), model
-            )
+            scored = score_streamed(reader, job.arms)
+            _copy_shard(session, attempt, name_shard(attempt, number), explain_rows(reader, job.arms, scored, job.rules), model)
         pass_shard_fence(session, attempt)
 
 
@@ -98,19 +97,22 @@ def pass_shard_fence(session: Session, attempt: Attempt) -> None:
         )
 
 
-def read_shards(session: Session, attempt: Attempt, model: Model) -> Scored:
+def read_shards(session: Session, attempt: Attempt, model: Model, arms: Arms) -> Scored:
     """The scores of all shards, in the order of the entities."""
     scores: list[Matrix] = [np.empty(0)]
     entities: list[Ids] = []
+    members: list[Mask] = [np.empty(0, dtype=np.bool_)]
     doubles, last = 0, None
     for number in range(attempt.shards):
         with closing(_read_shard(session, name_shard(attempt, number), model)) as blocks:
             for block in blocks:
                 scores.append(block.matrix[:, 0])
                 entities.append(block.entities)
+                members += [] if (found := arms.find_members(block.entities)) is None else [found]
                 doubles += count_doubles(block.entities, last)
                 last = block.entities[-1] if len(block.entities) else last
-    return Scored(np.concatenate(scores), doubles, tuple(entities))
+    inside = None if arms.canary is None else np.concatenate(members)
+    return Scored(np.concatenate(scores), doubles, tuple(entities), members=inside)
 
 
 def merge_shards(session: Session, attempt: Attempt, model: Model, scored: Scored, rules: ScoringRules) -> int:

@@ -21,11 +21,12 @@ from sqlalchemy import text
 
 from perennial.config import Model
 from perennial.errors import SchemaMismatch
-from perennial.predictor import Feature, Predictor
+from perennial.predictor import Feature
 from perennial.predictor.scoring import Reasons
 from perennial.records import Run, ScoringRules, Tally
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.partitions import ensure_month
+from perennial.stores.warehouse.publishing.arms import Arms, Mask
 from perennial.stores.warehouse.publishing.attempts import FormerMean
 from perennial.stores.warehouse.publishing.pipes import Pipe, run_beside
 from perennial.stores.warehouse.publishing.wire import (
@@ -128,6 +129,7 @@ class Scored:
         entities: block by block, where no reasons are asked for, so that nothing has to be read again; else none.
         classes: their names; none where a score is one number.
         probabilities: then of all of them, a column each.
+        members: which rows are the canary's; None where there is none.
     """
 
     scores: Matrix
@@ -135,24 +137,28 @@ class Scored:
     entities: tuple[Ids, ...] = ()
     classes: tuple[str, ...] = ()
     probabilities: Matrix | None = None
+    members: Mask | None = None
 
 
-def score_streamed(reader: Reader, predictor: Predictor) -> Scored:
+def score_streamed(reader: Reader, arms: Arms) -> Scored:
     """First pass: the scores of all rows."""
-    classes = predictor.contract.classes or ()
+    classes = arms.classes
     scores: list[Matrix] = [np.empty((0, len(classes)) if classes else 0)]
     doubles, last = 0, None
     kept: list[Ids] = []
-    with closing(reader.read(predictor.contract.features)) as blocks:
+    members: list[Mask] = [np.empty(0, dtype=np.bool_)]
+    with closing(reader.read(arms.features)) as blocks:
         for block in blocks:
-            scores.append(predictor.score_matrix(block.matrix))
+            scores.append(arms.score(block))
+            members += [] if (found := arms.find_members(block.entities)) is None else [found]
             kept += [] if reader.model.scoring.reasons else [block.entities]
             doubles += count_doubles(block.entities, last)
             last = block.entities[-1] if len(block.entities) else last
-    found = np.concatenate(scores)
+    given = np.concatenate(scores)
+    inside = None if arms.canary is None else np.concatenate(members)
     if classes:
-        return Scored(found.max(axis=1), doubles, tuple(kept), classes, found)
-    return Scored(found, doubles, tuple(kept))
+        return Scored(given.max(axis=1), doubles, tuple(kept), classes, given, inside)
+    return Scored(given, doubles, tuple(kept), members=inside)
 
 
 def count_scores(scores: Matrix, doubles: int, *, task: Task, expected_rows: int, former: FormerMean | None) -> Tally:
@@ -225,9 +231,9 @@ class Writer:
         return copied[0]
 
 
-def explain_rows(reader: Reader, predictor: Predictor, scored: Scored, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
+def explain_rows(reader: Reader, arms: Arms, scored: Scored, rules: ScoringRules) -> Generator[ScoredBlock, None, None]:
     """Second pass: every row with score, rank, decile and its reasons, for which it is read again."""
-    return rank_rows(scored, rules, _find_reasons(reader, predictor, scored))
+    return rank_rows(scored, rules, _find_reasons(reader, arms, scored))
 
 
 def rank_rows(
@@ -244,14 +250,14 @@ def rank_rows(
         yield ScoredBlock(entities, scored.scores[part], ranks[part], deciles[part], reasons, scored.classes, probabilities)
 
 
-def _find_reasons(reader: Reader, predictor: Predictor, scored: Scored) -> Generator[tuple[Ids, Reasons], None, None]:
+def _find_reasons(reader: Reader, arms: Arms, scored: Scored) -> Generator[tuple[Ids, Reasons], None, None]:
     count = reader.model.scoring.reasons
     if not count:
         yield from without_reasons(scored)
         return
-    with closing(reader.read(predictor.contract.features)) as blocks:
+    with closing(reader.read(arms.features)) as blocks:
         for block in blocks:
-            yield block.entities, predictor.explain_matrix(block.matrix, count)
+            yield block.entities, arms.explain(block, count)
 
 
 def without_reasons(scored: Scored) -> Iterable[tuple[Ids, Reasons]]:

@@ -135,7 +135,7 @@ def write_rows(block: ScoredBlock, as_of: date, publication_id: int) -> bytes:
         rows["nulls"] = np.void(NULL_FIELD * REASONS)
         return rows.tobytes()
     columns = [_split(heads), _write_entities(block.entities)]
-    columns += [[_write_text(text.encode()) for text in reasons] for reasons in block.reasons.T]
+    columns += [[NULL_FIELD if text is None else _write_text(text.encode()) for text in reasons] for reasons in block.reasons.T]
     columns += [[NULL_FIELD] * len(heads)] * (REASONS - block.reasons.shape[1])
     if block.probabilities is not None:
         columns += _write_classes(block.classes, block.probabilities)

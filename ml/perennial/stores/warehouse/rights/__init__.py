@@ -1,7 +1,17 @@
 """Who may do what in the warehouse: what is declared, and where PostgreSQL differs from it."""
 
 from perennial.stores.warehouse.rights.comparing import Difference, compare_rights, find_lifted
-from perennial.stores.warehouse.rights.declared import DATABASE, FACTS, FUNCTIONS, LEDGER, MEMBERS, ROLES, SCHEMAS, Schema
+from perennial.stores.warehouse.rights.declared import (
+    DATABASE,
+    FACTS,
+    FUNCTIONS,
+    LEDGER,
+    MEMBERS,
+    ROLES,
+    SCHEMAS,
+    WATCHED,
+    Schema,
+)
 
 __all__ = [
     "DATABASE",
@@ -11,6 +21,7 @@ __all__ = [
     "MEMBERS",
     "ROLES",
     "SCHEMAS",
+    "WATCHED",
     "Difference",
     "Schema",
     "compare_rights",

@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.rights import declared
-from perennial.stores.warehouse.rights.declared import EVERYBODY, FACTS, FUNCTIONS, LEDGER, MEMBERS, ROLES, SCHEMAS, Granted
+from perennial.stores.warehouse.rights.declared import (
+    EVERYBODY,
+    FACTS,
+    FUNCTIONS,
+    LEDGER,
+    MAY_LACK,
+    MEMBERS,
+    ROLES,
+    SCHEMAS,
+    WATCHED,
+    Granted,
+)
 
 DATABASE = "<database>"  # what stands in no schema
 PRIVILEGE = re.compile(r"([a-z]+)(?: \(([^)]*)\))?(?:, |$)")
@@ -47,7 +58,9 @@ def compare_rights(session: Session) -> tuple[Difference, ...]:
         for row in _ask(session, "list_given")
     }
     database = session.exec_driver_sql("select quote_ident(current_database())").scalar_one()
-    wanted = {right for thing in things for right in _want(thing)} | set(_want_beside(database))
+    lacking = set(MAY_LACK) - set(session.exec_driver_sql("select rolname from pg_roles").scalars())
+    declared_rights = {right for thing in things for right in _want(thing)} | set(_want_beside(database))
+    wanted = {right for right in declared_rights if right.role not in lacking}
     differences = [
         *_describe(wanted - given, "may not {} {}", "grant {} on {} to {}"),
         *_describe(given - wanted, "may {} {}", "revoke {} on {} from {}", wanted),
@@ -101,7 +114,9 @@ def given_on(thing: Any) -> Granted:
         return dict.fromkeys(FUNCTIONS.get(f"{thing.schema}.{thing.bare}", "").split(", "), "execute")
     if thing.kind == "sequence" or thing.schema == "source":
         return {}
-    return {"pipeline": LEDGER.get(thing.bare, "")} if thing.schema == "ledger" else schema.each
+    if thing.schema == "ledger":
+        return {"pipeline": LEDGER.get(thing.bare, ""), "watcher": WATCHED.get(thing.bare, "")}
+    return schema.each
 
 
 def _want(thing: Any) -> Iterator[Right]:

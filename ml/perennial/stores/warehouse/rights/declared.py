@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-ROLES = ("owner", "loader", "pipeline", "analyst")
+ROLES = ("owner", "loader", "pipeline", "analyst", "watcher")
+MAY_LACK = ("watcher",)
+"""Roles that an installation from before them has not made yet."""
 EVERYBODY = "public"
 Granted = Mapping[str, str]
 """Role -> privileges, as GRANT spells them."""
@@ -44,7 +46,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "scores": Schema("scores", {"pipeline": MAKES}, "pipeline", {}),
     "tuning": Schema("studies of Optuna", {"pipeline": MAKES}, "pipeline", {}),
     "analytics": Schema("views", {"pipeline": MAKES, "analyst": "usage"}, "pipeline", {"analyst": "select"}, "pipeline"),
-    "ledger": Schema("the ledger", {"pipeline": "usage"}, "owner", {}),
+    "ledger": Schema("the ledger", {"pipeline": "usage", "watcher": "usage"}, "owner", {}),
 }
 
 ADDS = "insert, select"
@@ -52,6 +54,10 @@ LEDGER: Mapping[str, str] = {
     "acceptances": ADDS,
     "admissions": ADDS,
     "approvals": f"{ADDS}, update (answer_source, answered_at, answered_by, answered_effective_at, remark, status)",
+    "canaries": ADDS,
+    "canary_arms": ADDS,
+    "canary_ends": ADDS,
+    "canary_looks": ADDS,
     "contests": f"{ADDS}, update (ended_at, reason, status)",
     "decisions": ADDS,
     "deliveries": f"{ADDS}, update (attempts, delivered_at, last_error)",
@@ -73,6 +79,7 @@ LEDGER: Mapping[str, str] = {
     "purges": ADDS,
     "quarantine": f"delete, {ADDS}",
     "recipes": ADDS,
+    "requests": "select",
     "runs": f"{ADDS}, update",
     "snapshots": f"{ADDS}, update",
     "timings": ADDS,
@@ -81,13 +88,40 @@ LEDGER: Mapping[str, str] = {
     "versions": ADDS,
     "views": f"{ADDS}, update",
 }
-"""Table of the ledger -> what `pipeline` may; nobody else may anything."""
+"""Table of the ledger -> what `pipeline` may; nobody else may anything but what `WATCHED` says."""
+
+WATCHED: Mapping[str, str] = {
+    "admissions": "select (admission_id, as_of, event, model)",
+    "approvals": "select (deadline, model, status)",
+    "contests": "select (alpha, challenger_recipe, champion_recipe, effective_at, model, side, status)",
+    "deliveries": "select (delivered_at, destination, event_id, model)",
+    "drift_checks": "select (as_of, drifted_share, is_drifted, model, prediction_shift)",
+    "evaluations": "select (as_of, challenger_version, champion_version, model, verdict)",
+    "events": "select (event_id, kind, model, recorded_at)",
+    "migrations": "select (number)",
+    "outbox": "select (attempts, model, recorded_at, sent_at)",
+    "outcome_metrics": 'select ("position", high, low, metric, publication_id, value)',
+    "outcomes": "select (as_of, base_rate, mean_score, model, publication_id, version)",
+    "promotions": "select (applied_at, kind, model, promotion_id, status, version)",
+    "publications": "select (as_of, attempt, mean_score, model, publication_id, published_at, rows, status, version)",
+    "purges": "select (bytes, kind, model, rows)",
+    "runs": "select (effective_at, finished_at, model, purpose, recorded_at, run_id, stage, status)",
+    "snapshots": "select (as_of, kind, model, rows)",
+    "validations": "select (as_of, model, passed, quarantined, validation_id)",
+    "versions": "select (algorithm, effective_at, holdout_auc, model, recipe, trained_for, training_as_ofs, version)",
+    "watched_decisions": "select",
+}
+"""Table or view of the ledger -> what `watcher` may: figures, and no text that people or stages wrote."""
 
 STAYS, MOVES_ONCE = "delete, truncate, update", "delete, truncate"
 FACTS: Mapping[str, str] = {
     "acceptances": STAYS,
     "admissions": STAYS,
     "approvals": MOVES_ONCE,
+    "canaries": STAYS,
+    "canary_arms": STAYS,
+    "canary_ends": STAYS,
+    "canary_looks": STAYS,
     "contests": MOVES_ONCE,
     "decisions": STAYS,
     "deliveries": MOVES_ONCE,
@@ -116,16 +150,19 @@ FUNCTIONS: Mapping[str, str] = {
     "ledger.is_permitted": EVERYBODY,
     "ledger.lived_until": EVERYBODY,
     "ledger.metrics_of": EVERYBODY,
+    "ledger.place_entity": EVERYBODY,
     "ledger.purge_day": "pipeline",
+    "ledger.purge_requests": "pipeline",
     "ledger.recipe_of": EVERYBODY,
+    "ledger.record_request": "pipeline",
     "ledger.refuse_change": EVERYBODY,
     "ledger.strike": EVERYBODY,
     "ledger.strike_texts": "pipeline",
 }
 """Function of `owner` -> who may execute it; of those in the ledger only who has usage on that schema reaches them, or a view."""
 
-MEMBERS: Mapping[str, tuple[str, ...]] = {"owner": ("loader", "pipeline"), "loader": (), "pipeline": (), "analyst": ()}
+MEMBERS: Mapping[str, tuple[str, ...]] = {"owner": ("loader", "pipeline"), **dict.fromkeys(ROLES[1:], ())}
 """Role -> the roles that it is a member of."""
 
-DATABASE: Granted = {"loader": "connect, temporary", "pipeline": "connect, temporary", "analyst": "connect"}
+DATABASE: Granted = {"loader": "connect, temporary", "pipeline": "connect, temporary", "analyst": "connect", "watcher": "connect"}
 """On the warehouse itself, which `owner` owns."""

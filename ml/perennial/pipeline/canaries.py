@@ -1,0 +1,228 @@
+"""Canaries: who is one, who is in it, how it begins and ends.
+
+A canary is a recipe under test that acts on a share of the entities, while the share of the model file is above 0
+(`scoring.canary`, `serving.canary`) and nobody has ended it. Its end is one row: whoever asks after its commit, a day that is
+scored or a server, finds the champion alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Literal
+
+from perennial import notices
+from perennial.compare import account
+from perennial.compare.arms import HARM_ALPHA, say_missing
+from perennial.config import Model
+from perennial.errors import ArtifactCorrupt, NothingToDo, PromotionRefused, SchemaMismatch, VersionMissing
+from perennial.pipeline.champion import load_version
+from perennial.pipeline.contests import find_side, list_draws
+from perennial.pipeline.evidence import find_serving
+from perennial.pipeline.opening import Stores
+from perennial.predictor import Predictor
+from perennial.records import Contest, Run, Version
+from perennial.records.canaries import Canary, CanaryShare, EndKind, RequestBatch, ServedArm, make_salt
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session, take_lock
+
+log = logging.getLogger(__name__)
+Surface = Literal["scoring", "serving"]
+"""What a share is of: published rows, or requests."""
+
+
+def find_share(stores: Stores, run: Run, champion: Version, surface: Surface) -> CanaryShare | None:
+    """The canary in force for a day, or for requests; None where the champion scores everybody.
+
+    One whose test has ended, or whose champion serves no more, is ended here. A backfill has none: it scores as it was.
+    """
+    model = stores.declaration(run.model).model
+    share = model.scoring.canary if surface == "scoring" else model.serving.canary
+    if share == 0 or run.purpose == "backfill":
+        return None
+    with stores.warehouse.transaction() as session:
+        canary = ledger.running_canary(session, run.model)
+        if canary is None or canary.started_for > run.as_of:
+            return None
+        if over := _find_end(session, run, canary, champion):
+            _end(session, run, canary, Ending("ended", over), model.owner)
+            return None
+        return CanaryShare(canary, share, find_side(session, run, canary.challenger_recipe).version.version)
+
+
+def prepare(stores: Stores, run: Run, champion: Version) -> warehouse.CanaryJob | None:
+    """The canary of a day, ready to score; one that cannot score as it did ends, and the champion scores everybody."""
+    share = find_share(stores, run, champion, "scoring")
+    if share is None:
+        return None
+    try:
+        return warehouse.CanaryJob(share, _load(stores, run, share))
+    except (VersionMissing, ArtifactCorrupt, SchemaMismatch, CanaryBroken) as broken:
+        end(stores, run, share.canary, "harm", f"Version {share.version} cannot score {run.as_of}: {broken}")
+        return None
+
+
+def restore(stores: Stores, run: Run, found: warehouse.CanaryOfAttempt) -> warehouse.CanaryJob:
+    """The canary that an attempt was opened with, for a process that scores a part of it."""
+    with stores.warehouse.transaction() as session:
+        canary = ledger.get_canary(session, run.model, found.canary_id)
+        version = ledger.get_version(session, run.model, found.version)
+    return warehouse.CanaryJob(CanaryShare(canary, found.share, found.version), load_version(stores, version))
+
+
+class CanaryBroken(Exception):
+    """Its inputs are not what they were when it began."""
+
+
+def _load(stores: Stores, run: Run, share: CanaryShare) -> Predictor:
+    with stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, run.model, share.version)
+    predictor = load_version(stores, version)
+    with stores.warehouse.transaction() as session:
+        within = (share.canary.salt, share.share)
+        missing = warehouse.measure_missing(session, run.model, run.as_of, predictor.contract.features, within)
+    if said := say_missing(share.canary.missing, missing):
+        raise CanaryBroken(f"{said}.")
+    return predictor
+
+
+def _find_end(session: Session, run: Run, canary: Canary, champion: Version) -> str:
+    if champion.recipe != canary.champion_recipe:
+        return f"Recipe {champion.recipe} serves now, and it was to be compared with recipe {canary.champion_recipe}."
+    tested = {contest.contest_id for contest in ledger.open_contests(session, run.model)}
+    return "" if canary.contest_id in tested else f"Recipe {canary.challenger_recipe} is no longer under test."
+
+
+def end(stores: Stores, run: Run, canary: Canary, kind: EndKind, reason: str) -> bool:
+    """End a canary for everybody, and tell the owner, in one transaction; False where it was over."""
+    with stores.warehouse.transaction() as session:
+        return _end(session, run, canary, Ending(kind, reason), stores.declaration(run.model).model.owner)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a canary ends, and why."""
+
+    kind: EndKind
+    reason: str
+
+
+def _end(session: Session, run: Run, canary: Canary, ending: Ending, owner: str) -> bool:
+    if not ledger.end_canary(session, run, canary, ending.kind, ending.reason):
+        return False
+    ledger.put_notice(session, run, notices.write_end(run, canary, ending.kind, ending.reason), owner)
+    log.warning("%s: canary %d is over (%s). %s", run, canary.canary_id, ending.kind, ending.reason)
+    return True
+
+
+def start(stores: Stores, run: Run, *, recipe: int | None = None, reason: str | None = None) -> Canary:
+    """Let a recipe under test act on the share that the model file says, from this day on; its alpha is drawn.
+
+    Args:
+        recipe: which of several under test; without it the only one.
+
+    Raises:
+        PromotionRefused: the share is 0, one runs, nobody is under test, or the account of errors does not cover it.
+    """
+    model = stores.declaration(run.model).model
+    if not (model.scoring.canary or model.serving.canary):
+        raise PromotionRefused(
+            f"{run.model}: nobody would be in the canary: write `canary = 0.05` under [scoring], for published scores, or under "
+            f"[serving], for requests, in models/{run.model}.toml."
+        )
+    with stores.warehouse.transaction() as session:
+        take_lock(session, "contests", run.model)
+        contest = _choose_contest(session, run, recipe)
+        alpha = _draw(session, model, run)
+        missing = _measure_missing(stores, session, run, contest)
+        former = ledger.list_canaries(session, run.model)
+        pair = contest.challenger_recipe, contest.champion_recipe
+        salt = make_salt(run.model, pair, run.as_of, len(former), model.training.seed)
+        overlap = ceil(model.label.horizon_days / model.grid.mean_step_days)
+        terms = ledger.CanaryTerms(salt, alpha, HARM_ALPHA, model.promotion.shadow_looks, overlap, missing)
+        canary = ledger.start_canary(session, run, contest, terms, reason)
+        ledger.put_notice(session, run, notices.write_start(run, canary, say_shares(model)), model.owner)
+    return canary
+
+
+def _choose_contest(session: Session, run: Run, recipe: int | None) -> Contest:
+    serving = find_serving(session, run)
+    running = ledger.running_canary(session, run.model)
+    if running is not None:
+        raise PromotionRefused(
+            f"{run.model}: recipe {running.challenger_recipe} is the canary since {running.started_for}: "
+            f"`perennial canary stop {run.model}` ends it."
+        )
+    tested = [one for one in ledger.open_contests(session, run.model) if serving and one.champion_recipe == serving.recipe]
+    chosen = [one for one in tested if recipe in (None, one.challenger_recipe)]
+    if len(chosen) == 1:
+        return chosen[0]
+    known = ", ".join(str(one.challenger_recipe) for one in tested) or "none"
+    how = "name one with --recipe" if chosen else "`perennial train` and `perennial compare` bring one under test"
+    raise PromotionRefused(f"{run.model}: recipes under test against the champion: {known}; {how}.")
+
+
+def _draw(session: Session, model: Model, run: Run) -> float:
+    alpha, budget = account.size_draw(model)
+    drawn = list_draws(session, run.model, run.clock - account.YEAR)
+    if account.is_covered(alpha, budget, drawn, run.clock):
+        return alpha
+    refill = account.find_refill(alpha, budget, drawn, run.clock)
+    when = f" It does from {refill.astimezone(model.zone).date()} on." if refill else ""
+    raise PromotionRefused(f"{run.model}: the account of errors does not cover another test of {alpha:.5f}.{when}")
+
+
+def _measure_missing(stores: Stores, session: Session, run: Run, contest: Contest) -> float:
+    """Of the inputs of the recipe in the newest valid snapshot: what is usual."""
+    days = ledger.valid_days(session, run.model, first=run.as_of - timedelta(days=366), last=run.as_of)
+    if not days:
+        raise PromotionRefused(f"{run.model}: no snapshot up to {run.as_of} is valid: run refresh and validate first.")
+    version = find_side(session, run, contest.challenger_recipe).version
+    return warehouse.measure_missing(session, run.model, max(days), load_version(stores, version).contract.features)
+
+
+def say_shares(model: Model) -> str:
+    """What a canary acts on, in words."""
+    parts = ((model.scoring.canary, "the published scores"), (model.serving.canary, "the requests"))
+    return " and ".join(f"{share:.3g} of {named}" for share, named in parts if share)
+
+
+def find_running(stores: Stores, model: str) -> Canary:
+    """The canary that runs.
+
+    Raises:
+        NothingToDo: none does.
+    """
+    stores.declaration(model)
+    with stores.warehouse.transaction() as session:
+        canary = ledger.running_canary(session, model)
+    if canary is None:
+        raise NothingToDo(f"{model}: no canary runs: the champion scores everybody.")
+    return canary
+
+
+def record_request(stores: Stores, batch: RequestBatch) -> int:
+    """Keep what one arm of a batch of requests came to; the number of the row."""
+    with stores.warehouse.transaction() as session:
+        return ledger.record_request(session, batch)
+
+
+@dataclass(frozen=True)
+class CanaryStanding:
+    """A canary, what its arms were given, and what its requests came to."""
+
+    canary: Canary
+    arms: tuple[ledger.ArmOfDay, ...]
+    served: tuple[ServedArm, ...]
+
+
+def list_standings(stores: Stores, model: str) -> tuple[CanaryStanding, ...]:
+    """Every canary of a model, oldest first."""
+    stores.declaration(model)
+    with stores.warehouse.transaction() as session:
+        return tuple(
+            CanaryStanding(each, ledger.canary_arms(session, each), ledger.served_arms(session, each, since=each.started_for))
+            for each in ledger.list_canaries(session, model)
+        )

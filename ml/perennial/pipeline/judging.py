@@ -1,0 +1,105 @@
+"""The arms of a canary compared on what was served: as labels mature, and at once on what requests came to."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from perennial import notices
+from perennial.compare.arms import Judged, ServedRows, judge_arms
+from perennial.compare.requests import find_harm
+from perennial.config import Declaration
+from perennial.metrics import add_clusters, enter_beside
+from perennial.pipeline import canaries
+from perennial.pipeline.admitting import admit_matured
+from perennial.pipeline.opening import Stores
+from perennial.records import Run
+from perennial.records.canaries import Canary
+from perennial.stores import ledger, warehouse
+from perennial.stores.sessions import Session
+from perennial.tasks import Scores
+
+
+def judge(stores: Stores, run: Run) -> Judged | None:
+    """Look at the arms of the canary that runs, where another as_of has matured; None where none runs or none has.
+
+    Harm ends it before the day is scored; a gain is told to the owner.
+    """
+    if run.purpose == "backfill":
+        return None
+    with stores.warehouse.transaction() as session:
+        canary = ledger.running_canary(session, run.model)
+    if canary is None or canary.started_for > run.as_of:
+        return None
+    found = compare_arms(stores, run, canary)
+    if found is None or found.waits_for:
+        return found
+    with stores.warehouse.transaction() as session:
+        _record(stores, session, run, canary, found)
+    if found.is_harmful:
+        canaries.end(stores, run, canary, "harm", f"On what was served it did worse: {say_looks(found, is_harm=True)}")
+    return found
+
+
+def compare_arms(stores: Stores, run: Run, canary: Canary) -> Judged | None:
+    """What the arms come to on every as_of of the canary that has matured and may judge; None while there is none."""
+    declaration = stores.declaration(run.model)
+    with stores.warehouse.transaction() as session:
+        published = {each.as_of for each in ledger.canary_days(session, run.model, canary)}
+        days = tuple(day for day in admit_matured(stores, session, declaration, run).days if day in published)
+        if not days:
+            return None
+        ours, theirs = (
+            _label(session, declaration, days, scores)
+            for scores in warehouse.read_arms(session, declaration, canary.canary_id, days)
+        )
+    if ours.labels.empty or theirs.labels.empty:
+        return None
+    return judge_arms(declaration.model, canary, ours, theirs)
+
+
+def _label(session: Session, declaration: Declaration, days: tuple[date, ...], scores: Scores) -> ServedRows:
+    """The labels of what an arm was served, with weights, values and clusters."""
+    rows = warehouse.read_training_set(session, declaration, days)
+    known = scores[scores.index.isin(rows.labels.index)]
+    labels = rows.labels.reindex(known.index)
+    clusters = None if rows.clusters is None else rows.clusters.reindex(known.index)
+    told = enter_beside(add_clusters(known, clusters), rows.beside)
+    return ServedRows(told, enter_beside(add_clusters(labels, clusters), rows.beside))
+
+
+def _record(stores: Stores, session: Session, run: Run, canary: Canary, found: Judged) -> None:
+    """Keep the looks; the first time that a gain is shown the owner is told."""
+    if found.looks:
+        ledger.record_canary_look(session, run, canary, "gain", found.looks[-1])
+    if found.harm_looks:
+        ledger.record_canary_look(session, run, canary, "harm", found.harm_looks[-1])
+    if found.is_better and not canary.is_ahead:
+        notice = notices.write_better(run, canary, say_looks(found, is_harm=False))
+        ledger.put_notice(session, run, notice, stores.declaration(run.model).model.owner)
+
+
+def say_looks(found: Judged, *, is_harm: bool) -> str:
+    """What the newest look says, in a sentence."""
+    look = found.harm_looks[-1] if is_harm else found.looks[-1]
+    named = "loss" if is_harm else "gain"
+    return (
+        f"its {named} is {look.estimate:.4g} with a standard error of {look.standard_error:.2g}, its lower bound over all looks "
+        f"{look.lower:.4g}, on {len(look.as_ofs)} as_ofs: {found.canary.rows} rows of the canary and {found.champion.rows} of "
+        "the champion."
+    )
+
+
+def check_requests(stores: Stores, run: Run) -> str:
+    """What requests of the canary came to since it began, against those of the champion; on harm it ends.
+
+    Returns why it was ended, empty where it was not. To be asked by whoever serves, as often as it likes: an end is one row.
+    """
+    with stores.warehouse.transaction() as session:
+        canary = ledger.running_canary(session, run.model)
+        served = () if canary is None else ledger.served_arms(session, canary, since=canary.started_for)
+    if canary is None:
+        return ""
+    harm = find_harm(served, max_shift=stores.declaration(run.model).model.scoring.publish_max_shift)
+    if harm:
+        canaries.end(stores, run, canary, "harm", f"Requests: {harm}.")
+    return harm

@@ -1,0 +1,89 @@
+-- Purpose: canaries, how they ended, what their arms were given, what was seen of them, and batches of requests.
+
+-- name: start
+-- A canary begins; its salt is its own.
+insert into ledger.canaries (
+    model, contest_id, challenger_recipe, champion_recipe, salt, alpha, harm_alpha, last_look, overlap, missing, started_for,
+    reason, actor, purpose, effective_at
+)
+values (
+    :model, :contest_id, :challenger_recipe, :champion_recipe, :salt, :alpha, :harm_alpha, :last_look, :overlap, :missing,
+    :started_for, :reason, :actor, :purpose, :effective_at
+)
+returning canary_id;
+
+-- name: canaries
+-- Canaries of a model with their looks and their end, oldest first; one alone where its number is given.
+select canaries.canary_id, model, contest_id, challenger_recipe, champion_recipe, salt, alpha, harm_alpha, last_look, overlap,
+    missing, started_for, canaries.reason, canaries.actor, purpose, canaries.effective_at, canary_ends.kind as ended,
+    canary_ends.reason as ended_because, canary_ends.effective_at as ended_at,
+    (
+        select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
+        from ledger.canary_looks as looks
+        where looks.canary_id = canaries.canary_id and side = 'gain'
+    ) as looks,
+    (
+        select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
+        from ledger.canary_looks as looks
+        where looks.canary_id = canaries.canary_id and side = 'harm'
+    ) as harm_looks
+from ledger.canaries
+left join ledger.canary_ends using (canary_id)
+where model = :model and canaries.canary_id = coalesce(cast(:canary_id as bigint), canaries.canary_id)
+order by canaries.canary_id;
+
+-- name: end
+-- A canary is over; of two ends the first stands.
+insert into ledger.canary_ends (canary_id, kind, reason, as_of, actor, effective_at)
+values (:canary_id, :kind, :reason, :as_of, :actor, :effective_at)
+on conflict do nothing;
+
+-- name: draws
+-- What canaries drew from the account of errors after an instant of the runs' clock, oldest first.
+select alpha, effective_at
+from ledger.canaries
+where model = :model and effective_at > :since
+order by effective_at, canary_id;
+
+-- name: record_look
+-- One look at the arms; the same rows are looked at once.
+insert into ledger.canary_looks (
+    canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, effective_at
+)
+values (
+    :canary_id, :side, cast(:as_ofs as date[]), :estimate, :standard_error, :information, :spent, :boundary, :surplus, :shock,
+    :effective_at
+)
+on conflict do nothing;
+
+-- name: arms
+-- What the arms of the live publications of a canary were given, newest as_of first.
+select as_of, publications.publication_id, canary_share as share, arm, canary_arms.version, canary_arms.rows,
+    canary_arms.mean_score
+from ledger.publications
+join ledger.canary_arms using (publication_id)
+where canary_id = :canary_id and status = 'live'
+order by as_of desc, arm desc;
+
+-- name: published_days
+-- Days with a live publication of a canary, its share and its salt; all of them without a number.
+select as_of, publication_id, canary_id, canary_share as share, canary_version, salt
+from ledger.publications
+join ledger.canaries using (canary_id, model)
+where model = :model and status = 'live' and canary_id = coalesce(cast(:canary_id as bigint), canary_id)
+order by as_of;
+
+-- name: record_request
+-- What one arm of a batch of requests came to.
+select ledger.record_request(
+    :model, :arm, :version, :canary_id, :rows, :errors, :inputs, :missing, :score_sum, :score_squares, :seconds, :effective_at
+);
+
+-- name: served_arms
+-- What the batches of requests of a canary came to, arm by arm.
+select arm, count(*) as batches, sum(rows) as rows, sum(errors) as errors, sum(inputs)::bigint as inputs,
+    sum(missing)::bigint as missing, sum(score_sum) as score_sum, sum(score_squares) as score_squares, sum(seconds) as seconds
+from ledger.requests
+where model = :model and canary_id = :canary_id and day >= :since
+group by arm
+order by arm desc;

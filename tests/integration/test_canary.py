@@ -1,0 +1,179 @@
+"""A canary from its start to its end: a share of the days, its looks, its stop on harm, and the champion back for everybody."""
+
+from dataclasses import replace
+
+import pytest
+
+from perennial import pipeline
+from perennial.errors import NothingToDo, PromotionRefused
+from perennial.invariants import check_installation
+from perennial.invariants.looking import Places
+from perennial.pipeline import canaries, judging, scoring
+from perennial.pipeline.contests import list_draws
+from perennial.records.canaries import RequestBatch
+from perennial.stores import ledger, warehouse
+from tests.world import MODEL, challenge, edit_model
+
+TESTED, FIRST, SECOND, LATER = "2017-06-19", "2017-06-26", "2017-07-03", "2017-07-24"
+SHARE = {"shards = 1\ncanary = 0 ": "shards = 1\ncanary = 0.4 "}
+UNDECIDED = {"min_gain = 0.01 ": "min_gain = 0.0 "}
+VERSIONS = "select version, count(*) as rows from analytics.lapse_scores_history where as_of = :as_of group by 1 order by 1"
+LIVE = "select canary_id, canary_share, canary_version from ledger.publications where status = 'live' and as_of = :as_of"
+
+
+@pytest.fixture
+def tested(in_summer):
+    """A recipe is under test, and 40 % of published rows may be a canary's."""
+    edit_model(in_summer.settings.home, {**SHARE, **UNDECIDED})
+    challenge(in_summer, in_summer.run(TESTED).as_of, C=0.02)
+    pipeline.compare(in_summer.stores, in_summer.run(TESTED))
+    return in_summer
+
+
+@pytest.fixture
+def begun(tested):
+    canaries.start(tested.stores, tested.run(FIRST), reason="A test wants it.")
+    pipeline.score(tested.stores, tested.run(FIRST))
+    return tested
+
+
+def turn_round(world):
+    """As if the canary had ranked everybody the wrong way round."""
+    world.tell("""
+        update scores.lapse set score = 1 - score from ledger.publications join ledger.canaries using (canary_id)
+        where publications.publication_id = lapse.publication_id
+            and ledger.place_entity(entity_id::text, salt) < canary_share""")
+
+
+def endings(world):
+    return [row["kind"] for row in world.ask("select kind from ledger.canary_ends order by canary_id")]
+
+
+def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
+    (versions,) = ({row["version"]: row["rows"] for row in begun.ask(VERSIONS, as_of=FIRST)},)
+    champion, challenger = sorted(versions)
+    assert 0.3 < versions[challenger] / sum(versions.values()) < 0.5
+    assert [(1, 0.4, challenger)] == [tuple(row.values()) for row in begun.ask(LIVE, as_of=FIRST)]
+    assert "canary_1_start" in {row["event"] for row in begun.ask("select event from ledger.outbox")}
+    named = check(begun, "publications"), check(begun, "reruns"), check(begun, "lineage")
+    assert ((), (), ()) == named
+    pipeline.score(begun.stores, begun.run(LATER))
+    looks = begun.ask("select side, as_ofs, spent from ledger.canary_looks order by side")
+    assert [("gain", 1), ("harm", 1)] == [(look["side"], len(look["as_ofs"])) for look in looks]
+    assert [] == endings(begun)
+    published = scoring.stop_canary(begun.stores, begun.run(LATER), because="Enough was seen.")
+    assert (begun.run(LATER).as_of, champion) == (published.as_of, published.version)
+    assert [champion] == [row["version"] for row in begun.ask(VERSIONS, as_of=LATER)]
+    assert ["stopped"] == endings(begun)
+    assert {champion: versions[champion], challenger: versions[challenger]} == {
+        row["version"]: row["rows"] for row in begun.ask(VERSIONS, as_of=FIRST)
+    }
+    with pytest.raises(NothingToDo, match="no canary runs"):
+        scoring.stop_canary(begun.stores, begun.run(LATER), because="Again.")
+
+
+def check(world, name):
+    found = check_installation(world.stores, world.run(LATER).clock, Places(), everything=True, only=[name])
+    return tuple(finding for one in found for finding in one.answer.findings)
+
+
+def test_harm_in_the_outcomes_ends_a_canary_before_the_day_is_scored(begun):
+    turn_round(begun)
+    publication = pipeline.score(begun.stores, begun.run(LATER))
+    assert ["harm"] == endings(begun)
+    assert [publication.version] == [row["version"] for row in begun.ask(VERSIONS, as_of=LATER)]
+    reason = begun.ask_one("select reason from ledger.canary_ends")
+    assert reason.startswith("On what was served it did worse: its loss is 0.")
+    pipeline.score(begun.stores, begun.run(LATER))
+    assert 2 == begun.ask_one("select count(*) from ledger.canary_looks")
+
+
+def test_what_was_served_to_the_champions_arm_is_what_its_outcome_is_of(begun):
+    turn_round(begun)
+    pipeline.score(begun.stores, begun.run(LATER))
+    pipeline.monitor(begun.stores, begun.run(LATER))
+    rows = begun.ask_one("select rows from ledger.outcomes where as_of = :as_of", as_of=FIRST)
+    champion = begun.ask_one("select rows from ledger.canary_arms where arm = 'champion' order by publication_id limit 1")
+    assert champion == rows
+
+
+def test_a_canary_whose_inputs_have_gone_is_stopped_before_it_scores(begun):
+    with begun.stores.warehouse.transaction() as session:
+        columns = [column.name for column in warehouse.read_columns(session, MODEL)]
+    salt = canaries.find_running(begun.stores, MODEL).salt
+    emptied = ", ".join(f"{name} = null" for name in columns)
+    begun.tell(
+        f"update features.lapse set {emptied} where as_of = '{SECOND}' and ledger.place_entity(entity_id::text, '{salt}') < 0.4"
+    )
+    publication = pipeline.score(begun.stores, begun.run(SECOND))
+    assert ["harm"] == endings(begun)
+    assert "100% of its inputs are missing" in begun.ask_one("select reason from ledger.canary_ends")
+    assert [publication.version] == [row["version"] for row in begun.ask(VERSIONS, as_of=SECOND)]
+
+
+def test_a_new_champion_ends_the_canary(begun):
+    champion = begun.ask_one("select max(version) from ledger.promotions where status = 'applied'")
+    with begun.stores.warehouse.transaction() as session:
+        version = ledger.get_version(session, MODEL, champion)
+    other = replace(version, recipe=version.recipe + 7)
+    assert canaries.find_share(begun.stores, begun.run(SECOND), other, "scoring") is None
+    assert ["ended"] == endings(begun)
+
+
+def test_a_canary_starts_only_with_a_share_a_recipe_under_test_and_an_account_that_covers_it(in_summer):
+    world = in_summer
+    with pytest.raises(PromotionRefused, match=r"write `canary = 0\.05` under \[scoring\]"):
+        canaries.start(world.stores, world.run(FIRST))
+    edit_model(world.settings.home, {**SHARE, **UNDECIDED})
+    with pytest.raises(PromotionRefused, match="under test against the champion: none"):
+        canaries.start(world.stores, world.run(FIRST))
+    challenge(world, world.run(TESTED).as_of, C=0.02)
+    pipeline.compare(world.stores, world.run(TESTED))
+    world.tell("update ledger.contests set alpha = 0.05")
+    with pytest.raises(PromotionRefused, match=r"does not cover another test of 0\.\d+\. It does from 2018-06-19 on"):
+        canaries.start(world.stores, world.run(FIRST))
+
+
+def test_what_canaries_draw_the_account_remembers(begun):
+    drawn = begun.ask("select alpha from ledger.contests union all select alpha from ledger.canaries")
+    with begun.stores.warehouse.transaction() as session:
+        since = begun.run(TESTED).clock.replace(year=2016)
+        assert sorted(row["alpha"] for row in drawn) == sorted(alpha for alpha, _ in list_draws(session, MODEL, since))
+
+
+def serve(world, arm, *, errors=0, score=0.4):
+    run = world.run(SECOND)
+    values = {"rows": 500, "errors": errors, "inputs": 5_000, "missing": 10, "seconds": 0.2}
+    sums = {"score_sum": score * 500, "score_squares": (score**2 + 0.02) * 500}
+    canaries.record_request(world.stores, RequestBatch(MODEL, arm, 1, 1, effective_at=run.clock, **values, **sums))
+
+
+def test_requests_that_fail_end_a_canary_at_once(begun):
+    for arm in ("champion", "canary"):
+        serve(begun, arm)
+    assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
+    serve(begun, "canary", errors=200)
+    assert "of its rows got no score" in judging.check_requests(begun.stores, begun.run(SECOND))
+    assert ["harm"] == endings(begun)
+    assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
+
+
+def test_a_shell_starts_shows_and_stops_it(inside):
+    world = inside.world
+    edit_model(world.settings.home, {**SHARE, **UNDECIDED})
+    pipeline.refresh(world.stores, world.run(TESTED))
+    pipeline.validate(world.stores, world.run(TESTED))
+    challenge(world, world.run(TESTED).as_of, C=0.02)
+    pipeline.compare(world.stores, world.run(TESTED))
+    day = ("--as-of", TESTED, "--simulate")
+    (begun,) = inside.ask("canary", "start", MODEL, *day)
+    assert (1, "0.4 of the published scores") == (begun["canary"], begun["acts_on"])
+    code, _, err = inside.perennial("canary", "start", MODEL, *day)
+    assert (3, True) == (code, "is the canary since 2017-06-19" in err)
+    pipeline.score(world.stores, world.run(TESTED))
+    (shown,) = inside.ask("canary", "show", MODEL)
+    assert ("runs", 1, "no look yet") == (shown["state"], shown["days"], shown["gain"])
+    (stopped,) = inside.ask("canary", "stop", MODEL, *day, "--reason", "Seen.")
+    assert TESTED == stopped["published_again"]
+    code, _, err = inside.perennial("canary", "stop", MODEL, *day)
+    assert (3, True) == (code, "no canary runs" in err)
