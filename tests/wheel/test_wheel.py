@@ -24,8 +24,10 @@ FIRST, WEEKS = "2025-10-06", ("2025-10-13", "2025-10-20")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
-# A script of the extra `local`, a plugin for who has pytest, and what Celery's workers load, with the extra `workers`.
+# A script of the extra `local`, a plugin for who has pytest, what Celery's workers load, with the extra `workers`, and what the
+# extra `onnx` is for.
 left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers"}
+left_out |= {f"perennial.export.{name}" for name in ("ensembles", "graphs", "onnx_folder", "proving")}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:

