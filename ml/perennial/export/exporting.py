@@ -15,7 +15,7 @@ from perennial.errors import WouldOverwrite
 from perennial.export.feast import write_repository
 from perennial.export.native import Exported, write_native
 from perennial.pipeline import Stores
-from perennial.pipeline.champion import find_movement, load_version
+from perennial.pipeline.champion import CACHE, find_movement, load_version
 from perennial.stores import ledger, warehouse
 from perennial.stores.registry import find_kept
 
@@ -73,7 +73,7 @@ def _write_version(stores: Stores, wish: Wish, folder: Path) -> Mapping[str, obj
     with stores.warehouse.transaction() as session:
         version = ledger.get_version(session, wish.model, number)
     predictor = load_version(stores, version)  # whole and proven, or nothing is written
-    exported = Exported(model, version, predictor, find_kept(version, stores.settings.artifacts / "versions"))
+    exported = Exported(model, version, predictor, find_kept(version, stores.settings.artifacts / CACHE))
     if wish.format == "native":
         return write_native(folder, exported)
     from perennial.export.onnx_folder import write_onnx  # noqa: PLC0415 - wants the extra
