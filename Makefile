@@ -11,7 +11,7 @@ STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak check docs reference screenshots bench mutants env clean
+.PHONY: help setup demo test exits faults soak check docs reference screenshots bench mutants env clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -47,7 +47,10 @@ check: setup ## Format, lint, types, layers and the fast tests
 	$(PYTEST) tests/unit tests/docs
 
 test: check ## Everything, with real PostgreSQL, MLflow and Airflow
-	$(PYTEST) --ignore=tests/unit --ignore=tests/docs tests
+	$(PYTEST) --ignore=tests/unit --ignore=tests/docs --ignore=tests/exits tests
+
+exits: setup ## What `perennial export` writes for other systems, in these systems (makes .exits/ with Feast in it)
+	@$(BIN)/python -m perennial.local $(BIN)/pytest -q tests/exits
 
 faults: setup ## Kill every operation between any two of its calls, end its servers under it, and look at the whole after each
 	@log=`mktemp`; FAULTS=all FAULTS_LOG=$$log $(PYTEST) tests/faults/test_crash_points.py tests/faults/test_dying_servers.py; \
@@ -77,5 +80,5 @@ env: ## Write .env for docker compose: .env.example with fresh secrets; never ov
 
 clean: ## Stop the embedded stack, delete its state (var/) and every cache; .venv and .env stay
 	@if [ -x $(BIN)/perennial ] && [ -e var ]; then $(BIN)/perennial down; fi
-	rm -rf var site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf var site .exits .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

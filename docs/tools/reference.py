@@ -180,7 +180,7 @@ def render_errors() -> str:
     kinds = {one for error in found for one in error.__mro__[1:]}
     roots = [error for error in found if error in kinds and error is not errors.ConfigError]
     parts = [
-        open_page("Errors", "the docstrings of ml/perennial/errors.py"),
+        open_page("Errors", "the docstrings of ml/perennial/errors/"),
         openings.ERRORS,
         "## Kinds",
         openings.ERROR_KINDS,

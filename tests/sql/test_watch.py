@@ -12,9 +12,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from perennial.config import PLATFORM_SQL
 from perennial.errors import WarehouseUnavailable
-from perennial.invariants.looking import ask
 from perennial.stores import queries
 from perennial.stores.sessions import Database
+from perennial.stores.warehouse.rights import compare_rights
 from perennial.stores.watching import LedgerWatch
 from perennial.watch import METRICS, Exporter
 from tests.watched import MODEL, make_watched_home, write_life
@@ -206,11 +206,11 @@ def test_no_text_that_somebody_wrote_is_told(warehouse_urls, home):
 
 def test_the_rights_of_the_watcher_are_no_finding(warehouse_urls):
     with Database(warehouse_urls.pipeline).transaction() as session:
-        assert [row for row in ask(session, "foreign_rights") if row.role == "watcher"] == []
+        assert compare_rights(session) == ()
     with Database(warehouse_urls.owner).transaction() as session:
         session.exec_driver_sql("grant select on ledger.outbox to watcher")
     with Database(warehouse_urls.pipeline).transaction() as session:
-        assert [tuple(row) for row in ask(session, "foreign_rights")] == [("watcher", "ledger.outbox", "select")]
+        assert [each.said for each in compare_rights(session)] == ["watcher may select ledger.outbox"]
 
 
 def test_a_role_without_its_rights_is_told_what_to_do(warehouse_urls):

@@ -12,7 +12,7 @@ from perennial import errors
 from perennial.cli import load_commands
 from tests.paths import ROOT
 
-ERRORS = [found for _, found in inspect.getmembers(errors, inspect.isclass) if found.__module__ == errors.__name__]
+ERRORS = [found for _, found in inspect.getmembers(errors, inspect.isclass) if found.__module__.startswith(errors.__name__)]
 PARENTS = {parent for error in ERRORS for parent in error.__mro__[1:]}
 FILES = sorted(path for layer in ("ml", "plugins", "dags") for path in (ROOT / layer).rglob("*.py"))
 

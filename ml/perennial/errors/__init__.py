@@ -2,35 +2,11 @@
 A docstring is the situation in one sentence, then what people do about it: docs/reference/errors.md is made from both.
 """
 
-
-class PerennialError(Exception):
-    """Root of all errors raised here; `str()` is a sentence for people.
-    To do: read its message, which says what was found; the class below it says whether trying again helps.
-    """
-
-
-class PermanentError(PerennialError):
-    """Trying again without a change gives the same result; a task that ends with it is not retried.
-    To do: correct what the message names, then run the stage again or clear the task in Airflow.
-    """
-
-
-class Refused(PermanentError):
-    """A gate said no: nothing is broken, and nothing was changed.
-    To do: read the reason and wait; where the message says how, a person may overrule it.
-    """
-
-
-class NothingToDo(Refused):
-    """The stage has no work this time: a skip, not a failure.
-    To do: nothing; the message says when there will be work.
-    """
-
-
-class UnavailableError(PerennialError):
-    """A service does not answer; trying again later may work.
-    To do: see that the service runs (`perennial doctor`); Airflow tries again by itself.
-    """
+from perennial.errors.kinds import NothingToDo as NothingToDo
+from perennial.errors.kinds import PerennialError as PerennialError
+from perennial.errors.kinds import PermanentError as PermanentError
+from perennial.errors.kinds import Refused as Refused
+from perennial.errors.kinds import UnavailableError as UnavailableError
 
 
 class ConfigError(PermanentError):
@@ -52,7 +28,7 @@ class NoHome(ConfigError):
 
 
 class WouldOverwrite(Refused):
-    """What `perennial init`, `upgrade`, `backup` or `restore` would write is there already.
+    """What `perennial init`, `upgrade`, `backup`, `restore` or `export` would write is there already.
     To do: name another folder, or an empty installation; after an upgrade, take over what you want of the `.new` files.
     """
 
@@ -210,6 +186,12 @@ class SchemaMismatch(PermanentError):
 class VersionMissing(PermanentError):
     """MLflow lacks a version, its files or its experiment, or has another run under its number; or the ledger does not know it.
     To do: as the message says, restore in MLflow what was deleted, or put a former champion back with `perennial rollback`.
+    """
+
+
+class ExportRefused(Refused):
+    """A version or its snapshots cannot be given to another system so that they mean the same there; nothing was written.
+    To do: read what differs or is missing; `perennial export MODEL --format native` gives any version as it is.
     """
 
 
