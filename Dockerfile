@@ -18,7 +18,7 @@ RUN python -m venv /opt/venv /opt/tools \
 
 COPY . .
 # What the services want beside the plain package; docker-compose.scale.yml adds `workers`.
-ARG EXTRAS=local,watch
+ARG EXTRAS=local,watch,serve
 # The wheel is built with the build backend of the lock; it then brings only what it needs, in the versions and with the hashes
 # of the lock (pyproject.toml leaves out the GPU library).
 RUN VIRTUAL_ENV=/opt/tools uv pip install --system-certs --constraint requirements.lock hatchling \

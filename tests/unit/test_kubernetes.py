@@ -20,8 +20,6 @@ from tests.paths import ROOT
 FOLDER = ROOT / "deploy" / "kubernetes"
 KUBERNETES = "1.34"
 OVERLAYS = ("base", "overlays/production", "overlays/trial")
-TO_COME = {"serve", "PERENNIAL_SERVE_TOKENS", "PERENNIAL_SERVE_URL"}
-"""Of another release: `perennial serve` and its variables."""
 with_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: nothing builds overlays")
 
 
@@ -228,8 +226,8 @@ def test_an_overlay_changes_what_it_says():
 def test_a_command_and_its_variables_exist():
     commands, variables = set(get_command(load_commands()).commands), {variable.name for variable in VARIABLES}
     containers = [pod["spec"]["containers"][0] for found in RESOURCES.values() for pod in find_pods(found).values()]
-    assert {container["command"][1] for container in containers} - commands <= TO_COME
-    assert {variable["name"] for container in containers for variable in container["env"]} - variables <= TO_COME
+    assert {container["command"][1] for container in containers} <= commands
+    assert {variable["name"] for container in containers for variable in container["env"]} <= variables
 
 
 # Airflow's chart
