@@ -82,9 +82,7 @@ def test_every_row_gets_the_score_and_the_reasons_that_were_published_to_the_bit
 def test_the_newest_published_score_of_an_entity_comes_with_its_day(plain):
     with serving(plain.options()) as client:
         found = client.get("/v1/models/toy/scores/17").json()
-        missing = [
-            client.get(f"/v1/models/toy/scores/{text}").status_code for text in ("0", "a", "9" * 30, "1%00", "1'--", "%20")
-        ]
+        missing = [client.get(f"/v1/models/toy/scores/{text}").status_code for text in NOBODY]
     ((score, rank),) = plain.toy.query("select score, rank from scores.toy where entity_id = 17")
     assert (found["score"], found["rank"], found["as_of"], found["version"]) == (score, rank, "2017-11-06", 3)
     assert found["is_stale"]

@@ -19,6 +19,7 @@ NEXT = date(2017, 11, 13)
 VIEWS = (
     "admissions",
     "challengers",
+    "champions",
     "drift_daily",
     "freshness",
     "model_history",
