@@ -15,7 +15,7 @@ from tests.faults.lived import Course
 from tests.faults.points import Point
 from tests.faults.stages import KILLED, OPERATIONS
 
-SEED, MOST_OPERATIONS, POINTS_EACH = 14, 3, 2
+SEED, MOST_OPERATIONS, POINTS_EACH = 14, 2, 2
 CHANGES = ("commit", "http P", "http D", "file ", "mail ")
 """Calls around which a sample looks: of others nothing is left."""
 

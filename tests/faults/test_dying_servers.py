@@ -92,7 +92,7 @@ def test_a_full_disk_is_named_and_a_rerun_finishes_once_there_is_room(course, op
         server.run_sql("postgres", f"create tablespace small location '{small_disk}'")
         server.run_sql("postgres", f"alter database {place.name} set tablespace small")
         try:
-            with filled(small_disk), pytest.raises(WarehouseUnavailable, match="has no room left"):
+            with filled(small_disk), pytest.raises(WarehouseUnavailable, match="No space left on device"):
                 perform(operation, place.stores, place.run(DAYS[operation]))
             assert [] == course.rerun_and_judge(operation, place)
         finally:

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from perennial import invariants, operate, pipeline
+from perennial.config.folders import borrow_folder
 from perennial.errors import Superseded
 from perennial.pipeline.opening import recorded
 from perennial.stores import ledger, warehouse
@@ -62,6 +63,16 @@ def test_what_a_lost_attempt_was_about_to_publish_is_given_up(world, stopped):
     kill(stopped, world)
     mark(world)
     assert 0 == world.ask_one("select count(*) from ledger.publications where status = 'building'")
+
+
+def test_folders_of_processes_that_are_gone_go_and_one_that_is_held_stays(world):
+    """As of a refit that is killed once its fit was kept: whoever runs it again has no need of a folder."""
+    parent = world.settings.artifacts / "trainings"
+    with borrow_folder(parent, "held-") as held:
+        (parent / "left-1").mkdir()
+        (parent / "left-1.lock").touch()
+        mark(world)
+        assert [held.name, f"{held.name}.lock"] == sorted(path.name for path in parent.iterdir())
 
 
 def test_reconcile_marks_what_was_lost(world, stopped):

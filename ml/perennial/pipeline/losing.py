@@ -1,10 +1,11 @@
-"""What processes that are gone have left in the ledger: attempts that nobody works on, and scores of them that wait."""
+"""What processes that are gone have left: attempts without a worker, scores that wait for them, folders that nobody holds."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime
 
+from perennial.config.folders import find_abandoned, sweep_folders
 from perennial.pipeline.opening import Stores
 from perennial.stores import ledger, warehouse
 
@@ -15,12 +16,16 @@ def mark_lost(stores: Stores, clock: datetime, model: str | None = None) -> tupl
     """Let every attempt whose process is gone end as `lost`, and give up what it was about to publish; of one model or of all.
 
     A process that lives after all, because its connection was cut, says how it ended; what it would publish fails at its fence.
+    Folders below the artifacts of this machine go with the processes that borrowed them: a rerun that finds its work done borrows
+    none, and so sweeps none.
     """
     before = clock - warehouse.LONGEST_ATTEMPT
     with stores.warehouse.transaction() as session:
         lost = ledger.mark_lost_runs(session, model)
         for name in {*ledger.end_lost_attempts(session, model, before), *(run.model for run in lost)}:
             warehouse.drop_shards(session, name, before)
+    for parent in {folder.parent for folder in find_abandoned(stores.settings.artifacts)}:
+        sweep_folders(parent)
     for run in lost:
         log.warning("%s, as_of %s: attempt %d at %s is lost: its process is gone", run.model, run.as_of, run.run_id, run.stage)
     return lost
