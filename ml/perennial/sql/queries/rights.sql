@@ -65,7 +65,7 @@ where pronamespace::regnamespace::text = any(:schemas)
 order by 1, 2;
 
 -- name: list_withdrawn
--- What owners have taken from themselves: a right of an owner that its thing's list does not hold.
+-- What owners have taken from themselves, your tables in source aside: a right of an owner that its thing's list does not hold.
 select kind, name, owner, privilege
 from (
     select case relkind when 'S' then 'sequence' else 'table' end as kind,
@@ -73,6 +73,7 @@ from (
         relowner, relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner) as whole
     from pg_class
     where relacl is not null and relkind in ('r', 'p', 'v', 'm', 'f', 'S') and relnamespace::regnamespace::text = any(:schemas)
+        and relnamespace::regnamespace::text <> 'source'
 ) as things
 cross join lateral (
     select lower(privilege_type) as privilege from aclexplode(whole) where grantee = relowner
