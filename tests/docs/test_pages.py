@@ -48,9 +48,7 @@ def read_options(call):
 
 
 def list_options(command):
-    found = [each for _, each in list_commands(command, COMMANDS[command])]
-    options = {option for each in found for one in each.params for option in (*one.opts, *one.secondary_opts)}
-    return options | {"--help"}
+    return {option for one in COMMANDS[command].params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
 
 
 def find_names(pattern, text):
