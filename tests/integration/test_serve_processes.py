@@ -57,7 +57,7 @@ def test_workers_share_a_port_and_their_figures_and_end_when_they_are_told(plain
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=PATIENCE_SECONDS)[1]
     finally:
-        server.kill()
+        server.terminate()  # not a kill, which its workers would outlive
         server.communicate()
     assert good
     assert {3} == set(good)
