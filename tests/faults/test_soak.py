@@ -44,8 +44,8 @@ def test_weeks_with_a_fault_at_every_third_step_keep_what_must_hold_and_do_not_g
 def find_growth(steps: list[Step]) -> list[str]:
     """What the fourth quarter has at most, beyond what the second one had.
 
-    What is kept for ever, or for as long as something needs it, grows evenly: by half as much again at most from one quarter to the
-    next. In a few weeks only descriptors and memory can be judged.
+    What is kept for ever, or for as long as something needs it, grows evenly: by half as much again at most from one quarter to
+    the next. In a few weeks only descriptors and memory can be judged.
     """
     quarter = len(steps) // 4
     second, third, fourth = (
