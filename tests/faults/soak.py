@@ -20,6 +20,7 @@ from perennial.config import Smtp
 from perennial.errors import ChampionTooNew, UnavailableError
 from perennial.pipeline.champion import CACHE
 from perennial.records import Run
+from perennial.stores import ledger
 from perennial.stores.sessions import Database, run_script
 from tests.faults.lived import find_broken
 from tests.faults.place import Place, with_settings
@@ -196,7 +197,10 @@ def _lose_mail(soak: Soak, run: Run, _: random.Random) -> str:
 
 
 def _damage_files(soak: Soak, run: Run, dice: random.Random) -> str:
-    for file in sorted((soak.place.settings.artifacts / CACHE / run.model).rglob("*.*")):
+    """Those of the version that serves, which the week needs; others would be named by the check until somebody wants them."""
+    with soak.place.stores.warehouse.transaction() as session:
+        champion = ledger.champion(session, run.model)
+    for file in sorted((soak.place.settings.artifacts / CACHE / run.model).glob(f"{champion}-*/**/*.*")):
         if file.is_file():
             content = bytearray(file.read_bytes())
             content[dice.randrange(len(content))] ^= 1
