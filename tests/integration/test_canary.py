@@ -129,7 +129,7 @@ def test_a_canary_starts_only_with_a_share_a_recipe_under_test_and_an_account_th
         canaries.start(world.stores, world.run(FIRST))
     challenge(world, world.run(TESTED).as_of, C=0.02)
     pipeline.compare(world.stores, world.run(TESTED))
-    world.tell("update ledger.contests set alpha = 0.05")
+    world.tell("set local session_replication_role = replica; update ledger.contests set alpha = 0.05")
     with pytest.raises(PromotionRefused, match=r"does not cover another test of 0\.\d+\. It does from 2018-06-19 on"):
         canaries.start(world.stores, world.run(FIRST))
 
