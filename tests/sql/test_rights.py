@@ -50,7 +50,13 @@ HELD = """
         union select conrelid from pg_constraint join held on confrelid = table_id and contype = 'f'
     )
     select relname from held join pg_class on pg_class.oid = table_id"""
-OPEN_TO_ALL = ("pg_advisory_lock(1)", "pg_try_advisory_xact_lock(1)", "lo_create(0)", "lo_get(1)", "lo_from_bytea(0, '')")
+OPEN_TO_ALL = (
+    "pg_advisory_lock(pg_backend_pid())",
+    "pg_try_advisory_xact_lock(1)",
+    "lo_create(0)",
+    "lo_get(1)",
+    "lo_from_bytea(0, '')",
+)
 
 
 @pytest.fixture(scope="module")
