@@ -116,7 +116,7 @@ def test_a_new_champion_ends_the_canary(begun):
     with begun.stores.warehouse.transaction() as session:
         version = ledger.get_version(session, MODEL, champion)
     other = replace(version, recipe=version.recipe + 7)
-    assert canaries.find_share(begun.stores, begun.run(SECOND), other, "scoring") is None
+    assert canaries.find_share(begun.stores, begun.run(SECOND), other) is None
     assert ["ended"] == endings(begun)
 
 
