@@ -119,6 +119,15 @@ def test_what_is_declared_is_what_postgresql_says(sessions):
     assert () == find_lifted(sessions["pipeline"])
 
 
+def test_an_installation_from_before_the_watcher_lacks_nothing(warehouse_urls):
+    with Database(warehouse_urls.superuser).hold() as session:
+        session.exec_driver_sql("begin")
+        session.exec_driver_sql("alter role watcher rename to somebody_else")
+        found = compare_rights(session)
+        session.exec_driver_sql("rollback")
+    assert () == found
+
+
 def test_the_tables_and_functions_that_are_declared_are_those_that_are_there(sessions):
     tables = ask(
         sessions["owner"],
