@@ -21,7 +21,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and 
 
 @app.command(rich_help_panel="Operations")
 def purge(model: Name = None, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Delete what is older than [retention] of the model file keeps it, and needed by nothing.
+    """Delete what is older than the table `retention` of the model file keeps it, and needed by nothing.
 
     One line for what goes of each kind, and one for each reason for which older things stay. Ages count from the newest run
     of the model. What went stands in ledger.purges.

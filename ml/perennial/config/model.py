@@ -98,7 +98,7 @@ class Model(Section):
             raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
         if self.scoring.acted_on is not None and not terms.has_direction:
             raise ValueError(
-                f"scoring.acted_on compares mean labels, and labels of label.task = '{self.label.task}' have none: leave it out"
+                "scoring.acted_on compares mean labels, and classes have none: leave it out where label.task is 'multiclass'"
             )
         if not terms.has_amounts and not 0 <= self.scoring.threshold <= 1:
             raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")

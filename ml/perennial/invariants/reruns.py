@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from perennial.errors import PermanentError, RegistryUnavailable
@@ -111,9 +112,8 @@ def _score_again(look: Look, row: Any) -> list[Finding]:
         features = warehouse.read_snapshot(look.session, declaration, row.as_of)
         scores = _score(look, version, features)
         if other is not None:
-            places = [find_place(str(entity), row.canary_salt) for entity in features.index]
-            members = pd.Series(places, index=scores.index, dtype="float64") < row.canary_share
-            scores = scores.mask(members, _score(look, other, features))
+            places = np.array([find_place(str(entity), row.canary_salt) for entity in features.index])
+            scores = scores.mask(places < row.canary_share, _score(look, other, features))
     except PermanentError as error:
         return [Finding(f"{day}: cannot be scored again: {error}", remedy, row.model)]
     again = {str(entity): float(score) for entity, score in scores.items()}
