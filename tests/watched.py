@@ -56,6 +56,14 @@ insert into ledger.contests (
 values
     (%(model)s, 3, 1, 'superiority', .002, 8, 2, %(scored)s, 'live', %(now)s),
     (%(model)s, 4, 1, 'superiority', .003, 8, 2, %(learned)s, 'live', %(long_ago)s);
+insert into ledger.canaries (
+    model, contest_id, challenger_recipe, champion_recipe, salt, alpha, harm_alpha, last_look, overlap, missing, started_for,
+    reason, actor, purpose, effective_at
+)
+select model, contest_id, 3, 1, 'salt', .001, .05, 8, 2, 0, %(scored)s, 'secret reason', 'a', 'live', %(now)s
+from ledger.contests where challenger_recipe = 3;
+update ledger.publications set canary_id = canaries.canary_id, canary_share = .1, canary_version = 8
+from ledger.canaries where as_of = %(scored)s;
 insert into ledger.approvals (model, as_of, version, evaluation_id, because, deadline, actor, purpose, effective_at)
 select model, as_of, 8, evaluation_id, '{secret}', %(now)s, 'a', 'live', %(now)s from ledger.evaluations;
 insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, effective_at)

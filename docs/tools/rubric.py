@@ -44,9 +44,10 @@ ITEMS: Mapping[str, str] = {
 NOT_DONE: Mapping[str, str] = {
     "D2": "Not done. Importances and strengths of features stand on the card; nothing leaves one out to see what it brings.",
     "D3": "Not done. Queries, memory and scoring are measured as a whole, not feature by feature.",
-    "M1": "Not done by the program. Versions carry hashes of all that made them, and a backup names the commit of the home; "
-    "whether somebody reviews that commit is up to your repository.",
-    "M2": "Not done. Scores are compared with the labels that came true (O7); what acting on them changes is not known to it.",
+    "M1": "Not done by the program. Versions carry hashes of all that made them, a backup names the commit of the home, and "
+    "`perennial plan` writes on a pull request what it changes; whether somebody reviews it is up to your repository.",
+    "M2": "Not done. Scores are compared with the labels that came true (O7), and the arms of a canary by what acting on them "
+    "changed; whether figures of a holdout foretell that is not measured.",
     "M4": "Not done. Verdicts say how old a fit's knowledge is, and old fits are replaced (O4); what age costs is not measured.",
 }
 """Item -> why no test shows it; each counts 0."""

@@ -37,7 +37,12 @@ WAYS_IN = """\
 The embedded MLflow asks for a login; one of your own is yours to close. The embedded servers listen on 127.0.0.1.
 
 **Ways in.** SQL and TOML of a home; rows and definitions in sources; MLflow's server and its files; Airflow's pages and API;
-environment variables; the folder of a backup; the kept files of versions.
+environment variables; the folder of a backup; the kept files of versions; requests to `perennial serve`, and the file of its
+tokens.
+
+**Ways out.** `serve` and `perennial metrics` show figures to whoever reaches their ports. Events of OpenLineage and spans name
+tables, columns and versions, with hashes and counts. `perennial export` copies the files of a version; Feast, with the role that
+its `rights.sql` makes, reads snapshots whole and keeps copies, which no purge and no erasure of ours reaches.
 
 **What is trusted.** PostgreSQL and its superusers; the role `owner` and whoever knows its password, or `pipeline`'s: as
 `pipeline` one may publish any scores, and strike texts of the ledger out; the account that runs the servers; Airflow's login
@@ -80,6 +85,16 @@ WHO = (
         "whoever reaches MLflow",
         "read and write runs, move the alias",
         "being served unseen: files must have the hashes of the ledger, an alias that was moved is checked and told",
+    ),
+    (
+        "whoever has a token of `perennial serve`",
+        "have rows scored, read the newest published score of any entity",
+        "all else: the server reads views as `analyst`, in transactions that cannot write; rates and sizes have limits",
+    ),
+    (
+        "whoever watches (`watcher`)",
+        "read figures of the ledger, column by column",
+        "texts, the salts of canaries, entities; writing",
     ),
     (
         "the data themselves",

@@ -10,6 +10,7 @@ from perennial.invariants import check_installation
 from perennial.invariants.looking import Places
 from perennial.pipeline import canaries, judging, scoring
 from perennial.pipeline.contests import list_draws
+from perennial.pipeline.lineage import find_lineage
 from perennial.records.canaries import RequestBatch
 from perennial.stores import ledger, warehouse
 from tests.world import MODEL, challenge, edit_model
@@ -19,6 +20,12 @@ SHARE = {"shards = 1\ncanary = 0 ": "shards = 1\ncanary = 0.4 "}
 UNDECIDED = {"min_gain = 0.01 ": "min_gain = 0.0 "}
 VERSIONS = "select version, count(*) as rows from analytics.lapse_scores_history where as_of = :as_of group by 1 order by 1"
 LIVE = "select canary_id, canary_share, canary_version from ledger.publications where status = 'live' and as_of = :as_of"
+
+VERSIONS_OF_DAY = "select version, canary_version from ledger.publications where status = 'live' and as_of = :as_of"
+FEATURES_OF_DAY = """
+    select features from ledger.recipes join ledger.versions using (model, recipe)
+    join ledger.publications on versions.version in (publications.version, canary_version)
+    where status = 'live' and as_of = :as_of"""
 
 
 @pytest.fixture
@@ -33,8 +40,12 @@ def tested(in_summer):
 @pytest.fixture
 def begun(tested):
     canaries.start(tested.stores, tested.run(FIRST), reason="A test wants it.")
-    pipeline.score(tested.stores, tested.run(FIRST))
+    pipeline.score(tested.stores, in_airflow(tested))
     return tested
+
+
+def in_airflow(world):
+    return replace(world.run(FIRST), dag_run_id="scheduled__1")
 
 
 def turn_round(world):
@@ -49,6 +60,7 @@ def endings(world):
     return [row["kind"] for row in world.ask("select kind from ledger.canary_ends order by canary_id")]
 
 
+@pytest.mark.mltest("I6")
 def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
     (versions,) = ({row["version"]: row["rows"] for row in begun.ask(VERSIONS, as_of=FIRST)},)
     champion, challenger = sorted(versions)
@@ -70,6 +82,20 @@ def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
     }
     with pytest.raises(NothingToDo, match="no canary runs"):
         scoring.stop_canary(begun.stores, begun.run(LATER), because="Again.")
+
+
+def test_the_lineage_of_a_day_names_both_versions_and_what_either_reads(begun):
+    told = find_lineage(begun.stores, in_airflow(begun), ("score",))
+    (scores,) = (each for each in told.outputs if each.place == ("scores", MODEL))
+    (published,) = begun.ask(VERSIONS_OF_DAY, as_of=FIRST)
+    facts = scores.facts["publication"]
+    assert (published["version"], published["canary_version"], 0.4) == (
+        facts["model_version"], facts["canary_version"], facts["canary_share"]
+    )  # fmt: skip
+    named = {(f"{MODEL}/{number}",) for number in published.values()}
+    assert named == {each.place for each in told.inputs if len(each.place) == 1}
+    read = {feature for recipe in begun.ask(FEATURES_OF_DAY, as_of=FIRST) for feature in recipe["features"]}
+    assert read == {origin.column for origin in scores.origins.columns["score"]}
 
 
 def check(world, name):
@@ -116,7 +142,7 @@ def test_a_new_champion_ends_the_canary(begun):
     with begun.stores.warehouse.transaction() as session:
         version = ledger.get_version(session, MODEL, champion)
     other = replace(version, recipe=version.recipe + 7)
-    assert canaries.find_share(begun.stores, begun.run(SECOND), other, "scoring") is None
+    assert canaries.find_share(begun.stores, begun.run(SECOND), other) is None
     assert ["ended"] == endings(begun)
 
 

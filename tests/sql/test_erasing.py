@@ -1,5 +1,6 @@
 """An entity is deleted wherever it stands, by its key as each table writes it, and the ledger stays true without it."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -181,6 +182,18 @@ def test_a_movement_that_has_ended_loses_the_key(moved):
     assert 1 == ledger.strike_texts(moved, subject.models, subject.pattern)
     assert ["(as_of, entity_id)=(2017-06-12, [erased])"] == ask(moved, "select reason from ledger.promotions")
     assert [0] == ask(moved, "select count(*) from ledger.purge_permits")
+
+
+def test_why_a_canary_began_and_ended_loses_the_key(session):
+    said, terms = f"(as_of, entity_id)=(2017-06-12, {GONE})", ledger.CanaryTerms("salt", 0.01, 0.05, 16, 4, 0.0)
+    for run in (RUN, replace(RUN, model="other")):
+        contest = ledger.open_contest(session, run, (2, 1), ledger.Terms(0.01, 16, 4))
+        ledger.end_canary(session, run, ledger.start_canary(session, run, contest, terms, said), "harm", said)
+    subject = subject_of(LAPSE)
+    assert 2 == ledger.strike_texts(session, subject.models, subject.pattern)
+    kept = ["(as_of, entity_id)=(2017-06-12, [erased])", said]
+    assert kept == ask(session, "select reason from ledger.canaries order by canary_id")
+    assert kept == ask(session, "select reason from ledger.canary_ends order by canary_id")
 
 
 @pytest.mark.attack("facts of the ledger are rewritten")

@@ -50,7 +50,13 @@ HELD = """
         union select conrelid from pg_constraint join held on confrelid = table_id and contype = 'f'
     )
     select relname from held join pg_class on pg_class.oid = table_id"""
-OPEN_TO_ALL = ("pg_advisory_lock(1)", "pg_try_advisory_xact_lock(1)", "lo_create(0)", "lo_get(1)", "lo_from_bytea(0, '')")
+OPEN_TO_ALL = (
+    "pg_advisory_lock(pg_backend_pid())",
+    "pg_try_advisory_xact_lock(1)",
+    "lo_create(0)",
+    "lo_get(1)",
+    "lo_from_bytea(0, '')",
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,15 @@ def list_columns(session, table):
 def test_what_is_declared_is_what_postgresql_says(sessions):
     assert () == compare_rights(sessions["analyst"])
     assert () == find_lifted(sessions["pipeline"])
+
+
+def test_an_installation_from_before_the_watcher_lacks_nothing(warehouse_urls):
+    with Database(warehouse_urls.superuser).hold() as session:
+        session.exec_driver_sql("begin")
+        session.exec_driver_sql("alter role watcher rename to somebody_else")
+        found = compare_rights(session)
+        session.exec_driver_sql("rollback")
+    assert () == found
 
 
 def test_the_tables_and_functions_that_are_declared_are_those_that_are_there(sessions):

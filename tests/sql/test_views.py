@@ -306,12 +306,17 @@ def test_a_challenger_shows_its_newest_look_and_what_the_account_had_given_away(
            from ledger.contests,
                (values (array[date '2016-11-07'], 0.009), (array[date '2016-11-07', '2016-11-14'], 0.005)) as s (as_ofs, estimate)
            where challenger_recipe = 2""",
+        """insert into ledger.canaries
+               (model, contest_id, challenger_recipe, champion_recipe, salt, alpha, harm_alpha, last_look, overlap, missing,
+                started_for, actor, purpose, effective_at)
+           select 'toy', contest_id, 2, 1, started, 0.005, 0.05, 16, 4, 0, '2016-01-02', 'a', 'simulation', cast(started as date)
+           from ledger.contests, (values ('2016-01-02'), ('2017-06-05')) as s (started) where challenger_recipe = 2""",
     )
     found = read("""
         select challenger_recipe, looks, as_ofs, estimate, lower_bound, drawn_in_365_days
         from analytics.challengers order by challenger_recipe""")
     assert [(2, 2, 2, 0.005, 0.002, 0.01)] == [tuple(round(v, 9) if isinstance(v, float) else v for v in found[0])]
-    assert [0.03, 0.05] == [round(row[-1], 9) for row in found[1:]]
+    assert [0.035, 0.055] == [round(row[-1], 9) for row in found[1:]]
 
 
 def test_outcomes_of_amounts_have_their_headline_and_their_total_bias(warehouse):

@@ -60,6 +60,11 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
             'engine = "dask"\nmax_rows = 5000',
             r"training.engine = .dask. does not go with training.max_rows: .*Leave max_rows out, or write engine = .local.",
         ),
+        (
+            r"^canary = 0 +# Only 0.*$",
+            "canary = 0.05",
+            r"key 'serving.canary': `perennial serve` answers everybody with the champion.*write 0 here, .*; found 0.05",
+        ),
         (r"^engine = .*$", 'engine = "spark"', "key 'training.engine'.*'local' or 'dask'"),
         (r"^owner = .*$", "", "key 'owner' is missing: add it .`perennial keys` explains it"),
         (

@@ -40,7 +40,7 @@ def start(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a recipe under test act on the share of `scoring.canary` and `serving.canary`, from this day on.
+    """Let a recipe under test act on the share of `scoring.canary`, from this day on.
 
     Refused without a recipe under test, while another canary runs, or when the account of errors does not cover its test.
     """
@@ -49,8 +49,8 @@ def start(
     with open_stores() as stores:
         run = build_run(stores.settings, model, _day(stores.settings, model, as_of), simulate=simulate)
         begun = canaries.start(stores, run, recipe=recipe, reason=reason)
-        shares = canaries.say_shares(stores.declaration(model).model)
-    facts = {"canary": begun.canary_id, "recipe": begun.challenger_recipe, "against": begun.champion_recipe, "acts_on": shares}
+        share = canaries.say_share(stores.declaration(model).model)
+    facts = {"canary": begun.canary_id, "recipe": begun.challenger_recipe, "against": begun.champion_recipe, "acts_on": share}
     show({**facts, "salt": begun.salt, "alpha": begun.alpha, "since": begun.started_for}, as_json=as_json)
 
 

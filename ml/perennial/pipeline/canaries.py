@@ -1,8 +1,7 @@
 """Canaries: who is one, who is in it, how it begins and ends.
 
 A canary is a recipe under test that acts on a share of the entities, while the share of the model file is above 0
-(`scoring.canary`, `serving.canary`) and nobody has ended it. Its end is one row: whoever asks after its commit, a day that is
-scored or a server, finds the champion alone.
+(`scoring.canary`) and nobody has ended it. Its end is one row: whoever asks after its commit finds the champion alone.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import Literal
 
 from perennial import notices
 from perennial.compare import account
@@ -29,17 +27,15 @@ from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 
 log = logging.getLogger(__name__)
-Surface = Literal["scoring", "serving"]
-"""What a share is of: published rows, or requests."""
 
 
-def find_share(stores: Stores, run: Run, champion: Version, surface: Surface) -> CanaryShare | None:
-    """The canary in force for a day, or for requests; None where the champion scores everybody.
+def find_share(stores: Stores, run: Run, champion: Version) -> CanaryShare | None:
+    """The canary in force for a day; None where the champion scores everybody.
 
     One whose test has ended, or whose champion serves no more, is ended here. A backfill has none: it scores as it was.
     """
     model = stores.declaration(run.model).model
-    share = model.scoring.canary if surface == "scoring" else model.serving.canary
+    share = model.scoring.canary
     if share == 0 or run.purpose == "backfill":
         return None
     with stores.warehouse.transaction() as session:
@@ -54,7 +50,7 @@ def find_share(stores: Stores, run: Run, champion: Version, surface: Surface) ->
 
 def prepare(stores: Stores, run: Run, champion: Version) -> warehouse.CanaryJob | None:
     """The canary of a day, ready to score; one that cannot score as it did ends, and the champion scores everybody."""
-    share = find_share(stores, run, champion, "scoring")
+    share = find_share(stores, run, champion)
     if share is None:
         return None
     try:
@@ -127,10 +123,9 @@ def start(stores: Stores, run: Run, *, recipe: int | None = None, reason: str | 
         PromotionRefused: the share is 0, one runs, nobody is under test, or the account of errors does not cover it.
     """
     model = stores.declaration(run.model).model
-    if not (model.scoring.canary or model.serving.canary):
+    if not model.scoring.canary:
         raise PromotionRefused(
-            f"{run.model}: nobody would be in the canary: write `canary = 0.05` under [scoring], for published scores, or under "
-            f"[serving], for requests, in models/{run.model}.toml."
+            f"{run.model}: nobody would be in the canary: write `canary = 0.05` under [scoring] in models/{run.model}.toml."
         )
     with stores.warehouse.transaction() as session:
         take_lock(session, "contests", run.model)
@@ -143,7 +138,7 @@ def start(stores: Stores, run: Run, *, recipe: int | None = None, reason: str | 
         overlap = ceil(model.label.horizon_days / model.grid.mean_step_days)
         terms = ledger.CanaryTerms(salt, alpha, HARM_ALPHA, model.promotion.shadow_looks, overlap, missing)
         canary = ledger.start_canary(session, run, contest, terms, reason)
-        ledger.put_notice(session, run, notices.write_start(run, canary, say_shares(model)), model.owner)
+        ledger.put_notice(session, run, notices.write_start(run, canary, say_share(model)), model.owner)
     return canary
 
 
@@ -183,10 +178,9 @@ def _measure_missing(stores: Stores, session: Session, run: Run, contest: Contes
     return warehouse.measure_missing(session, run.model, max(days), load_version(stores, version).contract.features)
 
 
-def say_shares(model: Model) -> str:
+def say_share(model: Model) -> str:
     """What a canary acts on, in words."""
-    parts = ((model.scoring.canary, "the published scores"), (model.serving.canary, "the requests"))
-    return " and ".join(f"{share:.3g} of {named}" for share, named in parts if share)
+    return f"{model.scoring.canary:.3g} of the published scores"
 
 
 def find_running(stores: Stores, model: str) -> Canary:

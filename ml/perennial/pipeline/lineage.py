@@ -144,29 +144,31 @@ def _tell_validation(trace: Trace) -> Told:
 
 
 def _tell_scores(trace: Trace) -> Told:
-    """`score`: from the snapshot and a version to the published day."""
+    """`score`: from the snapshot and a version, with a canary two of them, to the published day."""
     publication = ledger.live_publication(trace.session, trace.model, trace.run.as_of)
     built = None if publication is None else ledger.find_building(trace.session, publication.publication_id)
     if publication is None or built is None:
         return [], []
-    version = ledger.get_version(trace.session, trace.model, publication.version)
+    numbers = [each for each in (publication.version, built.canary_version) if each is not None]
+    versions = [ledger.get_version(trace.session, trace.model, number) for number in numbers]
     columns = trace.describe("scores", trace.model)
-    facts = {"as_of": publication.as_of, "model_version": version.version, **_without_none(built.__dict__)}
+    facts = {"as_of": publication.as_of, "model_version": publication.version, **_without_none(built.__dict__)}
     scores = Dataset(
         ("scores", trace.model),
         str(publication.publication_id),
         columns,
         publication.rows,
         {"publication": facts},
-        origins=_find_origins_of_scores(trace, version, columns),
+        origins=_find_origins_of_scores(trace, versions, columns),
     )
-    return [trace.take_features(built.snapshot_checksum), _describe_version(version)], [scores]
+    return [trace.take_features(built.snapshot_checksum), *map(_describe_version, versions)], [scores]
 
 
-def _find_origins_of_scores(trace: Trace, version: Version, columns: tuple[Column, ...]) -> ColumnOrigins:
-    """A score and what is told beside it is made of the inputs of the recipe."""
-    recipe = ledger.get_recipe(trace.session, trace.model, version.recipe).recipe
-    inputs = tuple(ColumnOrigin("features", trace.model, name, "transformation") for name in sorted(recipe.features))
+def _find_origins_of_scores(trace: Trace, versions: Sequence[Version], columns: tuple[Column, ...]) -> ColumnOrigins:
+    """A score and what is told beside it is made of the inputs of the recipes that scored the day."""
+    recipes = [ledger.get_recipe(trace.session, trace.model, version.recipe).recipe for version in versions]
+    read = sorted({name for recipe in recipes for name in recipe.features})
+    inputs = tuple(ColumnOrigin("features", trace.model, name, "transformation") for name in read)
     plain = {name: (ColumnOrigin("features", trace.model, name, "identity"),) for name in PLAIN}
     made = {column.name: inputs for column in columns if column.name != "publication_id"}
     return ColumnOrigins(made | plain, ())

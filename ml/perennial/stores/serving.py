@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from perennial.errors import ConfigError
+from perennial.errors import ConfigError, WarehouseBusy
 from perennial.records import Version
 from perennial.stores import queries
 from perennial.stores.sessions import Database, Session, read_code
@@ -66,7 +66,7 @@ def read_champions(database: Database, models: Sequence[str]) -> dict[str, Versi
     """The champion of each model that has one.
 
     Raises:
-        WarehouseUnavailable: PostgreSQL does not answer.
+        WarehouseUnavailable, WarehouseBusy: PostgreSQL does not answer, or not in time.
         ConfigError: the view is missing, or this role may not read it.
     """
     reader = TypeAdapter(Version)
@@ -138,4 +138,6 @@ def _explained(database: Database) -> Iterator[None]:
                 raise ConfigError(
                     f"{database.describe()} may not read schema analytics: let PERENNIAL_SERVE_URL name role analyst."
                 ) from None
+            case "57014":  # query canceled
+                raise WarehouseBusy(f"{database.describe()} did not answer in time; try again.") from None
         raise

@@ -65,6 +65,7 @@ METRICS = (
     Metric("scores_rows", "Entities in the newest live scores.", "scores", "rows"),
     Metric("scores_mean", "Mean of the newest live scores.", "scores", "mean_score"),
     Metric("scores_version", "Version that made the newest live scores.", "scores", "version"),
+    Metric("scores_canary_ratio", "Share of them that a canary may score; 0 without one.", "scores", "canary_share"),
     Metric("scores_blocked", "Whether a newer day than that was stopped by a check.", "scores", "is_blocked", default=0),
     # Snapshots
     Metric("snapshot_as_of_timestamp_seconds", "Start of the newest as_of with a snapshot.", "snapshots", "as_of"),
@@ -155,7 +156,13 @@ METRICS = (
     Metric("clock_timestamp_seconds", "Newest clock of the runs: the wall's where a model is live.", "clocks", "clock"),
     # The account of errors
     Metric("error_account_budget_ratio", "Chance of a false promotion that a year may bear.", "declared", "budget"),
-    Metric("error_account_drawn_ratio", "What tests of the last 365 days have drawn of it.", "account", "drawn", default=0),
+    Metric(
+        "error_account_drawn_ratio",
+        "What tests and canaries of the last 365 days have drawn of it.",
+        "account",
+        "drawn",
+        default=0,
+    ),
     Metric("open_tests", "Challengers under test.", "account", "open", default=0),
     Metric("challengers_without_test", "Challengers that wait for the account.", "account_queue", "waiting", default=0),
     # Keeping, checking and everything else

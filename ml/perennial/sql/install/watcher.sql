@@ -30,7 +30,7 @@ begin
     grant select (run_id, model, stage, purpose, status, effective_at, recorded_at, finished_at) on ledger.runs to watcher;
     grant select (model, as_of, kind, rows) on ledger.snapshots to watcher;
     grant select (validation_id, model, as_of, passed, quarantined) on ledger.validations to watcher;
-    grant select (publication_id, model, as_of, version, attempt, status, rows, mean_score, published_at)
+    grant select (publication_id, model, as_of, version, attempt, status, rows, mean_score, published_at, canary_share)
         on ledger.publications to watcher;
     grant select (promotion_id, model, version, kind, status, applied_at) on ledger.promotions to watcher;
     grant select (model, version, recipe, algorithm, training_as_ofs, trained_for, holdout_auc, effective_at)
@@ -45,6 +45,7 @@ begin
     grant select (event_id, model, kind, recorded_at) on ledger.events to watcher;
     grant select (model, challenger_recipe, champion_recipe, side, alpha, status, effective_at)
         on ledger.contests to watcher;
+    grant select (model, alpha, effective_at) on ledger.canaries to watcher;
     grant select (model, as_of, challenger_version, champion_version, verdict) on ledger.evaluations to watcher;
     grant select (model, kind, rows, bytes) on ledger.purges to watcher;
 end

@@ -41,7 +41,8 @@ limit 1;
 
 -- name: find_building
 -- What the scores of a publication were made of.
-select publication_id, snapshot_checksum, manifest_hash, config_hash, query_hash, code_version
+select publication_id, snapshot_checksum, manifest_hash, config_hash, query_hash, code_version, canary_id, canary_share,
+    canary_version
 from ledger.publications
 where publication_id = :publication_id;
 

@@ -7,12 +7,12 @@ select max(number) as number from ledger.migrations;
 
 -- name: scores
 -- The newest live publication, and whether a newer day was stopped.
-select asked.model, live.as_of, live.version, live.rows, live.mean_score, live.published_at,
+select asked.model, live.as_of, live.version, live.rows, live.mean_score, live.published_at, live.canary_share,
     coalesce(attempt.status = 'blocked' and attempt.as_of > coalesce(live.as_of, '-infinity'), false)
     or coalesce(decision.choice = 'BLOCK' and decision.as_of > coalesce(live.as_of, '-infinity'), false) as is_blocked
 from unnest(cast(:models as text[])) as asked (model)
 left join lateral (
-    select as_of, version, rows, mean_score, published_at
+    select as_of, version, rows, mean_score, published_at, coalesce(canary_share, 0) as canary_share
     from ledger.publications
     where publications.model = asked.model and status = 'live'
     order by as_of desc
@@ -158,10 +158,14 @@ from (
 join ledger.runs as newest on newest.run_id = grouped.newest;
 
 -- name: draws
--- Tests of challengers, and what each drew from the account of errors.
+-- Tests of challengers and canaries, and what each drew from the account of errors; open: a challenger is under test.
 select model, status = 'open' as is_open, alpha, effective_at
 from ledger.contests
-where model = any(cast(:models as text[])) and side = 'superiority';
+where model = any(cast(:models as text[])) and side = 'superiority'
+union all
+select model, false, alpha, effective_at
+from ledger.canaries
+where model = any(cast(:models as text[]));
 
 -- name: account_queue
 -- Challengers that were compared last without a test of their own, for the account of errors did not cover one.

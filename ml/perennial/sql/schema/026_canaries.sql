@@ -207,3 +207,46 @@ $$;
 comment on function ledger.purge_requests is 'Delete the requests of one day of a model that are older than it keeps them, the table of a month with its last row, and record it; rows that went';
 revoke all on function ledger.purge_requests from public;
 grant execute on function ledger.purge_requests to pipeline;
+
+-- Why a canary began or ended is a text as other reasons are: an erasure strikes it.
+create or replace function ledger.strike_texts(models text[], pattern text) returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+    place text[];
+    concerned text;
+    found bigint;
+    struck bigint := 0;
+    new_value text;
+begin
+    foreach place slice 1 in array array[
+        ['runs', 'message'], ['publications', 'message'], ['outbox', 'notice'], ['outbox', 'last_error'],
+        ['deliveries', 'last_error'], ['validations', 'results'], ['decisions', 'sentence'], ['decisions', 'evidence'],
+        ['admissions', 'reason'],
+        ['evaluations', 'evidence'], ['drift_checks', 'evidence'], ['promotions', 'reason'], ['approvals', 'because'],
+        ['approvals', 'remark'], ['acceptances', 'reason'], ['unpins', 'reason'], ['recipes', 'because'], ['contests', 'reason'],
+        ['canaries', 'reason'], ['canary_ends', 'reason']
+    ] loop
+        concerned := case place[1]
+            when 'canary_ends' then 'canary_id in (select canary_id from ledger.canaries where model = any($1))'
+            else 'model = any($1)'
+        end;
+        execute format('select count(*) from ledger.%I where ' || concerned || ' and %I::text ~ $2', place[1], place[2])
+            into found using models, pattern;
+        continue when found = 0;
+        select case atttypid
+            when 'jsonb'::regtype then 'ledger.strike(%2$I, $2)'
+            when 'text[]'::regtype then 'array(select regexp_replace(said, $2, ''[erased]'', ''g'') from unnest(%2$I) as said)'
+            else 'regexp_replace(%2$I, $2, ''[erased]'', ''g'')'
+        end
+            into strict new_value
+            from pg_attribute where attrelid = format('ledger.%I', place[1])::regclass and attname = place[2];
+        insert into ledger.purge_permits values (pg_current_xact_id(), place[1]);
+        execute format('update ledger.%1$I set %2$I = ' || new_value || ' where ' || concerned || ' and %2$I::text ~ $2', place[1], place[2])
+            using models, pattern;
+        delete from ledger.purge_permits where transaction_id = pg_current_xact_id();
+        struck := struck + found;
+    end loop;
+    return struck;
+end
+$$;

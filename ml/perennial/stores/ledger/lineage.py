@@ -28,7 +28,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Building:
-    """What the scores of a publication were made of."""
+    """What the scores of a publication were made of; canary_*: the share that another version scored, None where none did."""
 
     publication_id: int
     snapshot_checksum: str
@@ -36,6 +36,9 @@ class Building:
     config_hash: str
     query_hash: str
     code_version: str
+    canary_id: int | None
+    canary_share: float | None
+    canary_version: int | None
 
 
 @dataclass(frozen=True)

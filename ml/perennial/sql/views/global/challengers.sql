@@ -20,7 +20,12 @@ select
         partition by contests.model
         order by contests.effective_at
         range between interval '365 days' preceding and current row
-    ) as drawn_in_365_days,
+    ) + coalesce((
+        select sum(canaries.alpha)
+        from ledger.canaries
+        where canaries.model = contests.model
+            and canaries.effective_at between contests.effective_at - interval '365 days' and contests.effective_at
+    ), 0) as drawn_in_365_days,
     contests.effective_at,
     contests.purpose
 from ledger.contests
@@ -54,6 +59,6 @@ comment on column analytics.challengers.lower_bound is 'Lower bound of the gain 
 comment on column analytics.challengers.boundary is 'Standard errors between the gain and its lower bound';
 comment on column analytics.challengers.information is 'Share of what the last look will know';
 comment on column analytics.challengers.reason is 'Why the test ended, in words; null while it is open';
-comment on column analytics.challengers.drawn_in_365_days is 'What the account of errors had given away in the 365 days up to this test';
+comment on column analytics.challengers.drawn_in_365_days is 'What the account of errors had given away in the 365 days up to this test, to canaries too';
 comment on column analytics.challengers.effective_at is 'The clock of the run that opened the test';
 comment on column analytics.challengers.purpose is 'live, simulation or backfill';

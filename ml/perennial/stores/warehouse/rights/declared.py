@@ -93,6 +93,7 @@ LEDGER: Mapping[str, str] = {
 WATCHED: Mapping[str, str] = {
     "admissions": "select (admission_id, as_of, event, model)",
     "approvals": "select (deadline, model, status)",
+    "canaries": "select (alpha, effective_at, model)",
     "contests": "select (alpha, challenger_recipe, champion_recipe, effective_at, model, side, status)",
     "deliveries": "select (delivered_at, destination, event_id, model)",
     "drift_checks": "select (as_of, drifted_share, is_drifted, model, prediction_shift)",
@@ -103,7 +104,8 @@ WATCHED: Mapping[str, str] = {
     "outcome_metrics": 'select ("position", high, low, metric, publication_id, value)',
     "outcomes": "select (as_of, base_rate, mean_score, model, publication_id, version)",
     "promotions": "select (applied_at, kind, model, promotion_id, status, version)",
-    "publications": "select (as_of, attempt, mean_score, model, publication_id, published_at, rows, status, version)",
+    "publications": "select (as_of, attempt, canary_share, mean_score, model, publication_id, published_at, rows, status, "
+    "version)",
     "purges": "select (bytes, kind, model, rows)",
     "runs": "select (effective_at, finished_at, model, purpose, recorded_at, run_id, stage, status)",
     "snapshots": "select (as_of, kind, model, rows)",
