@@ -5,7 +5,8 @@ import sys
 
 from airflow import plugins_manager
 
-names = [plugin["name"] for plugin in plugins_manager.get_plugin_info()]
+OF_PROVIDERS = ("OpenLineageProviderPlugin",)  # of the extra `lineage`
+names = [plugin["name"] for plugin in plugins_manager.get_plugin_info() if plugin["name"] not in OF_PROVIDERS]
 apps, _ = plugins_manager.get_fastapi_plugins()
 views, _ = plugins_manager._get_ui_plugins()
 HEAVY = ("pandas", "sklearn", "xgboost", "lightgbm", "mlflow", "optuna", "great_expectations", "evidently", "matplotlib")
