@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,8 +72,9 @@ def kept_course(postgres, migrated_template, mlflow_content, session_smtp_sink, 
 
 
 @pytest.fixture(scope="session")
-def restart_postgres(postgres):
-    """Ends PostgreSQL at once, as if its machine had lost power, and starts it again."""
+def restart_postgres(postgres) -> Iterator[Callable[[], None]]:
+    """Ends PostgreSQL at once, as if its machine had lost power, and starts it again; what was committed stays."""
+    postgres.server.run_sql("postgres", "alter role all set synchronous_commit = on;")
 
     def restart() -> None:
         server = postgres.server
@@ -82,4 +83,5 @@ def restart_postgres(postgres):
         server._wait_for_end(process)
         server.start(new_session=True)
 
-    return restart
+    yield restart
+    postgres.server.run_sql("postgres", "alter role all reset synchronous_commit;")
