@@ -95,7 +95,7 @@ def test_an_attempt_that_was_taken_for_lost_says_how_it_ended(world):
 def test_what_an_attempt_that_was_taken_for_lost_would_publish_is_refused(world):
     @recorded
     def score(stores, run):
-        job = pipeline.scoring._make_job(stores, run, pipeline.scoring._find_champion(stores, run))
+        job = pipeline.scoring._make_job(stores, run, pipeline.scoring._find_champion(stores, run), None)
         attempt = warehouse.open_attempt(stores.warehouse, run, job)
         world.tell("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1")
         mark(world)
