@@ -277,7 +277,26 @@ def test_files_of_a_version_stay_as_long_as_anything_leads_back_to_it(year):
     assert LATER.isoformat() == tags["perennial.purged"]
 
 
+@pytest.fixture
+def numbers_of_its_own(year):
+    """In MLflow, which other worlds share, the model has no versions yet; afterwards theirs are there again, and no others."""
+    client, aside = year.stores.registry._client, f"{MODEL}_aside"
+    is_shared = is_registered(client)
+    if is_shared:
+        client.rename_registered_model(MODEL, aside)
+    yield
+    if is_registered(client):
+        client.delete_registered_model(MODEL)
+    if is_shared:
+        client.rename_registered_model(aside, MODEL)
+
+
+def is_registered(client):
+    return bool(client.search_registered_models(f"name = '{MODEL}'"))
+
+
 @pytest.mark.mltest("I7")
+@pytest.mark.usefixtures("numbers_of_its_own")
 def test_a_rollback_to_a_version_whose_files_went_is_refused_and_says_what_else_there_is(year):
     purging.purge(year.stores, MODEL, LATER)
     run = Run(MODEL, LAST, CLOCK, "simulation")
