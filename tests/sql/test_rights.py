@@ -65,6 +65,7 @@ def sessions(postgres, migrated_template):
     with open_drawn(postgres, migrated_template):
         pass
     postgres.make("rights", template="drawn")
+    postgres.server.limit_rights("rights")  # other tests give back what it takes from everybody
     postgres.server.run_sql(
         "rights", "set role pipeline; create table history.kept (one int, two int); create table tuning.kept (one int, two int);"
     )
