@@ -26,12 +26,11 @@ from perennial.config import PLATFORM_SQL
 from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
 from perennial.invariants import describe_invariants
-from perennial.tasks.choosing import TASKS
+from perennial.tasks import list_tasks
 from perennial.watch import LABELS, METRICS
 from perennial.watch.metrics import OWN, PREFIX
 
 FOLDER = Path(__file__).parents[1] / "reference"
-SCORE = "Calibrated probability in [0, 1]; of an amount what is expected, in the unit of the label"
 PANELS = ("Home", "Embedded stack", "Operations", "Stages", "Serving", "People", "History")
 KINDS = {
     errors.NothingToDo: "nothing to do",
@@ -159,18 +158,41 @@ def read_comments() -> dict[tuple[str, str], str]:
 
     What has other columns for other tasks is listed with the columns of each.
     """
-    published = {name: column.meaning for task in TASKS.values() for name, column in task.published.items()}
+    tasks = list_tasks()
+    published = [(name, {"{meaning}": column.meaning}) for task in tasks.values() for name, column in task.published.items()]
+    shown = _gather({name: {key: column.meaning for key, column in task.outcomes.items()} for name, task in tasks.items()})
+    repeated = {"{published}": published, "{outcome}": [(name, {"{outcome_meaning}": said}) for name, said in shown.items()]}
+    score = _gather({name: {"score": task.score_meaning} for name, task in tasks.items()})["score"]
     pattern = re.compile(r"comment on (view|column|function) analytics\.(\S+) is '((?:[^']|'')*)'")
     sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PLATFORM_SQL.rglob("*.sql")))
+    found = {}
+    for kind, name, text in pattern.findall(sql):
+        mark = next((known for known in repeated if known in name), "")
+        for column, said in repeated.get(mark, [("", {})]):
+            full = name.replace(mark, column) if mark else name
+            found[kind, _fill(full, {"{model}": "<model>", "{key}": "<key>"})] = _fill(
+                text.replace("''", "'"), {"{model}": "<model>", "{score}": score, **said}
+            )
+    return found
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for mark, value in values.items():
+        text = text.replace(mark, value)
+    return text
+
+
+def _gather(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Task -> name -> meaning, as name -> meaning: where tasks say it in other words, those of each."""
+    gathered: dict[str, dict[str, list[str]]] = {}
+    for task, meanings in said.items():
+        for name, meaning in meanings.items():
+            gathered.setdefault(name, {}).setdefault(meaning, []).append(task)
     return {
-        (kind, name.replace("{model}", "<model>").replace("{key}", "<key>").replace("{published}", column)): text.replace(
-            "''", "'"
-        )
-        .replace("{model}", "<model>")
-        .replace("{score}", SCORE)
-        .replace("{meaning}", meaning)
-        for kind, name, text in pattern.findall(sql)
-        for column, meaning in (published.items() if "{published}" in name else [("", "")])
+        name: next(iter(words))
+        if len(words) == 1
+        else "; ".join(f"{', '.join(tasks)}: {meaning}" for meaning, tasks in words.items())
+        for name, words in gathered.items()
     }
 
 

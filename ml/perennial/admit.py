@@ -17,8 +17,8 @@ from statistics import fmean, variance
 import numpy as np
 import pandas as pd
 
-from perennial.config import Model
-from perennial.records import Admission, AsOfMeasures, Interval, Statistic, write_figure
+from perennial.config import Model, write_figure
+from perennial.records import Admission, AsOfMeasures, Interval, Statistic
 from perennial.tasks import Scores, Task, task_of
 from perennial.tasks.measure import Ranker
 from perennial.tasks.task import Turn

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from perennial import pipeline
-from perennial.config import Model
+from perennial.config import Model, name_figure, write_figure
 from perennial.errors import (
     AmbiguousAsOf,
     HistoryTooShort,
@@ -19,7 +19,7 @@ from perennial.errors import (
     ValidationFailed,
 )
 from perennial.pipeline import Stores
-from perennial.records import METRIC_NAMES, Choice, Publication, Realised, Run, Snapshot, name_headline, write_figure
+from perennial.records import Choice, Publication, Realised, Run, Snapshot
 from perennial.score import is_stale
 from perennial.stores import ledger, warehouse
 
@@ -133,7 +133,7 @@ class Week:
             "as_of": self.as_of.isoformat(),
             "rows": "" if self.rows is None else self.rows,
             "champion": "" if self.version is None else self.version,
-            METRIC_NAMES.get(self.metric, self.metric): self.realised,
+            name_figure(self.metric): self.realised,
             "drift": self.drift,
             "decision": self.decision,
             "mail": self.mail,
@@ -203,7 +203,7 @@ def remember(stores: Stores, name: str, as_of: date) -> Week:
         as_of=as_of,
         rows=publication.rows if publication else None,
         version=publication.version if publication else None,
-        metric=name_headline(model.metric),
+        metric=model.headline,
         realised=_show_headline(outcome) if outcome else f"from {model.matured_on(as_of)}" * (publication is not None),
         drift=f"{check.drifted_share:.0%} of columns, mean score {check.prediction_shift:+.1%}" if check else "",
         decision=", then ".join(f"{decision.choice} ({decision.rule})" for decision in decisions),

@@ -166,4 +166,4 @@ def test_every_view_and_column_has_a_comment(warehouse):
 
 
 def test_the_story_of_the_views_is_there():
-    assert sorted(path.name for path in (PLATFORM_SQL / "views").iterdir()) == ["global", "model", "shared", "task"]
+    assert sorted(path.name for path in (PLATFORM_SQL / "views").iterdir()) == ["global", "model"]

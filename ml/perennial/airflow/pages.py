@@ -13,9 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from perennial.airflow.connections import read_mlflow_uri, write_warehouse_url
 from perennial.airflow.declared import declared_models
-from perennial.config import Model
+from perennial.config import Model, name_figure, write_figure
 from perennial.errors import RegistryUnavailable, VersionMissing, WarehouseUnavailable
-from perennial.records import METRIC_NAMES, name_headline, write_figure
 from perennial.records.pages import escape_data, join_page, list_parts
 from perennial.stores.analytics import (
     ModelFacts,
@@ -165,7 +164,7 @@ def _environment() -> Environment:
 
 def name_title(model: Model) -> str:
     """What the model is judged by, as people read it; without the task, whose metrics are heavy to load."""
-    return METRIC_NAMES[name_headline(model.metric)]
+    return name_figure(model.headline)
 
 
 def _show_figure(metric: str, value: float | None) -> str:

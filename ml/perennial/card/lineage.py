@@ -10,7 +10,8 @@ from perennial.card.evidence import CardEvidence
 from perennial.card.fit import ORIGINS
 from perennial.card.pictures import list_drawn
 from perennial.card.words import count, word, write_number
-from perennial.records import ALGORITHM_NAMES, Choice, write_figure
+from perennial.config import write_figure
+from perennial.records import ALGORITHM_NAMES, Choice
 
 MOVES = {
     "promote": "Promoted",

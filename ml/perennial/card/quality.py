@@ -18,8 +18,8 @@ from perennial.card.words import (
     write_mean,
     write_metric,
 )
+from perennial.config import say_better, write_figure
 from perennial.metrics import ReliabilityBin
-from perennial.records import say_better, write_figure
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:

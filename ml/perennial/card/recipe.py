@@ -24,7 +24,8 @@ from perennial.card.words import (
     write_number,
     write_second,
 )
-from perennial.records import ALGORITHM_NAMES, LOWER_IS_BETTER, Promotion, write_figure
+from perennial.config import describe_figure, write_figure
+from perennial.records import ALGORITHM_NAMES, Promotion
 from perennial.records.cards import DatedVerdict, KnownFit
 
 FOUND_BY = {
@@ -170,7 +171,7 @@ def say_difference(evidence: CardEvidence) -> str:
 
 def _weigh(metric: str, kept: float, promised: float) -> str:
     """Is what came better than what was promised?"""
-    return "better" if (kept < promised) == (metric in LOWER_IS_BETTER) else "worse"
+    return "better" if (kept < promised) == (describe_figure(metric).is_lower_better) else "worse"
 
 
 def _say_undefined(evidence: CardEvidence) -> str:

@@ -7,7 +7,8 @@ from datetime import date
 
 from perennial.card.document import Cell, Tone
 from perennial.card.evidence import CardEvidence
-from perennial.records import METRIC_NAMES, Interval, write_amount, write_difference, write_figure
+from perennial.config import name_figure, write_difference, write_figure
+from perennial.records import Interval, write_amount
 
 ONE_CLASS = "one class came true"
 ALL_EQUAL = "all labels are equal"
@@ -30,7 +31,7 @@ def word(text: str) -> Cell:
 def write_metric(metric: str) -> str:
     """A metric as people name it, also before `, segment = value`; one that is new here keeps its own name."""
     name, comma, where = metric.partition(", ")
-    return METRIC_NAMES.get(name, name.replace("_", " ") if name.isidentifier() else name) + comma + where
+    return name_figure(name) + comma + where
 
 
 def write_interval(value: Interval | None, absent: str = "", metric: str = "auc") -> str:

@@ -14,7 +14,8 @@ from perennial.card.quality import write_calibration, write_quality, write_segme
 from perennial.card.recipe import write_recipe
 from perennial.card.standing import ENOUGH_AS_OFS, Standing, find_standing
 from perennial.card.words import count, write_days, write_ends, write_interval
-from perennial.records import Interval, write_figure
+from perennial.config import write_figure
+from perennial.records import Interval
 
 
 def write_model_card(evidence: CardEvidence) -> ModelCard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -82,6 +82,10 @@ Predict = Annotated[
         "whose commonest is the class."
     ),
 ]
+Task = Annotated[
+    str | None,
+    typer.Option(help="What labels are, where more than one kind is drafted from such an outcome; as label.task says it."),
+]
 Days = Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="The horizon.")]
 Timezone = Annotated[str | None, typer.Option(help="Where a day begins at midnight; else as the server has it.")]
 Zone = Annotated[str | None, typer.Option(help="What the clock showed that wrote times without a zone, such as UTC.")]
@@ -97,6 +101,7 @@ def new(  # noqa: PLR0917 - typer gives every option by name
     known_at: KnownAt = None,
     key: Key = None,
     predict: Predict = None,
+    task: Task = None,
     days: Days = None,
     timezone: Timezone = None,
     zone: Zone = None,
@@ -114,7 +119,9 @@ def new(  # noqa: PLR0917 - typer gives every option by name
     given = {"entity": entity, "event_at": event_at, "known_at": known_at, "zone": zone}
     columns = _settle_columns(url, found, given, tuple(key or ()))
     outcome = _settle_outcome(url, {"predict": predict, "days": days, "timezone": timezone, "owner": owner})
-    draft = drafts.draft_model(url, _make_wish(name, found, columns, outcome, tuple(key or ())))
+    wish = replace(_make_wish(name, found, columns, outcome, tuple(key or ())), asked_for=task)
+    drafts.check_task(wish)
+    draft = drafts.draft_model(url, wish)
     drafts.write_files(home, name, draft.files)
     _report(draft)
 

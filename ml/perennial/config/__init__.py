@@ -3,6 +3,7 @@
 from perennial.config.commits import find_commit
 from perennial.config.entity import ENTITY, Entity
 from perennial.config.extras import require_extra
+from perennial.config.figures import describe_figure, name_figure, say_better, write_difference, write_figure
 from perennial.config.inputs import Source
 from perennial.config.loading import load_declaration, load_model, model_names
 from perennial.config.model import Declaration, Model
@@ -20,14 +21,19 @@ __all__ = [
     "Settings",
     "Smtp",
     "Source",
+    "describe_figure",
     "find_artifacts",
     "find_commit",
     "find_home",
     "load_declaration",
     "load_model",
     "model_names",
+    "name_figure",
     "read_band",
     "read_code_version",
     "require_extra",
     "say_band",
+    "say_better",
+    "write_difference",
+    "write_figure",
 ]

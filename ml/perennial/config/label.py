@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from perennial.config.entity import ENTITY
 from perennial.config.section import Identifier, Section, Share
+from perennial.config.terms import Terms, list_terms
 
-TaskName = Literal["binary", "regression", "multiclass"]
-Metric = Annotated[
-    str,
-    StringConstraints(pattern=r"^(roc_auc|mae|rmse|gini|poisson|tweedie|pinball:0?\.\d+|log_loss|macro_auc)$"),
-    Field(
-        json_schema_extra={
-            "format": '"roc_auc", "mae", "rmse", "gini", "poisson", "tweedie", such as "pinball:0.9", "log_loss" or "macro_auc"'
-        }
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a model file may say of one kind of labels.
-
-    Attributes:
-        metrics: what it may be judged by, its default first; a pinball loss bears its quantile behind a colon.
-        has_amounts: `label.cap` may bound labels, and a threshold is any number; else it is a probability.
-        has_direction: a score as a whole rises or falls, so that `training.monotone` can bind it.
-    """
-
-    metrics: tuple[str, ...]
-    has_amounts: bool = False
-    has_direction: bool = True
-
-
-UNSAID: TaskName = "binary"
+Schema = dict[str, Any]
+"""A piece of JSON Schema, as pydantic writes it."""
+UNSAID = "binary"
 """What labels are where nothing is said, as all were once: hashes of then say nothing of it."""
-TERMS: Mapping[TaskName, Terms] = {
-    UNSAID: Terms(("roc_auc",)),
-    "regression": Terms(("mae", "rmse", "gini", "poisson", "tweedie", "pinball"), has_amounts=True),
-    "multiclass": Terms(("log_loss", "macro_auc"), has_direction=False),
-}
-UNBOUND_METRICS = ("mae", "pinball")
-"""Leaves are medians or quantiles, set after the split: no library binds those to a direction."""
+
+
+def _tell_tasks(schema: Schema) -> None:
+    schema["format"] = "; ".join(f'"{name}": {terms.labels}' for name, terms in list_terms().items())
+
+
+def _check_task(name: str) -> str:
+    known = list_terms()
+    if name not in known:
+        raise ValueError(f"there is no such task: write {', '.join(list(known)[:-1])} or {list(known)[-1]}")
+    return name
+
+
+TaskName = Annotated[str, AfterValidator(_check_task)]
 
 
 WRITTEN = ("label", "as_of", ENTITY, "known_at")
@@ -55,9 +37,7 @@ WRITTEN = ("label", "as_of", ENTITY, "known_at")
 
 class Label(Section):
     task: TaskName = Field(
-        default=UNSAID,
-        description="What labels are: binary, 0 or 1, so that scores are probabilities; regression, amounts, as scores then are; "
-        "multiclass, names of classes, so that a score is the probability of the likeliest",
+        default=UNSAID, description="What labels are, and what scores are with them", json_schema_extra=_tell_tasks
     )
     cap: float | None = Field(
         default=None,
@@ -85,7 +65,7 @@ class Label(Section):
     @property
     def terms(self) -> Terms:
         """What the file may say of such labels."""
-        return TERMS[self.task]
+        return list_terms()[self.task]
 
     @property
     def beside(self) -> Mapping[str, str]:

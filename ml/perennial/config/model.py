@@ -25,11 +25,12 @@ from perennial.config.entity import Entity
 from perennial.config.firing import YEAR, check_fits, check_refresh
 from perennial.config.grid import Every, Grid
 from perennial.config.inputs import Features, Quality, Schedule, Source
-from perennial.config.label import TERMS, UNBOUND_METRICS, UNSAID, Label
+from perennial.config.label import UNSAID, Label
 from perennial.config.promotion import Promotion
 from perennial.config.retention import Retention
 from perennial.config.section import Identifier, Section, TimezoneName
 from perennial.config.serving import Monitoring, Scoring, Serving
+from perennial.config.terms import list_terms
 from perennial.config.training import Training
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"), Field(json_schema_extra={"format": "name"})]
@@ -73,16 +74,17 @@ class Model(Section):
     @model_validator(mode="after")
     def _metric_is_of_the_task(self) -> Model:
         terms = self.label.terms
-        if self.metric.partition(":")[0] not in terms.metrics:
+        if (judged := terms.find_example(self.metric)) is None:
             raise ValueError(
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
                 f"{', '.join(terms.metrics)}"
             )
-        if self.training.monotone and self.metric.partition(":")[0] in UNBOUND_METRICS:
+        if self.training.monotone and judged in terms.unbound:
+            bound = next((metric for metric in terms.metrics if metric not in terms.unbound), "")
             raise ValueError(
                 f"training.monotone cannot be kept under training.metric = '{self.metric}': the leaves of boosted trees are "
-                "medians or quantiles there, which no library binds: leave monotone out, or write another metric, such as 'rmse' "
-                "with label.cap"
+                "medians or quantiles there, which no library binds: leave monotone out"
+                f"{f', or write another metric, such as {bound!r}' if bound else ''}{' with label.cap' * terms.has_amounts}"
             )
         if self.training.monotone and not terms.has_direction:
             raise ValueError(
@@ -98,7 +100,7 @@ class Model(Section):
             raise ValueError(f"label.cap is for amounts: leave it out where label.task = '{self.label.task}'")
         if self.scoring.acted_on is not None and not terms.has_direction:
             raise ValueError(
-                "scoring.acted_on compares mean labels, and classes have none: leave it out where label.task is 'multiclass'"
+                f"scoring.acted_on compares mean labels, and those of label.task = '{self.label.task}' have none: leave it out"
             )
         if not terms.has_amounts and not 0 <= self.scoring.threshold <= 1:
             raise ValueError(f"scoring.threshold = {self.scoring.threshold:g} is no probability: write one between 0 and 1")
@@ -150,14 +152,19 @@ class Model(Section):
     @property
     def metric(self) -> str:
         """What decides who is better: as said, else the first of its task."""
-        return self.training.metric or self.label.terms.metrics[0]
+        return self.training.metric or self.label.terms.default
+
+    @property
+    def headline(self) -> str:
+        """The figure that metric decides by, as the ledger writes it."""
+        return self.label.terms.name_headline(self.metric)
 
     @property
     def rulings(self) -> dict[str, str]:
         """What a person has ruled about inputs and labels, in words: part of what a version was made by; may be empty."""
         cap, judged = self.label.cap, self.metric
         labels = {
-            "metric": judged if judged not in TERMS[UNSAID].metrics else "",
+            "metric": judged if judged not in list_terms()[UNSAID].metrics else "",
             "cap": f"{cap:g}" if cap is not None else "",
             "weight": self.label.weight or "",
         }

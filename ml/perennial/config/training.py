@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from perennial.config.label import Metric
 from perennial.config.section import ColumnName, Section
+from perennial.config.terms import Terms, list_terms
 
 Direction = Literal["increasing", "decreasing"]
 FeatureAuc = Annotated[float, Field(gt=0.5, le=1)]
+
+
+def _tell_metrics(schema: dict[str, Any]) -> None:
+    """Whether one judges the task of the file is a question to the whole of it."""
+    schema["format"] = "; ".join(f"{name}: {_list_metrics(terms)}" for name, terms in list_terms().items())
+
+
+def _list_metrics(terms: Terms) -> str:
+    *others, last = (f'such as "{metric}"' if ":" in metric else f'"{metric}"' for metric in terms.metrics)
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f"{listed}, {terms.about_default}" if terms.about_default else listed
 
 
 class Training(Section):
@@ -66,10 +77,10 @@ class Training(Section):
         description="Dask workers that share one fit. 1: each fit runs whole on one, and gives the files of a local one; more: "
         "each holds a part of the rows, and the files are others",
     )
-    metric: Metric | None = Field(
+    metric: str | None = Field(
         default=None,
-        description="What decides who is better; empty: roc_auc, the mean over as_ofs of the AUC within one, of amounts mae, of "
-        "classes log_loss",
+        description="What decides who is better; empty: the first that stands at the task of the labels",
+        json_schema_extra=_tell_metrics,
     )
     seed: int = Field(default=7, description="Every random choice takes it")
     max_feature_auc: FeatureAuc = Field(

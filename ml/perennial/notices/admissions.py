@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from perennial.config import describe_figure, name_figure, write_figure
 from perennial.notices.figures import show_number
-from perennial.records import METRIC_NAMES, Admission, AdmissionEntry, Notice, Statistic, write_figure
-from perennial.records.metrics import AMOUNT_NAMES
+from perennial.records import Admission, AdmissionEntry, Notice, Statistic
 
 ALONE = {True: "rank measure by itself", False: "AUC by itself"}
 CALIBRATION = {True: "calibration, as a logarithm", False: "calibration, in log-odds"}
@@ -54,14 +54,14 @@ def write_rest(entry: AdmissionEntry, admission: Admission, as_of: date) -> Noti
 
 
 def _name(name: str, admission: Admission) -> str:
-    has_units = any(metric in AMOUNT_NAMES for metric in admission.statistics)
+    has_units = any(describe_figure(metric).of_amounts for metric in admission.statistics)
     known = {"calibration": CALIBRATION[has_units], "feature": ALONE[has_units]}
-    return known.get(name) or f"{METRIC_NAMES[name]} of the scores of that time"
+    return known.get(name) or f"{name_figure(name)} of the scores of that time"
 
 
 def _head(admission: Admission) -> str:
     headline = next(iter(admission.statistics))
-    return METRIC_NAMES.get(headline, headline)
+    return name_figure(headline)
 
 
 def _show(what: str, name: str, statistic: Statistic) -> tuple[str, str, str, str]:

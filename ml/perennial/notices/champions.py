@@ -6,18 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from perennial.config import name_figure, write_difference
 from perennial.notices.figures import show_number
-from perennial.records import (
-    METRIC_NAMES,
-    ApprovalQuestion,
-    Notice,
-    Outcome,
-    Promotion,
-    Run,
-    Verdict,
-    Version,
-    write_difference,
-)
+from perennial.records import ApprovalQuestion, Notice, Outcome, Promotion, Run, Verdict, Version
 
 
 def write_verdict(
@@ -46,7 +37,7 @@ def write_verdict(
         summary=" ".join(verdict.reasons),
         moved=tuple(
             (
-                METRIC_NAMES.get(metric.metric, metric.metric),
+                name_figure(metric.metric),
                 show_number(metric.champion),
                 show_number(metric.challenger),
                 "" if metric.gain is None else f"gain {write_difference(metric.metric, metric.gain)}",
@@ -60,7 +51,7 @@ def write_verdict(
             *(f"Shadow, {_name(other)}: {other.outcome}. {other.reasons[0]}" for other in others),
         ),
         you_must=(refused_because,) if refused_because and verdict.outcome is Outcome.PROMOTE else (),
-        chart={METRIC_NAMES.get(m.metric, m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
+        chart={name_figure(m.metric): round(m.gain.estimate, 5) for m in compared if m.gain is not None},
         chart_title="Gain of the challenger, positive is better",
         links=(("MLflow run", mlflow_run), *((("Model card", model_card),) if model_card else ())),
     )

@@ -6,21 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from perennial.config import name_figure, write_figure
 from perennial.notices.figures import show_number
-from perennial.records import (
-    METRIC_NAMES,
-    Choice,
-    Decision,
-    DriftCheck,
-    FeatureDrift,
-    Interval,
-    Notice,
-    Publication,
-    Realised,
-    Run,
-    Validation,
-    write_figure,
-)
+from perennial.records import Choice, Decision, DriftCheck, FeatureDrift, Interval, Notice, Publication, Realised, Run, Validation
 
 MOST_ROWS = 8
 ASIDE = "; its labels are set aside, and this counts for nothing"
@@ -51,7 +39,7 @@ def write_decision(
     """
     outcomes = tuple(
         (
-            f"{METRIC_NAMES.get(metric, metric)} of {each.as_of}",
+            f"{name_figure(metric)} of {each.as_of}",
             "",
             write_figure(metric, found.estimate),
             f"{_write_ends(metric, found)} on {each.rows} rows{ASIDE * (each.as_of in aside)}",

@@ -5,21 +5,13 @@ Frames are indexed by (as_of, entity_id) unless a docstring says otherwise.
 
 from perennial.records.acceptances import Acceptance, Level, say_how_to_accept
 from perennial.records.admissions import Admission, AdmissionEntry, AdmissionEvent, AsOfMeasures, Statistic
+from perennial.records.amounts import write_amount
 from perennial.records.approvals import AnswerSource, ApprovalAnswer, ApprovalQuestion
 from perennial.records.contests import BlastRadius, Contest, Guard, Look
 from perennial.records.current_state import CurrentStateUse, CurrentStateWorth
 from perennial.records.intervals import Interval
 from perennial.records.jsons import Json, dump_json, to_json
 from perennial.records.lineage import ColumnOrigin, ColumnOrigins, Dataset, Lineage, Way
-from perennial.records.metrics import (
-    LOWER_IS_BETTER,
-    METRIC_NAMES,
-    name_headline,
-    say_better,
-    write_amount,
-    write_difference,
-    write_figure,
-)
 from perennial.records.monitoring import (
     CalibrationAlarm,
     Choice,
@@ -62,8 +54,6 @@ from perennial.records.verdicts import (
 
 __all__ = [
     "ALGORITHM_NAMES",
-    "LOWER_IS_BETTER",
-    "METRIC_NAMES",
     "Acceptance",
     "Admission",
     "AdmissionEntry",
@@ -138,11 +128,7 @@ __all__ = [
     "Way",
     "Window",
     "dump_json",
-    "name_headline",
-    "say_better",
     "say_how_to_accept",
     "to_json",
     "write_amount",
-    "write_difference",
-    "write_figure",
 ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from perennial.records.amounts import write_amount
 from perennial.records.intervals import Interval
-from perennial.records.metrics import write_amount
 
 
 @dataclass(frozen=True)

@@ -184,3 +184,20 @@ class ProbedDay:
     rows: int
     positives: int
     sample: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SeenAmounts:
+    """Labels that are amounts, of all matured days together.
+
+    Attributes:
+        means: the least and the largest mean of a day.
+        zeros: share of them that are 0.
+        least, common, most: the smallest, what 98 of 100 do not exceed, and the largest.
+    """
+
+    means: tuple[float, float]
+    zeros: float
+    least: float
+    common: float
+    most: float

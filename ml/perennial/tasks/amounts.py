@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 
 import numpy as np
+import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
 from perennial.metrics.panel import Floats
-from perennial.tasks.fitting import Fitting
-from perennial.tasks.measure import AMOUNT, Headline, Measure
-from perennial.tasks.top import measure_order_at_top, measure_value
+from perennial.records import Interval
+from perennial.records.profiles import SeenAmounts
+from perennial.tasks.fitting import fit_amounts
+from perennial.tasks.measure import AMOUNT, Guarded, Headline, Measure, Single
+from perennial.tasks.scores import Scores, read_numbers
+from perennial.tasks.top import guard_value, measure_order_at_top, measure_value
 
 WITHOUT_CAP = (
     "training.metric is rmse, and there is no label.cap: a few of the largest amounts decide, and the error of the test is not "
     "known. Write label.cap, about the 98th percentile of the labels, or choose another metric."
 )
+FEW_ZEROS = 0.1
 MOST_ZEROS = 0.5  # with more of them the median is 0, and "always 0" has the lowest absolute error
 NOT_BELOW_ZERO = ("poisson", "tweedie", "gini")
 
@@ -38,6 +44,22 @@ def find_wrong_amounts(labels: Floats, metric: str) -> str | None:
     return None
 
 
+def draft_metric(seen: SeenAmounts | None) -> Iterator[str]:
+    """The order where many come to nothing, or where nothing is known; else how far off each amount is."""
+    if seen is not None and (seen.least < 0 or seen.zeros <= FEW_ZEROS):
+        yield f'# {seen.zeros:.0%} came to 0: how far off an amount is says most; "gini" looks at the order'
+        yield 'metric = "mae"'
+    else:
+        share = f"{seen.zeros:.0%} came to 0, so that" if seen is not None else "nothing has matured yet:"
+        yield f'# {share} the order is looked at, and sums are guarded; "mae" looks at how far off each amount is'
+        yield 'metric = "gini"'
+
+
+def total_bias(scores: Scores, labels: pd.Series, sure: float) -> Interval:
+    """What was predicted over what came."""
+    return metrics.total_bias_with_interval(read_numbers(scores), labels, confidence=sure)
+
+
 class Figures:
     """What can be measured of the amounts of one model."""
 
@@ -46,6 +68,7 @@ class Figures:
         self.confidence = model.promotion.confidence
         self.cap = model.label.cap if model.label.cap is not None else np.inf
         self.squared = metrics.squared_loss(self.cap)
+        self.fitting = fit_amounts(model.metric, self.cap)
 
     def measure(self, name: str, loss: metrics.RowLoss) -> Measure:
         """A mean loss."""
@@ -94,12 +117,18 @@ class Figures:
             single=lambda scores, labels, sure: metrics.gini_with_interval(scores, labels, confidence=sure),
         )
 
-    def choose_headline(self, fitting: Fitting) -> Headline:
+    @cached_property
+    def headline(self) -> Headline:
         """What `training.metric` names; RMSE is judged by the squared loss, whose mean is what a test can look at."""
         name = self.model.metric.partition(":")[0]
         if name == "gini":
             return self.judge_by_order()
-        return self._judge_by_loss("mse" if name == "rmse" else name, fitting.loss_named, fitting.row_loss)
+        return self._judge_by_loss("mse" if name == "rmse" else name, self.fitting.loss_named, self.fitting.row_loss)
+
+    @cached_property
+    def loss(self) -> Measure:
+        """The headline, but where it is an order."""
+        return self.squared_error if self.headline.name == "gini" else self.headline
 
     @cached_property
     def rmse(self) -> Measure:
@@ -135,3 +164,39 @@ class Figures:
     def quantile(self) -> float | None:
         name, _, quantile = self.model.metric.partition(":")
         return float(quantile) if name == "pinball" else None
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """The sum, or of a quantile its share; order and squared error, where others decide; what the top comes to."""
+        borne = self.model.promotion.tolerated
+        if self.quantile is not None:  # which is not the mean: neither its sum nor its squares are looked at
+            fact = f"The share that comes to no more than predicted lies off {self.quantile:g} by a gap that goes"
+            shown = [Guarded("coverage", self.coverage_gap, fact, borne.bias)]
+        else:
+            shown = [Guarded("bias", self.bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)]
+        if self.headline.name != "gini":
+            shown.append(Guarded("gini", self.judge_by_order(), "The normalised Gini goes", borne.gini))
+        if self.headline.name != "mse" and self.quantile is None:
+            shown.append(Guarded("rmse", self.rmse, "The root mean squared error goes", borne.loss, is_relative=True))
+        return (*shown, *guard_value(self.model))
+
+    @property
+    def deciding(self) -> Mapping[str, Single]:
+        """The headline by itself, and the squared error where it is another one."""
+        found = {self.headline.name: self.headline.single}
+        if self.loss is not self.headline:
+            found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+                scores, labels, self.squared, confidence=sure
+            )
+        return found
+
+    @property
+    def singles(self) -> Mapping[str, Single]:
+        """The headline, both usual errors in the unit of the label, the order, and the sums."""
+        singles = dict(self.deciding)
+        singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
+            scores, labels, metrics.absolute_loss, confidence=sure
+        )
+        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(scores, labels, cap=self.cap, confidence=sure)
+        singles["gini"] = self.judge_by_order().single
+        return {**singles, "total_bias": total_bias}

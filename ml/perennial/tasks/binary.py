@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,16 +12,16 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
-from perennial.config.label import TaskName
+from perennial.config.terms import Figure, Terms
 from perennial.metrics import ReliabilityBin
-from perennial.metrics.capacity import precision_at_capacity, prepare_precision_at_capacity
 from perennial.metrics.panel import AlignedRows, make_panel
 from perennial.records import Interval
+from perennial.tasks.chances import Figures
 from perennial.tasks.fitting import PROBABILITIES
-from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Worse, find_floor
+from perennial.tasks.measure import Guarded, Measure, Ranker, Worse, find_floor
+from perennial.tasks.outcomes import OutcomeColumn
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
-from perennial.tasks.top import guard_value, measure_order_at_top, measure_value
 from perennial.tasks.watching import compare_odds, rank_or_unknown, say_weighed, try_metric
 
 PRIOR_SHOCK = 0.004
@@ -30,7 +30,28 @@ PRIOR_SHOCK = 0.004
 class Binary(Task):
     """A score is the calibrated probability that the label is 1."""
 
-    name: ClassVar[TaskName] = "binary"
+    terms: ClassVar[Terms] = Terms(
+        labels="0 or 1, so that scores are probabilities",
+        metrics={"roc_auc": "auc"},
+        about_default="the mean over as_ofs of the AUC within one",
+        figures={
+            "auc": Figure("AUC"),
+            "average_precision": Figure("average precision"),
+            "brier": Figure("Brier score", is_lower_better=True),
+            "precision": Figure("precision"),
+            "precision_at_recall": Figure("precision at the guarded recall"),
+        },
+        drafted_from="condition",
+    )
+    outcomes: ClassVar[Mapping[str, OutcomeColumn]] = {
+        "positives": OutcomeColumn("outcomes.positives", "Those whose label is 1"),
+        "base_rate": OutcomeColumn("outcomes.base_rate", "Share of positives, weighted by label.weight if there is one"),
+        "mean_score": OutcomeColumn("outcomes.mean_score", "Mean score; equals base_rate when calibrated"),
+        "auc": OutcomeColumn("auc.value", "Area under the ROC curve within the as_of"),
+        "auc_low": OutcomeColumn("auc.low", "Lower end of its interval"),
+        "auc_high": OutcomeColumn("auc.high", "Upper end of its interval"),
+        "log_loss": OutcomeColumn("log_loss.value", "Mean negative log-likelihood in nats; smaller is better"),
+    }
     label_column = "smallint not null check (label in (0, 1))"
     label_types = ("smallint", "integer", "bigint", "boolean")
     label_type, label_cast, label_dtype = "smallint", "integer", "int64"
@@ -53,17 +74,9 @@ class Binary(Task):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        confidence = model.promotion.confidence
-        self.headline = Headline(
-            "auc",
-            metrics.mean_auc,
-            partial(metrics.paired_auc_difference, confidence=confidence),
-            title="AUC",
-            by_day=metrics.paired_auc_by_day,
-            single=lambda scores, labels, sure: metrics.auc_with_interval(scores, labels, confidence=sure),
-        )
-        difference = partial(metrics.paired_loss_difference, loss="log_loss", confidence=confidence)
-        self.loss = Measure("log_loss", metrics.log_loss, difference, is_lower_better=True)
+        self.figures = Figures(model)
+        self.headline = self.figures.auc
+        self.loss = self.figures.log_loss
 
     # Labels
 
@@ -107,21 +120,7 @@ class Binary(Task):
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The AUC, then what else is shown."""
-        brier = partial(metrics.paired_loss_difference, loss="brier", confidence=self.model.promotion.confidence)
-        return (
-            self.headline,
-            Measure("average_precision", metrics.average_precision, partial(self._draw, metrics.prepare_average_precision)),
-            self.loss,
-            Measure("brier", metrics.brier, brier, is_lower_better=True),
-            self._precision_at_recall,
-            self._calibration_error,
-            *self._at_the_top,
-        )
-
-    @property
-    def _at_the_top(self) -> tuple[Measure, ...]:
-        """The order of those that are acted on, and what they are worth where labels say so."""
-        return (*measure_order_at_top(self.model), *(measure_value(self.model) if self.model.label.value else ()))
+        return self.figures.measures
 
     def find_floor(self, champion: float) -> float:
         """Of a metric between 0 and 1."""
@@ -130,24 +129,7 @@ class Binary(Task):
     @property
     def guarded(self) -> tuple[Guarded, ...]:
         """What the scores say, and whom they bring to the top."""
-        borne = self.model.promotion.tolerated
-        return (
-            Guarded("log_loss", self.loss, "Log-loss goes", borne.log_loss),
-            Guarded("calibration", self._calibration_error, "The calibration error goes", borne.calibration),
-            self._guard_precision(),
-            *(guard_value(self.model) if self.model.label.value else ()),
-        )
-
-    def _guard_precision(self) -> Guarded:
-        """Where people act on the first k of a day, what matters is how many positives stand among them."""
-        rules = self.model.promotion
-        if rules.capacity is None:
-            fact = f"Precision at {rules.precision_at_recall:.0%} recall goes"
-            return Guarded("precision", self._precision_at_recall, fact, rules.tolerated.precision)
-        drawn = partial(self._draw, prepare_precision_at_capacity(rules.capacity))
-        measure = Measure("precision", partial(precision_at_capacity, capacity=rules.capacity), drawn)
-        fact = f"Of the {rules.capacity} that are acted on in a day, the share of positives goes"
-        return Guarded("precision", measure, fact, rules.tolerated.precision)
+        return self.figures.guarded
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -175,23 +157,6 @@ class Binary(Task):
     def bear_within_segment(self, champion: float) -> float:  # noqa: ARG002 - an AUC falls alike wherever it lies
         """In AUC."""
         return self.model.promotion.tolerated.segment_auc
-
-    @cached_property
-    def _precision_at_recall(self) -> Measure:
-        recall = self.model.promotion.precision_at_recall
-        drawn = partial(self._draw, metrics.prepare_precision_at_recall(recall))
-        return Measure("precision_at_recall", partial(metrics.precision_at_recall, recall=recall), drawn)
-
-    @cached_property
-    def _calibration_error(self) -> Measure:
-        drawn = partial(self._draw, metrics.prepare_calibration_error)
-        return Measure("calibration_error", metrics.calibration_error, drawn, is_lower_better=True)
-
-    def _draw(self, metric: metrics.Metric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:
-        rules = self.model.promotion
-        return metrics.paired_bootstrap_difference(
-            metric, (ours, theirs), labels, confidence=rules.confidence, seed=self.model.training.seed
-        )
 
     # Watching
 
@@ -237,17 +202,7 @@ class Binary(Task):
 
     def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """Each by itself, with its interval."""
-        recall = self.model.promotion.precision_at_recall
-        drawn = partial(metrics.bootstrap_interval, seed=self.model.training.seed)
-        measures: dict[str, Callable[..., Interval]] = {
-            "auc": metrics.auc_with_interval,
-            "average_precision": partial(drawn, metrics.prepare_average_precision),
-            "log_loss": metrics.loss_with_interval,
-            "brier": partial(metrics.loss_with_interval, loss="brier"),
-            "precision_at_recall": partial(drawn, metrics.prepare_precision_at_recall(recall)),
-            "calibration_error": partial(drawn, metrics.prepare_calibration_error),
-        }
-        sure = self.model.promotion.confidence
+        measures, sure = self.figures.singles, self.model.promotion.confidence
         return {name: rank_or_unknown(partial(each, scores, labels, confidence=sure)) for name, each in measures.items()}
 
     def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:

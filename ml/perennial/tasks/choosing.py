@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
 from perennial.config import Model
-from perennial.config.label import TaskName
-from perennial.tasks.binary import Binary
-from perennial.tasks.multiclass import Multiclass
-from perennial.tasks.regression import Regression
+from perennial.config.terms import ROOM, list_terms
 from perennial.tasks.task import Task
 
-TASKS: Mapping[TaskName, type[Task]] = {"binary": Binary, "regression": Regression, "multiclass": Multiclass}
+
+def list_tasks() -> Mapping[str, type[Task]]:
+    """Name of each task -> its class, by name."""
+    return {name: find_task(name) for name in list_terms()}
+
+
+def find_task(name: str) -> type[Task]:
+    """The class of the module of that name which declares terms."""
+    classes = (each for each in vars(import_module(f"{ROOM}.{name}")).values() if isinstance(each, type))
+    return next(
+        each for each in classes if each.__module__ == f"{ROOM}.{name}" and issubclass(each, Task) and "terms" in vars(each)
+    )
 
 
 def task_of(model: Model) -> Task:
     """What `label.task` names."""
-    return TASKS[model.label.task](model)
+    return find_task(model.label.task)(model)

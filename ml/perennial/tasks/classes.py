@@ -15,9 +15,9 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.metrics import DailyGain
-from perennial.metrics.classes import Classes
+from perennial.metrics.classes import FEWEST_ENTITIES, Classes
 from perennial.records import Interval
-from perennial.tasks.measure import Headline, Measure, Ranker, Single
+from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Single
 from perennial.tasks.scores import find_likeliest, find_published
 from perennial.tasks.watching import say_weighed
 
@@ -49,6 +49,34 @@ def prepare(labels: pd.Series, *scores: pd.DataFrame) -> tuple[pd.Series, list[p
 def find_unknown(scores: pd.DataFrame, labels: pd.Series) -> Mapping[str, int]:
     """Rows of every class that the scores do not know, the commonest first."""
     return {str(name): int(count) for name, count in labels[~labels.isin(scores.columns)].value_counts().items()}
+
+
+def mention_unknown(scores: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:
+    """A sentence about rows of classes that the scores do not know, where there are such."""
+    unknown = find_unknown(scores, labels)
+    if not unknown:
+        return ()
+    rows = f"Of {len(labels)} unseen rows {sum(unknown.values())} came out as classes that no fit had seen"
+    return (f"{rows}: {list_classes(unknown)}. Their probability counts as 0.",)
+
+
+def mention_rare(labels: pd.Series) -> tuple[str, ...]:
+    """A sentence about classes that the macro AUC leaves out, where there are such."""
+    rare = find_rare(labels)
+    if not rare:
+        return ()
+    fewer = f"classes with fewer than {FEWEST_ENTITIES} entities on either side"
+    return (f"The macro AUC leaves out {fewer}: {list_classes(rare)}.",)
+
+
+def advise_names(labels: pd.Series) -> str:
+    """To give classes that few entities of a day carry a name together; nothing where there are none."""
+    counts = labels.value_counts()
+    rare = {str(name): int(count) for name, count in counts[counts < FEWEST_ENTITIES].items()}
+    if not rare:
+        return ""
+    named = list_classes(rare)
+    return f"fewer than {FEWEST_ENTITIES} entities have {named}: give such classes one name together in labels.sql"
 
 
 def find_right(scores: pd.DataFrame, labels: pd.Series) -> pd.Series:
@@ -115,12 +143,18 @@ class Figures:
     """What can be measured of the classes of one model."""
 
     def __init__(self, model: Model) -> None:
+        self.model = model
         self.confidence = model.promotion.confidence
         self.capacity = model.promotion.capacity
         self.seed = model.training.seed
 
     def _measure(self, name: str, value: Callable[..., float], difference: Callable[..., Interval], *, lower: bool) -> Measure:
         return Measure(name, _take(value), _take_pair(difference), is_lower_better=lower)
+
+    @property
+    def headline(self) -> Headline:
+        """What `training.metric` names."""
+        return self.log_loss if self.model.metric == "log_loss" else self.macro_auc
 
     @cached_property
     def log_loss(self) -> Headline:
@@ -172,6 +206,22 @@ class Figures:
         """All that is shown beside the headline, which is one of the first two."""
         top = () if self.capacity is None else (self.at_the_top,)
         return (self.log_loss, self.macro_auc, self.accuracy, *top, self.calibration_error)
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """The other of log-loss and macro AUC, what the probabilities say, and who is at the top."""
+        borne = self.model.promotion.tolerated
+        other = (
+            Guarded("macro_auc", self.macro_auc, "The macro AUC goes", borne.macro_auc)
+            if self.headline is self.log_loss
+            else Guarded("log_loss", self.log_loss, "Log-loss goes", borne.log_loss)
+        )
+        fact = "The calibration error, averaged over classes, goes"
+        shown = (other, Guarded("calibration", self.calibration_error, fact, borne.calibration))
+        if self.capacity is None:
+            return shown
+        fact = f"Of the {self.capacity} that are acted on in a day, the share whose likeliest class is right goes"
+        return (*shown, Guarded("accuracy", self.at_the_top, fact, borne.precision))
 
     @property
     def singles(self) -> Mapping[str, Single]:

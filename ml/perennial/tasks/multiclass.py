@@ -14,25 +14,49 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
-from perennial.config.label import TaskName
+from perennial.config.terms import Figure, Terms
 from perennial.metrics import ReliabilityBin
-from perennial.metrics.classes import FEWEST_ENTITIES
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
+from perennial.records.profiles import SeenAmounts
 from perennial.tasks import classes
 from perennial.tasks.binary import PRIOR_SHOCK
 from perennial.tasks.fitting import CLASSES
 from perennial.tasks.measure import Guarded, Measure, Ranker, Worse, find_floor
+from perennial.tasks.outcomes import OutcomeColumn, tell_headline
 from perennial.tasks.regression import PRIOR_SHOCK_SHARE
 from perennial.tasks.scores import CLASS_COLUMNS, Scores, read_classes
 from perennial.tasks.task import Floats, Mask, Task, Turn
+from perennial.tasks.top import select_first
 from perennial.tasks.watching import UNKNOWN, compare_odds, try_metric
 
 
 class Multiclass(Task):
     """A score is a calibrated probability for each class."""
 
-    name: ClassVar[TaskName] = "multiclass"
+    terms: ClassVar[Terms] = Terms(
+        labels="names of classes, so that a score is the probability of the likeliest",
+        metrics={"log_loss": "log_loss", "macro_auc": "macro_auc"},
+        figures={
+            "macro_auc": Figure("macro AUC"),
+            "accuracy": Figure("share of right classes"),
+            "accuracy_at_capacity": Figure("share of right classes among the capacity"),
+        },
+        drafted_from="commonest",
+        has_direction=False,
+    )
+    outcomes: ClassVar[Mapping[str, OutcomeColumn]] = {
+        "share_right": OutcomeColumn("outcomes.base_rate", "Share of the rows whose published class came"),
+        "mean_score": OutcomeColumn(
+            "outcomes.mean_score", "Mean probability of the published class; equals share_right when scores are right"
+        ),
+        **tell_headline(terms),
+        "log_loss": OutcomeColumn("log_loss.value", "Log-loss of all probabilities, no row above 9.2; lower is better"),
+        "macro_auc": OutcomeColumn(
+            "macro_auc.value",
+            "AUC of each class against the others, averaged over classes that enough entities carry; NaN where none is",
+        ),
+    }
     published = CLASS_COLUMNS
     kept_as = ("probabilities", "jsonb")
     label_column = "text not null check (label <> '')"
@@ -57,10 +81,14 @@ class Multiclass(Task):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.figures = classes.Figures(model)
-        is_loss = model.metric == "log_loss"
-        self.headline = self.figures.log_loss if is_loss else self.figures.macro_auc
-        self.second = "macro_auc" if is_loss else "log_loss"
+        self.headline = self.figures.headline
+        self.second = "macro_auc" if self.headline is self.figures.log_loss else "log_loss"
         self.loss = self.figures.log_loss
+
+    @classmethod
+    def draft_metric(cls, seen: SeenAmounts | None) -> tuple[str, ...]:  # noqa: ARG003 - of classes there is nothing to choose by
+        """The default, and what else there is."""
+        return ('# probabilities decide; "macro_auc" looks at the order within each class', 'metric = "log_loss"')
 
     # Labels
 
@@ -123,19 +151,7 @@ class Multiclass(Task):
     @property
     def guarded(self) -> tuple[Guarded, ...]:
         """The other of log-loss and macro AUC, what the probabilities say, and who is at the top."""
-        borne = self.model.promotion.tolerated
-        other = (
-            Guarded("macro_auc", self.figures.macro_auc, "The macro AUC goes", borne.macro_auc)
-            if self.headline is self.figures.log_loss
-            else Guarded("log_loss", self.figures.log_loss, "Log-loss goes", borne.log_loss)
-        )
-        fact = "The calibration error, averaged over classes, goes"
-        shown = (other, Guarded("calibration", self.figures.calibration_error, fact, borne.calibration))
-        capacity = self.model.promotion.capacity
-        if capacity is None:
-            return shown
-        fact = f"Of the {capacity} that are acted on in a day, the share whose likeliest class is right goes"
-        return (*shown, Guarded("accuracy", self.figures.at_the_top, fact, borne.precision))
+        return self.figures.guarded
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -144,23 +160,11 @@ class Multiclass(Task):
 
     def doubt_scores(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
         """What it does not know it never says."""
-        return self._mention_unknown(read_classes(scores), labels)
+        return classes.mention_unknown(read_classes(scores), labels)
 
     def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
         """Classes that it does not know, and those that the macro AUC leaves out."""
-        rare = classes.find_rare(labels)
-        left_out = (
-            f"The macro AUC leaves out classes with fewer than {FEWEST_ENTITIES} entities on either side: "
-            f"{classes.list_classes(rare)}."
-        )
-        return (*self._mention_unknown(read_classes(scores), labels), *((left_out,) if rare else ()))
-
-    def _mention_unknown(self, scores: pd.DataFrame, labels: pd.Series) -> tuple[str, ...]:
-        unknown = classes.find_unknown(scores, labels)
-        if not unknown:
-            return ()
-        rows = f"Of {len(labels)} unseen rows {sum(unknown.values())} came out as classes that no fit had seen"
-        return (f"{rows}: {classes.list_classes(unknown)}. Their probability counts as 0.",)
+        return (*classes.mention_unknown(read_classes(scores), labels), *classes.mention_rare(labels))
 
     def find_prior_shock(self, champion: float) -> float:
         """A share of the champion's loss; of the macro AUC what it is of an AUC."""
@@ -178,12 +182,7 @@ class Multiclass(Task):
 
     def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:
         """The first `capacity` of each day, who reaches the threshold where one is declared, or else the first tenth."""
-        rules = self.model
-        if rules.promotion.capacity is not None:
-            return rank < rules.promotion.capacity
-        if "threshold" in rules.scoring.model_fields_set:
-            return scores >= rules.scoring.threshold
-        return rank < np.ceil(np.bincount(rows.days)[rows.days] / 10)
+        return select_first(self.model, rows.days, scores, rank)
 
     def bear_within_segment(self, champion: float) -> float:
         """A share of the champion's loss there; of the macro AUC as of an AUC."""
@@ -277,12 +276,7 @@ class Multiclass(Task):
 
     def advise_on_labels(self, labels: pd.Series) -> str:
         """To give those that few entities of a day carry a name together."""
-        counts = labels.value_counts()
-        rare = {str(name): int(count) for name, count in counts[counts < FEWEST_ENTITIES].items()}
-        if not rare:
-            return ""
-        named = classes.list_classes(rare)
-        return f"fewer than {FEWEST_ENTITIES} entities have {named}: give such classes one name together in labels.sql"
+        return classes.advise_names(labels)
 
     def count_rarer(self, labels: pd.Series) -> int:
         """Rows of another class than the commonest."""

@@ -14,17 +14,18 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
-from perennial.config.label import TaskName
+from perennial.config.terms import Figure, Terms
 from perennial.metrics import ReliabilityBin
 from perennial.metrics.panel import AlignedRows, make_amounts
 from perennial.records import Interval
-from perennial.tasks.amounts import WITHOUT_CAP, Figures, find_wrong_amounts
+from perennial.records.profiles import SeenAmounts
+from perennial.tasks.amounts import WITHOUT_CAP, Figures, draft_metric, find_wrong_amounts, total_bias
 from perennial.tasks.binary import PRIOR_SHOCK
-from perennial.tasks.fitting import fit_amounts
-from perennial.tasks.measure import AMOUNT, Guarded, Measure, Ranker, Single, Worse, find_floor
+from perennial.tasks.measure import AMOUNT, Guarded, Measure, Ranker, Worse, find_floor
+from perennial.tasks.outcomes import OutcomeColumn, tell_headline
 from perennial.tasks.scores import Scores, read_numbers
 from perennial.tasks.task import Floats, Mask, Task, Turn
-from perennial.tasks.top import guard_value
+from perennial.tasks.top import select_first
 from perennial.tasks.watching import (
     advise_against_cap,
     advise_cap,
@@ -42,7 +43,43 @@ PRIOR_SHOCK_SHARE = 0.005  # of the loss, half of the floor, as .004 AUC is; ben
 class Regression(Task):
     """A score is the amount that is expected, or the quantile that `training.metric` asks for."""
 
-    name: ClassVar[TaskName] = "regression"
+    terms: ClassVar[Terms] = Terms(
+        labels="amounts, as scores then are",
+        metrics={
+            "mae": "mae",
+            "rmse": "mse",
+            "gini": "gini",
+            "poisson": "poisson",
+            "tweedie": "tweedie",
+            "pinball:0.9": "pinball",
+        },
+        figures={
+            "mae": Figure("mean absolute error", is_lower_better=True, of_amounts=True),
+            "mse": Figure("mean squared error", is_lower_better=True, of_amounts=True),
+            "rmse": Figure("root mean squared error", is_lower_better=True, of_amounts=True),
+            "gini": Figure("normalised Gini", of_amounts=True),
+            "poisson": Figure("Poisson deviance", is_lower_better=True, of_amounts=True),
+            "tweedie": Figure("Tweedie deviance", is_lower_better=True, of_amounts=True),
+            "pinball": Figure("pinball loss", is_lower_better=True, of_amounts=True),
+            "bias": Figure("bias of the sum", is_lower_better=True, of_amounts=True),
+            "total_bias": Figure("total bias", of_amounts=True, best=1),
+            "coverage_gap": Figure("coverage gap", is_lower_better=True),
+        },
+        drafted_from="sum",
+        has_amounts=True,
+        unbound=("mae", "pinball:0.9"),
+    )
+    outcomes: ClassVar[Mapping[str, OutcomeColumn]] = {
+        "mean_label": OutcomeColumn(
+            "outcomes.base_rate", "Mean of the labels, none above label.cap, weighted by label.weight if there is one"
+        ),
+        "mean_score": OutcomeColumn("outcomes.mean_score", "Mean score; equals mean_label when the sums agree"),
+        **tell_headline(terms),
+        "total_bias": OutcomeColumn(
+            "total_bias.value",
+            "Sum of the scores over sum of the labels: 1.2 promised a fifth too much; NaN where the labels add up to nothing",
+        ),
+    }
     label_column = "double precision not null check (label > '-infinity' and label < 'infinity')"
     label_types = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
     label_type, label_cast, label_dtype = "double precision", "double precision", "float64"
@@ -65,9 +102,12 @@ class Regression(Task):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.figures = Figures(model)
-        self.fitting = fit_amounts(model.metric, self.figures.cap)
-        self.headline = self.figures.choose_headline(self.fitting)
-        self.loss = self.figures.squared_error if self.headline.name == "gini" else self.headline
+        self.fitting, self.headline, self.loss = self.figures.fitting, self.figures.headline, self.figures.loss
+
+    @classmethod
+    def draft_metric(cls, seen: SeenAmounts | None) -> tuple[str, ...]:
+        """By how many come to nothing."""
+        return tuple(draft_metric(seen))
 
     # Labels
 
@@ -132,19 +172,7 @@ class Regression(Task):
     @property
     def guarded(self) -> tuple[Guarded, ...]:
         """The sum, or of a quantile its share; order and squared error, where others decide; what the top comes to."""
-        borne = self.model.promotion.tolerated
-        if self.figures.quantile is not None:  # which is not the mean: neither its sum nor its squares are looked at
-            fact = f"The share that comes to no more than predicted lies off {self.figures.quantile:g} by a gap that goes"
-            shown = [Guarded("coverage", self.figures.coverage_gap, fact, borne.bias)]
-        else:
-            shown = [
-                Guarded("bias", self.figures.bias, "The predicted sum lies off the realised one by a share that goes", borne.bias)
-            ]
-        if self.headline.name != "gini":
-            shown.append(Guarded("gini", self.figures.judge_by_order(), "The normalised Gini goes", borne.gini))
-        if self.headline.name != "mse" and self.figures.quantile is None:
-            shown.append(Guarded("rmse", self.figures.rmse, "The root mean squared error goes", borne.loss, is_relative=True))
-        return (*shown, *guard_value(self.model))
+        return self.figures.guarded
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -172,13 +200,7 @@ class Regression(Task):
 
     def select(self, rows: AlignedRows, scores: Floats, rank: Floats) -> Mask:
         """The first `capacity` of each day, who reaches the threshold where one is declared, or else the first tenth."""
-        rules = self.model
-        if rules.promotion.capacity is not None:
-            return rank < rules.promotion.capacity
-        if "threshold" in rules.scoring.model_fields_set:
-            return scores >= rules.scoring.threshold
-        sizes = np.bincount(rows.days)[rows.days]
-        return rank < np.ceil(sizes / 10)
+        return select_first(self.model, rows.days, scores, rank)
 
     def bear_within_segment(self, champion: float) -> float:
         """A share of the champion's loss there; of the Gini as it is."""
@@ -210,23 +232,13 @@ class Regression(Task):
 
     def realise(self, scores: Scores, labels: pd.Series, confidence: float) -> Mapping[str, Interval]:
         """The headline, the squared error where it is another one, and the total bias."""
-        singles = dict(self._singles)
-        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
+        singles = {**self.figures.deciding, "total_bias": total_bias}
         return {name: try_metric(partial(single, scores, labels, confidence)) for name, single in singles.items()}
 
     def measure_day(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """The same with calibration by the sums."""
-        found = {name: try_metric(partial(single, scores, labels, 0.95)) for name, single in self._singles.items()}
+        found = {name: try_metric(partial(single, scores, labels, 0.95)) for name, single in self.figures.deciding.items()}
         return found | {"calibration": compare_sums(read_numbers(scores), labels)}
-
-    @property
-    def _singles(self) -> Mapping[str, Single]:
-        found = {self.headline.name: self.headline.single}
-        if self.loss is not self.headline:
-            found["mse"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
-                scores, labels, self.figures.squared, confidence=sure
-            )
-        return found
 
     def open_ranker(self, labels: pd.Series) -> Ranker:
         """(1 + normalised Gini) / 2."""
@@ -234,16 +246,8 @@ class Regression(Task):
 
     def list_figures(self, scores: Scores, labels: pd.Series) -> Mapping[str, Interval]:
         """The headline, both usual errors in the unit of the label, the order, and the sums."""
-        singles = dict(self._singles)
-        singles["mae"] = lambda scores, labels, sure: metrics.mean_loss_with_interval(
-            scores, labels, metrics.absolute_loss, confidence=sure
-        )
-        singles["rmse"] = lambda scores, labels, sure: metrics.rmse_with_interval(
-            scores, labels, cap=self.figures.cap, confidence=sure
-        )
-        singles["gini"] = self.figures.judge_by_order().single
-        singles["total_bias"] = lambda scores, labels, sure: metrics.total_bias_with_interval(scores, labels, confidence=sure)
-        return {name: try_metric(partial(single, scores, labels, self.figures.confidence)) for name, single in singles.items()}
+        singles, sure = self.figures.singles, self.figures.confidence
+        return {name: try_metric(partial(single, scores, labels, sure)) for name, single in singles.items()}
 
     def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """With normal intervals."""
@@ -252,9 +256,8 @@ class Regression(Task):
 
     def say_answer(self, entity: str) -> str:
         """An amount, and what it is of all that may come."""
-        meant = "median" if self.model.metric == "mae" else "mean"
-        if self.figures.quantile is not None:
-            meant = f"{self.figures.quantile:g} quantile"
+        quantile = self.figures.quantile
+        meant = f"{quantile:g} quantile" if quantile is not None else "mean" if self.says_means else "median"
         days, cap = self.model.label.horizon_days, self.model.label.cap
         counted = "" if cap is None else f" Amounts count up to {cap:g}."
         return f"For every {entity} of the cohort the {meant} of its label within {days} days, in the unit of the label.{counted}"

@@ -11,12 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perennial.config import Model
-from perennial.config.label import TaskName
+from perennial.config.terms import Terms
 from perennial.metrics import ReliabilityBin, average
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
+from perennial.records.profiles import SeenAmounts
 from perennial.tasks.fitting import Fitting
 from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Worse
+from perennial.tasks.outcomes import OutcomeColumn
 from perennial.tasks.scores import PublishedColumn, Scores, find_published
 
 Floats = NDArray[np.float64]
@@ -29,6 +31,8 @@ class Task(ABC):
     are `Scores` with the same index.
 
     Attributes:
+        terms: what a model file may say of it, in literals: they are read from the text of its module.
+        outcomes: what analysts read of it in analytics.<model>_outcomes, by the name of the column.
         label_column: type and check of the column `label` in PostgreSQL.
         label_types: what labels.sql may give for it.
         label_type, label_cast, label_dtype: what it is in PostgreSQL, what it is cast to on its way there, and what it is in
@@ -54,7 +58,8 @@ class Task(ABC):
     kept_as: ClassVar[tuple[str, str]] = ("score", "double precision")
     """The column that holds all that a fit said of a row, and its type."""
 
-    name: ClassVar[TaskName]
+    terms: ClassVar[Terms]
+    outcomes: ClassVar[Mapping[str, OutcomeColumn]]
     label_column: ClassVar[str]
     label_types: ClassVar[tuple[str, ...]]
     label_type: ClassVar[str]
@@ -80,6 +85,15 @@ class Task(ABC):
 
     def __init__(self, model: Model) -> None:
         self.model = model
+
+    @classmethod
+    def draft_metric(cls, seen: SeenAmounts | None) -> tuple[str, ...]:  # noqa: ARG003 - most have nothing to choose by
+        """Lines of [training] in a model file that is drafted: the metric, and why; none where the default is meant.
+
+        Args:
+            seen: the amounts of real days, where labels are such and have matured.
+        """
+        return ()
 
     # Labels
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perennial import metrics
 from perennial.config import Model
+from perennial.metrics.panel import Floats
 from perennial.records import Interval
 from perennial.tasks.measure import AMOUNT, Guarded, Measure
+
+Mask = NDArray[np.bool_]
 
 
 def measure_value(model: Model) -> tuple[Measure, ...]:
@@ -38,6 +43,19 @@ def guard_value(model: Model) -> tuple[Guarded, ...]:
     fact = f"What the {model.promotion.capacity} that are acted on in a day come to goes"
     borne = model.promotion.tolerated.precision
     return tuple(Guarded("value", value, fact, borne, is_relative=True) for value in measure_value(model))
+
+
+def select_first(model: Model, days: NDArray[np.intp], scores: Floats, rank: Floats) -> Mask:
+    """The first `capacity` of each day, who reaches the threshold where one is declared, or else the first tenth.
+
+    Args:
+        days: of each row the number of its day; `rank` counts from 0 within one.
+    """
+    if model.promotion.capacity is not None:
+        return rank < model.promotion.capacity
+    if "threshold" in model.scoring.model_fields_set:
+        return scores >= model.scoring.threshold
+    return rank < np.ceil(np.bincount(days)[days] / 10)
 
 
 def _draw(model: Model, metric: metrics.AmountMetric, ours: pd.Series, theirs: pd.Series, labels: pd.Series) -> Interval:

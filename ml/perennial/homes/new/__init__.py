@@ -7,7 +7,7 @@ and `measuring` (what the queries give on real days, for the limits), `writing`,
 
 from perennial.homes.new.drafting import Draft, draft_model, list_tables, open_table, propose_learned
 from perennial.homes.new.saying import list_next, say_found
-from perennial.homes.new.wishes import Wish, check_columns, needs_zone, propose_entities, propose_times
+from perennial.homes.new.wishes import Wish, check_columns, check_task, needs_zone, propose_entities, propose_times
 from perennial.homes.new.writing import refuse_to_overwrite, write_files
 from perennial.stores.warehouse.profiling import read_server_timezone
 
@@ -15,6 +15,7 @@ __all__ = [
     "Draft",
     "Wish",
     "check_columns",
+    "check_task",
     "draft_model",
     "list_next",
     "list_tables",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from perennial.homes.new.classes import SeenClasses, sum_classes
 from perennial.homes.new.features import Feature
-from perennial.records.profiles import ProbedDay
+from perennial.records.profiles import ProbedDay, SeenAmounts
 from perennial.tasks import Task
 from perennial.tasks.measure import Ranker
 
@@ -34,23 +34,6 @@ class SeenFeature:
     high: float | None = None
     means: tuple[float, float] | None = None
     values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SeenAmounts:
-    """Labels that are amounts, of all matured days together.
-
-    Attributes:
-        means: the least and the largest mean of a day.
-        zeros: share of them that are 0.
-        least, common, most: the smallest, what 98 of 100 do not exceed, and the largest.
-    """
-
-    means: tuple[float, float]
-    zeros: float
-    least: float
-    common: float
-    most: float
 
 
 @dataclass(frozen=True)
@@ -89,7 +72,7 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         for name, auc in strong.items()
         if kinds[name] == "times" or (kinds[name] == "values" and auc <= times + NO_STRONGER)
     }
-    rates = tuple(day.positives / day.rows for day in known) if task.can_be_missed else ()
+    rates = tuple(day.positives / day.rows for day in known) if task.terms.drafted_from == "condition" else ()
     return Seen(
         days=tuple(day.as_of for day in probed),
         rows=tuple(day.rows for day in probed),
@@ -97,8 +80,8 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         features={one.name: _sum_up([day.sample[one.name] for day in probed if len(day.sample)]) for one in features},
         honest=honest,
         suspicious={name: auc for name, auc in strong.items() if name not in honest},
-        amounts=_sum_amounts(labelled) if task.label_dtype == "float64" else None,
-        classes=sum_classes(labelled) if task.label_dtype == "str" else None,
+        amounts=_sum_amounts(labelled) if task.terms.drafted_from == "sum" else None,
+        classes=sum_classes(labelled) if task.terms.drafted_from == "commonest" else None,
     )
 
 

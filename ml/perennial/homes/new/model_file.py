@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
+from perennial.config.label import UNSAID
 from perennial.homes.commenting import comment_model
 from perennial.homes.files import read_descriptions
 from perennial.homes.new.choosing import Plan
@@ -17,11 +18,12 @@ from perennial.homes.new.measuring import Seen
 from perennial.homes.new.queries import describe_outcome
 from perennial.records import write_amount
 from perennial.stores.warehouse.identifiers import quote
+from perennial.tasks import find_task
 
 WEEK_DAYS = 7
 TRIALS, TIMEOUT_MINUTES = 20, 5
 WIDEST_BAND = 10.0
-FEW_ZEROS, STRONG_BY_NATURE = 0.1, 0.95
+STRONG_BY_NATURE = 0.95
 LEAST, HALF = 0.01, 0.5
 BESIDE = """Let labels.sql give a column beside label, and name it here: what a row weighs in fits and figures (weight), or what
 acting on it turned out to be worth (value, with promotion.capacity)."""
@@ -158,17 +160,15 @@ def _schedule(plan: Plan) -> Iterator[str]:
 
 def _label(plan: Plan, seen: Seen | None) -> Iterator[str]:
     yield "[label]"
-    if plan.wish.amount is not None:
-        yield 'task = "regression"'
-        if seen is not None and seen.amounts is not None and seen.amounts.common > 0:
-            found = seen.amounts
-            most = f"98 of 100 came to {write_amount(found.common)} at most, one to {write_amount(found.most)}"
-            yield f"# {most}: such a few would decide alone"
-            yield f"cap = {float(f'{found.common:.2g}')}"
-    if plan.wish.classes is not None:
-        yield 'task = "multiclass"'
-        if seen is not None and seen.classes is not None:
-            yield from write_comment("#", say_classes(seen.classes))
+    if plan.wish.task != UNSAID:
+        yield f"task = {_write(plan.wish.task)}"
+    found = seen.amounts if seen is not None else None
+    if found is not None and found.common > 0 and plan.wish.terms.has_amounts:
+        most = f"98 of 100 came to {write_amount(found.common)} at most, one to {write_amount(found.most)}"
+        yield f"# {most}: such a few would decide alone"
+        yield f"cap = {float(f'{found.common:.2g}')}"
+    if seen is not None and seen.classes is not None:
+        yield from write_comment("#", say_classes(seen.classes))
     yield f"horizon_days = {plan.wish.days}"
     yield f"grace_days = {plan.times.grace_days}"
     if plan.says_absence:
@@ -196,31 +196,16 @@ def choose_band(rows: tuple[int, ...]) -> float:
 def _training(plan: Plan, seen: Seen | None) -> Iterator[str]:
     times = plan.times
     yield "[training]"
+    yield from find_task(plan.wish.task).draft_metric(seen.amounts if seen is not None else None)
     if plan.wish.amount is not None:
-        yield from _choose_metric(seen)
-    if plan.wish.classes is not None:
-        yield '# probabilities decide; "macro_auc" looks at the order within each class'
-        yield 'metric = "log_loss"'
+        yield "# of amounts (1 + Gini) / 2: what somebody did lately ranks what is done next by nature"
+        yield f"max_feature_auc = {STRONG_BY_NATURE}"
     yield f"as_ofs = {times.as_ofs}"
     yield f"min_as_ofs = {times.min_as_ofs}"
     yield f"holdout_as_ofs = {times.holdout_as_ofs}"
     yield "# few, so that the first champion is there in minutes; 50 and 20 are the defaults"
     yield f"trials = {TRIALS}"
     yield f"timeout_minutes = {TIMEOUT_MINUTES}"
-
-
-def _choose_metric(seen: Seen | None) -> Iterator[str]:
-    """The order where many come to nothing, or where nothing is known; else how far off each amount is."""
-    found = seen.amounts if seen is not None else None
-    if found is not None and (found.least < 0 or found.zeros <= FEW_ZEROS):
-        yield f'# {found.zeros:.0%} came to 0: how far off an amount is says most; "gini" looks at the order'
-        yield 'metric = "mae"'
-    else:
-        share = f"{found.zeros:.0%} came to 0, so that" if found is not None else "nothing has matured yet:"
-        yield f'# {share} the order is looked at, and sums are guarded; "mae" looks at how far off each amount is'
-        yield 'metric = "gini"'
-    yield "# of amounts (1 + Gini) / 2: what somebody did lately ranks what is done next by nature"
-    yield f"max_feature_auc = {STRONG_BY_NATURE}"
 
 
 def _acknowledged(seen: Seen | None) -> Iterator[str]:

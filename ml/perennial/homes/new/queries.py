@@ -8,6 +8,7 @@ from perennial.homes.new.comments import write_comment
 from perennial.homes.new.features import Feature, count_present_days, list_features
 from perennial.homes.new.wishes import ABSENCE
 from perennial.stores.warehouse import relations
+from perennial.tasks import find_task
 
 INDENT = "    "
 LABELS = """\
@@ -30,7 +31,7 @@ with summed as (
     group by {entity}
 )
 
-select cohort.entity_id, coalesce(summed.amount, 0)::double precision as label
+select cohort.entity_id, coalesce(summed.amount, 0)::{cast} as label
 from cohort
 left join summed on cohort.entity_id = summed.entity_id
 """
@@ -142,7 +143,13 @@ def _render_amounts(plan: Plan, amount: str) -> str:
         "Sums are exact, so that the same rows give the same bytes; a row without an amount adds nothing."
     )
     entity = f"{plan.write(plan.wish.entity)}{plan.entity_cast}"
-    return head + LABELS_OF_AMOUNTS.format(entity=entity, amount=amount, source=plan.source, within=_write_horizon(plan))
+    return head + LABELS_OF_AMOUNTS.format(
+        entity=entity,
+        amount=amount,
+        source=plan.source,
+        within=_write_horizon(plan),
+        cast=find_task(plan.wish.task).label_cast,
+    )
 
 
 def _render_classes(plan: Plan, column: str, seen: SeenClasses | None) -> str:

@@ -10,9 +10,10 @@ from typing import TypeAlias
 from perennial.homes.new.choosing import Input, Plan
 from perennial.homes.new.classes import SeenClasses
 from perennial.homes.new.features import Feature, count_present_days, list_features
-from perennial.homes.new.measuring import Seen, SeenAmounts, SeenFeature
+from perennial.homes.new.measuring import Seen, SeenFeature
 from perennial.homes.new.model_file import say_range, say_weeks
 from perennial.records import write_amount
+from perennial.records.profiles import SeenAmounts
 
 Rule: TypeAlias = dict[str, object]
 
@@ -29,7 +30,7 @@ def render_suites(plan: Plan, seen: Seen | None) -> dict[str, str]:
         "snapshot": "What must hold of a snapshot before it trains or is scored.",
         "scores": "What must hold of the scores of one day before they are live. They are published whole or not at all.",
     }
-    rules = {"source": _watch_source(plan), "snapshot": _watch_snapshot(plan, seen), "scores": _watch_scores(seen)}
+    rules = {"source": _watch_source(plan), "snapshot": _watch_snapshot(plan, seen), "scores": _watch_scores(plan, seen)}
     return {f"{which}.json": _render(f"{plan.wish.name}.{which}", list(rules[which]), notes[which]) for which in rules}
 
 
@@ -217,15 +218,15 @@ def _watch_classes(found: SeenClasses) -> Iterator[Rule]:
     )
 
 
-def _watch_scores(seen: Seen | None) -> Iterator[Rule]:
+def _watch_scores(plan: Plan, seen: Seen | None) -> Iterator[Rule]:
     yield _rule("expect_column_values_to_be_unique", "Everybody has one score.", column="entity_id")
     yield _rule("expect_column_values_to_not_be_null", "Everybody has a score.", column="score")
     if seen is not None and seen.classes is not None:
         yield from _watch_classes(seen.classes)
-    elif seen is None or seen.amounts is None:
-        yield _rule(BETWEEN, "A score is a probability.", column="score", min_value=0, max_value=1)
-    else:
+    elif seen is not None and seen.amounts is not None:
         yield from _watch_amounts(seen.amounts)
+    elif not plan.wish.terms.has_amounts:
+        yield _rule(BETWEEN, "A score is a probability.", column="score", min_value=0, max_value=1)
     if seen and seen.rates:
         least, most = min(seen.rates), max(seen.rates)
         yield _rule(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from perennial.config.terms import Form, Terms, find_drafted, list_terms
 from perennial.errors import ConfigError
 from perennial.homes.new.by_hand import explain_composite, explain_periods, explain_timeless, find_end
 from perennial.records.profiles import FoundColumn, FoundTable
@@ -18,6 +20,11 @@ CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 UNPLAIN = re.compile(r"[^a-z0-9]+")
 TIMES = (INSTANT, CLOCK, DAY)
 ABSENCE, PRESENCE = "absence", "presence"
+OUTCOMES: Mapping[Form, str] = {
+    "condition": "absence, presence or a condition",
+    "sum": "a column of numbers, which are summed up",
+    "commonest": "a column of texts, whose commonest is the class",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Wish:
         predict: `absence` or `presence` of facts in the horizon, a condition in SQL that one of them meets, a numeric column,
             whose sum over them is then the amount that is predicted, or a column of texts, whose commonest one is the class.
         today: the local day on which the wish is made.
+        asked_for: what labels are to be; None: what is drafted from such an outcome by itself.
     """
 
     name: str
@@ -45,6 +53,22 @@ class Wish:
     zone: str | None
     owner: str
     today: date
+    asked_for: str | None = None
+
+    @property
+    def form(self) -> Form:
+        """What labels are drafted from."""
+        return "sum" if self.amount is not None else "commonest" if self.classes is not None else "condition"
+
+    @property
+    def task(self) -> str:
+        """What labels are."""
+        return self.asked_for or find_drafted(self.form)
+
+    @property
+    def terms(self) -> Terms:
+        """What a model file may say of such labels."""
+        return list_terms()[self.task]
 
     @property
     def is_condition(self) -> bool:
@@ -87,6 +111,23 @@ def explain_condition(wish: Wish, source: str, refusal: str) -> str:
         "" if folded else " For an amount name one numeric column alone, in another unit one of a view; for a class one of texts."
     )
     return f"--predict '{wish.predict}' is no condition on a row of {source}: {said}\nNothing was written.{names}{amount}"
+
+
+def check_task(wish: Wish) -> None:
+    """Refuse a task that is drafted from something else, or that there is not.
+
+    Raises:
+        ConfigError: says what it is drafted from, or which tasks there are.
+    """
+    known = list_terms()
+    if wish.task not in known:
+        raise ConfigError(f"--task {wish.task}: there is no such task; there are {', '.join(known)}.")
+    if wish.terms.drafted_from != wish.form:
+        fitting = ", ".join(name for name, terms in known.items() if terms.drafted_from == wish.form)
+        raise ConfigError(
+            f"--task {wish.task}: its labels are drafted from {OUTCOMES[wish.terms.drafted_from]}, and --predict "
+            f"'{wish.predict}' is {OUTCOMES[wish.form]}: give another --predict, or a task that is drafted from it ({fitting})."
+        )
 
 
 def check_table(table: FoundTable) -> None:

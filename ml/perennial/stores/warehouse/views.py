@@ -17,6 +17,7 @@ from perennial.stores.sessions import Session, run_script, take_lock
 from perennial.stores.warehouse.entities import read_key
 from perennial.stores.warehouse.identifiers import quote
 from perennial.tasks import task_of
+from perennial.tasks.outcomes import HEADLINE
 
 FOLDER = PLATFORM_SQL / "views"
 CREATED = re.compile(r"create (?:or replace )?view (analytics\.[a-z_][a-z0-9_]*)")
@@ -50,7 +51,7 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
     common = (ViewFile(path.stem, path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "global").glob("*.sql")))
     own = (
         ViewFile(f"{model.name}:{path.stem}", fill(path.read_text(encoding="utf-8"), model))
-        for path in sorted((*(FOLDER / "model").glob("*.sql"), *(FOLDER / "task" / model.label.task).glob("*.sql")))
+        for path in sorted((FOLDER / "model").glob("*.sql"))
     )
     return (*common, *own)
 
@@ -58,8 +59,9 @@ def _read_files(model: Model) -> tuple[ViewFile, ...]:
 def fill(statements: str, model: Model) -> str:
     """The file for one model: `{key_columns}` becomes the columns of its key, and a line with `{key}` stands once for each.
 
-    `{outcomes}` becomes what the outcomes of every task hold, `{score}` what a score of its task is, `{published_columns}` what
-    is published beside it, and a line with `{published}` stands once for each of those, with its `{meaning}`.
+    `{score}` becomes what a score of its task is, `{published_columns}` what is published beside it. A line with `{published}`
+    stands once for each of those, with its `{meaning}`, one with `{outcome}` for each column that the task shows of outcomes,
+    with its `{outcome_part}` and `{outcome_meaning}`, and one with `{figure}` for each figure that these are read from.
     """
     key, task = read_key(model.entity), task_of(model)
     repeated = {
@@ -67,6 +69,15 @@ def fill(statements: str, model: Model) -> str:
         "{published}": [
             {"{published}": quote(name), "{meaning}": column.meaning.replace("'", "''")}
             for name, column in task.published.items()
+        ],
+        "{outcome}": [
+            {"{outcome}": quote(name), "{outcome_part}": column.part, "{outcome_meaning}": column.meaning.replace("'", "''")}
+            for name, column in task.outcomes.items()
+        ],
+        "{figure}": [
+            {"{figure}": quote(name), "{is_figure}": "position = 1" if name == HEADLINE else f"metric = '{name}'"}
+            for name in dict.fromkeys(column.figure for column in task.outcomes.values())
+            if name is not None
         ],
     }
     lines = [
@@ -78,7 +89,6 @@ def fill(statements: str, model: Model) -> str:
     columns = "".join(f",\n    {part} as {quote(name)}" for name, part in key)
     return (
         "".join(lines)
-        .replace("{outcomes}\n", (FOLDER / "shared" / "outcomes.sql").read_text(encoding="utf-8"))
         .replace("{key_columns}", columns)
         .replace("{published_columns}", "".join(f" {quote(name)}," for name in task.published))
         .replace("{score}", task.score_meaning)
