@@ -92,7 +92,8 @@ class Figures:
         """In its square, below the cap."""
         return self.measure("mse", self.squared)
 
-    def _judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
+    def judge_by_loss(self, name: str, title: str, loss: metrics.RowLoss) -> Headline:
+        """A mean loss that decides."""
         measure = self.measure(name, loss)
         return Headline(
             name,
@@ -123,7 +124,7 @@ class Figures:
         name = self.model.metric.partition(":")[0]
         if name == "gini":
             return self.judge_by_order()
-        return self._judge_by_loss("mse" if name == "rmse" else name, self.fitting.loss_named, self.fitting.row_loss)
+        return self.judge_by_loss("mse" if name == "rmse" else name, self.fitting.loss_named, self.fitting.row_loss)
 
     @cached_property
     def loss(self) -> Measure:
