@@ -139,6 +139,7 @@ def test_labels_that_a_metric_cannot_judge_are_named(metric, labels, found):
     ("metric", "task", "cap", "said"),
     [
         ("roc_auc", "regression", None, "does not judge label.task = 'regression': write one of mae, rmse"),
+        ("pinball:2", "regression", None, r"tweedie, pinball:0.9 \(or another share\)"),
         ("mae", "binary", None, "does not judge label.task = 'binary': write one of roc_auc"),
         (None, "binary", 10.0, "label.cap is for amounts"),
     ],

@@ -77,7 +77,7 @@ class Model(Section):
         if (judged := terms.find_example(self.metric)) is None:
             raise ValueError(
                 f"training.metric = '{self.metric}' does not judge label.task = '{self.label.task}': write one of "
-                f"{', '.join(terms.metrics)}"
+                f"{', '.join(f'{metric} (or another share)' if ':' in metric else metric for metric in terms.metrics)}"
             )
         if self.training.monotone and judged in terms.unbound:
             bound = next((metric for metric in terms.metrics if metric not in terms.unbound), "")
