@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from perennial.config.terms import Figure, list_terms
+from perennial.config.terms import SHARED, Figure, list_terms
 from perennial.records import Interval, write_amount
 
-SHARED = {
-    "log_loss": Figure("log-loss", is_lower_better=True),
-    "calibration_error": Figure("calibration error", is_lower_better=True),
-    "ndcg": Figure("NDCG of those acted on"),
-    "value": Figure("value of those acted on", of_amounts=True),
-}
-"""More than one task has them."""
 FORMER = {
     "auc_over_recency": Figure("AUC, recency rule"),
     "auc_over_logistic": Figure("AUC, logistic regression"),

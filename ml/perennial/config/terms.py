@@ -40,6 +40,15 @@ class Figure:
     best: float | None = None
 
 
+SHARED = {
+    "log_loss": Figure("log-loss", is_lower_better=True),
+    "calibration_error": Figure("calibration error", is_lower_better=True),
+    "ndcg": Figure("NDCG of those acted on"),
+    "value": Figure("value of those acted on", of_amounts=True),
+}
+"""More than one task has them, and none declares them."""
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Terms:
     """What a model file may say of one kind of labels, and how people read its figures.
@@ -48,7 +57,7 @@ class Terms:
         labels: what labels are, and scores with them, in a clause.
         metrics: what `training.metric` may be, the default first -> the figure that then decides. One with a share behind it
             stands with an example, such as `pinball:0.9`.
-        figures: those that no other task has, by the names that the ledger writes.
+        figures: those that stand not in `SHARED`, by the names that the ledger writes.
         drafted_from: what `perennial new` drafts its labels from: whether a row meets a condition, the sum of a column of
             numbers, or the commonest text of a column.
         is_drafted_by_name: only where `--task` names it; of the others each is drafted from something else.
@@ -173,6 +182,10 @@ def _read(node: ast.expr) -> object:
 
 def _refuse_contradiction(name: str, terms: Terms, found: Mapping[str, Terms]) -> None:
     """One figure has one title, and what is drafted from something unasked is one task."""
+    for figure in terms.figures.keys() & SHARED.keys():
+        raise ConfigError(
+            f"Task {name} declares the figure {figure}, which is '{SHARED[figure].title}' to all: name its own otherwise."
+        )
     for other, known in found.items():
         for figure in terms.figures.keys() & known.figures.keys():
             if terms.figures[figure] != known.figures[figure]:
