@@ -51,8 +51,8 @@ def test_who_is_refused_is_not_counted(clock):
     assert 5 == count_let_in(limiter)
 
 
-def test_no_thread_is_started(monkeypatch):
-    started = []
+def test_a_request_starts_no_thread(monkeypatch):
+    started, limiter = [], SlidingWindowCounterRateLimiter(WindowCounts())
     monkeypatch.setattr(threading.Thread, "start", lambda _: started.append(threading.current_thread()))
-    count_let_in(SlidingWindowCounterRateLimiter(WindowCounts()))
+    count_let_in(limiter)
     assert threading.main_thread() not in started
