@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from perennial.errors import PerennialError
-from perennial.predictor import Matrix, RowsRefused
+from perennial.predictor import RowsRefused
 from perennial.serve.answers import Refusal, answer
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
@@ -119,8 +119,7 @@ class Application:
         question = parse_question(body, self.options.batch_rows)
         if question.reasons:
             return await self._beside(self._threads, partial(self._score, model, version, question))
-        matrix = self._encode(model, version, question)
-        return self._write(model, version, await self._together.predict(version, matrix))
+        return await self._score_together(model, version, question)
 
     async def scores(self, model: str, entity: str, request: Request) -> Response:
         """The newest published score of an entity."""
@@ -152,16 +151,19 @@ class Application:
         return self._score(model, version, parse_question(body, self.options.batch_rows))
 
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
-        matrix = self._encode(model, version, question)
-        return self._write(model, version, version.predict(matrix, question.reasons))
-
-    @staticmethod
-    def _encode(model: str, version: LoadedVersion, question: Question) -> Matrix:
         try:
-            return version.encode(question.rows)
+            predictions = version.predict(version.encode(question.rows), question.reasons)
         except RowsRefused as refused:
-            said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
-            raise Refusal(422, said, problems=refused.problems) from None
+            raise _say_what_is_read(model, version, refused) from None
+        return self._write(model, version, predictions)
+
+    async def _score_together(self, model: str, version: LoadedVersion, question: Question) -> Response:
+        """On the loop, and without reasons."""
+        try:
+            matrix = version.encode(question.rows)
+        except RowsRefused as refused:
+            raise _say_what_is_read(model, version, refused) from None
+        return self._write(model, version, await self._together.predict(version, matrix))
 
     def _write(self, model: str, version: LoadedVersion, predictions: Sequence[Prediction]) -> Response:
         self._gauges.rows.labels(model).inc(len(predictions))
@@ -171,6 +173,11 @@ class Application:
     @staticmethod
     async def _beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+def _say_what_is_read(model: str, version: LoadedVersion, refused: RowsRefused) -> Refusal:
+    said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
+    return Refusal(422, said, problems=refused.problems)
 
 
 async def _refuse(_request: Request, refusal: Any) -> Response:
