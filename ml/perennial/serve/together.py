@@ -1,7 +1,7 @@
 """Requests that wait at the same moment are scored in one call.
 
-A call for eight rows costs less than three times one for a single row. Whatever became ready in the same turn of the event loop is
-scored at its end, so that a request alone waits for nobody.
+A call for eight rows costs less than three times one for a single row. Whatever became ready in the same turn of the event loop
+is scored at its end, so that a request alone waits for nobody.
 """
 
 from __future__ import annotations
