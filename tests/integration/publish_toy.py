@@ -61,7 +61,7 @@ VERSION = Version(
 )
 
 
-def declare(entity: str = "bigint", reasons: int = 3, shards: int = 1) -> Declaration:
+def declare(entity: str = "bigint", reasons: int = 3, shards: int = 1, task: str = "binary") -> Declaration:
     model = Model.model_validate(
         {
             "name": "toy",
@@ -71,7 +71,7 @@ def declare(entity: str = "bigint", reasons: int = 3, shards: int = 1) -> Declar
             "entity": {"key": "person_id", "type": entity},
             "sources": {"people": {"times": "static"}},
             "schedule": {"refresh": "30 6 * * *", "retrain": "0 8 * * 3"},
-            "label": {"horizon_days": 28},
+            "label": {"horizon_days": 28, "task": task},
             "features": {"segments": ["income"]},
             "scoring": {"reasons": reasons, "shards": shards},
         }
@@ -93,8 +93,10 @@ def make_predictor(intercept: float = -2.0) -> Predictor:
     return Predictor(Contract(model="toy", algorithm="logistic", features=FEATURES, linear=linear), None)
 
 
-def make_job(entity: str = "bigint", *, reasons: int = 3, intercept: float = -2.0, shards: int = 1) -> ScoringJob:
-    declaration = declare(entity, reasons, shards)
+def make_job(
+    entity: str = "bigint", *, reasons: int = 3, intercept: float = -2.0, shards: int = 1, task: str = "binary"
+) -> ScoringJob:
+    declaration = declare(entity, reasons, shards, task)
     return ScoringJob(
         declaration=declaration,
         predictor=make_predictor(intercept),
@@ -139,13 +141,13 @@ def work_on_shard(database: Database, job: ScoringJob, attempt: int, number: int
     publish_shard(database, found.attempt, job, number)
 
 
-def make_toy(urls, entity: str = "bigint", rows: int = 1000) -> Toy:
+def make_toy(urls, entity: str = "bigint", rows: int = 1000, task: str = "binary") -> Toy:
     key = KEYS[entity]
     with Database(urls.loader).transaction() as session:
         run_script(session, PEOPLE.format(entity=entity, key=key, rows=rows))
     toy = Toy(Database(urls.pipeline, "toy"), entity)
     with toy.pipeline.transaction() as session:
-        sync(session, declare(entity))
+        sync(session, declare(entity, task=task))
     toy.add_snapshot(AS_OF)
     return toy
 

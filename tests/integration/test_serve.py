@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xgboost
 
-from perennial.predictor import Contract, Predictor, as_dmatrix, encode, load_predictor
+from perennial.predictor import Calibrator, Contract, Predictor, as_dmatrix, encode, load_predictor
 from perennial.stores.registry import find_kept
 from perennial.stores.registry.loading import CACHE
 from tests.integration.publish_toy import FEATURES, make_job, make_predictor, make_toy
@@ -77,6 +77,42 @@ def test_every_row_gets_the_score_and_the_reasons_that_were_published_to_the_bit
     assert (together["version"], together["recipe"]) == (3, 1)
     assert published == [(found["score"], *found["reasons"]) for found in together["predictions"]]
     assert [score for score, *_ in published[:200]] == alone
+
+
+def fit_task(task, snapshot):
+    matrix, spend = encode(snapshot[NAMES], FEATURES), snapshot["spend_28d"].fillna(3.0).to_numpy()
+    common = {"model": "toy", "features": FEATURES, "rounds": 20}
+    if task == "regression":
+        data = lightgbm.Dataset(matrix, spend, categorical_feature=[3])
+        booster = lightgbm.train({"objective": "tweedie", "verbosity": -1, "num_threads": 1}, data, 20)
+        calibrator = Calibrator(kind="power", coefficients=(0.9, 0.1))
+        return Predictor(Contract(algorithm="lightgbm", link="log", calibrator=calibrator, **common), booster)
+    parameters = {"objective": "multi:softprob", "num_class": 3, "nthread": 1}
+    labels = np.digitize(spend + snapshot["entity_id"] % 30, [40, 90])
+    booster = xgboost.train(parameters, as_dmatrix(matrix, FEATURES, labels=labels, threads=1), 20)
+    calibrator = Calibrator(kind="softmax", coefficients=(0.9, 0.0, 0.1, -0.1))
+    classes = ("gold", 'mild "steel"', "tin")
+    return Predictor(Contract(algorithm="xgboost", link="softmax", calibrator=calibrator, classes=classes, **common), booster)
+
+
+@pytest.mark.parametrize(("task", "beside"), [("regression", ()), ("multiclass", ("class", "probabilities"))])
+def test_amounts_and_classes_are_answered_as_they_were_published_to_the_bit(warehouse_urls, tmp_path, task, beside):
+    toy = make_toy(warehouse_urls, task=task)
+    installation, snapshot = ToyInstallation(toy, warehouse_urls.analyst, tmp_path), read_snapshot(toy)
+    version = installation.add_version(3, fit_task(task, snapshot), snapshot)
+    installation.promote(3)
+    predictor = load_predictor(find_kept(version, installation.artifacts / CACHE), version.manifest)
+    toy.publish(replace(make_job(task=task), predictor=predictor))
+    names = ("score", *beside, "reason_1", "reason_2", "reason_3")
+    published = toy.query(f"select {', '.join(names)} from scores.toy order by entity_id")
+    rows = list_rows(toy)
+    with serving(installation.options()) as client:
+        together = client.post(PREDICT, json={"rows": rows, "reasons": 3}).json()["predictions"]
+        alone = [client.post(PREDICT, json={"rows": [row]}).json()["predictions"][0] for row in rows[:50]]
+        newest = client.get("/v1/models/toy/scores/17").json()
+    assert published == [(*(found[name] for name in ("score", *beside)), *found["reasons"]) for found in together]
+    assert [found["score"] for found in together[:50]] == [found["score"] for found in alone]
+    assert [together[16][name] for name in ("score", *beside)] == [newest[name] for name in ("score", *beside)]
 
 
 def test_the_newest_published_score_of_an_entity_comes_with_its_day(plain):

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -57,7 +58,7 @@ def test_workers_share_a_port_and_their_figures_and_end_when_they_are_told(plain
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=PATIENCE_SECONDS)[1]
     finally:
-        server.terminate()  # not a kill, which its workers would outlive
+        server.terminate()
         server.communicate()
     assert good
     assert {3} == set(good)
@@ -65,6 +66,43 @@ def test_workers_share_a_port_and_their_figures_and_end_when_they_are_told(plain
     assert 0 == server.returncode
     assert token not in said
     assert "Traceback" not in said
+
+
+def test_workers_end_when_the_process_that_began_them_was_killed(plain):
+    port = find_free_port()
+    server = start(plain, "--port", str(port), "--workers", "2", "--no-tokens")
+    workers = []
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
+            wait_for(lambda: is_ready(client))
+        workers = [child for child in find_children(server.pid) if "spawn_main" in read_command(child)]
+        server.kill()
+        server.wait()
+        wait_for(lambda: not any(is_running(pid) for pid in workers))
+    finally:
+        for pid in [each for each in workers if is_running(each)]:
+            os.kill(pid, signal.SIGKILL)
+        server.kill()
+        said = server.communicate()[1]
+    assert 2 == len(workers)
+    assert 2 == said.count("the process that began this worker is gone: it ends too")
+
+
+def find_children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def read_command(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+
+
+def is_running(pid):
+    """A zombie, which waits for nobody but a parent that reaps, has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def is_ready(client):

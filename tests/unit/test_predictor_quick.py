@@ -88,17 +88,22 @@ def test_alone_together_and_on_a_whole_day_the_bits_are_the_same(tmp_path, algor
     whole = predictor.score(frame)
     np.testing.assert_array_equal(whole[:60], np.concatenate([quick.score(matrix[place : place + 1]) for place in range(60)]))
     np.testing.assert_array_equal(whole[:101], quick.score(matrix[:101]))
-    assert (quick.booster is None) == (algorithm == "logistic")
+    assert quick.way == {"xgboost": "tables", "lightgbm": "the library", "logistic": "look-ups"}[algorithm]
 
 
-def test_the_long_way_is_taken_where_the_short_one_gives_other_digits(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("broken", "way"),
+    [(("Walker.add_leaves",), "the library in place"), (("Walker.add_leaves", "_call_xgboost"), "the long way")],
+)
+def test_another_way_is_taken_where_a_shorter_one_gives_other_digits(tmp_path, monkeypatch, caplog, broken, way):
     frame = draw_frame()
     made = fit("xgboost", "logit", frame)
     predictor = load_predictor(tmp_path / "v", write_files(tmp_path / "v", made.booster, made.contract, frame))
-    monkeypatch.setattr("perennial.predictor.quick._predict_margin", lambda _, matrix: np.full(len(matrix), 0.25))
+    for name in broken:
+        monkeypatch.setattr(f"perennial.predictor.quick.{name}", lambda _, matrix: np.full(len(matrix), 0.25))
     quick = make_quick(predictor)
     np.testing.assert_array_equal(predictor.score(frame), quick.score(encode(frame, FEATURES)))
-    assert "the long way" in caplog.text
+    assert (quick.way, len(broken)) == (way, caplog.text.count("which gives other digits"))
 
 
 @pytest.mark.parametrize(("algorithm", "others"), [("xgboost", {"lightgbm"}), ("lightgbm", {"xgboost"}), ("logistic", set())])

@@ -16,7 +16,7 @@ from perennial.predictor.encoding import EncodedColumn, Matrix, decode_codes, en
 from perennial.predictor.files import check_files, hash_manifest, load_predictor, write_files
 from perennial.predictor.linear import expand_inputs
 from perennial.predictor.native import NativeBooster, as_dmatrix, name_inputs, number_inputs, open_native, predict_raw
-from perennial.predictor.quick import QuickScorer, loading_alone, make_quick
+from perennial.predictor.quick import QuickScorer, loading_alone, make_quick, make_row_encoder
 from perennial.predictor.rows import RowEncoder, RowsRefused
 from perennial.predictor.scoring import Predictor
 
@@ -49,6 +49,7 @@ __all__ = [
     "load_predictor",
     "loading_alone",
     "make_quick",
+    "make_row_encoder",
     "name_inputs",
     "number_inputs",
     "open_native",

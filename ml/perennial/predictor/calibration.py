@@ -46,7 +46,7 @@ def apply_calibrator(calibrator: Calibrator, raw: Floats) -> Floats:
 
 
 def _calibrate_probabilities(calibrator: Calibrator, raw: Floats) -> Floats:
-    inside = np.clip(raw, SMALLEST, 1 - SMALLEST)
+    inside = np.minimum(np.maximum(raw, SMALLEST), 1 - SMALLEST)  # `clip` takes longer to be called
     left, right = np.log(inside), np.log1p(-inside)
     if calibrator.kind == "platt":
         slope, offset = calibrator.coefficients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +40,50 @@ def predict_linear(linear: Linear | ClassLinear, matrix: Matrix, features: Seque
         sums = [(inputs * np.array(weights)).sum(axis=1) for weights in linear.coefficients]
         return apply_link(link, np.column_stack(sums) + linear.intercepts)
     return apply_link(link, _weigh(linear, matrix, features, None).sum(axis=1) + linear.intercept)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMargins:
+    """The margins of `predict_linear`, to the bit, with what does not depend on rows looked up before.
+
+    Attributes:
+        columns: of the encoded matrix, for each expanded one.
+        codes: that make a column of a category 1; of a number NaN.
+        medians: of a category 0, so that nothing is missing.
+    """
+
+    columns: Places
+    codes: Matrix
+    medians: Matrix
+    means: Matrix
+    scales: Matrix
+    weights: tuple[Matrix, ...]
+    intercepts: Matrix
+
+    @classmethod
+    def of(cls, linear: Linear | ClassLinear, features: Sequence[Feature]) -> LinearMargins:
+        """For a recipe and its features, in their order."""
+        places = [(place, code) for place, feature in enumerate(features) for code in range(feature.width)]
+        is_number = np.array([features[place].kind == "numeric" for place, _ in places])
+        weights = linear.coefficients if isinstance(linear, ClassLinear) else (linear.coefficients,)
+        intercepts = linear.intercepts if isinstance(linear, ClassLinear) else (linear.intercept,)
+        return cls(
+            np.array([place for place, _ in places], dtype=np.intp),
+            np.where(is_number, np.nan, np.array([code for _, code in places], dtype=np.float64)),
+            np.array([features[place].median or 0.0 for place, _ in places]),
+            np.array(linear.means),
+            np.array(linear.scales),
+            tuple(np.array(each) for each in weights),
+            np.array(intercepts),
+        )
+
+    def add_up(self, matrix: Matrix) -> Matrix:
+        """One per row; of classes one per row and class."""
+        found = matrix.take(self.columns, axis=1)
+        inputs = np.where(np.isnan(self.codes), np.where(np.isnan(found), self.medians, found), found == self.codes)
+        standard = (inputs - self.means) / self.scales
+        sums = [(standard * weights).sum(axis=1) for weights in self.weights]
+        return np.column_stack(sums) + self.intercepts if len(sums) > 1 else sums[0] + self.intercepts[0]
 
 
 def contribute_linear(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from functools import partial
+from math import inf, isfinite, nan
+from operator import itemgetter
+from typing import cast
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from perennial.predictor.encoding import Matrix
 
 NamedRow = Mapping[str, object]
 MOST_PROBLEMS = 20
+PLAIN = frozenset({float, int, bool, type(None)})  # what becomes a number as `float` would have it; None becomes NaN
 LONGEST_NAME = 80
 TYPE_NAMES: Mapping[type, str] = {
     type(None): "null",
@@ -39,14 +43,23 @@ class WrongValue(Exception):
 
 @dataclass(frozen=True, eq=False)
 class RowEncoder:
-    """Encodes rows for one contract; the look-ups are made once."""
+    """Encodes rows for one contract; the look-ups are made once.
+
+    Attributes:
+        limit: a number of this size or larger is refused.
+    """
 
     columns: Mapping[str, Callable[[object], float]]
+    limit: float
+    pick: Callable[[NamedRow], tuple[object, ...]]
+    categories: tuple[tuple[int, Callable[[object], float]], ...]
 
     @classmethod
-    def of(cls, features: Sequence[Feature]) -> RowEncoder:
+    def of(cls, features: Sequence[Feature], limit: float = inf) -> RowEncoder:
         """For the features of a contract, in their order."""
-        return cls({feature.name: _choose(feature) for feature in features})
+        columns = {feature.name: _choose(feature, limit) for feature in features}
+        categories = tuple((place, columns[each.name]) for place, each in enumerate(features) if each.kind == "category")
+        return cls(columns, limit, _pick_values([feature.name for feature in features]), categories)
 
     def encode(self, rows: Sequence[object]) -> Matrix:
         """The matrix that `encode` makes of a frame with these rows, to the bit: rows by features, float64.
@@ -58,6 +71,8 @@ class RowEncoder:
             RowsRefused: names up to 20 problems.
         """
         matrix = np.empty((len(rows), len(self.columns)), dtype=np.float64)
+        if self._fill_all(matrix, rows):
+            return matrix
         problems: list[str] = []
         for place, row in enumerate(rows):
             if len(problems) >= MOST_PROBLEMS:
@@ -70,6 +85,24 @@ class RowEncoder:
         if problems:
             raise RowsRefused(problems)
         return matrix
+
+    def _fill_all(self, into: Matrix, rows: Sequence[object]) -> bool:
+        """Rows as they usually are, in a fifth of the time; False where one may be none, which is then said by `_fill`."""
+        try:
+            for place, row in enumerate(rows):
+                if type(row) is not dict or len(row) != len(self.columns):
+                    return False
+                values: Sequence[object] = self.pick(row)
+                if self.categories:
+                    values = list(values)
+                    for position, read in self.categories:
+                        values[position] = read(values[position])
+                if not PLAIN.issuperset(map(type, values)):
+                    return False
+                into[place] = cast("Sequence[float]", values)
+        except (KeyError, OverflowError, WrongValue):
+            return False
+        return not (np.abs(into) >= self.limit).any()
 
     def _fill(self, into: Matrix, row: NamedRow, place: int, problems: list[str]) -> None:
         for position, (name, read) in enumerate(self.columns.items()):
@@ -87,21 +120,28 @@ class RowEncoder:
         return found + ([f"row {place}: {_list(unknown)}: no feature of this version"] if unknown else [])
 
 
-def _choose(feature: Feature) -> Callable[[object], float]:
-    return _read_number if feature.kind == "numeric" else _CategoryReader(feature)
+def _choose(feature: Feature, limit: float) -> Callable[[object], float]:
+    return partial(_read_number, limit) if feature.kind == "numeric" else _CategoryReader(feature)
 
 
-def _read_number(value: object) -> float:
+def _pick_values(names: Sequence[str]) -> Callable[[NamedRow], tuple[object, ...]]:
+    """The values of a row in this order; `itemgetter` gives no tuple for one alone."""
+    return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+
+
+def _read_number(limit: float, value: object) -> float:
     if value is None:
         return nan
     if isinstance(value, bool | int | float):
         try:
             number = float(value)
         except OverflowError:
-            number = float("inf")
-        if isfinite(number):
+            number = inf
+        if abs(number) < limit:
             return number
-        raise WrongValue("expects a finite number; null says that it is not known")
+        if not isfinite(number):
+            raise WrongValue("expects a finite number; null says that it is not known")
+        raise WrongValue(f"expects a number below {limit:.2g}, which is infinite to this version's library")
     raise WrongValue(f"expects a number or null, found {_say_type(value)}")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
+write_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 @dataclass(eq=False)
 class Refusal(Exception):
@@ -30,5 +32,5 @@ class Refusal(Exception):
 
 def answer(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON; floats are written so that reading them gives the same bits."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    body = write_json(content).encode("utf-8", "replace")
     return Response(body, status, headers=dict(headers or {}), media_type="application/json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +19,7 @@ from perennial.predictor import RowsRefused
 from perennial.serve.answers import Refusal, answer
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
+from perennial.serve.direct import Direct
 from perennial.serve.entry import Entry
 from perennial.serve.gauges import Gauges
 from perennial.serve.guard import Guard
@@ -27,7 +28,8 @@ from perennial.serve.options import ServeOptions
 from perennial.serve.published import find_published
 from perennial.serve.readiness import describe_readiness
 from perennial.serve.requests import Question, parse_question, read_body
-from perennial.serve.versions import LoadedVersion, describe
+from perennial.serve.together import Together
+from perennial.serve.versions import LoadedVersion, Prediction, describe
 from perennial.stores.serving import open_reading
 
 Found = TypeVar("Found")
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 
 INLINE_BYTES = 32 << 10
 """A smaller body is answered on the loop: to hand it to a thread costs more than scoring it."""
+PREDICT = "/v1/models/{model}/predict"
 THREADS = 2
 LOOK_UPS = 2
 
@@ -48,10 +51,12 @@ class Application:
         self.champions = champions or Champions(options, self._database)
         self._entry = Entry(options, self.champions)
         self._gauges = Gauges()
+        self._together = Together()
         self._threads = ThreadPoolExecutor(THREADS, "scoring")
         self._look_ups = ThreadPoolExecutor(LOOK_UPS, "look-ups")
         self.api = self._make_api()
-        self.guarded = Guard(self.api, self._gauges)
+        predict = next(route for route in self.api.routes if getattr(route, "path", "") == PREDICT)
+        self.guarded = Guard(Direct(self.api, predict, self.predict), self._gauges)
 
     def _make_api(self) -> FastAPI:
         api = FastAPI(title="perennial serve", docs_url=None, redoc_url=None, openapi_url=None, lifespan=self._live)
@@ -62,7 +67,7 @@ class Application:
             ("/metrics", self.metrics, ["GET"]),
             ("/openapi.json", self.openapi, ["GET"]),
             ("/v1/models", self.models, ["GET"]),
-            ("/v1/models/{model}/predict", self.predict, ["POST"]),
+            (PREDICT, self.predict, ["POST"]),
             ("/v1/models/{model}/scores/{entity:path}", self.scores, ["GET"]),
         ):
             api.add_api_route(path, route, methods=methods, response_model=None)
@@ -114,7 +119,7 @@ class Application:
         question = parse_question(body, self.options.batch_rows)
         if question.reasons:
             return await self._beside(self._threads, partial(self._score, model, version, question))
-        return self._score(model, version, question)
+        return await self._score_together(model, version, question)
 
     async def scores(self, model: str, entity: str, request: Request) -> Response:
         """The newest published score of an entity."""
@@ -147,11 +152,20 @@ class Application:
 
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
         try:
+            predictions = version.predict(version.encode(question.rows), question.reasons)
+        except RowsRefused as refused:
+            raise _say_what_is_read(model, version, refused) from None
+        return self._write(model, version, predictions)
+
+    async def _score_together(self, model: str, version: LoadedVersion, question: Question) -> Response:
+        """On the loop, and without reasons."""
+        try:
             matrix = version.encode(question.rows)
         except RowsRefused as refused:
-            said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
-            raise Refusal(422, said, problems=refused.problems) from None
-        predictions = version.predict(matrix, question.reasons)
+            raise _say_what_is_read(model, version, refused) from None
+        return self._write(model, version, await self._together.predict(version, matrix))
+
+    def _write(self, model: str, version: LoadedVersion, predictions: Sequence[Prediction]) -> Response:
         self._gauges.rows.labels(model).inc(len(predictions))
         said_by = {"model": model, "version": version.version.version, "recipe": version.version.recipe}
         return answer({**said_by, "predictions": predictions})
@@ -159,6 +173,11 @@ class Application:
     @staticmethod
     async def _beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+def _say_what_is_read(model: str, version: LoadedVersion, refused: RowsRefused) -> Refusal:
+    said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
+    return Refusal(422, said, problems=refused.problems)
 
 
 async def _refuse(_request: Request, refusal: Any) -> Response:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import Request
 
 from perennial.serve.answers import Refusal
 from perennial.serve.champions import Champions
 from perennial.serve.options import ServeOptions
+from perennial.serve.rates import WindowCounts
 from perennial.serve.tokens import hash_token
 
 SCHEME = "bearer "
@@ -24,7 +24,7 @@ class Entry:
         self._champions = champions
         self._is_open = options.tokens is None
         self._limit = RateLimitItemPerSecond(max(1, -(-options.rate // options.workers))) if options.rate else None
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(WindowCounts())
 
     def admit(self, request: Request) -> None:
         """Let a request in.

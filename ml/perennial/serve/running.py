@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 from functools import partial
+from multiprocessing.process import BaseProcess
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,6 +23,10 @@ from perennial.serve.application import make_application
 from perennial.serve.gauges import SHARED_FOLDER
 from perennial.serve.options import ServeOptions
 
+if TYPE_CHECKING:
+    from perennial.serve.guard import Guard
+
+log = logging.getLogger(__name__)
 HEAD_BYTES, HEAD_SECONDS = 64 << 10, 10.0
 WORKER_SECONDS = 120  # in which a worker must answer its parent: importing on a busy machine takes longer than uvicorn's 5
 LOGGING: dict[str, object] = {
@@ -96,10 +106,28 @@ def run(options: ServeOptions) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def make_in_process(options: ServeOptions) -> Guard:
+    """What uvicorn runs in each process; a worker ends when the one that began it is gone, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent,), name="parent", daemon=True).start()
+    return make_application(options)
+
+
+def _end_after(parent: BaseProcess) -> None:
+    """As by SIGTERM: requests are answered first. Nobody but the parent would take the shared figures away."""
+    parent.join()
+    log.warning("the process that began this worker is gone: it ends too")
+    folder = os.environ.get(SHARED_FOLDER)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def make_config(options: ServeOptions) -> Config:
     """How uvicorn runs a process."""
     return Config(
-        partial(make_application, options),
+        partial(make_in_process, options),
         factory=True,
         host=options.host,
         port=options.port,

@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 
 from perennial.errors import RegistryUnavailable
-from perennial.predictor import Matrix, Predictor, QuickScorer, RowEncoder, loading_alone, make_quick
+from perennial.predictor import Matrix, Predictor, QuickScorer, RowEncoder, loading_alone, make_quick, make_row_encoder
 from perennial.records import Version
 from perennial.stores.registry import Registry
 from perennial.stores.registry.loading import CACHE, load_kept
@@ -63,7 +63,7 @@ def load(version: Version, mlflow_uri: str, artifacts: Path) -> LoadedVersion:
     cache = artifacts / CACHE
     with loading_alone():
         predictor = load_kept(version, cache, lambda: _fetch_beside(mlflow_uri, version, cache), threads=THREADS)
-    loaded = LoadedVersion(version, predictor, RowEncoder.of(predictor.contract.features), make_quick(predictor))
+    loaded = LoadedVersion(version, predictor, make_row_encoder(predictor.contract), make_quick(predictor))
     if predictor.golden is not None:
         loaded.predict(predictor.golden, 1)
     return loaded
