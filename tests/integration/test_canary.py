@@ -1,8 +1,10 @@
 """A canary from its start to its end: a share of the days, its looks, its stop on harm, and the champion back for everybody."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import make_url
 
 from perennial import pipeline
 from perennial.errors import NothingToDo, PromotionRefused
@@ -13,6 +15,7 @@ from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
 from perennial.records.canaries import RequestBatch
 from perennial.stores import ledger, warehouse
+from perennial.stores.recording import open_recording, record_requests
 from tests.world import MODEL, challenge, edit_model
 
 TESTED, FIRST, SECOND, LATER = "2017-06-19", "2017-06-26", "2017-07-03", "2017-07-24"
@@ -167,18 +170,24 @@ def test_what_canaries_draw_the_account_remembers(begun):
         assert sorted(row["alpha"] for row in drawn) == sorted(alpha for alpha, _ in list_draws(session, MODEL, since))
 
 
-def serve(world, arm, *, errors=0, score=0.4):
-    run = world.run(SECOND)
-    values = {"rows": 500, "errors": errors, "inputs": 5_000, "missing": 10, "seconds": 0.2}
-    sums = {"score_sum": score * 500, "score_squares": (score**2 + 0.02) * 500}
-    canaries.record_request(world.stores, RequestBatch(MODEL, arm, 1, 1, effective_at=run.clock, **values, **sums))
+@pytest.fixture
+def recording(begun, postgres):
+    database = open_recording(postgres.url(make_url(begun.settings.warehouse_url).database, "recorder"))
+    yield database
+    database.dispose()
 
 
-def test_requests_that_fail_end_a_canary_at_once(begun):
+def serve(recording, arm, *, errors=0, score=0.4):
+    values = {"requests": 500, "rows": 500, "errors": errors, "inputs": 5_000, "missing": 10}
+    sums = {"score_sum": score * 500, "score_squares": (score**2 + 0.02) * 500, "seconds": 0.2, "second_squares": 0.0001}
+    record_requests(recording, [RequestBatch(MODEL, arm, 1, 1, share=0.4, effective_at=datetime.now(UTC), **values, **sums)])
+
+
+def test_requests_that_fail_end_a_canary_at_once(begun, recording):
     for arm in ("champion", "canary"):
-        serve(begun, arm)
+        serve(recording, arm)
     assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
-    serve(begun, "canary", errors=200)
+    serve(recording, "canary", errors=200)
     assert "of its rows got no score" in judging.check_requests(begun.stores, begun.run(SECOND))
     assert ["harm"] == endings(begun)
     assert "" == judging.check_requests(begun.stores, begun.run(SECOND))

@@ -117,11 +117,6 @@ class CanaryShare:
         return np.fromiter((self.choose(entity) == "canary" for entity in entities), dtype=np.bool_)
 
 
-def choose_arm(entity: str, canary: CanaryShare | None) -> Arm:
-    """Who answers for an entity, whether or not a canary runs."""
-    return "champion" if canary is None else canary.choose(entity)
-
-
 @dataclass(frozen=True)
 class ArmRows:
     """What one arm of a publication was given."""
@@ -134,20 +129,23 @@ class ArmRows:
 
 @dataclass(frozen=True)
 class RequestBatch:
-    """What one arm of a batch of requests came to.
+    """What requests to one arm came to in a few seconds.
 
     Attributes:
-        rows: that were asked for; `errors`: of these got no score.
+        share: of the entities, in the canary.
+        requests: that had rows of this arm; `rows`: these; `errors`: of them got no score by it.
         inputs, missing: values that the version reads, and how many of them were not known.
         score_sum, score_squares: of the scores, and of their squares.
-        seconds: from the request to the answer.
+        seconds, second_squares: that scoring the rows of a request took, summed, and of the squares.
         effective_at: on the clock of whoever served it.
     """
 
     model: str
     arm: Arm
     version: int
-    canary_id: int | None
+    canary_id: int
+    share: float
+    requests: int
     rows: int
     errors: int
     inputs: int
@@ -155,15 +153,16 @@ class RequestBatch:
     score_sum: float
     score_squares: float
     seconds: float
+    second_squares: float
     effective_at: datetime
 
 
 @dataclass(frozen=True)
 class ServedArm:
-    """What an arm's batches came to together: sums of `RequestBatch`; `batches` counts them."""
+    """What an arm's batches came to together: sums of `RequestBatch`."""
 
     arm: Arm
-    batches: int
+    requests: int
     rows: int
     errors: int
     inputs: int
@@ -171,3 +170,4 @@ class ServedArm:
     score_sum: float
     score_squares: float
     seconds: float
+    second_squares: float

@@ -17,8 +17,11 @@ from starlette.responses import Response
 from perennial.errors import PerennialError
 from perennial.predictor import RowsRefused
 from perennial.serve.answers import Refusal, answer
+from perennial.serve.arms import answer_arms
+from perennial.serve.canaries import Canaries, describe_canary
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
+from perennial.serve.counts import ArmKey, Sums
 from perennial.serve.entry import Entry
 from perennial.serve.gauges import Gauges
 from perennial.serve.guard import Guard
@@ -46,6 +49,7 @@ class Application:
         self.options = options
         self._database = open_reading(options.warehouse_url)
         self.champions = champions or Champions(options, self._database)
+        self.canaries = Canaries(options, self._database, self.champions)
         self._entry = Entry(options, self.champions)
         self._gauges = Gauges()
         self._threads = ThreadPoolExecutor(THREADS, "scoring")
@@ -71,10 +75,12 @@ class Application:
     @asynccontextmanager
     async def _live(self, _api: FastAPI) -> AsyncIterator[None]:
         self.champions.start()
+        self.canaries.start()
         yield
         self.champions.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._look_ups.shutdown(wait=False, cancel_futures=True)
+        self.canaries.stop()
         self._database.dispose()
 
     async def health(self) -> Response:
@@ -83,26 +89,29 @@ class Application:
 
     async def ready(self) -> Response:
         """Whether requests would be answered, and by whom."""
-        is_ready, said = describe_readiness(self.champions)
+        is_ready, said = describe_readiness(self.champions, self.canaries)
         return answer(said, status=200 if is_ready else 503)
 
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
-        self._gauges.note(self.champions)
+        self._gauges.note(self.champions, self.canaries)
         return Response(self._gauges.render(), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self, request: Request) -> Response:
         """What may be asked, for the versions that answer now."""
         self._entry.admit(request)
-        return answer(write_openapi(self.api, self.champions, self.options))
+        return answer(write_openapi(self.api, self.champions, self.canaries, self.options))
 
     async def models(self, request: Request) -> Response:
         """The models that are served, with the version that answers."""
         self._entry.admit(request)
         chosen = {model: choose_version(serving) for model, serving in self.champions.items()}
-        return answer(
-            {"models": [{"model": model, **(describe(by) if by else {"version": None})} for model, by in chosen.items()]}
-        )
+        tried = {model: {"canary": describe_canary(canary)} for model in chosen if (canary := self.canaries.find(model))}
+        said = [
+            {"model": model, **(describe(by) if by else {"version": None}), **tried.get(model, {})}
+            for model, by in chosen.items()
+        ]
+        return answer({"models": said})
 
     async def predict(self, model: str, request: Request) -> Response:
         """Scores of the rows in the body."""
@@ -147,14 +156,21 @@ class Application:
 
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
         try:
-            matrix = version.encode(question.rows)
+            if question.entities:
+                predictions = answer_arms(model, version, self.canaries.find(model), question, self._count)
+            else:
+                predictions = version.predict(version.encode(question.rows), question.reasons)
         except RowsRefused as refused:
             said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
             raise Refusal(422, said, problems=refused.problems) from None
-        predictions = version.predict(matrix, question.reasons)
         self._gauges.rows.labels(model).inc(len(predictions))
         said_by = {"model": model, "version": version.version.version, "recipe": version.version.recipe}
         return answer({**said_by, "predictions": predictions})
+
+    def _count(self, key: ArmKey, sums: Sums) -> None:
+        """Of an arm, in memory."""
+        self.canaries.counts.add(key, sums)
+        self._gauges.arms.note(key, sums)
 
     @staticmethod
     async def _beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:

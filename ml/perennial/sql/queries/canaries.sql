@@ -74,15 +74,17 @@ where model = :model and status = 'live' and canary_id = coalesce(cast(:canary_i
 order by as_of;
 
 -- name: record_request
--- What one arm of a batch of requests came to.
+-- What requests to one arm came to in a few seconds; as role recorder.
 select ledger.record_request(
-    :model, :arm, :version, :canary_id, :rows, :errors, :inputs, :missing, :score_sum, :score_squares, :seconds, :effective_at
+    :model, :arm, :version, :canary_id, :share, :requests, :rows, :errors, :inputs, :missing, :score_sum, :score_squares,
+    :seconds, :second_squares, :effective_at
 );
 
 -- name: served_arms
--- What the batches of requests of a canary came to, arm by arm.
-select arm, count(*) as batches, sum(rows) as rows, sum(errors) as errors, sum(inputs)::bigint as inputs,
-    sum(missing)::bigint as missing, sum(score_sum) as score_sum, sum(score_squares) as score_squares, sum(seconds) as seconds
+-- What requests to a canary came to since a day, arm by arm.
+select arm, sum(requests) as requests, sum(rows) as rows, sum(errors) as errors, sum(inputs)::bigint as inputs,
+    sum(missing)::bigint as missing, sum(score_sum) as score_sum, sum(score_squares) as score_squares, sum(seconds) as seconds,
+    sum(second_squares) as second_squares
 from ledger.requests
 where model = :model and canary_id = :canary_id and day >= :since
 group by arm

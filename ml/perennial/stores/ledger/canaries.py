@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from perennial.records import Run
-from perennial.records.canaries import Arm, Canary, EndKind, RequestBatch, ServedArm, Side
+from perennial.records.canaries import Arm, Canary, EndKind, ServedArm, Side
 from perennial.records.contests import Contest, Look
 from perennial.stores.ledger.contests import Draw
 from perennial.stores.ledger.statements import execute, fetch_all
@@ -118,11 +118,6 @@ def canary_days(session: Session, model: str, canary: Canary | None = None) -> t
     """Live publications with this canary, or with any, oldest as_of first."""
     number = None if canary is None else canary.canary_id
     return fetch_all(CanaryDay, session, "canaries.published_days", model=model, canary_id=number)
-
-
-def record_request(session: Session, batch: RequestBatch) -> int:
-    """Keep what one arm of a batch of requests came to; the number of the row. Counts and sums: never whose."""
-    return int(execute(session, "canaries.record_request", **asdict(batch)).scalar_one())
 
 
 def served_arms(session: Session, canary: Canary, *, since: date) -> tuple[ServedArm, ...]:
