@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial.records.contests import Look
+from perennial.records.intervals import Interval
 from perennial.records.runs import Purpose
 
 Arm = Literal["champion", "canary"]
@@ -49,6 +50,29 @@ def make_salt(model: str, pair: tuple[int, int], started_for: date, former: int,
 
 
 @dataclass(frozen=True)
+class ArmFigures:
+    """What an arm comes to over all as_ofs that were looked at, with intervals clustered by entity.
+
+    Attributes:
+        headline: of its scores, in the headline of the model.
+        rate: the mean label; `value`: the mean of label times value, where a value is known.
+    """
+
+    rows: int
+    headline: Interval | None
+    rate: Interval | None
+    value: Interval | None
+
+
+@dataclass(frozen=True)
+class FiguresOfArms:
+    """Both of them, as the newest look has them."""
+
+    champion: ArmFigures
+    canary: ArmFigures
+
+
+@dataclass(frozen=True)
 class Canary:
     """A recipe under test that acts on a share.
 
@@ -61,6 +85,7 @@ class Canary:
         missing: share of its inputs that were missing when it began, in [0, 1].
         ended, ended_because, ended_at: how it ended; None while it runs.
         looks, harm_looks: at the arms, oldest first.
+        arms: what they came to at the newest look; None before the first, and of looks before 2026-12.
     """
 
     canary_id: int
@@ -84,6 +109,7 @@ class Canary:
     ended_at: datetime | None = None
     looks: tuple[Look, ...] = ()
     harm_looks: tuple[Look, ...] = ()
+    arms: FiguresOfArms | None = None
 
     @property
     def is_running(self) -> bool:

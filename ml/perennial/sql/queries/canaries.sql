@@ -26,7 +26,13 @@ select canaries.canary_id, model, contest_id, challenger_recipe, champion_recipe
         select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
         from ledger.canary_looks as looks
         where looks.canary_id = canaries.canary_id and side = 'harm'
-    ) as harm_looks
+    ) as harm_looks,
+    (
+        select arms from ledger.canary_looks as looks
+        where looks.canary_id = canaries.canary_id
+        order by cardinality(as_ofs) desc, side
+        limit 1
+    ) as arms
 from ledger.canaries
 left join ledger.canary_ends using (canary_id)
 where model = :model and canaries.canary_id = coalesce(cast(:canary_id as bigint), canaries.canary_id)
@@ -48,11 +54,11 @@ order by effective_at, canary_id;
 -- name: record_look
 -- One look at the arms; the same rows are looked at once.
 insert into ledger.canary_looks (
-    canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, effective_at
+    canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, arms, effective_at
 )
 values (
     :canary_id, :side, cast(:as_ofs as date[]), :estimate, :standard_error, :information, :spent, :boundary, :surplus, :shock,
-    :effective_at
+    cast(:arms as jsonb), :effective_at
 )
 on conflict do nothing;
 
@@ -72,6 +78,14 @@ from ledger.publications
 join ledger.canaries using (canary_id, model)
 where model = :model and status = 'live' and canary_id = coalesce(cast(:canary_id as bigint), canary_id)
 order by as_of;
+
+-- name: served_shares
+-- The smallest and the largest share that a canary of requests had on each day (UTC) on which it was asked.
+select day, min(share) as low, max(share) as high
+from ledger.requests
+where model = :model and canary_id = :canary_id and share is not null
+group by day
+order by day;
 
 -- name: record_request
 -- What requests to one arm came to in a few seconds; as role recorder.

@@ -19,6 +19,7 @@ from perennial.stores.ledger.canaries import (
     ArmOfDay,
     CanaryDay,
     CanaryTerms,
+    SharesOfDay,
     canary_arms,
     canary_days,
     canary_draws,
@@ -28,6 +29,7 @@ from perennial.stores.ledger.canaries import (
     record_canary_look,
     running_canary,
     served_arms,
+    served_shares,
     start_canary,
 )
 from perennial.stores.ledger.contests import (
@@ -147,6 +149,7 @@ __all__ = [
     "LostRun",
     "PromotionBook",
     "Published",
+    "SharesOfDay",
     "Terms",
     "TimedPair",
     "Timings",
@@ -251,6 +254,7 @@ __all__ = [
     "running_canary",
     "runs_of_versions",
     "served_arms",
+    "served_shares",
     "set_aside",
     "start_canary",
     "start_run",
