@@ -87,15 +87,25 @@ def judge_arms(model: Model, canary: Canary, ours: ServedRows, theirs: ServedRow
     short = "there is no day on which both arms can be told apart" if gain is None else _find_short(gain)
     if short or gain is None:
         return Judged(canary.looks, canary.harm_looks, figures, short)
+    return Judged(*look_at_arms(model, canary, gain), figures)
+
+
+def look_at_arms(model: Model, canary: Canary, gain: DailyGain) -> tuple[tuple[Look, ...], tuple[Look, ...]]:
+    """All looks at either question with the newest last: is the canary better, is it worse?"""
     plan = TestPlan(canary.alpha, canary.last_look, canary.overlap, model.training.seed)
     harm = replace(plan, alpha=canary.harm_alpha, power=HARM_POWER)
     worse = replace(gain, gains=-gain.gains, influence=-gain.influence)
-    looks, harm_looks = look_again(gain, canary.looks, plan), look_again(worse, canary.harm_looks, harm)
-    return Judged(looks, harm_looks, figures)
+    return look_again(gain, canary.looks, plan), look_again(worse, canary.harm_looks, harm)
 
 
 def measure_arms(model: Model, ours: ServedRows, theirs: ServedRows) -> DailyGain | None:
-    """The canary's gain within each as_of and its error, shocks included; None where no as_of has both.
+    """The canary's gain within each as_of and its error, shocks included; None where no as_of has both."""
+    found = pair_arms(model, ours, theirs)
+    return None if found is None else shock_arms(model, *found)
+
+
+def pair_arms(model: Model, ours: ServedRows, theirs: ServedRows) -> tuple[DailyGain, float] | None:
+    """The same without shocks, and what is believed of these beforehand: a standard deviation, 0 for none.
 
     Where scores are acted on (`scoring.acted_on`) the gain is of the mean label, above 0 in the wanted direction: a score that
     people act on changes what it foretells, so that its own figures no longer say who did better. Else it is of the headline: of
@@ -114,8 +124,11 @@ def measure_arms(model: Model, ours: ServedRows, theirs: ServedRows) -> DailyGai
         ]
         prior = task.find_prior_shock(task.headline.value(ours.scores, ours.labels))
     found = _subtract(_name_entities(theirs.labels), parts[1], _name_entities(ours.labels), parts[0])
-    if found is None:
-        return None
+    return None if found is None else (found, prior)
+
+
+def shock_arms(model: Model, found: DailyGain, prior: float) -> DailyGain:
+    """With the error that is common to all rows of an as_of."""
     horizon = model.label.horizon_days
     surplus = Surplus(found.as_ofs, found.surplus)
     shocks = pool_shocks([surplus], prior=prior, horizon_days=horizon) if prior else Shocks(0.0, PRIOR_AS_OFS)
