@@ -250,7 +250,7 @@ def test_requests_that_are_acted_on_are_judged_by_everybody_whom_the_hash_has_dr
     tested.tell(
         "create table ledger.requests_of_june partition of ledger.requests for values from ('2017-06-01') to ('2017-08-01')"
     )
-    tested.tell(ASKED, day=SECOND)
+    tested.tell(ASKED, day="2017-06-28")  # in the label window of the first as_of alone
     found = judging.judge(tested.stores, tested.run(LATER))
     (drawn,) = tested.ask(DRAWN, as_of=FIRST)
     assert drawn == {"canary": found.arms.canary.rows, "champion": found.arms.champion.rows}
