@@ -16,6 +16,7 @@ from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
 from perennial.records.canaries import RequestBatch
 from perennial.stores import ledger, warehouse
+from perennial.stores.analytics import read_model
 from perennial.stores.recording import open_recording, record_requests
 from tests.world import MODEL, challenge, edit_model
 
@@ -80,6 +81,10 @@ def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
     arms = canaries.find_running(begun.stores, MODEL).arms
     assert (versions[challenger], versions[champion]) == (arms.canary.rows, arms.champion.rows)
     assert arms.canary.rate.low < arms.canary.rate.estimate < arms.canary.rate.high
+    (shown,) = read_model(begun.stores.warehouse, MODEL).canaries
+    assert (arms.canary.rows, arms.champion.rate.estimate) == (
+        shown["arms"]["canary"]["rows"], shown["arms"]["champion"]["rate"]["estimate"]
+    )  # fmt: skip
     published = scoring.stop_canary(begun.stores, begun.run(LATER), because="Enough was seen.")
     assert (begun.run(LATER).as_of, champion) == (published.as_of, published.version)
     assert [champion] == [row["version"] for row in begun.ask(VERSIONS, as_of=LATER)]

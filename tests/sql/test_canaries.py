@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from perennial.config.retention import Retention
 from perennial.records.canaries import RequestBatch, find_place
+from perennial.stores.ledger.purges import find_purgeable
 from perennial.stores.recording import BatchRefused, open_recording, record_requests
 from perennial.stores.sessions import Database
-from tests.toy_server import RECIPE, START, TEST
+from tests.toy_server import END, RECIPE, START, TEST
 
 HOSTILE = [
     *("", " ", "'", '"', "\\", "%s", ":x", "a:b", "x'); drop table ledger.canaries; --", '[1, "a"]', "\n\t"),
@@ -169,3 +171,15 @@ def test_requests_that_are_kept_are_not_purged(pipeline, warehouse_urls):
     for days in (400, 7):
         with pytest.raises(DBAPIError, match="are not older than"), pipeline.transaction() as session:
             purge(session, date(2018, 5, 1), days)
+
+
+def test_requests_stay_while_their_canary_runs(recorder, pipeline, warehouse_urls):
+    keep(warehouse_urls, date(2017, 1, 30))
+    day = date(2018, 1, 1)
+    before = {name.removesuffix("_days"): day for name in Retention.model_fields} | {"files": datetime(2018, 1, 1, tzinfo=UTC)}
+    with pipeline.transaction() as session:
+        (runs,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
+        session.execute(text(END))
+        (over,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
+    assert ("requests", "its canary is still judged") == (runs.kind, runs.why)
+    assert over.why is None
