@@ -17,11 +17,11 @@ from starlette.responses import Response
 from perennial.errors import PerennialError
 from perennial.predictor import RowsRefused
 from perennial.serve.answers import Refusal, answer
+from perennial.serve.arm_gauges import note_arm
 from perennial.serve.arms import answer_arms
 from perennial.serve.canaries import Canaries, describe_canary
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
-from perennial.serve.counts import ArmKey, Sums
 from perennial.serve.entry import Entry
 from perennial.serve.gauges import Gauges
 from perennial.serve.guard import Guard
@@ -121,6 +121,9 @@ class Application:
         if len(body) > INLINE_BYTES:
             return await self._beside(self._threads, partial(self._answer, model, version, body))
         question = parse_question(body, self.options.batch_rows)
+        if question.entities:
+            score = partial(self._score_arms, model, version, question)
+            return await self._beside(self._threads, score) if question.reasons else score()
         if question.reasons:
             return await self._beside(self._threads, partial(self._score, model, version, question))
         return self._score(model, version, question)
@@ -139,6 +142,18 @@ class Application:
             raise Refusal(404, f"Model {model} has published no score of this entity in its newest publication.")
         return answer(found)
 
+    def _score_arms(self, model: str, version: LoadedVersion, question: Question) -> Response:
+        """Rows that name their entities, each by the version of its arm."""
+        count = partial(note_arm, self.canaries.counts, self._gauges.arms)
+        try:
+            predictions = answer_arms(model, version, self.canaries.find(model), question, count)
+        except RowsRefused as refused:
+            read = f"Rows of {model} lack what version {version.version.version} reads, or hold another type"
+            raise Refusal(422, f"{read}; /v1/models lists its features.", problems=refused.problems) from None
+        self._gauges.rows.labels(model).inc(len(predictions))
+        by = {"version": version.version.version, "recipe": version.version.recipe}
+        return answer({"model": model, **by, "predictions": predictions})
+
     def _check_model(self, model: str, request: Request) -> None:
         if model not in self.champions:
             raise Refusal(404, "There is no model of this name here: /v1/models lists them.")
@@ -152,25 +167,19 @@ class Application:
         return version
 
     def _answer(self, model: str, version: LoadedVersion, body: bytes) -> Response:
-        return self._score(model, version, parse_question(body, self.options.batch_rows))
+        question = parse_question(body, self.options.batch_rows)
+        return self._score_arms(model, version, question) if question.entities else self._score(model, version, question)
 
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
         try:
-            if question.entities:
-                predictions = answer_arms(model, version, self.canaries.find(model), question, self._count)
-            else:
-                predictions = version.predict(version.encode(question.rows), question.reasons)
+            matrix = version.encode(question.rows)
         except RowsRefused as refused:
             said = f"Rows of {model} are not what version {version.version.version} reads; /v1/models lists its features."
             raise Refusal(422, said, problems=refused.problems) from None
+        predictions = version.predict(matrix, question.reasons)
         self._gauges.rows.labels(model).inc(len(predictions))
         said_by = {"model": model, "version": version.version.version, "recipe": version.version.recipe}
         return answer({**said_by, "predictions": predictions})
-
-    def _count(self, key: ArmKey, sums: Sums) -> None:
-        """Of an arm, in memory."""
-        self.canaries.counts.add(key, sums)
-        self._gauges.arms.note(key, sums)
 
     @staticmethod
     async def _beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from perennial.serve.canaries import Canaries
-from perennial.serve.counts import ArmKey, Sums
+from perennial.serve.counts import ArmKey, Counts, Sums
 
 LABELS = ("model", "arm")
 
@@ -61,3 +61,9 @@ class ArmGauges:
             by = canaries.find(model)
             self._version.labels(model).set(by.loaded.version.version if by else 0)
         self._lost.set(canaries.lost_rows)
+
+
+def note_arm(counts: Counts, gauges: ArmGauges, key: ArmKey, sums: Sums) -> None:
+    """Add what a request came to, to what is written down and to what Prometheus is told."""
+    counts.add(key, sums)
+    gauges.note(key, sums)
