@@ -1,12 +1,14 @@
 """Years of canaries: how often is one called better that is not, how often a harmless one stopped, and how soon a harmful one?
 
-Each life is one canary: entities stay from week to week, some are likelier to turn positive for good, label windows of four weeks
-overlap, and the arms are judged by `compare.arms.judge_arms` whenever a week has matured. The error is set to 5 % instead of the
-fraction of a percent that the account deals out, so that a few hundred lives see it; by Boole's inequality a year of canaries
-errs at most as often as their alphas add up to, and the account keeps that below the budget. Limits are those of Clopper and
-Pearson at 99 %; a requirement that fails ends with 1.
+Each life is one canary over 52 weeks: entities stay from week to week, some are likelier to turn positive for good, label
+windows of four weeks overlap, and whenever a week has matured both questions are looked at by `compare.arms`, as `judge_arms`
+does. To be done with a year in seconds the gains of all weeks are measured once and looked at week by week, and a boundary
+rests on 4,000 draws instead of 100,000: where these are too few it is the one of a single look, which errs less. The error is
+set to 5 % instead of the fraction of a percent that the account deals out, so that a few hundred lives see it; by Boole's
+inequality a year of canaries errs at most as often as their alphas add up to, and the account keeps that below the budget.
+Limits are those of Clopper and Pearson at 99 %; a requirement that fails ends with 1.
 
-    python bench/canary.py            # a few minutes on one core
+    python bench/canary.py            # some minutes on one core
     python bench/canary.py --lives 40
 """
 
@@ -14,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,12 +24,14 @@ import pandas as pd
 from paths import ROOT
 from scipy.stats import binomtest
 
-from perennial.compare.arms import HARM_ALPHA, Judged, ServedRows, judge_arms
+from perennial.compare import boundaries
+from perennial.compare.arms import HARM_ALPHA, ServedRows, look_at_arms, pair_arms, shock_arms
 from perennial.config import Model, load_model
 from perennial.records.canaries import Canary, CanaryShare, make_salt
 
 ALPHA = 0.05
-WEEKS, OVERLAP = 8, 4
+WEEKS, OVERLAP = 52, 4
+DRAWS = 4_000
 FIRST = date(2017, 1, 2)
 ENTITIES, SHARE = 1500, 0.2
 ROWS_TO_STOP = 4 * ENTITIES * SHARE
@@ -71,39 +74,42 @@ def make_model(world: World) -> Model:
     return model.model_copy(update={"scoring": model.scoring.model_copy(update={"acted_on": acted})})
 
 
-def live(world: World, seed: int, *, entities: int = ENTITIES, share: float = SHARE) -> Life:
+def live(world: World, seed: int, *, entities: int = ENTITIES, share: float = SHARE, weeks: int = WEEKS) -> Life:
     """One canary, judged every week until it is stopped or has seen its last look."""
     model = make_model(world)
     began = datetime(2017, 1, 2, tzinfo=UTC)
     salt = make_salt("lapse", (2, 1), FIRST, 0, seed)
-    canary = Canary(1, "lapse", 1, 2, 1, salt, ALPHA, HARM_ALPHA, WEEKS, OVERLAP, 0.0, FIRST, "bench", "simulation", began)
+    canary = Canary(1, "lapse", 1, 2, 1, salt, ALPHA, HARM_ALPHA, weeks, OVERLAP, 0.0, FIRST, "bench", "simulation", began)
     members = CanaryShare(canary, share, 2).find_members(map(str, range(entities)))
+    paired = pair_arms(model, *_serve(world, members, seed, weeks))
+    assert paired is not None
     was_better = False
-    for week, (ours, theirs) in enumerate(_serve(world, members, seed), start=1):
-        found: Judged = judge_arms(model, canary, ours, theirs)
-        canary = replace(canary, looks=found.looks, harm_looks=found.harm_looks)
-        was_better |= found.is_better
-        if found.is_harmful:
-            return Life(was_better, week, len(theirs.labels))
+    for week in range(1, weeks + 1):
+        gain = shock_arms(model, paired[0].first(week), paired[1])
+        looks, harm_looks = look_at_arms(model, canary, gain)
+        canary = replace(canary, looks=looks, harm_looks=harm_looks)
+        was_better |= looks[-1].lower > 0
+        if harm_looks[-1].lower > 0:
+            return Life(was_better, week, week * int(members.sum()))
     return Life(was_better, None, None)
 
 
-def _serve(world: World, members: np.ndarray, seed: int) -> Iterator[tuple[ServedRows, ServedRows]]:
-    """What both arms were served and what came of it, up to and including each week."""
+def _serve(world: World, members: np.ndarray, seed: int, weeks: int) -> tuple[ServedRows, ServedRows]:
+    """What both arms were served in all weeks, and what came of it."""
     rng = np.random.default_rng(seed)
     risk = rng.normal(size=len(members))
     moved = np.where(members, world.effect, 0.0)
-    events = rng.random((len(members), WEEKS + OVERLAP)) < 1 / (1 + np.exp(2.5 - risk - moved))[:, np.newaxis]
+    events = rng.random((len(members), weeks + OVERLAP)) < 1 / (1 + np.exp(2.5 - risk - moved))[:, np.newaxis]
     parts: list[pd.DataFrame] = []
-    for week in range(WEEKS):
+    for week in range(weeks):
         noise = np.where(members, world.noise, 1.0) * rng.normal(size=len(members))
         label = events[:, week : week + OVERLAP].any(axis=1).astype(int)
         scores = 1 / (1 + np.exp(-(risk + noise)))
         day = pd.Timestamp(FIRST + timedelta(days=7 * week))
         parts.append(pd.DataFrame({"as_of": day, "entity_id": np.arange(len(members)), "score": scores, "label": label}))
-        frame = pd.concat(parts).set_index(["as_of", "entity_id"])
-        inside = np.tile(members, week + 1)
-        yield _arm(frame[~inside]), _arm(frame[inside])
+    frame = pd.concat(parts).set_index(["as_of", "entity_id"])
+    inside = np.tile(members, weeks)
+    return _arm(frame[~inside]), _arm(frame[inside])
 
 
 def _arm(frame: pd.DataFrame) -> ServedRows:
@@ -119,8 +125,9 @@ def say(count: int, lives: int) -> str:
 def main() -> int:
     """Live, print, and say whether everything is as promised."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lives", type=int, default=200)
+    parser.add_argument("--lives", type=int, default=100)
     lives = parser.parse_args().lives
+    boundaries.DRAWS = DRAWS
     print(
         f"{lives} lives a world, {ENTITIES} entities, share {SHARE:.0%}, {WEEKS} weekly looks, alpha {ALPHA}, harm {HARM_ALPHA}"
     )

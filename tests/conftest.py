@@ -28,7 +28,7 @@ from perennial.stores.warehouse import migrate
 
 TRIALS = 2  # of every training in the stack
 OWN_AIRFLOW = "tests/e2e/test_workers.py"  # it needs nothing of the stack
-GUESTS = ("loader", "pipeline", "analyst", "watcher")
+GUESTS = ("loader", "pipeline", "analyst", "watcher", "recorder")
 _COUNTER = count(1)
 
 
@@ -116,6 +116,7 @@ class WarehouseUrls:
     pipeline: str
     analyst: str
     watcher: str
+    recorder: str
     superuser: str
 
 

@@ -45,8 +45,27 @@ segments = ["income"]
 """
 RECIPE = """
 insert into ledger.recipes (model, recipe, algorithm, parameters, origin, because, purpose, effective_at)
-values ('toy', 1, 'logistic', '{}', 'search', 'A test wants it.', 'simulation', '2017-10-30')
+values ('toy', :recipe, 'logistic', '{}', 'search', 'A test wants it.', 'simulation', '2017-10-30')
 on conflict do nothing
+"""
+TEST = """
+insert into ledger.contests (
+    model, challenger_recipe, champion_recipe, side, alpha, last_look, overlap, opened_for, purpose, effective_at
+)
+values ('toy', :recipe, 1, 'superiority', 0.01, 26, 4, '2017-10-30', 'simulation', '2017-10-30')
+returning contest_id
+"""
+START = """
+insert into ledger.canaries (
+    model, contest_id, challenger_recipe, champion_recipe, salt, alpha, harm_alpha, last_look, overlap, missing, started_for,
+    actor, purpose, effective_at
+)
+values ('toy', :tested, :recipe, 1, :salt, 0.01, 0.05, 26, 4, 0, '2017-11-06', 'tester', 'simulation', '2017-11-06')
+returning canary_id
+"""
+END = """
+insert into ledger.canary_ends (canary_id, kind, reason, as_of, actor, effective_at)
+select max(canary_id), 'stopped', 'Seen.', '2017-11-07', 'tester', '2017-11-07' from ledger.canaries
 """
 MOVE = """
 insert into ledger.promotions (model, version, previous_version, kind, reason, actor, purpose, effective_at)
@@ -82,14 +101,14 @@ class ToyInstallation:
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
-    def add_version(self, number: int, predictor: Predictor, golden) -> Version:
+    def add_version(self, number: int, predictor: Predictor, golden, recipe: int = 1) -> Version:
         """Files where this machine keeps them, and a row of the ledger."""
-        version = replace(VERSION, version=number, mlflow_run_id=f"run{number}", data_hash=f"d{number}")
+        version = replace(VERSION, version=number, mlflow_run_id=f"run{number}", data_hash=f"d{number}", recipe=recipe)
         folder = find_kept(version, self.artifacts / CACHE)
         manifest = write_files(folder, predictor.booster, predictor.contract, golden)
         version = replace(version, algorithm=predictor.contract.algorithm, manifest=manifest)
         with self.toy.pipeline.transaction() as session:
-            session.execute(text(RECIPE))
+            session.execute(text(RECIPE), {"recipe": recipe})
             return ledger.record_version(session, version)
 
     def promote(self, number: int) -> None:
@@ -101,6 +120,16 @@ class ToyInstallation:
             )
             session.execute(text(statement), {"moved": moved})
         self.champion = number
+
+    def start_canary(self, recipe: int, salt: str) -> int:
+        """Let a recipe act, that is under test against recipe 1."""
+        with self.toy.pipeline.transaction() as session:
+            tested = session.execute(text(TEST), {"recipe": recipe}).scalar_one()
+            return session.execute(text(START), {"tested": tested, "recipe": recipe, "salt": salt}).scalar_one()
+
+    def end_canary(self) -> None:
+        with self.toy.pipeline.transaction() as session:
+            session.execute(text(END))
 
     def options(self, **changes) -> ServeOptions:
         plain = ServeOptions(

@@ -92,6 +92,11 @@ WHO = (
         "all else: the server reads views as `analyst`, in transactions that cannot write; rates and sizes have limits",
     ),
     (
+        "whoever has the password of `recorder`",
+        "say that requests to a canary came to what they did not, and so stop it, or leave days out of its judgement",
+        "reading anything; promoting; batches of a canary that there is not, or of another day",
+    ),
+    (
         "whoever watches (`watcher`)",
         "read figures of the ledger, column by column",
         "texts, the salts of canaries, entities; writing",

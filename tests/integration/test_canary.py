@@ -1,8 +1,11 @@
 """A canary from its start to its end: a share of the days, its looks, its stop on harm, and the champion back for everybody."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import make_url
 
 from perennial import pipeline
 from perennial.errors import NothingToDo, PromotionRefused
@@ -13,6 +16,8 @@ from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
 from perennial.records.canaries import RequestBatch
 from perennial.stores import ledger, warehouse
+from perennial.stores.analytics import read_model
+from perennial.stores.recording import open_recording, record_requests
 from tests.world import MODEL, challenge, edit_model
 
 TESTED, FIRST, SECOND, LATER = "2017-06-19", "2017-06-26", "2017-07-03", "2017-07-24"
@@ -73,6 +78,13 @@ def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
     looks = begun.ask("select side, as_ofs, spent from ledger.canary_looks order by side")
     assert [("gain", 1), ("harm", 1)] == [(look["side"], len(look["as_ofs"])) for look in looks]
     assert [] == endings(begun)
+    arms = canaries.find_running(begun.stores, MODEL).arms
+    assert (versions[challenger], versions[champion]) == (arms.canary.rows, arms.champion.rows)
+    assert arms.canary.rate.low < arms.canary.rate.estimate < arms.canary.rate.high
+    (shown,) = read_model(begun.stores.warehouse, MODEL).canaries
+    assert (arms.canary.rows, arms.champion.rate.estimate) == (
+        shown["arms"]["canary"]["rows"], shown["arms"]["champion"]["rate"]["estimate"]
+    )  # fmt: skip
     published = scoring.stop_canary(begun.stores, begun.run(LATER), because="Enough was seen.")
     assert (begun.run(LATER).as_of, champion) == (published.as_of, published.version)
     assert [champion] == [row["version"] for row in begun.ask(VERSIONS, as_of=LATER)]
@@ -167,21 +179,89 @@ def test_what_canaries_draw_the_account_remembers(begun):
         assert sorted(row["alpha"] for row in drawn) == sorted(alpha for alpha, _ in list_draws(session, MODEL, since))
 
 
-def serve(world, arm, *, errors=0, score=0.4):
-    run = world.run(SECOND)
-    values = {"rows": 500, "errors": errors, "inputs": 5_000, "missing": 10, "seconds": 0.2}
-    sums = {"score_sum": score * 500, "score_squares": (score**2 + 0.02) * 500}
-    canaries.record_request(world.stores, RequestBatch(MODEL, arm, 1, 1, effective_at=run.clock, **values, **sums))
+@pytest.fixture
+def recording(begun, postgres):
+    database = open_recording(postgres.url(make_url(begun.settings.warehouse_url).database, "recorder"))
+    yield database
+    database.dispose()
 
 
-def test_requests_that_fail_end_a_canary_at_once(begun):
+def serve(recording, arm, *, errors=0, score=0.4):
+    values = {"requests": 500, "rows": 500, "errors": errors, "inputs": 5_000, "missing": 10}
+    sums = {"score_sum": score * 500, "score_squares": (score**2 + 0.02) * 500, "seconds": 0.2, "second_squares": 0.0001}
+    record_requests(recording, [RequestBatch(MODEL, arm, 1, 1, share=0.4, effective_at=datetime.now(UTC), **values, **sums)])
+
+
+def test_requests_that_fail_end_a_canary_at_once(begun, recording):
     for arm in ("champion", "canary"):
-        serve(begun, arm)
+        serve(recording, arm)
     assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
-    serve(begun, "canary", errors=200)
-    assert "of its rows got no score" in judging.check_requests(begun.stores, begun.run(SECOND))
+    serve(recording, "canary", errors=200)
+    assert "" == judging.check_requests(begun.stores, begun.run(SECOND, "backfill"))
+    with pytest.raises(NothingToDo, match="nothing was published for this day"):
+        pipeline.monitor(begun.stores, begun.run(SECOND))
     assert ["harm"] == endings(begun)
+    assert "of its rows got no score" in begun.ask_one("select reason from ledger.canary_ends")
     assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
+
+
+AHEAD = """
+    insert into ledger.canary_looks (
+        canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, arms, effective_at
+    )
+    select 1, 'gain', array[cast(:as_of as date)], 0.2, 0.01, 0.1, alpha / 10, 4, cast(:arms as jsonb), effective_at
+    from ledger.canaries"""
+FIGURE = {"estimate": 0.5, "low": 0.4, "high": 0.6, "standard_error": 0.05}
+ARM = {"rows": 100, "headline": FIGURE, "rate": FIGURE, "value": None}
+ARMS = {"champion": ARM, "canary": ARM}
+
+
+def test_a_canary_that_has_shown_a_gain_is_promoted_by_the_gate(begun):
+    begun.tell(AHEAD, as_of=FIRST, arms=json.dumps(ARMS))
+    (tested,) = {row["challenger_recipe"] for row in begun.ask("select challenger_recipe from ledger.canaries")}
+    pipeline.compare(begun.stores, begun.run(SECOND))
+    promotion = pipeline.promote(begun.stores, begun.run(SECOND))
+    assert promotion.reason.startswith("On what was served its canary did better by 0.2 in the headline")
+    assert tested == begun.ask_one("select recipe from analytics.champions")
+    assert [] == begun.ask("select from analytics.canaries")
+    pipeline.score(begun.stores, begun.run(SECOND))
+    assert ["ended"] == endings(begun)
+
+
+BY_REQUESTS = {
+    "shards = 1\ncanary = 0.4 ": "shards = 1\ncanary = 0 ",
+    "[serving]                               # Who answers requests\ncanary = 0 ": "[serving]\ncanary = 0.4 ",
+    '# acted_on = "lowers"': 'acted_on = "lowers"',
+}
+ASKED = """
+    insert into ledger.requests (
+        day, model, arm, version, canary_id, share, rows, errors, inputs, missing, score_sum, score_squares, seconds, effective_at
+    )
+    values (:day, 'lapse', 'canary', 5, 1, 0.4, 20, 0, 200, 3, 8, 4, 0.01, :day)"""
+DRAWN = """
+    select count(*) filter (where place < 0.4) as canary, count(*) filter (where place >= 0.4) as champion
+    from (
+        select ledger.place_entity(entity_id::text, salt) as place
+        from labels.lapse cross join ledger.canaries where as_of = :as_of
+    )"""
+
+
+def test_requests_that_are_acted_on_are_judged_by_everybody_whom_the_hash_has_drawn(tested):
+    edit_model(tested.settings.home, BY_REQUESTS)
+    canaries.start(tested.stores, tested.run(FIRST))
+    pipeline.score(tested.stores, tested.run(FIRST))
+    assert 1 == len(tested.ask(VERSIONS, as_of=FIRST))  # published scores are the champion's
+    assert judging.judge(tested.stores, tested.run(LATER)) is None  # nobody was asked for
+    tested.tell(
+        "create table ledger.requests_of_june partition of ledger.requests for values from ('2017-06-01') to ('2017-08-01')"
+    )
+    tested.tell(ASKED, day="2017-06-28")  # in the label window of the first as_of alone
+    found = judging.judge(tested.stores, tested.run(LATER))
+    (drawn,) = tested.ask(DRAWN, as_of=FIRST)
+    assert drawn == {"canary": found.arms.canary.rows, "champion": found.arms.champion.rows}
+    assert (None, 1) == (found.arms.canary.headline, len(found.looks))
+    looks = tested.ask("select side, as_ofs from ledger.canary_looks order by side")
+    assert [("gain", FIRST), ("harm", FIRST)] == [(look["side"], str(look["as_ofs"][0])) for look in looks]
 
 
 def test_a_shell_starts_shows_and_stops_it(inside):
@@ -198,7 +278,7 @@ def test_a_shell_starts_shows_and_stops_it(inside):
     assert (3, True) == (code, "is the canary since 2017-06-19" in err)
     pipeline.score(world.stores, world.run(TESTED))
     (shown,) = inside.ask("canary", "show", MODEL)
-    assert ("runs", 1, "no look yet") == (shown["state"], shown["days"], shown["gain"])
+    assert ("runs", 1, "no look yet", "no look yet") == (shown["state"], shown["days"], shown["gain"], shown["rate"])
     (stopped,) = inside.ask("canary", "stop", MODEL, *day, "--reason", "Seen.")
     assert TESTED == stopped["published_again"]
     code, _, err = inside.perennial("canary", "stop", MODEL, *day)

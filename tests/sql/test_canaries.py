@@ -1,16 +1,19 @@
 """The share of a canary in SQL, and batches of requests: kept by month, purged by day."""
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from perennial.config.retention import Retention
 from perennial.records.canaries import RequestBatch, find_place
-from perennial.stores import ledger
+from perennial.stores.ledger.purges import find_purgeable
+from perennial.stores.recording import BatchRefused, open_recording, record_requests
 from perennial.stores.sessions import Database
+from tests.toy_server import END, RECIPE, START, TEST
 
 HOSTILE = [
     *("", " ", "'", '"', "\\", "%s", ":x", "a:b", "x'); drop table ledger.canaries; --", '[1, "a"]', "\n\t"),
@@ -39,9 +42,22 @@ def test_python_and_postgresql_agree_on_every_entity(pipeline):
             assert [find_place(entity, salt) for entity in entities] == list(found.scalars())
 
 
-def batch(day, arm="canary", **values):
-    known = {"rows": 20, "errors": 1, "inputs": 200, "missing": 3, "score_sum": 8.0, "score_squares": 4.0, "seconds": 0.01}
-    return RequestBatch("toy", arm, 5, 1, effective_at=datetime(*day, 23, 30, tzinfo=UTC), **(known | values))
+@pytest.fixture
+def recorder(warehouse_urls, pipeline):
+    """The toy has one canary, of number 1."""
+    with pipeline.transaction() as session:
+        session.execute(text(RECIPE), {"recipe": 2})
+        tested = session.execute(text(TEST), {"recipe": 2}).scalar_one()
+        session.execute(text(START), {"tested": tested, "recipe": 2, "salt": "5f0c"})
+    database = open_recording(warehouse_urls.recorder)
+    yield database
+    database.dispose()
+
+
+def batch(arm="canary", at=None, **values):
+    known = {"requests": 4, "rows": 20, "errors": 1, "inputs": 200, "missing": 3, "score_sum": 8.0, "score_squares": 4.0}
+    known |= {"model": "toy", "canary_id": 1, "share": 0.05, "seconds": 0.01, "second_squares": 0.001}
+    return RequestBatch(arm=arm, version=5, effective_at=at or datetime.now(UTC), **(known | values))
 
 
 def months(session):
@@ -50,27 +66,79 @@ def months(session):
     ).scalars().all()  # fmt: skip
 
 
-def test_batches_stand_in_the_table_of_their_month(pipeline):
+def test_batches_stand_in_the_table_of_their_month(recorder, pipeline):
+    now = datetime.now(UTC)
+    record_requests(recorder, [batch(at=now), batch("champion", at=now)])
+    record_requests(recorder, [batch(at=now - timedelta(hours=1))])
     with pipeline.transaction() as session:
-        for day in [(2017, 1, 31), (2017, 2, 1), (2017, 2, 28), (2017, 12, 31)]:
-            assert ledger.record_request(session, batch(day)) > 0
-        named = [f'ledger."requests$2017_{month}"' for month in ("01", "02", "12")]
-        assert named == months(session)
-        february = "select count(*) from ledger.requests where tableoid::regclass::text like '%2017_02%'"
-        assert 2 == session.execute(text(february)).scalar_one()
+        assert f'ledger."requests${now:%Y_%m}"' in months(session)
+        assert 3 == session.execute(text("select count(*) from ledger.requests where share = 0.05")).scalar_one()
 
 
-def test_who_serves_cannot_change_what_was_kept(pipeline):
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"missing": 201}, "check constraint"),
+        ({"rows": -1}, "check constraint"),
+        ({"requests": 0}, "check constraint"),
+        ({"share": 0.7}, "check constraint"),
+        ({"share": None}, "the share of the canary is missing"),
+        ({"arm": "nobody"}, "check constraint"),
+        ({"canary_id": 2}, "model toy has no canary 2"),
+        ({"model": "lapse"}, "model lapse has no canary 1"),
+        ({"at": datetime(2017, 1, 31, tzinfo=UTC)}, "lies more than a day from now"),
+    ],
+)
+def test_the_recorder_writes_nothing_that_cannot_be(recorder, pipeline, values, said):
+    with pytest.raises(BatchRefused, match=said):
+        record_requests(recorder, [batch(), batch(**values)])
     with pipeline.transaction() as session:
-        ledger.record_request(session, batch((2017, 1, 31)))
+        assert 0 == session.execute(text("select count(*) from ledger.requests")).scalar_one()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select from ledger.requests",
+        "select salt from ledger.canaries",
+        "insert into ledger.canary_ends values (1, 'stopped', '', '2017-01-01', '', '2017-01-01')",
+        "select from analytics.champions",
+        "create table ledger.another ()",
+        "create temporary table another ()",
+    ],
+)
+def test_the_recorder_reads_nothing_and_writes_by_one_function_alone(recorder, statement):
+    with pytest.raises(DBAPIError, match="permission denied"), recorder.transaction() as session:
+        session.exec_driver_sql(statement)
+
+
+def test_who_decides_cannot_change_what_was_kept(recorder, pipeline):
+    record_requests(recorder, [batch()])
     for statement in ("update ledger.requests set rows = 0", "delete from ledger.requests", "drop table ledger.requests"):
         with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), pipeline.transaction() as session:
             session.execute(text(statement))
 
 
-def test_more_missing_than_inputs_is_refused(pipeline):
-    with pytest.raises(DBAPIError, match="check constraint"), pipeline.transaction() as session:
-        ledger.record_request(session, batch((2017, 1, 31), missing=201))
+KEPT = """
+    insert into ledger.requests (
+        day, model, arm, version, canary_id, share, rows, errors, inputs, missing, score_sum, score_squares, seconds, effective_at
+    )
+    values (:day, 'toy', 'canary', 5, 1, 0.05, 20, 1, 200, 3, 8, 4, 0.01, :day)"""
+
+
+def keep(warehouse_urls, *days):
+    """As it was counted on days of the past."""
+    owner = Database(warehouse_urls.owner)
+    with owner.transaction() as session:
+        for day in days:
+            month = f"{day:%Y_%m}"
+            first = day.replace(day=1)
+            session.exec_driver_sql(
+                f'create table if not exists ledger."requests${month}" partition of ledger.requests '
+                f"for values from ('{first}') to ('{(first + timedelta(days=32)).replace(day=1)}')"
+            )
+            session.execute(text(KEPT), {"day": day})
+    owner.dispose()
 
 
 def live(session, day):
@@ -84,11 +152,10 @@ def purge(session, day, days=400):
     return session.execute(text("select ledger.purge_requests('toy', :day, :days, 'ann', :at)"), values).scalar_one()
 
 
-def test_old_requests_go_by_day_and_a_month_with_its_last_one(pipeline):
+def test_old_requests_go_by_day_and_a_month_with_its_last_one(pipeline, warehouse_urls):
+    keep(warehouse_urls, date(2017, 1, 30), date(2017, 1, 31), date(2017, 2, 1))
     with pipeline.transaction() as session:
         live(session, date(2018, 6, 1))
-        for day in [(2017, 1, 30), (2017, 1, 31), (2017, 2, 1)]:
-            ledger.record_request(session, batch(day))
         assert 1 == purge(session, date(2017, 1, 30))
         assert 2 == len(months(session))
         assert 1 == purge(session, date(2017, 1, 31))
@@ -97,10 +164,22 @@ def test_old_requests_go_by_day_and_a_month_with_its_last_one(pipeline):
         assert [("requests", date(2017, 1, 30), 1), ("requests", date(2017, 1, 31), 1)] == [tuple(row) for row in kept]
 
 
-def test_requests_that_are_kept_are_not_purged(pipeline):
+def test_requests_that_are_kept_are_not_purged(pipeline, warehouse_urls):
+    keep(warehouse_urls, date(2018, 5, 1))
     with pipeline.transaction() as session:
         live(session, date(2018, 6, 1))
-        ledger.record_request(session, batch((2018, 5, 1)))
     for days in (400, 7):
         with pytest.raises(DBAPIError, match="are not older than"), pipeline.transaction() as session:
             purge(session, date(2018, 5, 1), days)
+
+
+def test_requests_stay_while_their_canary_runs(recorder, pipeline, warehouse_urls):
+    keep(warehouse_urls, date(2017, 1, 30))
+    day = date(2018, 1, 1)
+    before = {name.removesuffix("_days"): day for name in Retention.model_fields} | {"files": datetime(2018, 1, 1, tzinfo=UTC)}
+    with pipeline.transaction() as session:
+        (runs,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
+        session.execute(text(END))
+        (over,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
+    assert ("requests", "its canary is still judged") == (runs.kind, runs.why)
+    assert over.why is None

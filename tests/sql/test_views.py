@@ -18,6 +18,7 @@ from tests.integration.publish_toy import AS_OF, VERSION, declare, make_job, mak
 NEXT = date(2017, 11, 13)
 VIEWS = (
     "admissions",
+    "canaries",
     "challengers",
     "champions",
     "drift_daily",

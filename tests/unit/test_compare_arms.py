@@ -122,20 +122,20 @@ def test_inputs_that_go_missing_are_named():
 
 # A few lives; bench/canary.py has many
 def test_a_canary_that_ranks_at_random_is_stopped_within_the_stated_rows():
-    lives = [bench.live(bench.RANDOM, seed) for seed in range(4)]
+    lives = [bench.live(bench.RANDOM, seed, weeks=8) for seed in range(4)]
     assert all(life.rows is not None and life.rows <= bench.ROWS_TO_STOP for life in lives)
     assert not any(life.was_better for life in lives)
 
 
 def test_a_canary_that_is_no_better_lives_and_promotes_nobody():
-    lives = [bench.live(bench.EQUAL, seed, entities=600) for seed in range(3)]
+    lives = [bench.live(bench.EQUAL, seed, entities=600, weeks=8) for seed in range(3)]
     assert [(False, None)] * 3 == [(life.was_better, life.stopped_in) for life in lives]
 
 
 # Requests
 def arm(name, **values):
     known = {
-        "batches": 50,
+        "requests": 50,
         "rows": 1_000,
         "errors": 0,
         "inputs": 10_000,
@@ -143,7 +143,7 @@ def arm(name, **values):
         "score_sum": 400.0,
         "score_squares": 200.0,
     }
-    return ServedArm(name, **(known | {"seconds": 5.0} | values))
+    return ServedArm(name, **(known | {"seconds": 5.0, "second_squares": 0.6} | values))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,8 @@ def arm(name, **values):
         ({"score_sum": 450.0, "score_squares": 250.0}, ""),
         ({"score_sum": 700.0, "score_squares": 500.0}, "its mean score is 0.7, the champion's 0.4"),
         ({"seconds": 15.0}, ""),
-        ({"seconds": 25.0}, "a batch takes 0.5 s, the champion's 0.1 s"),
+        ({"seconds": 25.0, "second_squares": 13.0}, "scoring takes 0.5 s in a request, the champion's 0.1 s"),
+        ({"seconds": 25.0, "second_squares": 400.0}, ""),  # one long pause
     ],
 )
 def test_requests_of_a_canary_harm_when_more_than_chance_and_what_is_borne_speaks_against_them(values, said):

@@ -61,9 +61,9 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
             r"training.engine = .dask. does not go with training.max_rows: .*Leave max_rows out, or write engine = .local.",
         ),
         (
-            r"^canary = 0 +# Only 0.*$",
-            "canary = 0.05",
-            r"key 'serving.canary': `perennial serve` answers everybody with the champion.*write 0 here, .*; found 0.05",
+            r"^canary = 0 [\s\S]*?^canary = 0 .*$",
+            "canary = 0.1\n[serving]\ncanary = 0.05",
+            r"scoring.canary = 0.1 and serving.canary = 0.05 let a canary act on different shares: write the same share in both",
         ),
         (r"^engine = .*$", 'engine = "spark"', "key 'training.engine'.*'local' or 'dask'"),
         (r"^owner = .*$", "", "key 'owner' is missing: add it .`perennial keys` explains it"),

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from perennial.records.canaries import Canary, CanaryShare, choose_arm, find_place, make_salt
+from perennial.records.canaries import Canary, CanaryShare, find_place, make_salt
 
 SALT = "5f0c"
 ENTITIES = [*map(str, range(20_000)), *(str(uuid.UUID(int=n)) for n in range(200))]
@@ -54,11 +54,6 @@ def test_every_text_has_one_place_in_zero_to_one(entity):
 def test_members_come_in_the_order_of_the_entities():
     found = share_of(0.3).find_members(ENTITIES[:50])
     assert [entity in members(0.3) for entity in ENTITIES[:50]] == found.tolist()
-
-
-def test_without_a_canary_the_champion_answers():
-    assert choose_arm("17", None) == "champion"
-    assert choose_arm("17", share_of(1 - 1e-12)) == "canary"
 
 
 def test_a_salt_is_the_same_in_a_replay_and_another_for_the_next_canary():

@@ -103,7 +103,7 @@ def test_a_row_is_scored_with_version_recipe_and_as_many_reasons_as_are_asked_fo
         (b'{"rows": {}}', 422, "list of rows"),
         (b'{"rows": []}', 422, "1 to 50 rows, this one 0"),
         (b'{"rows": [' + b",".join([b"{}"] * 51) + b"]}", 422, "1 to 50 rows, this one 51"),
-        (b'{"rows": [{}], "resaons": 3}', 422, "1 keys beside rows and reasons"),
+        (b'{"rows": [{}], "resaons": 3}', 422, "1 keys beside rows, reasons and entities"),
         (b'{"rows": [{}], "reasons": 99}', 422, "from 0 to 10"),
         (b'{"rows": [{}], "reasons": true}', 422, "from 0 to 10"),
         (b'{"rows": [{}], "reasons": "3"}', 422, "from 0 to 10"),

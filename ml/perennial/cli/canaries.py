@@ -12,8 +12,8 @@ from perennial.config import Settings
 
 if TYPE_CHECKING:
     from perennial.pipeline.canaries import CanaryStanding
-    from perennial.records import Run
-    from perennial.records.canaries import ServedArm
+    from perennial.records import Interval, Run
+    from perennial.records.canaries import Canary, ServedArm
     from perennial.records.contests import Look
     from perennial.stores.ledger import ArmOfDay
 
@@ -25,6 +25,8 @@ Day = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger.", show_default=False)]
 Recipe = Annotated[int | None, typer.Option("--recipe", help="Which of several recipes under test.", show_default=False)]
+
+FIGURES = ("headline", "rate", "value")
 
 canary = typer.Typer(help="Let a recipe under test act on a share of the entities.", no_args_is_help=True)
 app.add_typer(canary, name="canary", rich_help_panel="People")
@@ -71,7 +73,7 @@ def stop(
 
 @canary.command(name="show")
 def show_canaries(model: ModelName, as_json: AsJson = False) -> None:
-    """Show every canary: its arms, how many rows each was given, its looks, and how it ended."""
+    """Show every canary: its arms, how many rows each was given, what came of them, its looks, and how it ended."""
     from perennial.pipeline import canaries  # noqa: PLC0415 - as above
 
     with open_stores() as stores:
@@ -93,9 +95,22 @@ def _describe(standing: CanaryStanding) -> dict[str, object]:
         ),
         "gain": _say_look(one.looks[-1]) if one.looks else "no look yet",
         "loss": _say_look(one.harm_looks[-1]) if one.harm_looks else "no look yet",
+        **_describe_arms(one),
         "looks": f"{len(one.looks)} of {one.last_look}",
         "state": "runs" if one.ended is None else f"{one.ended}: {one.ended_because}",
     }
+
+
+def _describe_arms(canary: Canary) -> dict[str, object]:
+    """Headline, rate and value of the canary's arm and of the champion's, with their intervals."""
+    if canary.arms is None:
+        return dict.fromkeys(FIGURES, "no look yet")
+    sides = canary.arms.canary, canary.arms.champion
+    return {name: " / ".join(_say_figure(getattr(side, name)) for side in sides) for name in FIGURES}
+
+
+def _say_figure(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}]"
 
 
 def _count(arms: tuple[ArmOfDay, ...] | tuple[ServedArm, ...], arm: str) -> int:

@@ -38,16 +38,18 @@ def serve(
 ) -> None:
     """Answer with the champion over HTTP: scores of rows that are sent, and published scores of entities."""
     require_extra("serve", "`perennial serve`")
+    from perennial.serve.published import find_shares  # noqa: PLC0415 - as below
     from perennial.serve.running import run  # noqa: PLC0415 - FastAPI and uvicorn; `perennial --help` must not
 
     home = find_home()
     warehouse_url, mlflow_uri, artifacts = _find_places()
+    models = _check_models(home, model or [])
     options = ServeOptions(
         warehouse_url=warehouse_url,
         mlflow_uri=mlflow_uri,
         home=home,
         artifacts=artifacts,
-        models=_check_models(home, model or []),
+        models=models,
         tokens=None if no_tokens else _find_tokens().path,
         host=host,
         port=port,
@@ -56,6 +58,8 @@ def serve(
         batch_rows=batch_rows,
         body_bytes=max_kilobytes << 10,
         poll_seconds=poll_seconds,
+        recorder_url=_find_recorder(),
+        canaries=find_shares(home, models),
     )
     if options.tokens is not None and not TokenFile(options.tokens).read():
         raise ConfigError(
@@ -122,3 +126,17 @@ def _find_places() -> tuple[str, str, Path]:
     if not url or settings is None:
         raise ConfigError("PERENNIAL_SERVE_URL is not set: give the warehouse as role analyst, postgresql+psycopg2://analyst:...")
     return url, settings.mlflow_uri, settings.artifacts
+
+
+def _find_recorder() -> str:
+    """The warehouse as role recorder: PERENNIAL_RECORDER_URL, else of the embedded stack where that is what is served; or empty.
+
+    Raises:
+        ConfigError: another driver is meant.
+    """
+    url = os.environ.get("PERENNIAL_RECORDER_URL", "")
+    if url and not url.startswith("postgresql+psycopg2://"):
+        raise ConfigError("PERENNIAL_RECORDER_URL must begin with postgresql+psycopg2:// (the bare form picks another driver).")
+    if url or os.environ.get("PERENNIAL_SERVE_URL"):
+        return url
+    return local.find_warehouse_url("recorder") or ""

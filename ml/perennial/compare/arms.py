@@ -23,8 +23,8 @@ from perennial.config import Model
 from perennial.metrics import DailyGain
 from perennial.metrics.amounts import compare_losses
 from perennial.metrics.panel import VALUE, Floats, make_amounts
-from perennial.records import Interval, Look
-from perennial.records.canaries import Canary
+from perennial.records import Look
+from perennial.records.canaries import ArmFigures, Canary, FiguresOfArms
 from perennial.tasks import Scores, Task, task_of
 
 HARM_ALPHA = 0.05
@@ -35,25 +35,14 @@ MISSING_RISE = 0.10
 
 @dataclass(frozen=True)
 class ServedRows:
-    """What an arm was served and what came true; scores and labels have the same index, as every comparison reads it."""
-
-    scores: Scores
-    labels: pd.Series
-
-
-@dataclass(frozen=True)
-class ArmFigures:
-    """What an arm comes to over all as_ofs, with intervals clustered by entity.
+    """What an arm was served and what came true; scores and labels have the same index, as every comparison reads it.
 
     Attributes:
-        headline: of its scores, in the headline of the model.
-        rate: the mean label; `value`: the mean of label times value, where a value is known.
+        scores: None where nobody kept them, as of requests: then what came true is all there is to compare.
     """
 
-    rows: int
-    headline: Interval | None
-    rate: Interval | None
-    value: Interval | None
+    scores: Scores | None
+    labels: pd.Series
 
 
 @dataclass(frozen=True)
@@ -62,14 +51,13 @@ class Judged:
 
     Attributes:
         looks, harm_looks: all of them with the newest last.
-        champion, canary: figures of each arm.
+        arms: figures of each.
         waits_for: why no look could be taken; empty when one was.
     """
 
     looks: tuple[Look, ...]
     harm_looks: tuple[Look, ...]
-    champion: ArmFigures
-    canary: ArmFigures
+    arms: FiguresOfArms
     waits_for: str = ""
 
     @property
@@ -94,37 +82,53 @@ def judge_arms(model: Model, canary: Canary, ours: ServedRows, theirs: ServedRow
         MetricNotFinite: a score or a label is NaN or infinite.
     """
     task = task_of(model)
-    figures = [describe_arm(task, side, model.promotion.confidence) for side in (ours, theirs)]
+    figures = FiguresOfArms(*(describe_arm(task, side, model.promotion.confidence) for side in (ours, theirs)))
     gain = measure_arms(model, ours, theirs)
     short = "there is no day on which both arms can be told apart" if gain is None else _find_short(gain)
     if short or gain is None:
-        return Judged(canary.looks, canary.harm_looks, figures[0], figures[1], short)
+        return Judged(canary.looks, canary.harm_looks, figures, short)
+    return Judged(*look_at_arms(model, canary, gain), figures)
+
+
+def look_at_arms(model: Model, canary: Canary, gain: DailyGain) -> tuple[tuple[Look, ...], tuple[Look, ...]]:
+    """All looks at either question with the newest last: is the canary better, is it worse?"""
     plan = TestPlan(canary.alpha, canary.last_look, canary.overlap, model.training.seed)
     harm = replace(plan, alpha=canary.harm_alpha, power=HARM_POWER)
     worse = replace(gain, gains=-gain.gains, influence=-gain.influence)
-    looks, harm_looks = look_again(gain, canary.looks, plan), look_again(worse, canary.harm_looks, harm)
-    return Judged(looks, harm_looks, figures[0], figures[1])
+    return look_again(gain, canary.looks, plan), look_again(worse, canary.harm_looks, harm)
 
 
 def measure_arms(model: Model, ours: ServedRows, theirs: ServedRows) -> DailyGain | None:
-    """The canary's gain within each as_of and its error, shocks included; None where no as_of has both.
+    """The canary's gain within each as_of and its error, shocks included; None where no as_of has both."""
+    found = pair_arms(model, ours, theirs)
+    return None if found is None else shock_arms(model, *found)
+
+
+def pair_arms(model: Model, ours: ServedRows, theirs: ServedRows) -> tuple[DailyGain, float] | None:
+    """The same without shocks, and what is believed of these beforehand: a standard deviation, 0 for none.
 
     Where scores are acted on (`scoring.acted_on`) the gain is of the mean label, above 0 in the wanted direction: a score that
     people act on changes what it foretells, so that its own figures no longer say who did better. Else it is of the headline: of
     each arm against the same constant score, so that what the labels of an arm alone make of a loss cancels (an AUC is the same).
     """
-    if model.scoring.acted_on is not None:
+    if model.scoring.acted_on is not None or ours.scores is None or theirs.scores is None:
         sign = 1.0 if model.scoring.acted_on == "raises" else -1.0
         parts = [_average_labels(side, sign) for side in (ours, theirs)]
         prior = 0.0
     else:
         task = task_of(model)
         constant = pd.concat([ours.scores, theirs.scores]).mean()
-        parts = [task.headline.by_day(side.scores, _hold(side.scores, constant), side.labels) for side in (ours, theirs)]
+        parts = [
+            task.headline.by_day(scores, _hold(scores, constant), side.labels)
+            for side, scores in ((ours, ours.scores), (theirs, theirs.scores))
+        ]
         prior = task.find_prior_shock(task.headline.value(ours.scores, ours.labels))
     found = _subtract(_name_entities(theirs.labels), parts[1], _name_entities(ours.labels), parts[0])
-    if found is None:
-        return None
+    return None if found is None else (found, prior)
+
+
+def shock_arms(model: Model, found: DailyGain, prior: float) -> DailyGain:
+    """With the error that is common to all rows of an as_of."""
     horizon = model.label.horizon_days
     surplus = Surplus(found.as_ofs, found.surplus)
     shocks = pool_shocks([surplus], prior=prior, horizon_days=horizon) if prior else Shocks(0.0, PRIOR_AS_OFS)
@@ -135,7 +139,7 @@ def describe_arm(task: Task, side: ServedRows, confidence: float) -> ArmFigures:
     """Its headline, rate and value; what its labels leave undefined is None."""
     rows = len(side.labels)
     has_mean = not isinstance(side.scores, pd.DataFrame)
-    can_judge = rows > 1 and task.can_judge(side.labels)
+    can_judge = side.scores is not None and rows > 1 and task.can_judge(side.labels)
     headline = task.headline.single(side.scores, side.labels, confidence) if can_judge else None
     rate = _average_labels(side, 1.0).interval(confidence) if has_mean and rows > 1 else None
     is_valued = has_mean and rows > 1 and VALUE in side.labels.index.names

@@ -9,6 +9,7 @@ from datetime import date
 import pandas as pd
 
 from perennial.compare.looks import TestPlan
+from perennial.compare.served import ServedEvidence
 from perennial.config import Model
 from perennial.records import Look, RecipeChoice
 from perennial.tasks import Scores, Task, task_of
@@ -55,6 +56,7 @@ class ComparisonInput:
         beside: `weight` and `value` of each row, as in `TrainingSet`.
         account_frees_on: the account is empty: the day on which enough of it has grown old.
         choice: what the challenger was chosen from.
+        served: what its canary has shown; None where it has none that runs.
     """
 
     model: Model
@@ -71,6 +73,7 @@ class ComparisonInput:
     account_frees_on: date | None = None
     choice: RecipeChoice | None = None
     beside: Mapping[str, pd.Series] = field(default_factory=dict)
+    served: ServedEvidence | None = None
 
     @property
     def task(self) -> Task:

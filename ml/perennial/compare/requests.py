@@ -1,4 +1,4 @@
-"""Immediate harm of a canary, from sums over batches of requests: errors, missing inputs, mean score, seconds.
+"""Immediate harm of a canary, from sums over requests: errors, missing inputs, mean score, seconds.
 
 Nothing here waits for labels. A difference counts when it is more than chance gives, `FEW_ERRORS` standard errors (once in three
 million looks, one-sided), and more than is borne.
@@ -17,7 +17,7 @@ FEW_ERRORS = 5.0
 ERRORS_BORNE = 0.01
 MISSING_BORNE = 0.10
 SLOWER_BORNE = 4.0
-"""A canary may take so many times the seconds for a batch, as `promotion.scoring_time_ratio` bears by default."""
+"""A canary may take so many times the seconds in a request, as `promotion.scoring_time_ratio` bears by default."""
 
 
 def find_harm(served: Sequence[ServedArm], *, max_shift: Band) -> str:
@@ -59,7 +59,7 @@ def _find_missing(ours: ServedArm, theirs: ServedArm) -> str:
 
 
 def _find_shift(ours: ServedArm, theirs: ServedArm, max_shift: Band) -> str:
-    (before, error), (now, other) = _average(ours), _average(theirs)
+    (before, error), (now, other) = (_average(arm.score_sum, arm.score_squares, arm.rows - arm.errors) for arm in (ours, theirs))
     below, above = (inf if share == inf else share * abs(before) for share in read_band(max_shift))
     chance = FEW_ERRORS * sqrt(error**2 + other**2)
     if -max(below, chance) <= now - before <= max(above, chance):
@@ -68,14 +68,15 @@ def _find_shift(ours: ServedArm, theirs: ServedArm, max_shift: Band) -> str:
 
 
 def _find_slow(ours: ServedArm, theirs: ServedArm) -> str:
-    before, now = (arm.seconds / arm.batches for arm in (ours, theirs))
-    return f"a batch takes {now:.3g} s, the champion's {before:.3g} s" if now > SLOWER_BORNE * before > 0 else ""
+    """Of what scoring takes in a request, which a pause of the machine must not decide: beyond chance as well."""
+    (before, error), (now, other) = (_average(arm.seconds, arm.second_squares, arm.requests) for arm in (ours, theirs))
+    is_slow = now > SLOWER_BORNE * before > 0 and now - before > FEW_ERRORS * sqrt(error**2 + other**2)
+    return f"scoring takes {now:.3g} s in a request, the champion's {before:.3g} s" if is_slow else ""
 
 
-def _average(arm: ServedArm) -> tuple[float, float]:
-    """The mean score of the rows that got one, and its standard error; NaN, which is never near, where none did."""
-    count = arm.rows - arm.errors
+def _average(total: float, squares: float, count: int) -> tuple[float, float]:
+    """A mean and its standard error; NaN, which is never near, of nothing."""
     if not count:
         return float("nan"), float("nan")
-    mean = arm.score_sum / count
-    return mean, sqrt(max(arm.score_squares / count - mean**2, 0.0) / count)
+    mean = total / count
+    return mean, sqrt(max(squares / count - mean**2, 0.0) / count)

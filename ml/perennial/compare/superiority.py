@@ -1,8 +1,9 @@
 """Is the challenger better, and enough better? A sequential test, so that weekly looks do not add up to certainty by chance.
 
 PROMOTE when the gain's lower bound over all looks lies above 0, the point estimate reaches the floor and nothing speaks
-against it. REJECT when even the upper bound does not reach the floor, or harm is shown: giving up costs no error. Else
-INCONCLUSIVE: the challenger stays as a shadow and is looked at again once another as_of has matured.
+against it; or when its canary has shown as much (served.py). REJECT when even the upper bound does not reach the floor, or harm
+is shown: giving up costs no error. Else INCONCLUSIVE: the challenger stays as a shadow and is looked at again once another as_of
+has matured.
 
 The floor is never asked of the lower bound: that would ask for twice the floor.
 """
@@ -68,11 +69,16 @@ def look_again(daily: DailyGain, former: tuple[Look, ...], plan: TestPlan) -> tu
 
 def _assess_look(contest: ComparisonInput, gain: Interval, floor: float, looks: tuple[Look, ...]) -> Assessment:
     look, said, least = looks[-1], _say_who(contest, gain), contest.task.headline.write_signed(floor)
+    won = contest.served is not None and contest.served.is_won
+    if contest.served is not None and won and contest.served.is_outcome:  # acting on scores changes what these foretell
+        return Assessment(Outcome.PROMOTE, (f"{contest.served.sentence} {said}",), looks=looks)
     if is_lost(gain.high, floor):
         return Assessment(Outcome.REJECT, (f"{said} That does not reach the floor of {least}.",), looks=looks)
     bound = _say_bound(contest, look)
     if is_won(look.lower, gain.estimate, floor):
         return Assessment(Outcome.PROMOTE, (f"{said} That reaches the floor of {least}. {bound}",), looks=looks)
+    if contest.served is not None and won:
+        return Assessment(Outcome.PROMOTE, (f"{contest.served.sentence} {said} {bound}",), looks=looks)
     again_on = None if is_last(contest) else next_look_on(contest)
     return Assessment(Outcome.INCONCLUSIVE, (f"{said} That {_say_doubt(look, gain, floor, least)} {bound}",), again_on, looks)
 

@@ -107,6 +107,22 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
+    def _canary_has_one_share(self) -> Model:
+        """Whoever is in a canary is in it however scores are asked for: else nobody could say what acted on whom."""
+        published, answered = self.scoring.canary, self.serving.canary
+        if published and answered and published != answered:
+            raise ValueError(
+                f"scoring.canary = {published:g} and serving.canary = {answered:g} let a canary act on different shares: write "
+                "the same share in both, or 0 in one of them"
+            )
+        return self
+
+    @property
+    def canary_share(self) -> float:
+        """Share of the entities that a canary acts on, by published scores or by answers; 0: on nobody."""
+        return self.scoring.canary or self.serving.canary
+
+    @model_validator(mode="after")
     def _schedule_fires_as_it_says(self) -> Model:
         check_refresh(self.schedule)
         check_fits(self.schedule, self.refreshes)

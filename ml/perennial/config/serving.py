@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from perennial.config.section import Band, Section, Share
 
@@ -57,18 +57,8 @@ class Scoring(Section):
 class Serving(Section):
     canary: CanaryShare = Field(
         default=0,
-        description="Only 0: `perennial serve` answers everybody with the champion, also while a canary runs",
+        description="While a canary runs: share of the entities that `perennial serve` answers by the recipe under test",
     )
-
-    @field_validator("canary")
-    @classmethod
-    def _champion_answers(cls, share: float) -> float:
-        if share:
-            raise ValueError(
-                "`perennial serve` answers everybody with the champion, for rows that are sent do not say whose they are: "
-                "write 0 here, and the share under [scoring], where a canary scores what is published"
-            )
-        return share
 
 
 class Monitoring(Section):

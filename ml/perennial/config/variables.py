@@ -35,6 +35,11 @@ WHERE_THINGS_ARE = (
         "The same database as role analyst; only `perennial serve` uses it",
     ),
     Variable(
+        "PERENNIAL_RECORDER_URL",
+        "the embedded stack's",
+        "The same database as role recorder, by which `perennial serve` counts what requests to a canary came to",
+    ),
+    Variable(
         "PERENNIAL_SERVE_TOKENS",
         "var/serve-tokens.json of the home",
         "The file of hashed tokens, mode 600, of `perennial serve` and `perennial token`",

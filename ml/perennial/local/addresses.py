@@ -114,6 +114,7 @@ class Addresses:
             "PERENNIAL_OWNER_URL": self.database_url("owner"),
             "PERENNIAL_LOADER_URL": self.database_url("loader"),
             "PERENNIAL_SERVE_URL": self.database_url("analyst"),
+            "PERENNIAL_RECORDER_URL": self.database_url("recorder"),
         }
 
     def settings(self) -> Settings:

@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-ROLES = ("owner", "loader", "pipeline", "analyst", "watcher", "airflow", "mlflow")
+ROLES = ("owner", "loader", "pipeline", "analyst", "watcher", "recorder", "airflow", "mlflow")
 NAMES = ("postgres", *ROLES, "airflow_admin", "mlflow_admin", "airflow_api_secret", "airflow_jwt_secret", "airflow_fernet_key")
 
 

@@ -29,7 +29,7 @@ RECOVERY_SECONDS = 180.0  # one that lives is waited for so long: after a crash 
 STOP_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 SUPERUSER = "postgres"
-WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst", "watcher")
+WAREHOUSE_ROLES = ("owner", "loader", "pipeline", "analyst", "watcher", "recorder")
 DURABLE: Mapping[str, str] = {"max_connections": "150", "log_timezone": "UTC", "timezone": "UTC", "max_wal_size": "2GB"}
 # The passwords are random keys, which rounds of hashing do not make safer: 4,096 of them take half the time of connecting.
 THROWAWAY: Mapping[str, str] = {
@@ -143,7 +143,9 @@ class Postgres:
         copying = "file_copy" if self._is_throwaway else "wal_log"  # without fsync copying files is faster
         statement = f"create database {name} owner {owner} template {template} strategy {copying}"
         making = f"select '{statement}' where not exists (select from pg_database where datname = '{name}') \\gexec\n"  # noqa: S608 - our names
-        privileges = {guest: "connect" if guest in ("analyst", "watcher") else "connect, temporary" for guest in guests}
+        privileges = {
+            guest: "connect" if guest in ("analyst", "watcher", "recorder") else "connect, temporary" for guest in guests
+        }
         grants = "".join(f"grant {privilege} on database {name} to {guest};" for guest, privilege in privileges.items())
         self.run_sql("postgres", f"{making}revoke all on database {name} from public; {grants}")
 

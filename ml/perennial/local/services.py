@@ -27,7 +27,7 @@ from perennial.local.processes import Identity
 from perennial.local.servers import PROBE_SECONDS, Job, Server, make_mlflow, python_command, say_end
 
 MAIL_SINK = Path(__file__).with_name("mail_sink.py")
-WAREHOUSE_GUESTS = ("loader", "pipeline", "analyst", "watcher")
+WAREHOUSE_GUESTS = ("loader", "pipeline", "analyst", "watcher", "recorder")
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "postgres": ("postgres", "warehouse-migrations"),
     "mail": ("mail",),

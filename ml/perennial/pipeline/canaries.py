@@ -22,7 +22,7 @@ from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.opening import Stores
 from perennial.predictor import Predictor
 from perennial.records import Contest, Run, Version
-from perennial.records.canaries import Canary, CanaryShare, EndKind, RequestBatch, ServedArm, make_salt
+from perennial.records.canaries import Canary, CanaryShare, EndKind, ServedArm, make_salt
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session, take_lock
 
@@ -30,13 +30,14 @@ log = logging.getLogger(__name__)
 
 
 def find_share(stores: Stores, run: Run, champion: Version) -> CanaryShare | None:
-    """The canary in force for a day; None where the champion scores everybody.
+    """The canary in force for the published scores of a day; None where the champion scores everybody.
 
-    One whose test has ended, or whose champion serves no more, is ended here. A backfill has none: it scores as it was.
+    One whose test has ended, or whose champion serves no more, is ended here, also where it acts on requests alone. A backfill
+    has none: it scores as it was.
     """
     model = stores.declaration(run.model).model
     share = model.scoring.canary
-    if share == 0 or run.purpose == "backfill":
+    if run.purpose == "backfill":
         return None
     with stores.warehouse.transaction() as session:
         canary = ledger.running_canary(session, run.model)
@@ -44,6 +45,8 @@ def find_share(stores: Stores, run: Run, champion: Version) -> CanaryShare | Non
             return None
         if over := _find_end(session, run, canary, champion):
             _end(session, run, canary, Ending("ended", over), model.owner)
+            return None
+        if share == 0:
             return None
         return CanaryShare(canary, share, find_side(session, run, canary.challenger_recipe).version.version)
 
@@ -123,9 +126,10 @@ def start(stores: Stores, run: Run, *, recipe: int | None = None, reason: str | 
         PromotionRefused: the share is 0, one runs, nobody is under test, or the account of errors does not cover it.
     """
     model = stores.declaration(run.model).model
-    if not model.scoring.canary:
+    if not model.canary_share:
         raise PromotionRefused(
-            f"{run.model}: nobody would be in the canary: write `canary = 0.05` under [scoring] in models/{run.model}.toml."
+            f"{run.model}: nobody would be in the canary: write `canary = 0.05` under [scoring] for what is published, or under "
+            f"[serving] for what `perennial serve` answers, in models/{run.model}.toml."
         )
     with stores.warehouse.transaction() as session:
         take_lock(session, "contests", run.model)
@@ -180,7 +184,10 @@ def _measure_missing(stores: Stores, session: Session, run: Run, contest: Contes
 
 def say_share(model: Model) -> str:
     """What a canary acts on, in words."""
-    return f"{model.scoring.canary:.3g} of the published scores"
+    acts_on = [
+        named for named, share in (("published scores", model.scoring.canary), ("requests", model.serving.canary)) if share
+    ]
+    return f"{model.canary_share:.3g} of the {' and '.join(acts_on) or 'entities'}"
 
 
 def find_running(stores: Stores, model: str) -> Canary:
@@ -195,12 +202,6 @@ def find_running(stores: Stores, model: str) -> Canary:
     if canary is None:
         raise NothingToDo(f"{model}: no canary runs: the champion scores everybody.")
     return canary
-
-
-def record_request(stores: Stores, batch: RequestBatch) -> int:
-    """Keep what one arm of a batch of requests came to; the number of the row."""
-    with stores.warehouse.transaction() as session:
-        return ledger.record_request(session, batch)
 
 
 @dataclass(frozen=True)

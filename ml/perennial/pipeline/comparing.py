@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from perennial.compare import ComparisonInput, Contestant
 from perennial.compare import compare as assess
-from perennial.config import Declaration
+from perennial.compare.served import ServedEvidence, weigh_canary
+from perennial.config import Declaration, Model
 from perennial.errors import ArtifactCorrupt, MisalignedScores, NotAsked, NothingToDo, SnapshotMissing, VersionMissing
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.champion import load_version
@@ -117,11 +118,19 @@ def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
         earlier = ledger.earlier_looks(session, run, pair.contest.contest_id if pair.contest else None)
         chosen = ledger.chosen_fit(session, run.model, pair.challenger.entry.number)  # a shadow's newest fit chose nothing
+        served = _weigh_canary(session, declaration.model, pair)
     contest = _prepare(replace(walk, first=pair.as_ofs[0]) if pair.as_ofs else walk, pair, rows)
     shifted = labels_of_shift_mature_on(declaration.model, checks)
     shifted_later = shifted if shifted and shifted > run.as_of else None
     choice = None if chosen is None else chosen.choice
-    return replace(contest, earlier=earlier, shifted_labels_mature_on=shifted_later, choice=choice)
+    return replace(contest, earlier=earlier, shifted_labels_mature_on=shifted_later, choice=choice, served=served)
+
+
+def _weigh_canary(session: Session, model: Model, pair: ContestPair) -> ServedEvidence | None:
+    """What the canary that runs has shown of this pair."""
+    canary = ledger.running_canary(session, model.name)
+    is_its = canary is not None and pair.contest is not None and canary.contest_id == pair.contest.contest_id
+    return weigh_canary(model, canary) if canary is not None and is_its else None
 
 
 def _prepare(walk: Walk, pair: ContestPair, rows: TrainingSet) -> ComparisonInput:

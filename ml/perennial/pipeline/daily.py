@@ -14,6 +14,7 @@ from perennial.monitor import ScoredDay, measure_drift, realise
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.champion import load_version, score_frame
 from perennial.pipeline.deciding import stop
+from perennial.pipeline.judging import check_requests
 from perennial.pipeline.labelling import label_day
 from perennial.pipeline.opening import Stores, recorded
 from perennial.pipeline.profiling import find_profile
@@ -134,6 +135,7 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
     A day without a publication has no check of its own; what has matured is looked at all the same.
     """
     declaration = stores.declaration(run.model)
+    _watch_canary(stores, run)
     _measure_outcomes(stores, declaration, run)
     _admit(stores, declaration, run)
     with stores.warehouse.transaction() as session:
@@ -146,6 +148,14 @@ def monitor(stores: Stores, run: Run) -> DriftCheck:
         if ledger.record_drift_check(session, run, check):  # the look of a rerun, or of a survivor, is nothing new
             ledger.record_event(session, run, "checked", version.version)
     return check
+
+
+def _watch_canary(stores: Stores, run: Run) -> None:
+    """Look at what requests to a canary came to, which waits for no labels: harm ends it."""
+    try:
+        check_requests(stores, run)
+    except PermanentError as failure:
+        log.warning("monitor %s: requests to the canary were not looked at. %s", run, failure)
 
 
 def _measure_outcomes(stores: Stores, declaration: Declaration, run: Run) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial.records.contests import Look
+from perennial.records.intervals import Interval
 from perennial.records.runs import Purpose
 
 Arm = Literal["champion", "canary"]
@@ -49,6 +50,29 @@ def make_salt(model: str, pair: tuple[int, int], started_for: date, former: int,
 
 
 @dataclass(frozen=True)
+class ArmFigures:
+    """What an arm comes to over all as_ofs that were looked at, with intervals clustered by entity.
+
+    Attributes:
+        headline: of its scores, in the headline of the model.
+        rate: the mean label; `value`: the mean of label times value, where a value is known.
+    """
+
+    rows: int
+    headline: Interval | None
+    rate: Interval | None
+    value: Interval | None
+
+
+@dataclass(frozen=True)
+class FiguresOfArms:
+    """Both of them, as the newest look has them."""
+
+    champion: ArmFigures
+    canary: ArmFigures
+
+
+@dataclass(frozen=True)
 class Canary:
     """A recipe under test that acts on a share.
 
@@ -61,6 +85,7 @@ class Canary:
         missing: share of its inputs that were missing when it began, in [0, 1].
         ended, ended_because, ended_at: how it ended; None while it runs.
         looks, harm_looks: at the arms, oldest first.
+        arms: what they came to at the newest look; None before the first, and of looks before 2026-12.
     """
 
     canary_id: int
@@ -84,6 +109,7 @@ class Canary:
     ended_at: datetime | None = None
     looks: tuple[Look, ...] = ()
     harm_looks: tuple[Look, ...] = ()
+    arms: FiguresOfArms | None = None
 
     @property
     def is_running(self) -> bool:
@@ -117,11 +143,6 @@ class CanaryShare:
         return np.fromiter((self.choose(entity) == "canary" for entity in entities), dtype=np.bool_)
 
 
-def choose_arm(entity: str, canary: CanaryShare | None) -> Arm:
-    """Who answers for an entity, whether or not a canary runs."""
-    return "champion" if canary is None else canary.choose(entity)
-
-
 @dataclass(frozen=True)
 class ArmRows:
     """What one arm of a publication was given."""
@@ -134,20 +155,23 @@ class ArmRows:
 
 @dataclass(frozen=True)
 class RequestBatch:
-    """What one arm of a batch of requests came to.
+    """What requests to one arm came to in a few seconds.
 
     Attributes:
-        rows: that were asked for; `errors`: of these got no score.
+        share: of the entities, in the canary.
+        requests: that had rows of this arm; `rows`: these; `errors`: of them got no score by it.
         inputs, missing: values that the version reads, and how many of them were not known.
         score_sum, score_squares: of the scores, and of their squares.
-        seconds: from the request to the answer.
+        seconds, second_squares: that scoring the rows of a request took, summed, and of the squares.
         effective_at: on the clock of whoever served it.
     """
 
     model: str
     arm: Arm
     version: int
-    canary_id: int | None
+    canary_id: int
+    share: float
+    requests: int
     rows: int
     errors: int
     inputs: int
@@ -155,15 +179,16 @@ class RequestBatch:
     score_sum: float
     score_squares: float
     seconds: float
+    second_squares: float
     effective_at: datetime
 
 
 @dataclass(frozen=True)
 class ServedArm:
-    """What an arm's batches came to together: sums of `RequestBatch`; `batches` counts them."""
+    """What an arm's batches came to together: sums of `RequestBatch`."""
 
     arm: Arm
-    batches: int
+    requests: int
     rows: int
     errors: int
     inputs: int
@@ -171,3 +196,4 @@ class ServedArm:
     score_sum: float
     score_squares: float
     seconds: float
+    second_squares: float

@@ -17,6 +17,9 @@ from starlette.responses import Response
 from perennial.errors import PerennialError
 from perennial.predictor import RowsRefused
 from perennial.serve.answers import Refusal, answer
+from perennial.serve.arm_gauges import note_arm
+from perennial.serve.arms import answer_arms
+from perennial.serve.canaries import Canaries, describe_canary
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
 from perennial.serve.direct import Direct
@@ -49,6 +52,7 @@ class Application:
         self.options = options
         self._database = open_reading(options.warehouse_url)
         self.champions = champions or Champions(options, self._database)
+        self.canaries = Canaries(options, self._database, self.champions)
         self._entry = Entry(options, self.champions)
         self._gauges = Gauges()
         self._together = Together()
@@ -76,10 +80,12 @@ class Application:
     @asynccontextmanager
     async def _live(self, _api: FastAPI) -> AsyncIterator[None]:
         self.champions.start()
+        self.canaries.start()
         yield
         self.champions.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._look_ups.shutdown(wait=False, cancel_futures=True)
+        self.canaries.stop()
         self._database.dispose()
 
     async def health(self) -> Response:
@@ -88,26 +94,29 @@ class Application:
 
     async def ready(self) -> Response:
         """Whether requests would be answered, and by whom."""
-        is_ready, said = describe_readiness(self.champions)
+        is_ready, said = describe_readiness(self.champions, self.canaries)
         return answer(said, status=200 if is_ready else 503)
 
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
-        self._gauges.note(self.champions)
+        self._gauges.note(self.champions, self.canaries)
         return Response(self._gauges.render(), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self, request: Request) -> Response:
         """What may be asked, for the versions that answer now."""
         self._entry.admit(request)
-        return answer(write_openapi(self.api, self.champions, self.options))
+        return answer(write_openapi(self.api, self.champions, self.canaries, self.options))
 
     async def models(self, request: Request) -> Response:
         """The models that are served, with the version that answers."""
         self._entry.admit(request)
         chosen = {model: choose_version(serving) for model, serving in self.champions.items()}
-        return answer(
-            {"models": [{"model": model, **(describe(by) if by else {"version": None})} for model, by in chosen.items()]}
-        )
+        tried = {model: {"canary": describe_canary(canary)} for model in chosen if (canary := self.canaries.find(model))}
+        said = [
+            {"model": model, **(describe(by) if by else {"version": None}), **tried.get(model, {})}
+            for model, by in chosen.items()
+        ]
+        return answer({"models": said})
 
     async def predict(self, model: str, request: Request) -> Response:
         """Scores of the rows in the body."""
@@ -117,6 +126,9 @@ class Application:
         if len(body) > INLINE_BYTES:
             return await self._beside(self._threads, partial(self._answer, model, version, body))
         question = parse_question(body, self.options.batch_rows)
+        if question.entities:
+            score = partial(self._score_arms, model, version, question)
+            return await self._beside(self._threads, score) if question.reasons else score()
         if question.reasons:
             return await self._beside(self._threads, partial(self._score, model, version, question))
         return await self._score_together(model, version, question)
@@ -135,6 +147,18 @@ class Application:
             raise Refusal(404, f"Model {model} has published no score of this entity in its newest publication.")
         return answer(found)
 
+    def _score_arms(self, model: str, version: LoadedVersion, question: Question) -> Response:
+        """Rows that name their entities, each by the version of its arm."""
+        count = partial(note_arm, self.canaries.counts, self._gauges.arms)
+        try:
+            predictions = answer_arms(model, version, self.canaries.find(model), question, count)
+        except RowsRefused as refused:
+            read = f"Rows of {model} lack what version {version.version.version} reads, or hold another type"
+            raise Refusal(422, f"{read}; /v1/models lists its features.", problems=refused.problems) from None
+        self._gauges.rows.labels(model).inc(len(predictions))
+        by = {"version": version.version.version, "recipe": version.version.recipe}
+        return answer({"model": model, **by, "predictions": predictions})
+
     def _check_model(self, model: str, request: Request) -> None:
         if model not in self.champions:
             raise Refusal(404, "There is no model of this name here: /v1/models lists them.")
@@ -148,7 +172,8 @@ class Application:
         return version
 
     def _answer(self, model: str, version: LoadedVersion, body: bytes) -> Response:
-        return self._score(model, version, parse_question(body, self.options.batch_rows))
+        question = parse_question(body, self.options.batch_rows)
+        return self._score_arms(model, version, question) if question.entities else self._score(model, version, question)
 
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
         try:

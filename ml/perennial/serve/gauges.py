@@ -8,6 +8,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from perennial.serve.arm_gauges import ArmGauges
+from perennial.serve.canaries import Canaries
 from perennial.serve.champions import Champions
 
 SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.0, 5.0, 10.0)
@@ -26,6 +28,7 @@ class Gauges:
             f"{name}request_seconds", "From the head of a request to its answer", ["route"], buckets=SECONDS, registry=of
         )
         self.rows = Counter(f"{name}rows", "Rows scored on request", ["model"], registry=of)
+        self.arms = ArmGauges(of, name)
         self._version = Gauge(
             f"{name}champion_version", "Version that answers; 0: none yet", ["model"], registry=of, multiprocess_mode="livemin"
         )
@@ -45,13 +48,14 @@ class Gauges:
         )
         self._ledger = Gauge(f"{name}ledger_up", "1 while the ledger answers", registry=of, multiprocess_mode="livemin")
 
-    def note(self, champions: Champions) -> None:
+    def note(self, champions: Champions, canaries: Canaries) -> None:
         """Take over the state of this process."""
         for model, serving in champions.items():
             self._version.labels(model).set(serving.champion.version.version if serving.champion else 0)
             self._behind.labels(model).set(float(serving.is_behind))
             self._failures.labels(model).set(serving.failures)
         self._ledger.set(float(not champions.silence))
+        self.arms.show(canaries)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

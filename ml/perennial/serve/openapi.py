@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from perennial.predictor import Contract, Feature
+from perennial.serve.canaries import Canaries, LoadedCanary
 from perennial.serve.champions import Champions
 from perennial.serve.choosing import choose_version
 from perennial.serve.options import ServeOptions
@@ -17,6 +18,10 @@ from perennial.serve.versions import LoadedVersion
 
 Schema = dict[str, Any]
 MOST_SHOWN = 20
+ENTITIES = (
+    "Whose each row is: its entity_id, null where that is not known. A canary may answer for it; rows may then hold features "
+    "that the version does not read, and each prediction names its version and recipe."
+)
 OPEN = ("/health", "/ready", "/metrics")
 REFUSALS = {
     "400": "The body is not JSON",
@@ -29,7 +34,7 @@ REFUSALS = {
 }
 
 
-def write_openapi(api: FastAPI, champions: Champions, options: ServeOptions) -> Schema:
+def write_openapi(api: FastAPI, champions: Champions, canaries: Canaries, options: ServeOptions) -> Schema:
     """The document, made anew for the versions that answer at this moment."""
     document = get_openapi(title="perennial serve", version="1", description=str(__doc__), routes=api.routes)
     paths = document["paths"]
@@ -41,23 +46,37 @@ def write_openapi(api: FastAPI, champions: Champions, options: ServeOptions) -> 
     for model, serving in champions.items():
         paths[f"/v1/models/{model}/scores/{{entity}}"] = {"get": _describe_scores(model)}
         if (by := choose_version(serving)) is not None:
-            paths[f"/v1/models/{model}/predict"] = {"post": _describe_predict(model, by, options)}
+            paths[f"/v1/models/{model}/predict"] = {"post": _describe_predict(model, by, canaries.find(model), options)}
     document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return document
 
 
-def _describe_predict(model: str, by: LoadedVersion, options: ServeOptions) -> Schema:
+def _describe_predict(model: str, by: LoadedVersion, canary: LoadedCanary | None, options: ServeOptions) -> Schema:
     contract = by.predictor.contract
-    row = {feature.name: _describe_feature(feature) for feature in contract.features}
+    row = {feature.name: _describe_feature(feature) for feature in _list_features(by, canary)}
+    items = {**_object(row, required=list(contract.names)), "additionalProperties": canary is not None}
     body = _object(
         {
-            "rows": {"type": "array", "items": _object(row), "minItems": 1, "maxItems": options.batch_rows},
+            "rows": {"type": "array", "items": items, "minItems": 1, "maxItems": options.batch_rows},
+            "entities": {
+                "type": "array",
+                "items": {"type": ["string", "integer", "null"]},
+                "description": ENTITIES,
+            },
             "reasons": {"type": "integer", "minimum": 0, "maximum": MOST_REASONS, "default": 0},
         },
         required=["rows"],
     )
-    example = {"rows": [{feature.name: _choose_example(feature) for feature in contract.features}], "reasons": 3}
+    example: Schema = {"rows": [{feature.name: _choose_example(feature) for feature in contract.features}], "reasons": 3}
     said = f"Version {by.version.version} of recipe {by.version.recipe} answers now."
+    if canary is not None:
+        tried = canary.loaded.version
+        example = {
+            "rows": [{feature.name: _choose_example(feature) for feature in _list_features(by, canary)}],
+            "entities": ["17"],
+            "reasons": 3,
+        }
+        said += f" Of entities that are named, version {tried.version} of recipe {tried.recipe} answers for {canary.share:.3g}."
     return {
         "summary": f"Scores of rows by the champion of {model}",
         "description": said,
@@ -67,6 +86,13 @@ def _describe_predict(model: str, by: LoadedVersion, options: ServeOptions) -> S
     }
 
 
+def _list_features(by: LoadedVersion, canary: LoadedCanary | None) -> list[Feature]:
+    """What the champion reads, and then what the canary reads besides."""
+    known = {feature.name: feature for feature in by.predictor.contract.features}
+    more = () if canary is None else canary.loaded.predictor.contract.features
+    return list({**{feature.name: feature for feature in more}, **known}.values()) if more else list(known.values())
+
+
 def _describe_answer(contract: Contract) -> Schema:
     prediction: Schema = {"score": {"type": "number"}}
     if contract.classes is not None:
@@ -74,6 +100,7 @@ def _describe_answer(contract: Contract) -> Schema:
         prediction["probabilities"] = _object({name: {"type": "number"} for name in contract.classes})
     required = list(prediction)
     prediction["reasons"] = {"type": "array", "items": {"type": "string"}}
+    prediction |= {name: {"type": "integer", "description": "Where entities are named"} for name in ("version", "recipe")}
     numbers: Schema = {name: {"type": "integer"} for name in ("version", "recipe")}
     predictions = {"type": "array", "items": _object(prediction, required=required)}
     return _object({"model": {"type": "string"}, **numbers, "predictions": predictions})

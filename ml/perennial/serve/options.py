@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ class ServeOptions:
 
     Attributes:
         warehouse_url: PostgreSQL as role analyst.
+        recorder_url: PostgreSQL as role recorder; empty: no canary answers requests.
+        canaries: share of the entities that a canary of a model may answer for, where it is above 0.
         mlflow_uri: where files come from that `artifacts` does not hold; empty: from nowhere.
         home, artifacts: as in `perennial.config.Settings`.
         models: which are served, by name.
@@ -44,6 +47,8 @@ class ServeOptions:
     poll_seconds: float = 5.0
     connections: int = 512
     stop_seconds: int = 20
+    recorder_url: str = field(default="", repr=False)
+    canaries: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.tokens is None and self.host not in LOOPBACK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,11 @@ from perennial.stores.sessions import Database
 def read_model(home: Path, model: str) -> Model:
     """What its file said when it was first asked for: a server that is to read it anew is started anew."""
     return load_model(home / "models" / f"{model}.toml")
+
+
+def find_shares(home: Path, models: Sequence[str]) -> dict[str, float]:
+    """`[serving] canary` of the models that give a canary a share."""
+    return {model: share for model in models if (share := read_model(home, model).serving.canary)}
 
 
 def find_published(database: Database, home: Path, model: str, entity: str) -> dict[str, object] | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from perennial.serve.canaries import Canaries
 from perennial.serve.champions import Champions, Serving
 
 
-def describe_readiness(champions: Champions) -> tuple[bool, dict[str, object]]:
+def describe_readiness(champions: Champions, canaries: Canaries) -> tuple[bool, dict[str, object]]:
     """Ready once a version answers for every model that has a champion, and somebody can be let in.
 
-    A ledger that has fallen silent leaves a server ready: who was champion last goes on, which `ledger` says.
+    A ledger that has fallen silent leaves a server ready: who was champion last goes on, which `ledger` says. A canary
+    that does not answer leaves it ready, too: the champion does.
     """
-    models = {model: _describe(serving) for model, serving in champions.items()}
+    models = {model: {**_describe(serving), **_describe_canary(canaries, model)} for model, serving in champions.items()}
     states = [serving for _, serving in champions.items()]
     answers = any(serving.champion for serving in states) and not any(
         serving.champion is None and serving.is_behind for serving in states
@@ -32,3 +34,16 @@ def _describe(serving: Serving) -> dict[str, object]:
         said["state"] = "the former version answers" if by else "nobody answers"
         said["detail"] = serving.trouble or "It is loading."
     return said
+
+
+def _describe_canary(canaries: Canaries, model: str) -> dict[str, object]:
+    """Nothing where the ledger names none, or the model file gives it no share."""
+    trial, by = canaries.describe(model), canaries.find(model)
+    if trial.wanted is None:
+        return {}
+    said: dict[str, object] = {"canary": trial.wanted, "state": "answers" if by else "the champion answers everybody"}
+    if by is not None:
+        said |= {"version": by.loaded.version.version, "recipe": by.loaded.version.recipe, "share": by.share}
+    if because := canaries.explain(model):
+        said["detail"] = because
+    return {"canary": said}

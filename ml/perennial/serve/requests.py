@@ -12,15 +12,20 @@ from starlette.requests import ClientDisconnect, Request
 from perennial.serve.answers import Refusal
 
 MOST_REASONS = 10
-KEYS = {"rows", "reasons"}
+KEYS = {"rows", "reasons", "entities"}
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a caller asks: rows of features by name, and so many reasons for each score."""
+    """What a caller asks: rows of features by name, and so many reasons for each score.
+
+    Attributes:
+        entities: whose each row is, as text, None where that is not said; empty where it is said of none.
+    """
 
     rows: Sequence[object]
     reasons: int
+    entities: Sequence[str | None] = ()
 
 
 async def read_body(request: Request, most_bytes: int, seconds: float) -> bytes:
@@ -59,13 +64,34 @@ def parse_question(body: bytes, most_rows: int) -> Question:
     if not isinstance(content, Mapping) or not isinstance(content.get("rows"), list):
         raise Refusal(422, 'Send an object with a list of rows: {"rows": [{"feature": 1.5, ...}], "reasons": 3}.')
     if unknown := len(content.keys() - KEYS):
-        raise Refusal(422, f"The object has {unknown} keys beside rows and reasons: each row is an object of features in rows.")
+        raise Refusal(
+            422, f"The object has {unknown} keys beside rows, reasons and entities: each row is an object of features in rows."
+        )
     rows, reasons = content["rows"], content.get("reasons", 0)
     if not isinstance(reasons, int) or isinstance(reasons, bool) or not 0 <= reasons <= MOST_REASONS:
         raise Refusal(422, f"reasons is how many are wanted for each row: a whole number from 0 to {MOST_REASONS}.")
     if not 1 <= len(rows) <= most_rows:
         raise Refusal(422, f"A request holds 1 to {most_rows} rows, this one {len(rows)}: send several.")
-    return Question(rows, reasons)
+    return Question(rows, reasons, _read_entities(content.get("entities"), len(rows)))
+
+
+def _read_entities(given: object, rows: int) -> Sequence[str | None]:
+    """Texts, or whole numbers, which PostgreSQL writes as JSON does."""
+    if given is None:
+        return ()
+    if not isinstance(given, list) or len(given) != rows:
+        raise Refusal(422, f"entities says whose the rows are: a list with one entry for each of the {rows} rows.")
+    known = [str(entity) if isinstance(entity, str | int) and not isinstance(entity, bool) else None for entity in given]
+    wrong = [
+        f"entity {place}: expected a text, a whole number or null"
+        for place, (entity, text) in enumerate(zip(given, known, strict=True))
+        if text is None and entity is not None
+    ]
+    if wrong:
+        raise Refusal(
+            422, "An entity is its entity_id, as a text or a whole number; null where it is not known.", problems=wrong[:20]
+        )
+    return known
 
 
 def _too_large(most_bytes: int) -> Refusal:

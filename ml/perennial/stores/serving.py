@@ -75,6 +75,40 @@ def read_champions(database: Database, models: Sequence[str]) -> dict[str, Versi
         return {row["model"]: reader.validate_python(dict(row)) for row in rows}
 
 
+@dataclass(frozen=True)
+class ServedCanary:
+    """A canary in force: who is in it, and which version answers for them.
+
+    Attributes:
+        salt: as in `perennial.records.Canary`.
+        started_for: the day from which it acts.
+        champion_recipe: what it is compared with.
+    """
+
+    canary_id: int
+    salt: str
+    started_for: date
+    champion_recipe: int
+    version: Version
+
+
+def read_canaries(database: Database, models: Sequence[str]) -> dict[str, ServedCanary]:
+    """The canary in force of each model that has one.
+
+    Raises:
+        WarehouseUnavailable, WarehouseBusy, ConfigError: as `read_champions`.
+    """
+    reader = TypeAdapter(Version)
+    with _explained(database), database.transaction() as session:
+        rows = session.execute(queries.load("serving")["canaries"], {"models": list(models)}).mappings()
+        return {row["model"]: _read_canary(dict(row), reader) for row in rows}
+
+
+def _read_canary(row: dict[str, Any], reader: TypeAdapter[Version]) -> ServedCanary:
+    own = {name: row.pop(name) for name in ("canary_id", "salt", "started_for", "champion_recipe")}
+    return ServedCanary(**own, version=reader.validate_python(row))
+
+
 def may_write(database: Database) -> bool:
     """Whether the role could do more than read."""
     with database.transaction() as session:

@@ -5,6 +5,7 @@
 \getenv pipeline_password PIPELINE_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 \getenv watcher_password WATCHER_PASSWORD
+\getenv recorder_password RECORDER_PASSWORD
 \getenv airflow_password AIRFLOW_PASSWORD
 
 alter role owner password :'owner_password';
@@ -12,6 +13,7 @@ alter role loader password :'loader_password';
 alter role pipeline password :'pipeline_password';
 alter role analyst password :'analyst_password';
 alter role watcher password :'watcher_password';
+alter role recorder password :'recorder_password';
 alter role airflow password :'airflow_password';
 
 create database warehouse owner owner;
@@ -21,4 +23,4 @@ create database mlflow owner mlflow;
 -- Whoever is not named here has no business in the database of another.
 revoke connect, temporary on database warehouse, airflow, mlflow from public;
 grant connect, temporary on database warehouse to loader, pipeline;
-grant connect on database warehouse to analyst, watcher;
+grant connect on database warehouse to analyst, watcher, recorder;

@@ -32,6 +32,9 @@ begin
     if exists (select from pg_roles where rolname = 'watcher' and rolconnlimit = -1) then
         alter role watcher connection limit 4;
     end if;
+    if exists (select from pg_roles where rolname = 'recorder' and rolconnlimit = -1) then
+        alter role recorder connection limit 40;
+    end if;
 end
 $$;
 

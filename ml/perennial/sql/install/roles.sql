@@ -4,7 +4,7 @@ do $$
 declare
     wanted text;
 begin
-    foreach wanted in array array['owner', 'loader', 'pipeline', 'analyst', 'watcher', 'airflow', 'mlflow'] loop
+    foreach wanted in array array['owner', 'loader', 'pipeline', 'analyst', 'watcher', 'recorder', 'airflow', 'mlflow'] loop
         if not exists (select from pg_roles where rolname = wanted) then
             execute format('create role %I login', wanted);
         end if;

@@ -66,14 +66,14 @@ with given as (
 
 newest_looks as (
     select distinct on (canary_id, side) canary_id, side, cardinality(as_ofs) as as_ofs, estimate,
-        estimate - boundary * standard_error as lower_bound
+        estimate - boundary * standard_error as lower_bound, arms
     from ledger.canary_looks
     order by canary_id, side, cardinality(as_ofs) desc
 )
 
 select canaries.canary_id, challenger_recipe, champion_recipe, started_for, coalesce(days, 0) as days,
     coalesce(canary_rows, 0) as canary_rows, coalesce(champion_rows, 0) as champion_rows,
-    gain.as_ofs, gain.estimate as gain, gain.lower_bound as gain_lower, harm.estimate as loss, harm.lower_bound as loss_lower,
+    gain.as_ofs, coalesce(gain.arms, harm.arms) as arms, gain.estimate as gain, gain.lower_bound as gain_lower, harm.estimate as loss, harm.lower_bound as loss_lower,
     coalesce(kind, 'runs') as state, canary_ends.reason as because
 from ledger.canaries
 left join ledger.canary_ends using (canary_id)

@@ -26,7 +26,13 @@ select canaries.canary_id, model, contest_id, challenger_recipe, champion_recipe
         select coalesce(jsonb_agg(to_jsonb(looks) order by cardinality(as_ofs)), '[]')
         from ledger.canary_looks as looks
         where looks.canary_id = canaries.canary_id and side = 'harm'
-    ) as harm_looks
+    ) as harm_looks,
+    (
+        select arms from ledger.canary_looks as looks
+        where looks.canary_id = canaries.canary_id
+        order by cardinality(as_ofs) desc, side
+        limit 1
+    ) as arms
 from ledger.canaries
 left join ledger.canary_ends using (canary_id)
 where model = :model and canaries.canary_id = coalesce(cast(:canary_id as bigint), canaries.canary_id)
@@ -48,11 +54,11 @@ order by effective_at, canary_id;
 -- name: record_look
 -- One look at the arms; the same rows are looked at once.
 insert into ledger.canary_looks (
-    canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, effective_at
+    canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, surplus, shock, arms, effective_at
 )
 values (
     :canary_id, :side, cast(:as_ofs as date[]), :estimate, :standard_error, :information, :spent, :boundary, :surplus, :shock,
-    :effective_at
+    cast(:arms as jsonb), :effective_at
 )
 on conflict do nothing;
 
@@ -73,16 +79,26 @@ join ledger.canaries using (canary_id, model)
 where model = :model and status = 'live' and canary_id = coalesce(cast(:canary_id as bigint), canary_id)
 order by as_of;
 
+-- name: served_shares
+-- The smallest and the largest share that a canary of requests had on each day (UTC) on which it was asked.
+select day, min(share) as low, max(share) as high
+from ledger.requests
+where model = :model and canary_id = :canary_id and share is not null
+group by day
+order by day;
+
 -- name: record_request
--- What one arm of a batch of requests came to.
+-- What requests to one arm came to in a few seconds; as role recorder.
 select ledger.record_request(
-    :model, :arm, :version, :canary_id, :rows, :errors, :inputs, :missing, :score_sum, :score_squares, :seconds, :effective_at
+    :model, :arm, :version, :canary_id, :share, :requests, :rows, :errors, :inputs, :missing, :score_sum, :score_squares,
+    :seconds, :second_squares, :effective_at
 );
 
 -- name: served_arms
--- What the batches of requests of a canary came to, arm by arm.
-select arm, count(*) as batches, sum(rows) as rows, sum(errors) as errors, sum(inputs)::bigint as inputs,
-    sum(missing)::bigint as missing, sum(score_sum) as score_sum, sum(score_squares) as score_squares, sum(seconds) as seconds
+-- What requests to a canary came to since a day, arm by arm.
+select arm, sum(requests) as requests, sum(rows) as rows, sum(errors) as errors, sum(inputs)::bigint as inputs,
+    sum(missing)::bigint as missing, sum(score_sum) as score_sum, sum(score_squares) as score_squares, sum(seconds) as seconds,
+    sum(second_squares) as second_squares
 from ledger.requests
 where model = :model and canary_id = :canary_id and day >= :since
 group by arm

@@ -163,8 +163,10 @@ select 'reports', as_of, version, 1, 0, null
 from ledger.drift_checks
 where model = :model and as_of < :reports_before and report is not null
 union all
-select 'requests', day, null, count(*), sum(pg_column_size(requests.*)), null
+select 'requests', day, null, count(*), sum(pg_column_size(requests.*)),
+    max(case when canary_ends.canary_id is null then 'its canary is still judged' end)
 from ledger.requests
+left join ledger.canary_ends using (canary_id)
 where model = :model and day < :requests_before
 group by day
 union all

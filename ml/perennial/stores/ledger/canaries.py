@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from perennial.records import Run
-from perennial.records.canaries import Arm, Canary, EndKind, RequestBatch, ServedArm, Side
+from perennial.records import Run, dump_json
+from perennial.records.canaries import Arm, Canary, EndKind, FiguresOfArms, ServedArm, Side
 from perennial.records.contests import Contest, Look
 from perennial.stores.ledger.contests import Draw
 from perennial.stores.ledger.statements import execute, fetch_all
@@ -94,8 +94,11 @@ def canary_draws(session: Session, model: str, *, since: datetime) -> tuple[Draw
     return fetch_all(Draw, session, "canaries.draws", model=model, since=since)
 
 
-def record_canary_look(session: Session, run: Run, canary: Canary, side: Side, look: Look) -> None:
-    """Keep a look; a rerun adds nothing."""
+def record_canary_look(
+    session: Session, run: Run, canary: Canary, looked: tuple[Side, Look], arms: FiguresOfArms | None = None
+) -> None:
+    """Keep a look at one question and what the arms came to; a rerun adds nothing."""
+    side, look = looked
     values = {
         "as_ofs": list(look.as_ofs),
         "estimate": look.estimate,
@@ -105,6 +108,7 @@ def record_canary_look(session: Session, run: Run, canary: Canary, side: Side, l
         "boundary": look.boundary,
         "surplus": look.surplus,
         "shock": look.shock,
+        "arms": None if arms is None else dump_json(arms),
     }
     execute(session, "canaries.record_look", canary_id=canary.canary_id, side=side, effective_at=run.clock, **values)
 
@@ -120,9 +124,18 @@ def canary_days(session: Session, model: str, canary: Canary | None = None) -> t
     return fetch_all(CanaryDay, session, "canaries.published_days", model=model, canary_id=number)
 
 
-def record_request(session: Session, batch: RequestBatch) -> int:
-    """Keep what one arm of a batch of requests came to; the number of the row. Counts and sums: never whose."""
-    return int(execute(session, "canaries.record_request", **asdict(batch)).scalar_one())
+@dataclass(frozen=True)
+class SharesOfDay:
+    """The smallest and the largest share that a canary of requests had on a day (UTC)."""
+
+    day: date
+    low: float
+    high: float
+
+
+def served_shares(session: Session, canary: Canary) -> tuple[SharesOfDay, ...]:
+    """Days on which it was asked for scores, oldest first."""
+    return fetch_all(SharesOfDay, session, "canaries.served_shares", model=canary.model, canary_id=canary.canary_id)
 
 
 def served_arms(session: Session, canary: Canary, *, since: date) -> tuple[ServedArm, ...]:

@@ -21,6 +21,8 @@ from perennial.stores.sessions import INSUFFICIENT_PRIVILEGE, Database, Session,
 SCHEMA = PLATFORM_SQL / "schema"
 FILE_NAME = re.compile(r"(?P<number>\d{3})_[a-z0-9_]+\.sql")
 
+OPENED = ("watcher", "recorder")
+"""Roles whose rights every `migrate` gives anew, by the script of their name in sql/install."""
 BEGIN_AS_OWNER = "begin;\nset local role owner;"  # a superuser's tables would be closed to pipeline
 SCRIPT_HEAD = f"""\
 -- For psql, on the warehouse, as owner or as a superuser, after `perennial migrate --install-sql`; the database belongs to owner.
@@ -88,8 +90,8 @@ def render_migrations(schema: Path = SCHEMA) -> str:
     """All migrations as one text for a DBA's psql: it does what `migrate` would do, and skips what the ledger has."""
     bootstrap = [str(queries.load("warehouse")[name]) + ";" for name in ("create_ledger_schema", "create_migrations")]
     numbered = (_render(migration) for migration in _read_migrations(schema))
-    watcher = f"{BEGIN_AS_OWNER}\n{_read_install('watcher').strip()}\ncommit;"
-    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *numbered, watcher]) + "\n"
+    opened = (f"{BEGIN_AS_OWNER}\n{_read_install(name).strip()}\ncommit;" for name in OPENED)
+    return "\n\n".join([SCRIPT_HEAD, *bootstrap, "commit;", *numbered, *opened]) + "\n"
 
 
 def render_install() -> str:
@@ -129,12 +131,13 @@ def _read_migrations(schema: Path) -> tuple[Migration, ...]:
 
 
 def _apply_all(database: Database, migrations: tuple[Migration, ...], *, opens: bool) -> tuple[str, ...]:
-    """What the database lacks, and then, where all of it is there, the rights of the role watcher on it."""
+    """What the database lacks, and then, where all of it is there, the rights of the roles that may have come later."""
     applied = tuple(migration.name for migration in migrations if _apply(database, migration, migrations))
     if opens:
         with database.transaction() as session:
             take_lock(session, "migrate")
-            run_script(session, _read_install("watcher"))
+            for name in OPENED:
+                run_script(session, _read_install(name))
     return applied
 
 

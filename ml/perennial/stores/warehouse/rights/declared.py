@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-ROLES = ("owner", "loader", "pipeline", "analyst", "watcher")
-MAY_LACK = ("watcher",)
+ROLES = ("owner", "loader", "pipeline", "analyst", "watcher", "recorder")
+MAY_LACK = ("watcher", "recorder")
 """Roles that an installation from before them has not made yet."""
 EVERYBODY = "public"
 Granted = Mapping[str, str]
@@ -46,7 +46,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "scores": Schema("scores", {"pipeline": MAKES}, "pipeline", {}),
     "tuning": Schema("studies of Optuna", {"pipeline": MAKES}, "pipeline", {}),
     "analytics": Schema("views", {"pipeline": MAKES, "analyst": "usage"}, "pipeline", {"analyst": "select"}, "pipeline"),
-    "ledger": Schema("the ledger", {"pipeline": "usage", "watcher": "usage"}, "owner", {}),
+    "ledger": Schema("the ledger", {"pipeline": "usage", "watcher": "usage", "recorder": "usage"}, "owner", {}),
 }
 
 ADDS = "insert, select"
@@ -156,7 +156,7 @@ FUNCTIONS: Mapping[str, str] = {
     "ledger.purge_day": "pipeline",
     "ledger.purge_requests": "pipeline",
     "ledger.recipe_of": EVERYBODY,
-    "ledger.record_request": "pipeline",
+    "ledger.record_request": "recorder",
     "ledger.refuse_change": EVERYBODY,
     "ledger.strike": EVERYBODY,
     "ledger.strike_texts": "pipeline",
@@ -166,5 +166,8 @@ FUNCTIONS: Mapping[str, str] = {
 MEMBERS: Mapping[str, tuple[str, ...]] = {"owner": ("loader", "pipeline"), **dict.fromkeys(ROLES[1:], ())}
 """Role -> the roles that it is a member of."""
 
-DATABASE: Granted = {"loader": "connect, temporary", "pipeline": "connect, temporary", "analyst": "connect", "watcher": "connect"}
+DATABASE: Granted = {
+    **dict.fromkeys(("loader", "pipeline"), "connect, temporary"),
+    **dict.fromkeys(("analyst", "watcher", "recorder"), "connect"),
+}
 """On the warehouse itself, which `owner` owns."""
