@@ -18,7 +18,7 @@ from perennial.stores.cluster import open_cluster
 from tests.paths import ROOT
 
 DASK = [sys.executable, "-m", "dask"]
-LOCAL = ["--host", "127.0.0.1", "--no-dashboard"]
+LOCAL = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]  # without its address on all interfaces
 WAIT_SECONDS = 120
 
 
@@ -34,11 +34,15 @@ class TestCluster:
     scheduler: subprocess.Popen
     workers: dict[str, subprocess.Popen] = field(default_factory=dict)
 
+    @property
+    def scheme(self) -> str:
+        return self.address.partition("://")[0]
+
     def start_worker(self, name: str, *options: str, **environment: str) -> None:
         """One process with one thread."""
         options = ("--nworkers", "1", "--nthreads", "1", "--no-nanny", "--name", name, "--death-timeout", "60", *options)
         folder = self.folder / name
-        command = [*DASK, "worker", self.address, *LOCAL, "--local-directory", str(folder), *options]
+        command = [*DASK, "worker", self.address, *LOCAL, "--protocol", self.scheme, "--local-directory", str(folder), *options]
         self.workers[name] = _start(command, self.folder / f"{name}.log", {**self.environment, **environment})
 
     def wait(self, count: int | None = None) -> None:
@@ -67,12 +71,14 @@ class TestCluster:
 
 
 @contextmanager
-def run_cluster(folder: Path, workers: int = 2, **environment: str) -> Iterator[TestCluster]:
+def run_cluster(folder: Path, workers: int = 2, scheme: str = "tcp", **environment: str) -> Iterator[TestCluster]:
     """A scheduler with so many workers, w1, w2 ...; the variables are those of all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     port = find_free_port()
-    scheduler = _start([*DASK, "scheduler", *LOCAL, "--port", str(port)], folder / "scheduler.log", environment)
-    cluster = TestCluster(folder, f"tcp://127.0.0.1:{port}", environment, scheduler)
+    scheduler = _start(
+        [*DASK, "scheduler", *LOCAL, "--protocol", scheme, "--port", str(port)], folder / "scheduler.log", environment
+    )
+    cluster = TestCluster(folder, f"{scheme}://127.0.0.1:{port}", environment, scheduler)
     try:
         for number in range(1, workers + 1):
             cluster.start_worker(f"w{number}")

@@ -24,6 +24,13 @@ from tests.paths import ROOT
 WAREHOUSE, METADATA = "scaled", "airflow_scaled"
 HUB = "hub"
 NAMES = ("one", "two")
+OF_THE_HUB = (
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+)
+"""What no worker is told: each task comes with a token of its own, and asks the api-server."""
 QUIET_SECONDS = 20  # of a worker on quiet cores, until its task is given to another
 
 
@@ -82,7 +89,8 @@ class Scaled:
 
     def make_worker(self, name: str) -> Server:
         command = services.airflow_command("celery", "worker", "--celery-hostname", name, "--skip-serve-logs")
-        environment = {**self._tell(name), **services.library_environment()}
+        told = {variable: value for variable, value in self._tell(name).items() if variable not in OF_THE_HUB}
+        environment = {**told, **services.library_environment()}
         return Server(f"worker-{name}", command, self.disk(name), lambda: name in self.ask(), environment=environment)
 
     def ask(self) -> dict[str, Worker]:

@@ -3,15 +3,11 @@
 import ssl
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from perennial.config import Settings, Smtp
 from perennial.errors import MailRefused, MailUnavailable
@@ -22,6 +18,7 @@ from perennial.records import Notice, Run
 from perennial.stores import ledger
 from perennial.stores.mail import render, send
 from perennial.stores.sessions import Database
+from tests.certificates import write_certificate
 
 RUN = Run(model="lapse", as_of=date(2017, 11, 27), clock=datetime(2017, 11, 27, 11, tzinfo=UTC), purpose="simulation")
 NOTICE = Notice("lapse", RUN.as_of, "decision", "SKIP: nothing moved", "A quiet day.", (), ("Published the scores.",), ())
@@ -221,19 +218,7 @@ def test_a_server_without_encryption_is_refused_when_it_is_asked_for(smtp_sink):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file with a certificate of 127.0.0.1 that it signed itself, and its key."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file = tmp_path_factory.mktemp("certificate") / "server.pem"
-    file.write_bytes(made.public_bytes(pem) + private)
-    return file
+    return write_certificate(tmp_path_factory.mktemp("certificate") / "server.pem")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
+import dask
 import pytest
 from sqlalchemy import text
 
@@ -24,6 +25,7 @@ from perennial.pipeline.fitting import gather_material
 from perennial.predictor import load_predictor
 from perennial.train import refit, train
 from perennial.train.boosters import REGULARISED_DEFAULTS
+from tests.certificates import write_certificate
 from tests.cluster import run_cluster
 from tests.integration.stage_process import PRELOADED, WAIT_SECONDS, Halt, attempt_stage, run_stage, wait_for
 from tests.world import END_STATE, FIRST_DAY, MODEL, copy_home, edit_model
@@ -31,6 +33,7 @@ from tests.world import END_STATE, FIRST_DAY, MODEL, copy_home, edit_model
 ALGORITHMS = ["xgboost", "lightgbm"]
 ON_WORKERS = {'engine = "local"': 'engine = "dask"'}
 READING = "select count(*) from pg_stat_activity where application_name = 'perennial worker' and wait_event_type = 'Lock'"
+TLS = "distributed.comm.tls"
 SHARED = {"workers_per_fit = 1": "workers_per_fit = 2"}
 
 
@@ -219,3 +222,50 @@ def test_rows_that_no_worker_has_room_for_are_refused(material, cluster, open_on
         fit(material, "xgboost", tmp_path, engine)
     cluster.kill("small")
     cluster.wait()
+
+
+def trust(file):
+    """What Dask's configuration says of certificates, for a client here, and as variables for scheduler and workers."""
+    keys = {f"{TLS}.ca-file": str(file), **{f"{TLS}.{role}.cert": str(file) for role in ("client", "scheduler", "worker")}}
+    variables = {f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": value for name, value in keys.items()}
+    return dask.config.set(keys), {**variables, "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True"}
+
+
+@pytest.fixture(scope="module")
+def behind_certificates(local, tmp_path_factory):
+    """A cluster that nobody reaches without the certificate; the block has it."""
+    folder = tmp_path_factory.mktemp("certificates")
+    trusted, variables = trust(write_certificate(folder / "ours.pem"))
+    with trusted, run_cluster(folder, 1, "tls", PERENNIAL_WAREHOUSE_URL=local.settings.warehouse_url, **variables) as started:
+        yield started
+
+
+def test_a_fit_behind_certificates_writes_the_bytes_of_a_local_one(material, behind_certificates, open_on, tmp_path):
+    here = fit(material, "xgboost", tmp_path / "here")
+    with open_on(behind_certificates.address, engine="dask") as engine:
+        assert fit(material, "xgboost", tmp_path / "there", engine).manifest == here.manifest
+
+
+def diagnose(local, address):
+    (finding,) = check_dask(replace(local.settings, dask_address=address))
+    return finding.is_well, finding.found
+
+
+def test_whoever_has_another_certificate_or_none_gets_no_worker_and_is_told_why(local, behind_certificates, tmp_path):
+    address = behind_certificates.address
+    assert (True, address.startswith("tls://")) == (diagnose(local, address)[0], True)
+    with trust(write_certificate(tmp_path / "other.pem"))[0]:
+        is_well, found = diagnose(local, address)
+    assert (is_well, "TLS certificate does not match" in found) == (False, True)
+    with dask.config.set({f"{TLS}.client.cert": None}):
+        is_well, found = diagnose(local, address)
+    assert (is_well, "this process has none: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in found) == (False, True)
+    with dask.config.set({f"{TLS}.client.cert": str(tmp_path / "nowhere.pem")}):
+        is_well, found = diagnose(local, address)
+    assert (is_well, "cannot be read" in found) == (False, True)
+
+
+def test_an_address_in_the_clear_is_refused_where_encryption_is_required(local):
+    with dask.config.set({"distributed.comm.require-encryption": True}):
+        is_well, found = diagnose(local, "tcp://127.0.0.1:9")
+    assert (is_well, "name it by tls://" in found) == (False, True)

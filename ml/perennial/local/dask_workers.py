@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from perennial.config import Settings, load_declaration, model_names, require_extra
-from perennial.errors import ConfigError, ExtraMissing, WorkersUnavailable
+from perennial.errors import ConfigError, WorkersUnavailable
 from perennial.local.doctor import Finding
 from perennial.pipeline.engines import ADDRESS, assess_workers, say_without_workers
 from perennial.stores.cluster import Worker, open_cluster
@@ -24,7 +24,7 @@ def check_dask(settings: Settings) -> tuple[Finding, ...]:
         require_extra("dask", ADDRESS)
         with open_cluster(address) as cluster:
             found = assess_workers(cluster)
-    except (ExtraMissing, WorkersUnavailable) as error:
+    except (ConfigError, WorkersUnavailable) as error:
         fix = f"Start the scheduler ({PAGE}), or correct {ADDRESS}."
         return (Finding("dask", is_well=False, found=str(error), fix=fix if isinstance(error, WorkersUnavailable) else ""),)
     if not found:

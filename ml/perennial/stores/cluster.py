@@ -14,15 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from perennial.errors import PerennialError, WorkersUnavailable
+from perennial.errors import ConfigError, PerennialError, WorkersUnavailable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+    from distributed.security import Security
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 1.0  # how often a wait looks whether there are workers still
+TLS = "DASK_DISTRIBUTED__COMM__TLS__*"
 SHARED_WORK = "perennial: fits that workers share"
 WITHOUT_WORKERS_SECONDS = 60.0  # so long may a scheduler be without any: whoever restarts them does it sooner
 
@@ -52,11 +54,13 @@ def open_cluster(address: str) -> Iterator[Cluster]:
 
     Raises:
         WorkersUnavailable: nobody answers there.
+        ConfigError: this process has no certificate for a `tls://` address, or may not speak in the clear.
     """
     from distributed import Client  # noqa: PLC0415 - an extra
 
+    security = _read_security(address)
     try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, security=security)
     except (OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise WorkersUnavailable(f"The Dask scheduler at {address} does not answer: {reason}.") from error
@@ -64,6 +68,29 @@ def open_cluster(address: str) -> Iterator[Cluster]:
         yield Cluster(client, address)
     finally:
         client.close()
+
+
+def _read_security(address: str) -> Security:
+    """Certificates by Dask's own configuration; what they lack is said before a client tries, and waits for it, in vain."""
+    from distributed.security import Security  # noqa: PLC0415 - an extra
+
+    try:
+        security = Security()
+        given = security.get_connection_args("client")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The certificates for the Dask scheduler at {address} cannot be read: {error}. Correct {TLS}."
+        ) from error
+    if address.startswith("tls://") and given["ssl_context"] is None:
+        raise ConfigError(
+            f"The Dask scheduler at {address} is reached by certificates, and this process has none: set "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, __CLIENT__CERT and __CLIENT__KEY (documentation, 'Fits on other machines')."
+        )
+    if given["require_encryption"] and not address.startswith("tls://"):
+        raise ConfigError(
+            f"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION is set, and the Dask scheduler's address is {address}: name it by tls://."
+        )
+    return security
 
 
 class Cluster:
