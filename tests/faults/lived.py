@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from perennial import invariants, operate
+from perennial.stores.registry.loading import CACHE
 from tests.conftest import SmtpSink
 from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
 from tests.faults.points import Point
-from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, Attempt, perform, start
+from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, THIRD, Attempt, perform, start
 
 BEFORE = {
     "refresh": ((FIRST, "refresh"), (FIRST, "validate"), (FIRST, "score"), (FIRST, "monitor"), (FIRST, "decide")),
     "monitor": ((SECOND, "score"),),
+    "score_canary": ((THIRD, "refresh"), (THIRD, "validate")),
+    "purge": ((LAST, "refresh"), (LAST, "validate"), (LAST, "score"), (LAST, "monitor")),
 }
 """What is lived besides, before an operation, and not looked at."""
 
@@ -52,8 +55,8 @@ def live(place: Place, life: Life, operations: Sequence[str] = tuple(OPERATIONS)
     for name in operations:
         for day, stage in BEFORE.get(name, ()):
             perform(stage, place.stores, place.run(day))
-        if name == "purge":
-            list(operate.backfill(place.stores, MODEL, LAST, LAST))
+        if name == "reload":
+            shutil.rmtree(place.settings.artifacts / CACHE)
         life.keep(place, name)
         life.sink.clear()
         perform(name, place.stores, place.run(DAYS[name]))
@@ -112,12 +115,18 @@ class Course:
         """What is not as if nothing had happened, once what was lost has been ended."""
         operate.reconcile(place.stores, place.run(DAYS[operation]), start=False)
         expected, found = self.life.afters[operation], place.results()
-        said = [f"{name}: {expected[name]} became {found[name]}" for name in expected if expected[name] != found[name]]
+        said = [f"{name}: {tell_difference(expected[name], found[name])}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
         return [*said, *sorted(letters), *find_broken(place, everything=everything)]
 
     def digest(self, place: Place) -> str:
         return digest(place, self.life.mlflow)
+
+
+def tell_difference(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
+    """The first of the rows that only one of the two has."""
+    lost, new = ([row for row in one if row not in other] for one, other in ((expected, found), (found, expected)))
+    return f"{len(lost)} rows, such as {lost[:1]}, became {len(new)}, such as {new[:1]}"
 
 
 def find_broken(place: Place, *, everything: bool = False, clock: datetime | None = None) -> list[str]:
