@@ -24,9 +24,12 @@ from perennial.backup.manifest import read_manifest
 from perennial.config import Settings
 from perennial.errors import Refused, UnavailableError
 from perennial.pipeline import Stores, admitting, approving, canaries, forgetting, scoring
-from perennial.records import Recipe, Run
+from perennial.records import Recipe, Run, Version
 from perennial.serve import ServeOptions
 from perennial.serve.champions import Champions
+from perennial.serve.versions import LoadedVersion, fetch_files, load
+from perennial.stores.registry import find_kept
+from perennial.stores.registry.loading import CACHE
 from perennial.stores.sessions import Database
 from perennial.stores.watching import LedgerWatch
 from tests.faults.place import CAPTURED
@@ -81,6 +84,7 @@ def _back_up(stores: Stores, _: Run) -> None:
         places = backup.Places(superuser, known["mlflow"], Path(known["files"]), Path(known["programs"]))
         backup.make_backup(places, folder, datetime.now(UTC))
     read_manifest(folder)
+    assert [folder] == list(folder.parent.iterdir())
 
 
 def find_backup(settings: Settings) -> Path:
@@ -93,11 +97,17 @@ def _show_metrics(stores: Stores, _: Run) -> None:
 
 
 def _reload(stores: Stores, run: Run) -> None:
-    """A server asks who is champion, and loads it."""
+    """A server asks who is champion, fetches its files (in this process, whose calls are counted), and loads it."""
     settings, analyst = stores.settings, _find_address(stores.settings, "analyst")
     options = ServeOptions(analyst, settings.mlflow_uri, settings.home, settings.artifacts, (run.model,), None)
-    database = Database(analyst, "perennial serve")
-    champions = Champions(options, database)
+    database, cache = Database(analyst, "perennial serve"), settings.artifacts / CACHE
+
+    def load_here(version: Version) -> LoadedVersion:
+        if not find_kept(version, cache).exists():
+            fetch_files(settings.mlflow_uri, version, cache)
+        return load(version, settings.mlflow_uri, settings.artifacts)
+
+    champions = Champions(options, database, load_here)
     champions.poll()
     database.dispose()
     serving = champions[run.model]
