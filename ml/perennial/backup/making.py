@@ -69,6 +69,10 @@ def make_backup(
             _flush(draft)
             draft.rename(folder)
     except OSError as error:
+        if os.path.lexists(folder):
+            raise WouldOverwrite(
+                f"{folder} was written meanwhile, by another backup: that one stays, and this one is gone."
+            ) from error
         raise StackError(f"The backup {folder} could not be written: {error}; nothing of it was kept.") from error
     return manifest
 
