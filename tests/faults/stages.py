@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 from perennial import backup, operate, pipeline, watch
 from perennial.backup.manifest import read_manifest
 from perennial.config import Settings
-from perennial.errors import Refused, UnavailableError, WouldOverwrite
+from perennial.errors import Refused, UnavailableError, WarehouseUnavailable, WouldOverwrite
 from perennial.pipeline import Stores, admitting, approving, canaries, forgetting, scoring
 from perennial.records import Recipe, Run, Version
 from perennial.serve import ServeOptions
@@ -94,7 +94,8 @@ def find_backup(settings: Settings) -> Path:
 
 def _show_metrics(stores: Stores, _: Run) -> None:
     watched = LedgerWatch(_find_address(stores.settings, "watcher"), WAIT_SECONDS)
-    assert b"perennial_warehouse_up 1.0" in watch.Exporter(stores.settings.home, watched).write()
+    if b"perennial_warehouse_up 1.0" not in watch.Exporter(stores.settings.home, watched).write():
+        raise WarehouseUnavailable("The metrics say that the warehouse is down.")
 
 
 def _reload(stores: Stores, run: Run) -> None:
@@ -111,6 +112,8 @@ def _reload(stores: Stores, run: Run) -> None:
     champions = Champions(options, database, load_here)
     champions.poll()
     database.dispose()
+    if champions.silence:
+        raise WarehouseUnavailable(champions.silence)
     serving = champions[run.model]
     assert serving.champion is not None, serving.trouble or champions.silence
 
