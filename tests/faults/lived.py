@@ -16,7 +16,7 @@ from perennial.stores.registry.loading import CACHE
 from tests.conftest import SmtpSink
 from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
 from tests.faults.points import Point
-from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, THIRD, Attempt, perform, start
+from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, THIRD, Attempt, find_backup, perform, start
 
 BEFORE = {
     "refresh": ((FIRST, "refresh"), (FIRST, "validate"), (FIRST, "score"), (FIRST, "monitor"), (FIRST, "decide")),
@@ -73,6 +73,7 @@ class Course:
     context: ForkServerContext
     home: Path
     numbers: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def server_user(self) -> int:
@@ -91,13 +92,22 @@ class Course:
         copy_folder(self.life.folder / "kept" / operation, artifacts)
         self.life.sink.clear()
         with open_place(postgres, name, settings.mlflow_uri, self.home, artifacts, settings.smtp) as place:
-            yield place
+            try:
+                yield place
+            finally:
+                self.end_all()  # one that stands still would keep the tests from ending
         shutil.rmtree(artifacts, ignore_errors=True)
         postgres.drop(name)
 
     def start(self, operation: str, place: Place, point: Point | None = None) -> Attempt:
         """Begin it in a process of its own."""
-        return start(self.context, operation, place.settings, place.run(DAYS[operation]), point)
+        self.attempts.append(start(self.context, operation, place.settings, place.run(DAYS[operation]), point))
+        return self.attempts[-1]
+
+    def end_all(self) -> None:
+        """Whatever still runs, or stands still."""
+        while self.attempts:
+            self.attempts.pop().end()
 
     def count(self, operation: str) -> list[str]:
         """The calls that it makes when nothing goes wrong."""
@@ -117,7 +127,8 @@ class Course:
         expected, found = self.life.afters[operation], place.results()
         said = [f"{name}: {tell_difference(expected[name], found[name])}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
-        return [*said, *sorted(letters), *find_broken(place, everything=everything)]
+        drafts = [f"left beside the backup: {path.name}" for path in find_backup(place.settings).parent.glob(".*")]
+        return [*said, *sorted(letters), *drafts, *find_broken(place, everything=everything)]
 
     def digest(self, place: Place) -> str:
         return digest(place, self.life.mlflow)
