@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from perennial.local.binaries import find_binaries
 from perennial.stores.sessions import Database, run_script
 from tests.cases.harness import find_file
+from tests.conftest import TestPostgres
 from tests.faults.lived import Course, Life, live
 from tests.faults.place import CAPTURED, MODEL, PEOPLE, Mlflow, make_home, open_place
-from tests.faults.stages import make_context
+from tests.faults.stages import ADDRESSES, make_context
 
 LIVED = "faults_lived"
 POINTS = os.environ.get("FAULTS", "")
@@ -60,6 +63,7 @@ def kept_course(postgres, migrated_template, mlflow_content, session_smtp_sink, 
     folder = tmp_path_factory.mktemp("faults")
     home = make_home(folder / "home", MODEL, CAPTURED)
     postgres.make(LIVED, template=migrated_template)
+    write_addresses(home, postgres, mlflow_content)
     with open_place(postgres, LIVED, mlflow_content.server.url, home, folder / "artifacts", session_smtp_sink.settings) as place:
         with Database(postgres.url(LIVED, "loader"), "test").transaction() as session:
             run_script(session, find_file("plain", "tables.sql").read_text(encoding="utf-8") + PEOPLE)
@@ -69,6 +73,14 @@ def kept_course(postgres, migrated_template, mlflow_content, session_smtp_sink, 
     for name in (LIVED, *life.befores.values()):
         postgres.drop(name)
     mlflow_content.forget(list(life.befores.values()))
+
+
+def write_addresses(home: Path, postgres: TestPostgres, mlflow: Mlflow) -> None:
+    """What operations need that do not act as role pipeline."""
+    known = {role: postgres.server.url(LIVED, role) for role in ("watcher", "analyst")}
+    known |= {"superuser": postgres.server.url(LIVED, "postgres"), "mlflow": mlflow.database.url, "files": str(mlflow.artifacts)}
+    known |= {"programs": str(find_binaries(postgres.server.data.parent).folder)}
+    (home / ADDRESSES).write_text(json.dumps(known), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from perennial import invariants, operate
+from perennial.stores.registry.loading import CACHE
 from tests.conftest import SmtpSink
 from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
 from tests.faults.points import Point
-from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, Attempt, perform, start
+from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, THIRD, Attempt, find_backup, perform, start
 
 BEFORE = {
     "refresh": ((FIRST, "refresh"), (FIRST, "validate"), (FIRST, "score"), (FIRST, "monitor"), (FIRST, "decide")),
     "monitor": ((SECOND, "score"),),
+    "score_canary": ((THIRD, "refresh"), (THIRD, "validate")),
+    "purge": ((LAST, "refresh"), (LAST, "validate"), (LAST, "score"), (LAST, "monitor")),
 }
 """What is lived besides, before an operation, and not looked at."""
 
@@ -52,8 +55,8 @@ def live(place: Place, life: Life, operations: Sequence[str] = tuple(OPERATIONS)
     for name in operations:
         for day, stage in BEFORE.get(name, ()):
             perform(stage, place.stores, place.run(day))
-        if name == "purge":
-            list(operate.backfill(place.stores, MODEL, LAST, LAST))
+        if name == "reload":
+            shutil.rmtree(place.settings.artifacts / CACHE)
         life.keep(place, name)
         life.sink.clear()
         perform(name, place.stores, place.run(DAYS[name]))
@@ -70,6 +73,7 @@ class Course:
     context: ForkServerContext
     home: Path
     numbers: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def server_user(self) -> int:
@@ -88,13 +92,22 @@ class Course:
         copy_folder(self.life.folder / "kept" / operation, artifacts)
         self.life.sink.clear()
         with open_place(postgres, name, settings.mlflow_uri, self.home, artifacts, settings.smtp) as place:
-            yield place
+            try:
+                yield place
+            finally:
+                self.end_all()  # one that stands still would keep the tests from ending
         shutil.rmtree(artifacts, ignore_errors=True)
         postgres.drop(name)
 
     def start(self, operation: str, place: Place, point: Point | None = None) -> Attempt:
         """Begin it in a process of its own."""
-        return start(self.context, operation, place.settings, place.run(DAYS[operation]), point)
+        self.attempts.append(start(self.context, operation, place.settings, place.run(DAYS[operation]), point))
+        return self.attempts[-1]
+
+    def end_all(self) -> None:
+        """Whatever still runs, or stands still."""
+        while self.attempts:
+            self.attempts.pop().end()
 
     def count(self, operation: str) -> list[str]:
         """The calls that it makes when nothing goes wrong."""
@@ -112,12 +125,19 @@ class Course:
         """What is not as if nothing had happened, once what was lost has been ended."""
         operate.reconcile(place.stores, place.run(DAYS[operation]), start=False)
         expected, found = self.life.afters[operation], place.results()
-        said = [f"{name}: {expected[name]} became {found[name]}" for name in expected if expected[name] != found[name]]
+        said = [f"{name}: {tell_difference(expected[name], found[name])}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
-        return [*said, *sorted(letters), *find_broken(place, everything=everything)]
+        drafts = [f"left beside the backup: {path.name}" for path in find_backup(place.settings).parent.glob(".*")]
+        return [*said, *sorted(letters), *drafts, *find_broken(place, everything=everything)]
 
     def digest(self, place: Place) -> str:
         return digest(place, self.life.mlflow)
+
+
+def tell_difference(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
+    """The first of the rows that only one of the two has."""
+    lost, new = ([row for row in one if row not in other] for one, other in ((expected, found), (found, expected)))
+    return f"{len(lost)} rows, such as {lost[:1]}, became {len(new)}, such as {new[:1]}"
 
 
 def find_broken(place: Place, *, everything: bool = False, clock: datetime | None = None) -> list[str]:

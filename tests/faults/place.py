@@ -32,9 +32,25 @@ insert into source.people select 'm' || number, 'basic' from generate_series(1, 
 IN_PLACE = '\n[sources.people]\ntimes = "captured"\nkey = ["member"]\n'
 EDITS = (
     ('name = "quit"', f'name = "{MODEL}"'),
-    ("[monitoring]", '[promotion]\napproval = "{approval}"\n\n[retention]\n{retention}\n[monitoring]'),
+    ("[monitoring]", '[promotion]\napproval = "{approval}"\n\n[scoring]\ncanary = 0.3\n\n[retention]\n{retention}\n[monitoring]'),
 )
-KEPT_DAYS = "".join(f"{kind}_days = 40\n" for kind in ("snapshots", "scores", "quarantine", "mail", "reports", "files"))
+KEPT_DAYS = "".join(f"{kind}_days = 45\n" for kind in ("snapshots", "scores", "quarantine", "mail", "reports", "files"))
+ALSO = {
+    "approvals": "select status, answered_by from ledger.approvals order by question_id",
+    "canaries": "select started_for, contest_id, salt, alpha, last_look, missing from ledger.canaries order by canary_id",
+    "canary_ends": "select kind, reason, as_of from ledger.canary_ends order by canary_id",
+    "canary_arms": """
+        select as_of, arm, arms.rows, arms.mean_score
+        from ledger.canary_arms as arms join ledger.publications using (publication_id)
+        where status = 'live' order by as_of, arm""",
+    "purges": "select kind, as_of, version from ledger.purges order by 1, 2, 3",
+    "erasures": "select models, rows, reason from ledger.erasures order by erasure_id",
+}
+NUMBERED = re.compile(r"canary_\d+")
+"""A transaction that is rolled back takes a number with it."""
+LEFT_OVER = """
+select from pg_stat_activity
+where datname = current_database() and (application_name like 'perennial%' or application_name like 'pg\\_%')"""
 TABLES = """
 select schemaname, tablename from pg_tables where schemaname in ('features', 'labels', 'scores', 'ledger', 'history', 'tuning')
 order by 1, 2"""
@@ -102,11 +118,13 @@ class Place:
     def results(self, model: str = MODEL) -> dict[str, list[dict[str, object]]]:
         """What the stages have left behind, without the numbers and instants of single attempts."""
         found = {name: self.ask(query.replace(LAPSE, model)) for name, query in END_STATE.items()}
-        return found | {"approvals": self.ask("select status, answered_by from ledger.approvals order by question_id")}
+        for row in (*found["events"], *found["outbox"]):
+            row |= {name: NUMBERED.sub("canary", str(row[name])) for name in ("kind", "event") if name in row}
+        return found | {name: self.ask(query) for name, query in ALSO.items()}
 
     def wait_for_the_dead(self) -> None:
-        """Until PostgreSQL has noticed that a process is gone."""
-        while self.ask("select from pg_stat_activity where datname = current_database() and application_name = 'perennial'"):
+        """Until PostgreSQL has noticed that a process is gone, and what it had started has ended."""
+        while self.ask(LEFT_OVER):
             time.sleep(0.02)
 
 

@@ -36,7 +36,7 @@ AN_HOUR = timedelta(hours=1)
 MOST_CALLS = 1800  # of a week with a search; a point beyond the last call is none
 NOBODY = "http://127.0.0.1:1"
 END_SESSIONS = """select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
-    where datname = current_database() and application_name = 'perennial'"""
+    where datname = current_database() and application_name like 'perennial%'"""
 DAYS = 7 * 120
 VISITS = f"""
 create table source.visits (

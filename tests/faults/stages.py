@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -10,26 +11,39 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
-from perennial import operate, pipeline
+from sqlalchemy import make_url
+
+from perennial import backup, operate, pipeline, watch
+from perennial.backup.manifest import read_manifest
 from perennial.config import Settings
-from perennial.errors import Refused, UnavailableError
-from perennial.pipeline import Stores, approving, forgetting
-from perennial.records import Recipe, Run
+from perennial.errors import Refused, UnavailableError, WarehouseUnavailable, WouldOverwrite
+from perennial.pipeline import Stores, admitting, approving, canaries, forgetting, scoring
+from perennial.records import Recipe, Run, Version
+from perennial.serve import ServeOptions
+from perennial.serve.champions import Champions
+from perennial.serve.versions import LoadedVersion, fetch_files, load
+from perennial.stores.registry import find_kept
+from perennial.stores.registry.loading import CACHE
+from perennial.stores.sessions import Database
+from perennial.stores.watching import LedgerWatch
 from tests.faults.place import CAPTURED
 from tests.faults.points import Calls, Point
 from tests.integration.stage_process import PRELOADED as LIBRARIES
 from tests.integration.stage_process import TRY_AGAIN, is_stopped
 
-FIRST, SECOND, LAST = date(2025, 4, 21), date(2025, 4, 28), date(2025, 7, 21)
+FIRST, SECOND, THIRD, LAST = date(2025, 4, 21), date(2025, 4, 28), date(2025, 5, 5), date(2025, 7, 21)
 HISTORY = (date(2025, 3, 24), date(2025, 4, 14))
 KILLED = -signal.SIGKILL
 WAIT_SECONDS = 600  # for an end that comes, however busy the machine is
 PRELOADED = ["tests.faults.stages", *LIBRARIES]
+ADDRESSES = "addresses.json"
+"""In the home: of the warehouse as other roles, of MLflow's database and files, and of PostgreSQL's programs."""
 
 Operation = Callable[[Stores, Run], Any]
 
@@ -50,6 +64,58 @@ def _challenge(stores: Stores, run: Run) -> None:
 def _forget(stores: Stores, run: Run) -> None:
     subject = forgetting.find_subject(stores, run.model, "m7")
     forgetting.forget(stores, subject, reason="They asked.", actor=run.actor, clock=run.clock)
+
+
+def _stop_canary(stores: Stores, run: Run) -> None:
+    scoring.stop_canary(stores, run, because="Enough was seen.")
+
+
+def _find_address(settings: Settings, role: str) -> str:
+    """Of the same warehouse as another role."""
+    address = make_url(json.loads((settings.home / ADDRESSES).read_text(encoding="utf-8"))[role])
+    return address.set(database=make_url(settings.warehouse_url).database).render_as_string(hide_password=False)
+
+
+def _back_up(stores: Stores, _: Run) -> None:
+    """Under the same name again, unless it is there; whole."""
+    known, folder = json.loads((stores.settings.home / ADDRESSES).read_text(encoding="utf-8")), find_backup(stores.settings)
+    if not folder.exists():
+        superuser = _find_address(stores.settings, "superuser")
+        places = backup.Places(superuser, known["mlflow"], Path(known["files"]), Path(known["programs"]))
+        with suppress(WouldOverwrite):  # another was quicker
+            backup.make_backup(places, folder, datetime.now(UTC))
+    read_manifest(folder)
+
+
+def find_backup(settings: Settings) -> Path:
+    """Nothing else is beside it once nobody writes it."""
+    return settings.artifacts / "backups" / "whole"
+
+
+def _show_metrics(stores: Stores, _: Run) -> None:
+    watched = LedgerWatch(_find_address(stores.settings, "watcher"), WAIT_SECONDS)
+    if b"perennial_warehouse_up 1.0" not in watch.Exporter(stores.settings.home, watched).write():
+        raise WarehouseUnavailable("The metrics say that the warehouse is down.")
+
+
+def _reload(stores: Stores, run: Run) -> None:
+    """A server asks who is champion, fetches its files (in this process, whose calls are counted), and loads it."""
+    settings, analyst = stores.settings, _find_address(stores.settings, "analyst")
+    options = ServeOptions(analyst, settings.mlflow_uri, settings.home, settings.artifacts, (run.model,), None)
+    database, cache = Database(analyst, "perennial serve"), settings.artifacts / CACHE
+
+    def load_here(version: Version) -> LoadedVersion:
+        if not find_kept(version, cache).exists():
+            fetch_files(settings.mlflow_uri, version, cache)
+        return load(version, settings.mlflow_uri, settings.artifacts)
+
+    champions = Champions(options, database, load_here)
+    champions.poll()
+    database.dispose()
+    if champions.silence:
+        raise WarehouseUnavailable(champions.silence)
+    serving = champions[run.model]
+    assert serving.champion is not None, serving.trouble or champions.silence
 
 
 def _score_in_shards(stores: Stores, run: Run) -> None:
@@ -79,12 +145,28 @@ OPERATIONS: Mapping[str, Operation] = {
     "mail": lambda stores, _: pipeline.deliver(stores),
     "rollback": pipeline.rollback,
     "unpin": lambda stores, run: pipeline.unpin(stores, run, reason="It was looked at."),
+    "reject": lambda stores, run: admitting.reject(stores, replace(run, as_of=HISTORY[0]), reason="Its labels are in doubt."),
+    "admit": lambda stores, run: admitting.admit(stores, replace(run, as_of=HISTORY[0]), reason="They were looked at."),
+    "start_canary": canaries.start,
+    "score_canary": pipeline.score,
+    "shards_canary": _score_in_shards,
+    "stop_canary": _stop_canary,
+    "reload": _reload,
+    "metrics": _show_metrics,
+    "backup": _back_up,
     "forget": _forget,
     "purge": lambda stores, run: pipeline.purge(stores, run.model, run.clock),
 }
-"""By name, in the order in which they are lived: the first five on FIRST, the others on SECOND, the last on LAST."""
+"""By name, in the order in which they are lived: on SECOND, but for these."""
 WEEK = "week"
-DAYS = {name: FIRST if number < 5 else SECOND for number, name in enumerate(OPERATIONS)} | {"purge": LAST}
+DAYS = {
+    **dict.fromkeys(OPERATIONS, SECOND),
+    **dict.fromkeys(("train", "compare", "promote", "answer", "carry_out"), FIRST),
+    **dict.fromkeys(("score_canary", "shards_canary", "stop_canary"), THIRD),
+    "purge": LAST,
+}
+READING = {"metrics"}
+"""They leave nothing."""
 
 
 def live_week(stores: Stores, run: Run) -> None:

@@ -209,6 +209,8 @@ def test_a_killed_backup_bears_no_name(kept, tmp_path):
     assert not folder.exists()
     with pytest.raises(ConfigError, match=r"no whole backup"):
         read_manifest(next(folder.parent.iterdir()))
+    make_backup(kept.places, folder, NOW)
+    assert [folder] == list(folder.parent.iterdir())
 
 
 @pytest.mark.attack("a process is killed, or goes on after it was given up")

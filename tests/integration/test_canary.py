@@ -96,6 +96,16 @@ def test_a_canary_lives_and_is_looked_at_and_stopped(begun):
         scoring.stop_canary(begun.stores, begun.run(LATER), because="Again.")
 
 
+def test_a_stop_that_was_killed_before_it_published_is_finished_when_it_is_run_again(begun):
+    canaries.end(begun.stores, begun.run(FIRST), canaries.find_running(begun.stores, MODEL), "stopped", "Enough was seen.")
+    assert 2 == len(begun.ask(VERSIONS, as_of=FIRST))
+    published = scoring.stop_canary(begun.stores, begun.run(FIRST), because="Enough was seen.")
+    assert [published.version] == [row["version"] for row in begun.ask(VERSIONS, as_of=FIRST)]
+    assert ["stopped"] == endings(begun)
+    with pytest.raises(NothingToDo, match="no canary runs"):
+        scoring.stop_canary(begun.stores, begun.run(FIRST), because="Again.")
+
+
 def test_the_lineage_of_a_day_names_both_versions_and_what_either_reads(begun):
     told = find_lineage(begun.stores, in_airflow(begun), ("score",))
     (scores,) = (each for each in told.outputs if each.place == ("scores", MODEL))

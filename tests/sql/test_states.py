@@ -1,5 +1,6 @@
 """Tables of states: rows with valid_from and valid_to, and tables updated in place whose history is captured from now on."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from perennial.config import Source
 from perennial.config.inputs import CAPTURED_AT
 from perennial.errors import ColumnContractBroken, ConfigError, EmptySource, GrainViolated
 from perennial.records import Window
-from perennial.stores.sessions import run_script
+from perennial.stores.sessions import Database, run_script
 from perennial.stores.warehouse import open_audit
 from perennial.stores.warehouse.capturing import Capture, capture_sources, describe_captures
 from perennial.stores.warehouse.conditions import feature_bounds, label_bounds
@@ -200,3 +201,22 @@ def test_a_suite_sees_the_columns_of_a_captured_table_as_queries_do(session):
         whole = connection.execute(text("select * from whole")).keys()
         assert (*whole,) == ("id", "plan", "note", "at %", CAPTURED_AT, "age_days")
         assert [(2,)] == connection.execute(text("select count(plan) from named")).all()
+
+
+def test_of_two_first_captures_at_once_the_second_waits_and_finds_nothing_new(warehouse_urls):
+    database, declaration = Database(warehouse_urls.superuser, "test"), with_plans(**IN_PLACE)
+
+    def capture():
+        with database.transaction() as session:
+            return capture_sources(session, declaration, START)
+
+    with database.transaction() as session:
+        run_script(session, PLANS)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as first:
+            assert (Capture("plans", new=2, changed=0, gone=0),) == capture_sources(first, declaration, START)
+            second = pool.submit(capture)
+            while not (second.done() or first.execute(text("select 1 from pg_locks where not granted")).first()):
+                pass
+        assert (Capture("plans", new=0, changed=0, gone=0),) == second.result()
+    database.dispose()

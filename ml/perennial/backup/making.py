@@ -8,15 +8,20 @@ has moved on is put back by `reconcile`.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import os
 import shutil
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
+from tempfile import mkdtemp
 
-from perennial.backup.manifest import FILES, FORMAT, MLFLOW, PARTS, WAREHOUSE, Manifest, describe_part, write_manifest
+from perennial.backup.manifest import FILES, FORMAT, MLFLOW, NAME, PARTS, WAREHOUSE, Manifest, describe_part, write_manifest
 from perennial.backup.places import Places
 from perennial.config import find_commit
 from perennial.config.folders import make_private
@@ -54,21 +59,51 @@ def make_backup(
         raise WouldOverwrite(f"{folder} is there already: name a folder that is not, such as one that bears the day.")
     if not places.files.is_dir():
         raise ConfigError(f"MLflow's files are not at {places.files}: set PERENNIAL_MLFLOW_FILES to the folder of its artifacts.")
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     make_private(folder.parent)
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
     try:
-        manifest = _fill(places, draft, made_at, with_source=with_source)
-        manifest = replace(manifest, home_commit=find_commit(home) if home else None)
-        write_manifest(draft, manifest)
-        _flush(draft)
-        draft.rename(folder)
+        _sweep(folder)
+        with _make_draft(folder) as draft:
+            manifest = _fill(places, draft, made_at, with_source=with_source)
+            manifest = replace(manifest, home_commit=find_commit(home) if home else None)
+            write_manifest(draft, manifest)
+            _flush(draft)
+            draft.rename(folder)
     except OSError as error:
+        if os.path.lexists(folder):
+            raise WouldOverwrite(
+                f"{folder} was written meanwhile, by another backup: that one stays, and this one is gone."
+            ) from error
         raise StackError(f"The backup {folder} could not be written: {error}; nothing of it was kept.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return manifest
+
+
+@contextmanager
+def _make_draft(folder: Path) -> Iterator[Path]:
+    """A folder beside it, which nothing is left of unless it was given its name; locked for as long as its maker lives."""
+    draft = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    held = os.open(draft, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield draft
+    finally:
+        os.close(held)
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what backups of this name have left that were killed."""
+    for left in folder.parent.glob(f".{escape(folder.name)}.*"):
+        if not left.is_dir() or not {path.name for path in left.iterdir()} <= {*PARTS, NAME}:
+            continue  # no backup's
+        held = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # somebody is at it
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 def _fill(places: Places, draft: Path, made_at: datetime, *, with_source: bool) -> Manifest:

@@ -65,7 +65,7 @@ def stop(
 
     with open_stores(delivers=True) as stores:
         run: Run = build_run(stores.settings, model, _day(stores.settings, model, as_of), simulate=simulate)
-        running = canaries.find_running(stores, model)
+        running = canaries.find_stoppable(stores, model)
         published = scoring.stop_canary(stores, run, because=reason or f"{run.actor} stopped it.")
     again = "none: its newest day has no scores of the canary" if published is None else str(published.as_of)
     show({"canary": running.canary_id, "recipe": running.challenger_recipe, "published_again": again}, as_json=as_json)

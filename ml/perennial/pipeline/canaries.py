@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from math import ceil
 
 from perennial import notices
@@ -202,6 +202,26 @@ def find_running(stores: Stores, model: str) -> Canary:
     if canary is None:
         raise NothingToDo(f"{model}: no canary runs: the champion scores everybody.")
     return canary
+
+
+def find_stoppable(stores: Stores, model: str) -> Canary:
+    """The canary that runs; else one that was stopped while the newest day still holds its scores: whoever stopped it was killed.
+
+    Raises:
+        NothingToDo: there is neither.
+    """
+    with stores.warehouse.transaction() as session:
+        known = ledger.list_canaries(session, model)
+        running = [each for each in known if each.is_running]
+        cut_off = [each for each in known if each.ended == "stopped" and find_newest_day(session, each) is not None]
+    return (running or cut_off or [find_running(stores, model)])[0]
+
+
+def find_newest_day(session: Session, canary: Canary) -> date | None:
+    """The newest published day, if it holds scores of the canary."""
+    newest = ledger.newest_publication(session, canary.model)
+    touched = {each.as_of for each in ledger.canary_days(session, canary.model, canary)}
+    return newest.as_of if newest is not None and newest.as_of in touched else None
 
 
 @dataclass(frozen=True)

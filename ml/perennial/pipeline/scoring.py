@@ -55,22 +55,23 @@ def _prepare_canary(stores: Stores, run: Run, champion: Version) -> warehouse.Ca
 def stop_canary(stores: Stores, run: Run, *, because: str) -> Publication | None:
     """End the canary that runs in one transaction, then publish the newest day that holds scores of it by the champion alone.
 
+    Run again after it was killed between the two, it publishes the day.
+
     Returns that publication; None where the newest day holds none of its scores, or cannot be scored any more: then it stays.
 
     Raises:
         NothingToDo: no canary runs.
     """
-    canary = canaries.find_running(stores, run.model)
+    canary = canaries.find_stoppable(stores, run.model)
     canaries.end(stores, run, canary, "stopped", because)
     with stores.warehouse.transaction() as session:
-        newest = ledger.newest_publication(session, run.model)
-        touched = {each.as_of for each in ledger.canary_days(session, run.model, canary)}
-    if newest is None or newest.as_of not in touched:
+        newest = canaries.find_newest_day(session, canary)
+    if newest is None:
         return None
     try:
-        return score(stores, replace(run, as_of=newest.as_of))
+        return score(stores, replace(run, as_of=newest))
     except PermanentError as failure:
-        log.warning("%s: the scores of %s keep those of the canary. %s", run, newest.as_of, failure)
+        log.warning("%s: the scores of %s keep those of the canary. %s", run, newest, failure)
         return None
 
 

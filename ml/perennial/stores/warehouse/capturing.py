@@ -17,7 +17,7 @@ from perennial.config import Declaration, Model, Source
 from perennial.config.inputs import CAPTURED_AT
 from perennial.errors import ColumnContractBroken, ConfigError, EmptySource, GrainViolated
 from perennial.stores import queries
-from perennial.stores.sessions import Session, run_script
+from perennial.stores.sessions import Session, run_script, take_lock
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
 from perennial.stores.warehouse.relations import GONE, check_access, list_columns, name_history, name_table, show_table
 
@@ -73,7 +73,7 @@ def describe_captures(session: Session, model: Model) -> dict[str, dict[str, obj
 
 
 def sync_history(session: Session, model: Model, name: str, source: Source) -> tuple[str, ...]:
-    """Make the history of a table, or add its new columns; returns a sentence for each change.
+    """Make the history of a table, or add its new columns; returns a sentence for each change. Of two at once the second waits.
 
     Raises:
         ConfigError: the table is not there, lacks a column of the key, or another model declares another key for it.
@@ -81,6 +81,7 @@ def sync_history(session: Session, model: Model, name: str, source: Source) -> t
     """
     columns = list_columns(session, name, source)
     check_access(session, model, name, columns, source.key)
+    take_lock(session, "history", name_history(name, source))
     history = _list_history(session, name, source)
     if not history:
         return (_create(session, name, source, columns),)
