@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -75,7 +76,11 @@ select pg_database_size(current_database()) as database_bytes,
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one week of one model."""
+    """What came of one week of one model.
+
+    Attributes:
+        seconds: of the wall, for whoever wants to know the pace; nothing is judged by them.
+    """
 
     number: int
     model: str
@@ -85,11 +90,13 @@ class Step:
     state: str
     broken: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def write(self) -> str:
         sizes = " ".join(f"{name}={value}" for name, value in self.sizes.items())
         befell = ", ".join(filter(None, (self.fault, self.bad_data))) or "-"
-        return f"{self.number} {self.model} {self.as_of} [{befell}] {self.state} {sizes} {'; '.join(self.broken)}".rstrip()
+        said = f"{self.number} {self.model} {self.as_of} [{befell}] {self.state} in {self.seconds:.0f} s {sizes}"
+        return f"{said} {'; '.join(self.broken)}".rstrip()
 
 
 @dataclass
@@ -118,6 +125,7 @@ class Soak:
         """The steps, each once it was lived, judged and measured."""
         dice = random.Random(self.seed)
         for number in range(len(MODELS) * weeks):
+            began = time.monotonic()
             as_of, model = FIRST + timedelta(weeks=number // len(MODELS)), MODELS[number % len(MODELS)]
             run = self.place.run(as_of, model)
             run = replace(run, clock=run.clock + AN_HOUR)  # so that it may be set back
@@ -131,7 +139,8 @@ class Soak:
                 fault += FAULTS[fault](self, run, dice)
             live_week(self.place.stores, run)
             operate.reconcile(self.place.stores, run, start=False)
-            yield Step(number, model, as_of, fault, bad_data, self._describe(run), self._judge(), self._measure())
+            state, broken, sizes = self._describe(run), self._judge(), self._measure()
+            yield Step(number, model, as_of, fault, bad_data, state, broken, sizes, time.monotonic() - began)
 
     def begin(self, run: Run, point: Point | None = None) -> Attempt:
         return start(self.context, WEEK, self.place.settings, run, point)
