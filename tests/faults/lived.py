@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from perennial import invariants, operate
+from perennial.pipeline import Stores
 from tests.conftest import SmtpSink
 from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
 from tests.faults.points import Point
@@ -114,13 +115,13 @@ class Course:
         expected, found = self.life.afters[operation], place.results()
         said = [f"{name}: {expected[name]} became {found[name]}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
-        return [*said, *sorted(letters), *find_broken(place, everything=everything)]
+        return [*said, *sorted(letters), *find_broken(place.stores, everything=everything)]
 
     def digest(self, place: Place) -> str:
         return digest(place, self.life.mlflow)
 
 
-def find_broken(place: Place, *, everything: bool = False, clock: datetime | None = None) -> list[str]:
+def find_broken(stores: Stores, *, everything: bool = False, clock: datetime | None = None) -> list[str]:
     """What `perennial check --all` finds."""
-    checked = invariants.check_installation(place.stores, clock or datetime.now(UTC), invariants.Places(), everything=everything)
+    checked = invariants.check_installation(stores, clock or datetime.now(UTC), invariants.Places(), everything=everything)
     return [f"{each.invariant}: {found.said}" for each in checked for found in each.answer.findings]

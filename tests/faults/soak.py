@@ -150,7 +150,7 @@ class Soak:
         return f"scored by {week.version}" if week.version else "not scored"
 
     def _judge(self) -> tuple[str, ...]:
-        return tuple(find_broken(self.place))
+        return tuple(find_broken(self.place.stores))
 
     def _measure(self) -> dict[str, int]:
         (sizes,) = self.place.ask(SIZES)
