@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -30,8 +32,8 @@ from tests.faults.stages import WEEK, Attempt, live_week, start
 from tests.integration.stage_process import TRY_AGAIN
 
 MODELS = ("stay", "gone")
-FIRST = date(2025, 4, 21)
-HISTORY = (date(2025, 3, 24), date(2025, 4, 14))
+FIRST = date(2023, 4, 24)  # long enough ago: nothing is purged by a clock that is ahead of the wall
+HISTORY = (date(2023, 3, 27), date(2023, 4, 17))
 EVERY = 3  # steps
 AN_HOUR = timedelta(hours=1)
 MOST_CALLS = 1800  # of a week with a search; a point beyond the last call is none
@@ -49,7 +51,7 @@ select row_number() over (order by day, number), 'm' || number, entered, entered
 from generate_series(1, 80) as members (number) cross join generate_series(0, {DAYS}) as days (day)
 cross join lateral (
     select ('x' || substr(md5('visit ' || number || ' on ' || day), 1, 7))::bit(28)::integer as dice,
-        timestamptz '2025-02-03 07:00+01' + make_interval(days => day, mins => 11 * number) as entered
+        timestamptz '2023-02-06 07:00+01' + make_interval(days => day, mins => 11 * number) as entered
 ) as drawn
 where dice % 1000 < (12 + 3 * (number % 40)) * (1 + (number + day / 30) % 2);
 """
@@ -141,6 +143,14 @@ class Soak:
             operate.reconcile(self.place.stores, run, start=False)
             state, broken, sizes = self._describe(run), self._judge(), self._measure()
             yield Step(number, model, as_of, fault, bad_data, state, broken, sizes, time.monotonic() - began)
+
+    def say_what_stays(self) -> str:
+        """How much is older than it is kept, by the reason for which it stays."""
+        items = [
+            item for model in MODELS for item in pipeline.purge(self.place.stores, model, datetime.now(UTC), dry_run=True).kept
+        ]
+        reasons = Counter(f"{item.kind}, {re.sub('[0-9]+', 'N', item.why or '')}" for item in items)
+        return "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
 
     def begin(self, run: Run, point: Point | None = None) -> Attempt:
         return start(self.context, WEEK, self.place.settings, run, point)

@@ -17,6 +17,7 @@ from tests.faults.stages import make_context
 
 WEEKS = int(os.environ.get("SOAK_WEEKS", "3"))
 SEED = int(os.environ.get("SOAK_SEED", "7"))
+SAID_EVERY = 26  # steps
 FILLED = 80
 """Steps from which on growth can be told from the beginning."""
 
@@ -39,6 +40,8 @@ def test_weeks_with_a_fault_at_every_third_step_keep_what_must_hold_and_do_not_g
     for step in soak.live(WEEKS):
         tell(step.write())
         steps.append(step)
+        if len(steps) % SAID_EVERY == 0:
+            tell(soak.say_what_stays())
     tell(sum_up(steps))
     assert [] == [step.write() for step in steps if step.broken]
     assert [] == find_growth(steps)
