@@ -53,7 +53,8 @@ exits: setup ## What `perennial export` writes for other systems, in these syste
 	@$(BIN)/python -m perennial.local $(BIN)/pytest -q tests/exits
 
 faults: setup ## Kill every operation between any two of its calls, end its servers under it, and look at the whole after each
-	@log=`mktemp`; FAULTS=all FAULTS_LOG=$$log $(PYTEST) tests/faults/test_crash_points.py tests/faults/test_dying_servers.py; \
+	@log=`mktemp`; FAULTS=all FAULTS_LOG=$$log \
+	  $(PYTEST) tests/faults/test_crash_points.py tests/faults/test_dying_servers.py tests/faults/test_killed_scheduler.py; \
 	  status=$$?; sort $$log; rm $$log; exit $$status
 
 soak: setup ## Live two simulated years of two models with faults and bad data; SOAK_WEEKS and SOAK_SEED choose others

@@ -30,6 +30,7 @@ LOG = os.environ.get("FAULTS_LOG")
 def tell(line: str) -> None:
     """At once, for whoever waits, and into the file that FAULTS_LOG names."""
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()  # which is kept back where it goes into a pipe or a file
     if LOG:
         with Path(LOG).open("a", encoding="utf-8") as log:
             log.write(f"{line}\n")

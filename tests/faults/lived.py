@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from perennial import invariants, operate
+from perennial.pipeline import Stores
 from perennial.stores.registry.loading import CACHE
 from tests.conftest import SmtpSink
 from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
@@ -128,7 +129,7 @@ class Course:
         said = [f"{name}: {tell_difference(expected[name], found[name])}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
         drafts = [f"left beside the backup: {path.name}" for path in find_backup(place.settings).parent.glob(".*")]
-        return [*said, *sorted(letters), *drafts, *find_broken(place, everything=everything)]
+        return [*said, *sorted(letters), *drafts, *find_broken(place.stores, everything=everything)]
 
     def digest(self, place: Place) -> str:
         return digest(place, self.life.mlflow)
@@ -140,7 +141,7 @@ def tell_difference(expected: list[dict[str, Any]], found: list[dict[str, Any]])
     return f"{len(lost)} rows, such as {lost[:1]}, became {len(new)}, such as {new[:1]}"
 
 
-def find_broken(place: Place, *, everything: bool = False, clock: datetime | None = None) -> list[str]:
+def find_broken(stores: Stores, *, everything: bool = False, clock: datetime | None = None) -> list[str]:
     """What `perennial check --all` finds."""
-    checked = invariants.check_installation(place.stores, clock or datetime.now(UTC), invariants.Places(), everything=everything)
+    checked = invariants.check_installation(stores, clock or datetime.now(UTC), invariants.Places(), everything=everything)
     return [f"{each.invariant}: {found.said}" for each in checked for found in each.answer.findings]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -29,8 +32,8 @@ from tests.faults.stages import WEEK, Attempt, live_week, start
 from tests.integration.stage_process import TRY_AGAIN
 
 MODELS = ("stay", "gone")
-FIRST = date(2025, 4, 21)
-HISTORY = (date(2025, 3, 24), date(2025, 4, 14))
+FIRST = date(2023, 4, 24)  # long enough ago: nothing is purged by a clock that is ahead of the wall
+HISTORY = (date(2023, 3, 27), date(2023, 4, 17))
 EVERY = 3  # steps
 AN_HOUR = timedelta(hours=1)
 MOST_CALLS = 1800  # of a week with a search; a point beyond the last call is none
@@ -48,7 +51,7 @@ select row_number() over (order by day, number), 'm' || number, entered, entered
 from generate_series(1, 80) as members (number) cross join generate_series(0, {DAYS}) as days (day)
 cross join lateral (
     select ('x' || substr(md5('visit ' || number || ' on ' || day), 1, 7))::bit(28)::integer as dice,
-        timestamptz '2025-02-03 07:00+01' + make_interval(days => day, mins => 11 * number) as entered
+        timestamptz '2023-02-06 07:00+01' + make_interval(days => day, mins => 11 * number) as entered
 ) as drawn
 where dice % 1000 < (12 + 3 * (number % 40)) * (1 + (number + day / 30) % 2);
 """
@@ -75,7 +78,11 @@ select pg_database_size(current_database()) as database_bytes,
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one week of one model."""
+    """What came of one week of one model.
+
+    Attributes:
+        seconds: of the wall, for whoever wants to know the pace; nothing is judged by them.
+    """
 
     number: int
     model: str
@@ -85,11 +92,13 @@ class Step:
     state: str
     broken: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def write(self) -> str:
         sizes = " ".join(f"{name}={value}" for name, value in self.sizes.items())
         befell = ", ".join(filter(None, (self.fault, self.bad_data))) or "-"
-        return f"{self.number} {self.model} {self.as_of} [{befell}] {self.state} {sizes} {'; '.join(self.broken)}".rstrip()
+        said = f"{self.number} {self.model} {self.as_of} [{befell}] {self.state} in {self.seconds:.0f} s {sizes}"
+        return f"{said} {'; '.join(self.broken)}".rstrip()
 
 
 @dataclass
@@ -118,6 +127,7 @@ class Soak:
         """The steps, each once it was lived, judged and measured."""
         dice = random.Random(self.seed)
         for number in range(len(MODELS) * weeks):
+            began = time.monotonic()
             as_of, model = FIRST + timedelta(weeks=number // len(MODELS)), MODELS[number % len(MODELS)]
             run = self.place.run(as_of, model)
             run = replace(run, clock=run.clock + AN_HOUR)  # so that it may be set back
@@ -131,7 +141,16 @@ class Soak:
                 fault += FAULTS[fault](self, run, dice)
             live_week(self.place.stores, run)
             operate.reconcile(self.place.stores, run, start=False)
-            yield Step(number, model, as_of, fault, bad_data, self._describe(run), self._judge(), self._measure())
+            state, broken, sizes = self._describe(run), self._judge(), self._measure()
+            yield Step(number, model, as_of, fault, bad_data, state, broken, sizes, time.monotonic() - began)
+
+    def say_what_stays(self) -> str:
+        """How much is older than it is kept, by the reason for which it stays."""
+        items = [
+            item for model in MODELS for item in pipeline.purge(self.place.stores, model, datetime.now(UTC), dry_run=True).kept
+        ]
+        reasons = Counter(f"{item.kind}, {re.sub('[0-9]+', 'N', item.why or '')}" for item in items)
+        return "; ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
 
     def begin(self, run: Run, point: Point | None = None) -> Attempt:
         return start(self.context, WEEK, self.place.settings, run, point)
@@ -141,7 +160,7 @@ class Soak:
         return f"scored by {week.version}" if week.version else "not scored"
 
     def _judge(self) -> tuple[str, ...]:
-        return tuple(find_broken(self.place))
+        return tuple(find_broken(self.place.stores))
 
     def _measure(self) -> dict[str, int]:
         (sizes,) = self.place.ask(SIZES)

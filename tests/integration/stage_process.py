@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from sqlalchemy import Engine, event
 from perennial import pipeline
 from perennial.config import Settings
 from perennial.errors import Refused, UnavailableError
+from perennial.local.processes import read_stat
 from perennial.records import Run
 
 WAIT_SECONDS = 60
@@ -80,8 +80,9 @@ def attempt_stage(stage: str, settings: Settings, run: Run, halt: Halt | None = 
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process stands still since a SIGSTOP."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
+    """Whether a process stands still since a SIGSTOP; one that has ended, at any moment, does not."""
+    found = read_stat(pid)
+    return found is not None and found.state == "T"
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:

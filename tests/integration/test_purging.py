@@ -25,7 +25,7 @@ from tests.world import MODEL, QUICK, World, copy_home, edit_model
 FIRST, LAST = date(2016, 9, 5), date(2017, 9, 4)  # Mondays
 CLOCK = datetime(2017, 9, 4, 10, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)  # of the wall: ages count from the newest run
-UNMEASURED, LEARNED = date(2016, 10, 4), date(2016, 10, 10)
+UNMEASURED, GIVEN_UP, LEARNED = date(2017, 5, 30), date(2016, 10, 4), date(2016, 10, 10)
 MONDAYS = [FIRST + timedelta(days=7 * week) for week in range(53)]
 TUESDAYS = [day + timedelta(days=1) for day in MONDAYS[:-1]]
 FILES = ["model/model.json", "reports/2016-09-06.html.gz"]
@@ -52,7 +52,7 @@ select model, as_of, case when as_of < '2017-08-01' then 4 else 5 end, 1, 'live'
 from ledger.snapshots where kind = 'features';
 insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, mean_score, base_rate, effective_at)
 select model, as_of, version, publication_id, rows, 1, .5, .5, effective_at from ledger.publications
-where as_of not in ('2016-10-04') and as_of < '2017-08-14';
+where as_of not in ('2016-10-04', '2017-05-30') and as_of < '2017-08-14';
 insert into ledger.validations (model, as_of, passed, rows, quarantined, results, effective_at)
 select model, as_of, as_of <> '2016-09-06', rows, 0, '[{"sentence": "Fine."}]', effective_at
 from ledger.snapshots where kind = 'features';
@@ -257,6 +257,17 @@ def test_what_is_old_and_needed_by_nothing_goes_and_a_dry_run_says_so_before(yea
     recorded = year.ask("select kind, as_of, version from ledger.purges where actor = 'tester'")
     assert name_things(purged.gone) == {tuple(row.values()) for row in recorded}
     assert len(recorded) == len(purged.gone)
+
+
+def test_an_outcome_is_waited_for_no_longer_than_its_rows_are_kept_once_its_labels_have_matured(year):
+    def list_waiting():
+        with year.stores.warehouse.transaction() as session:
+            return [each.as_of for each in ledger.without_outcome(session, MODEL, until=date(2017, 8, 1))]
+
+    before = list_waiting()
+    purged = purging.purge(year.stores, MODEL, LATER)
+    gone = {kind for kind in ("snapshots", "scores") if GIVEN_UP in days_of(purged, kind)}
+    assert ([GIVEN_UP, UNMEASURED], {"snapshots", "scores"}, [UNMEASURED]) == (before, gone, list_waiting())
 
 
 def test_files_of_a_version_stay_as_long_as_anything_leads_back_to_it(year):

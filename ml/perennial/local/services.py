@@ -37,6 +37,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 """What `perennial up --only` may name, and the servers and jobs of each."""
 NEEDS: Mapping[str, tuple[str, ...]] = {"mlflow": ("postgres",), "airflow": ("postgres", "mlflow")}
 JOBS = ("warehouse-migrations", "airflow-migrations")
+END_SCHEDULERS = "update job set state = 'failed' where job_type = 'SchedulerJob' and state = 'running';"
+"""What Airflow does itself minutes after the last heartbeat of a scheduler: its tasks run again."""
 
 AMPLE = 4.0
 AIRFLOW_SECONDS: Mapping[str, float] = {
@@ -153,8 +155,18 @@ def make_registry(addresses: Addresses, patience: Patience) -> Server:
     return server
 
 
-def make_airflow(addresses: Addresses, patience: Patience, read_clock: Callable[[], datetime]) -> tuple[Server, ...]:
-    """The four services; `read_clock` tells the time by which their heartbeats are stored."""
+def make_airflow(
+    addresses: Addresses,
+    patience: Patience,
+    read_clock: Callable[[], datetime],
+    end_schedulers: Callable[[], object] = lambda: None,
+) -> tuple[Server, ...]:
+    """The four services.
+
+    Args:
+        read_clock: tells the time by which their heartbeats are stored.
+        end_schedulers: is called before a scheduler starts, where every other one is known to have ended.
+    """
     limits = {name: str(round(AMPLE * patience.allow(seconds))) for name, seconds in AIRFLOW_SECONDS.items()}
     environment = {**addresses.airflow(), **limits, **library_environment()}
     client, port = make_client(addresses, patience.allow(PROBE_SECONDS)), addresses.ports.airflow
@@ -169,9 +181,12 @@ def make_airflow(addresses: Addresses, patience: Patience, read_clock: Callable[
     server = service("airflow-api-server", "api-server", "--host", HOST, "--port", str(port), "--workers", "1")
     server.is_healthy, server.prepare = (lambda: answers_login(client)), (lambda: write_login(addresses))
     server.port, server.port_variable = port, name_variable("airflow")
+    scheduler = service("airflow-scheduler", "scheduler", "--skip-serve-logs")
+    forget = scheduler.prepare
+    scheduler.prepare = lambda: (forget(), end_schedulers())
     return (
         server,
-        service("airflow-scheduler", "scheduler", "--skip-serve-logs"),
+        scheduler,
         service("airflow-dag-processor", "dag-processor"),
         service("airflow-triggerer", "triggerer", "--skip-serve-logs"),
     )

@@ -94,7 +94,7 @@ class Supervisor:
             services.make_mail_sink(addresses, patience),
             services.make_registry(addresses, patience),
             airflows,
-            *services.make_airflow(addresses, patience, self._read_clock),
+            *services.make_airflow(addresses, patience, self._read_clock, self._end_schedulers),
         )
 
     def _step(self) -> float:
@@ -200,6 +200,10 @@ class Supervisor:
     def _read_clock(self) -> datetime:
         """The instant by PostgreSQL's clock, by which Airflow's heartbeats are stored."""
         return datetime.fromisoformat(self._postgres.run_sql("postgres", "select clock_timestamp();").strip())
+
+    def _end_schedulers(self) -> None:
+        """In Airflow's books: a stack has one scheduler, and what is left of it was ended before the next one starts."""
+        self._postgres.run_sql("airflow", services.END_SCHEDULERS)
 
     def _note(self, event: str | None = None, *, state: State | None = None) -> None:
         """Write the record anew."""

@@ -110,6 +110,7 @@ class _Purging:
             KEYS[kind].removesuffix("_days"): _count_back(until, self.days_of(kind)).date() for kind in KEYS
         }
         before["files"] = _count_back(until, self.days_of("files"))
+        before["outcomes"] = self._find_first_awaited(until)
         history = ledger.champion_history(session, self.model)
         needed = self._find_needed(session, until)
         return purges.find_purgeable(session, self.model, before, needed=needed, ways_back=_list_ways_back(history))
@@ -120,6 +121,15 @@ class _Purging:
         matured = matured_days(session, model, until)
         younger = ledger.valid_days(session, self.model, first=model.latest_matured(until), last=date.max)
         return sorted({*matured, *younger})
+
+    def _find_first_awaited(self, until: datetime) -> date:
+        """The first as_of whose outcome is still waited for.
+
+        What no source has delivered until labels mature counts for them never; their day waits as long as its rows are kept.
+        """
+        first = min(_count_back(until, self.days_of(kind)).date() for kind in TABLES)
+        label = self.declaration.model.label
+        return first - min(timedelta(days=label.horizon_days + label.grace_days), first - date.min)
 
     # A dry run
     def measure(self, items: Iterable[PurgeItem]) -> Iterable[PurgeItem]:

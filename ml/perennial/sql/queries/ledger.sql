@@ -188,7 +188,8 @@ select coalesce(message, 'The publication was blocked.') from newest_attempt whe
 limit 1;
 
 -- name: without_outcome
--- Live publications up to a day that no outcome measures by the snapshot and the labels as they stand, oldest first.
+-- Live publications up to a day that no outcome measures by the snapshot and the labels as they stand, oldest first; without
+-- those of which rows went as too old.
 select publication_id, model, as_of, version, attempt, status, rows, mean_score,
     extract(epoch from published_at - recorded_at)::double precision as seconds
 from ledger.publications
@@ -203,6 +204,18 @@ where model = :model and as_of <= :until and status = 'live'
                 where snapshots.model = publications.model and snapshots.as_of = publications.as_of
                     and snapshots.recorded_at > outcomes.recorded_at
             )
+    )
+    and not exists (
+        select
+        from ledger.snapshots
+        where snapshots.model = publications.model and snapshots.as_of = publications.as_of
+            and kind = 'features' and snapshots.status = 'purged'
+    )
+    and not exists (
+        select
+        from ledger.purges
+        where purges.model = publications.model and purges.as_of = publications.as_of and kind = 'scores'
+            and purges.recorded_at > publications.published_at
     )
 order by as_of;
 

@@ -7,8 +7,9 @@ select ledger.lived_until(:model);
 -- name: find_items
 -- One row per thing that is older than the model keeps it: a day of a kind, or the files or one report of a version; `why` says
 -- what it stays for, and is null of what goes. Columns: those of `perennial.records.purges.PurgeItem`; bytes where rows tell them.
--- Parameters: <kind>_before, the first day (of files the instant) that stays by its age; needed, as_ofs of which the next
--- training, comparison or score may read rows; ways_back, versions that a rollback leads to.
+-- Parameters: <kind>_before, the first day (of files the instant) that stays by its age; outcomes_before, the first day whose
+-- outcome is still waited for; needed, as_ofs of which the next training, comparison or score may read rows; ways_back, versions
+-- that a rollback leads to.
 with tested (recipe) as (
     select challenger_recipe from ledger.contests where model = :model and status = 'open'
     union
@@ -97,7 +98,9 @@ looked_at (as_of) as (
 ),
 
 published as (
-    select as_of, publications.rows, outcomes.publication_id is null as is_unmeasured, as_of = max(as_of) over () as is_newest
+    select
+        as_of, publications.rows, as_of = max(as_of) over () as is_newest,
+        outcomes.publication_id is null and as_of >= :outcomes_before as is_unmeasured
     from ledger.publications left join ledger.outcomes using (publication_id, model, as_of)
     where model = :model and status = 'live'
 ),

@@ -31,7 +31,10 @@ def outcome_of(session: Session, publication: Publication) -> Realised | None:
 
 
 def without_outcome(session: Session, model: str, *, until: date) -> tuple[Publication, ...]:
-    """Live publications up to a day (the newest whose labels have matured) without an outcome as its rows stand, oldest first."""
+    """Live publications up to a day (the newest whose labels have matured) without an outcome as its rows stand, oldest first.
+
+    Those of which rows were purged have nothing left to be measured by.
+    """
     return fetch_all(Publication, session, "without_outcome", model=model, until=until)
 
 

@@ -32,7 +32,8 @@ def find_purgeable(
     """Everything that is older than the model keeps it, with why it stays if it does.
 
     Args:
-        before: of each key of [retention], without its `_days`, the first day that stays by its age; of files the instant.
+        before: of each key of [retention], without its `_days`, the first day that stays by its age; of files the instant; of
+            `outcomes` the first day whose outcome is still waited for.
         needed: as_ofs of which the next training, comparison or score may read rows.
         ways_back: versions that a rollback leads to, the champion among them.
     """
