@@ -59,7 +59,7 @@ WHO = (
     (
         "whoever loads (`loader`)",
         "write and define anything in `source`, so that scores follow",
-        "acting as `pipeline`: a source whose view, policy or domain runs code is refused before it is read",
+        "acting as `pipeline`: a source that runs code (view, policy, index, check, statistics, cast, domain) is refused unread",
     ),
     (
         "analysts (`analyst`)",

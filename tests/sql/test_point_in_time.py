@@ -235,6 +235,15 @@ def test_a_view_behind_a_source_is_judged_as_the_query_is(warehouse, see):
         see("select household_id from orders")
 
 
+@pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
+def test_a_view_that_shows_where_rows_lie_is_refused(warehouse, see):
+    """A dump that is restored lays them elsewhere, under other numbers of transactions."""
+    warehouse.session.execute(text("alter table source.orders rename to kept"))
+    warehouse.session.execute(text("create view source.orders as select * from source.kept where ctid >= '(0,0)'"))
+    with pytest.raises(ConfigError, match=r"reads source\.orders, a view that uses a column of PostgreSQL's own, such as ctid"):
+        see("select household_id from orders")
+
+
 def test_comments_and_texts_may_say_anything(see):
     sql = """
         -- source.orders; now() and :birthday stand here

@@ -81,6 +81,43 @@ ATTACKS = {
         create function source.all() returns setof source.kept language sql immutable
             as 'select source.spy(1); select * from source.kept';
         create view source.visits as select * from source.all()""",
+    "a view that row security reads": """
+        create view source.hidden as select source.spy(id) as id from source.kept;
+        create table source.visits as select * from source.kept;
+        alter table source.visits enable row level security;
+        create policy spying on source.visits using (exists (select from source.hidden where hidden.id = visits.id));
+        grant select on source.visits, source.hidden to pipeline""",
+    "SQL in a text": """
+        create view source.visits as select id, seen_at from source.kept
+            where (select count(*) from ts_stat('select to_tsvector(source.spy(1)::text)')) >= 0""",
+    "a domain within a row of JSON": """
+        create domain source.odd as bigint check (source.spy(value) is not null);
+        create type source.pair as (one source.odd);
+        create view source.visits as select id, seen_at from source.kept
+            where (jsonb_populate_record(null::source.pair, '{"one": 1}')).one = 1""",
+    "the input of a domain": """
+        create domain source.odd as bigint check (source.spy(value) is not null);
+        create view source.visits as select id, seen_at from source.kept
+            where domain_in('1'::cstring, 'source.odd'::regtype, -1) is not null""",
+    "a cast that JSON finds": """
+        create type source.word as enum ('a');
+        create function source.tell(word source.word) returns json language sql immutable
+            as 'select to_json(source.spy(1))';
+        create cast (source.word as json) with function source.tell(source.word);
+        create view source.visits as select id, seen_at from source.kept where to_jsonb('a'::source.word) is not null""",
+    "the wait for a lock": """
+        create view source.visits as select source.spy(id) as id, seen_at from source.kept
+            where pg_sleep(0) is not null and pg_advisory_xact_lock(1) is not null""",
+}
+PLANNED = {
+    "an index": "create index on source.visits ((id + source.spy(1)))",
+    "the condition of an index": "create index on source.visits (id) where id > source.spy(1)",
+    "an index of a partition": """
+        alter table source.visits rename to part;
+        create table source.visits (like source.part) partition by list (word);
+        alter table source.visits attach partition source.part for values in ('a');
+        create index on source.part ((id + source.spy(1)))""",
+    "statistics": "create statistics source.told on (id + source.spy(1)), id from source.visits",
 }
 
 
@@ -93,12 +130,53 @@ def test_what_a_loader_wrote_does_not_run_as_the_pipeline(as_loader, trust, atta
     assert [] == as_loader("select * from source.copied").all()
 
 
-def test_the_attack_would_have_worked(as_loader, warehouse_urls):
-    """Read without a look at it, the view writes as the pipeline: this is what is refused."""
-    as_loader(f"{TABLE} {SPY}; {ATTACKS['a function']}")
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
+@pytest.mark.parametrize("attack", PLANNED)
+def test_what_a_planner_would_work_out_does_not_run_as_the_pipeline(as_loader, trust, attack):
+    as_loader(
+        f"{TABLE} create table source.visits as select * from source.kept; {SPY}; {PLANNED[attack]}; delete from source.copied"
+    )
+    with pytest.raises(ForbiddenSource, match=r"a table with .* that runs source.spy\(bigint\) with the rights of this program"):
+        trust()
+    assert [] == as_loader("select * from source.copied").all()
+
+
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
+@pytest.mark.parametrize(
+    "made",
+    [
+        """
+            create type source.word as enum ('a');
+            create function source.tell(word source.word) returns text language sql immutable as 'select source.spy(1)::text';
+            create cast (source.word as text) with function source.tell(source.word)""",
+        "create domain source.word as text check (source.spy(1) = 1)",
+    ],
+    ids=["a cast", "the check of a domain"],
+)
+def test_a_column_of_a_type_that_runs_code_is_refused_by_name(as_loader, trust, made):
+    as_loader(f"{TABLE} {SPY}; {made}; create table source.visits (words source.word[], seen_at timestamptz)")
+    with pytest.raises(ForbiddenSource, match=r"whose column words is of the type source.word\[\], a cast or check"):
+        trust()
+
+
+@pytest.mark.parametrize(
+    ("attack", "reading"),
+    [
+        (ATTACKS["a function"], "select id from source.visits"),
+        (ATTACKS["a view that row security reads"], "select id from source.visits"),
+        (ATTACKS["SQL in a text"], "select from source.visits"),
+        (ATTACKS["a domain within a row of JSON"], "select from source.visits"),
+        (ATTACKS["a cast that JSON finds"], "select from source.visits"),
+        (f"create table source.visits as select * from source.kept; {PLANNED['an index']}", "select from source.visits"),
+        (f"create table source.visits as select * from source.kept; {PLANNED['statistics']}", "select from source.visits"),
+    ],
+)
+def test_the_attack_would_have_worked(as_loader, warehouse_urls, attack, reading):
+    """Read without a look at it, the source writes as the pipeline: this is what is refused."""
+    as_loader(f"{TABLE} {SPY}; {attack}; delete from source.copied")
     pipeline = create_engine(warehouse_urls.pipeline)
     with pipeline.begin() as connection:
-        connection.exec_driver_sql("select id from source.visits")
+        connection.exec_driver_sql(reading)
     pipeline.dispose()
     assert [("pipeline",)] == as_loader("select distinct seen from source.copied").all()
 
@@ -114,7 +192,11 @@ def test_the_attack_would_have_worked(as_loader, warehouse_urls):
         """
             create table source.visits as select * from source.kept;
             alter table source.visits enable row level security;
-            create policy plain on source.visits using (id > 0)""",
+            create policy plain on source.visits using (id > 0 and word <> current_setting('application_name'))""",
+        """
+            create domain source.small as bigint check (value < 9);
+            create table source.visits (id source.small check (id > 0), word text, seen_at timestamptz check (seen_at <= now()));
+            create index on source.visits (lower(word)) where id > 1""",
     ],
 )
 def test_tables_and_plain_views_are_read(as_loader, trust, made):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from perennial.stores import queries
 from perennial.stores.sessions import Session
@@ -64,11 +67,14 @@ class Doubt:
     remedy: str = ""
 
 
-def find_foreign(session: Session, trees: Sequence[str]) -> list[str]:
-    """What in the rules of a source runs with our rights, though nobody who is a superuser wrote it: functions, checks."""
-    read = [read_tree(tree) for tree in trees]
-    known = _Known(session, read)
-    return sorted({found for tree in read for found in known.find_foreign(tree)})
+def find_foreign(session: Session, tree: str, *, is_read: bool) -> list[str]:
+    """What in an expression of a source runs with our rights, though nobody who is a superuser answers for what it does.
+
+    Args:
+        is_read: it runs for rows that are read, with whatever it calls, and not only where the planner finds it constant.
+    """
+    read = read_tree(tree)
+    return sorted(set(_Known(session, [read]).find_foreign(read, is_read=is_read)))
 
 
 def find_doubts(session: Session, sql_texts: Sequence[str]) -> list[Doubt]:
@@ -106,13 +112,14 @@ class _Known:
     def __init__(self, session: Session, trees: Sequence[Value]) -> None:
         nodes = [node for tree in trees for node in walk(tree)]
         called = {node.number(CALLED[node.kind]) for node in nodes if node.kind in CALLED}
-        typed = {each for node in nodes for each in (*_list_types(node), node.number("resulttype"))}
+        typed = {each for node in nodes for each in (*_list_types(node), *_list_named_types(node))}
         bound = {"functions": sorted(called), "types": sorted(typed)}
         named = queries.load("judging")
         self._functions = {row.number: row for row in session.execute(named["read_functions"], bound)}
         rows = session.execute(named["read_types"], bound).all()
         self._instants: Mapping[int, str] = {row.number: row.written for row in rows if row.is_instant}
         self._checked: Mapping[int, str] = {row.number: row.written for row in rows if row.is_checked}
+        self._cast: Mapping[int, str] = {row.number: row.written for row in rows if row.is_cast}
 
     def has_instant(self, tree: Value) -> bool:
         """Is there a constant that holds an instant?"""
@@ -123,12 +130,13 @@ class _Known:
             yield from (Doubt(relation, *each) for each in self._judge(node))
         yield from (Doubt(relation, LIMIT, LIMIT_REMEDY) for query in _find_limited(tree) if not _is_total(query))
 
-    def find_foreign(self, tree: Value) -> Iterator[str]:
-        """Functions and checks that run with our rights and for which no superuser answers."""
+    def find_foreign(self, tree: Value, *, is_read: bool) -> Iterator[str]:
+        """Functions, casts and checks that run with our rights and for which no superuser answers."""
         for node in walk(tree):
             function = self._functions.get(node.number(CALLED[node.kind])) if node.kind in CALLED else None
-            if function is not None and not function.is_trusted:
+            if function is not None and not (function.is_trusted and (_is_harmless(function) or not is_read)):
                 yield function.written
+            yield from (f"a cast of {self._cast[each]}" for each in _list_named_types(node) if each in self._cast)
             types = [node.number("resulttype")] if node.kind == "COERCETODOMAIN" else _list_types(node)
             if node.kind != "CONST":
                 yield from (f"the checks of {self._checked[each]}" for each in types if each in self._checked)
@@ -142,6 +150,8 @@ class _Known:
             yield "the time of day", ""
         elif node.kind == "TABLESAMPLECLAUSE":
             yield "tablesample", ""
+        elif node.kind == "VAR" and node.number("varattno") < 0:
+            yield "a column of PostgreSQL's own, such as ctid or xmin", ""
         elif node.kind != "CONST":
             read = (self._instants[each] for each in _list_types(node) if each in self._instants)
             yield from ((f"a text read as {written}", CAST_REMEDY) for written in read)
@@ -149,6 +159,20 @@ class _Known:
 
 FROM_TODAY = re.compile(r"age\([^,]*\)|timezone\((\w+,)?time with time zone\)")
 """`age` of one argument counts from today, and a time of day gets the offset that another zone has today."""
+
+
+TELLING = re.compile(
+    r"now|(transaction|statement)_timestamp|current_(setting|database|schemas?)|version|pg_has_role|has_\w+_privilege"
+)
+"""Functions of PostgreSQL that are stable and do nothing but tell: whether they may be asked is not for `find_foreign` to say."""
+
+
+def _is_harmless(function: Row[Any]) -> bool:
+    """Does a superuser's function nothing but compute? Others run the SQL of a text, read values by types, lock, wait."""
+    if function.volatility == "i":
+        return True
+    is_known = STABLE.fullmatch(function.name) is not None or TELLING.fullmatch(function.name) is not None
+    return bool(function.volatility == "s" and is_known)
 
 
 def _is_repeatable(name: str, written: str, volatility: str) -> bool:
@@ -169,6 +193,14 @@ def _list_types(node: Node) -> list[int]:
             return node.numbers("coltypes")
         case _:
             return []
+
+
+TYPE_FIELDS = ("vartype", "consttype", "resulttype", "funcresulttype", "opresulttype", "row_typeid", "aggtype", "wintype")
+
+
+def _list_named_types(node: Node) -> list[int]:
+    """Types that the values of a node have."""
+    return [node.number(field) for field in TYPE_FIELDS if field in node.fields]
 
 
 def _find_limited(value: Value, *, is_asked_whether: bool = False) -> Iterator[Node]:

@@ -2,7 +2,7 @@
 
 Whoever writes the tables of a source may put a view in their place, and a view runs its functions as whoever reads it. It is
 held first, so that it stays what it was found to be until the transaction ends; then looked at in the catalogs, where nothing of
-it runs.
+it runs. The planner runs code too: it works out what is constant in the expressions of indexes, checks and statistics.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def check_trusted(session: Session, where: str, table: str) -> None:
     Looked at once in a transaction.
 
     Raises:
-        ForbiddenSource: a view, or the row security of a table, calls a function or checks a domain of somebody else.
+        ForbiddenSource: a view, the row security of a table, or an expression of an index, check or statistics calls a function
+            or checks a domain of somebody else, or one of PostgreSQL's that does more than to compute; or a column is of a type
+            whose casts or checks do.
     """
     recall(session, ("trusted", table), lambda: _look(session, where, table))
 
@@ -31,12 +33,18 @@ def _look(session: Session, where: str, table: str) -> bool:
     _hold(session, table)
     rows = session.execute(queries.load("judging")["read_source_trees"], {"table": table}).all()
     for row in rows:
-        foreign = find_foreign(session, [row.tree])
+        foreign = find_foreign(session, row.tree, is_read=row.is_read)
         if foreign:
             raise ForbiddenSource(
                 f"{where} {table}, which reads {row.relation}, {row.what} that runs {', '.join(foreign)} with the rights of this "
                 "program. Take it out, have a superuser own what it calls, or load what it shows into a table."
             )
+    acting = session.execute(queries.load("judging")["read_acting_columns"], {"table": table}).first()
+    if acting is not None:
+        raise ForbiddenSource(
+            f"{where} {table}, whose column {acting.name} is of the type {acting.written}, a cast or check of which runs code "
+            "with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
+        )
     return True
 
 
