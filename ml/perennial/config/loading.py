@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from perennial.config.declaration import Declaration
 from perennial.config.entity import FORMS
-from perennial.config.model import Declaration, Model
+from perennial.config.model import Model
 from perennial.errors import ConfigError, UnknownModel
 
 SUITES = ("source", "snapshot", "scores")

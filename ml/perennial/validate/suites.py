@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from perennial.config import ENTITY
-from perennial.config.model import Declaration
+from perennial.config.declaration import Declaration
 from perennial.config.section import Identifier
 from perennial.errors import ConfigError
 from perennial.records import Window

@@ -39,8 +39,7 @@ def _look(session: Session, where: str, table: str) -> bool:
                 f"{where} {table}, which reads {row.relation}, {row.what} that runs {', '.join(foreign)} with the rights of this "
                 "program. Take it out, have a superuser own what it calls, or load what it shows into a table."
             )
-    acting = session.execute(queries.load("judging")["read_acting_columns"], {"table": table}).first()
-    if acting is not None:
+    for acting in session.execute(queries.load("judging")["read_acting_columns"], {"table": table}).all():
         raise ForbiddenSource(
             f"{where} {table}, whose column {acting.name} is of the type {acting.written}, a cast or check of which runs code "
             "with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
