@@ -63,7 +63,7 @@ WHO = (
     ),
     (
         "analysts (`analyst`)",
-        "read the views of `analytics`, in limits of time, room and connections",
+        "read the views of `analytics`, in limits of room and connections, and of time unless a session lifts that one",
         "tables, histories and the ledger; holding stages up by locks",
     ),
     (

@@ -184,7 +184,7 @@ def test_a_page_and_the_views_tell_both_arms(warehouse_urls):
     scores = read(toy)
     inside = int(share.find_members(map(str, scores.index)).sum())
     with toy.pipeline.transaction() as session:
-        ledger.record_canary_look(session, make_run(), share.canary, "gain", Look((AS_OF,), 0.01, 0.02, 0.5, 0.001, 3.0))
+        ledger.record_canary_look(session, make_run(), share.canary, ("gain", Look((AS_OF,), 0.01, 0.02, 0.5, 0.001, 3.0)))
     (shown,) = read_model(toy.pipeline, "toy").canaries
     told = {"days": 1, "canary_rows": inside, "champion_rows": len(scores) - inside, "state": "runs", "as_ofs": 1, "gain": 0.01}
     assert told == {name: shown[name] for name in told}

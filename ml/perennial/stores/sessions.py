@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from types import MappingProxyType
@@ -27,6 +29,7 @@ POOL_TIMEOUT_SECONDS = 2
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A: error codes
 INSUFFICIENT_PRIVILEGE = "42501"  # likewise
 NO_ROOM = "53"  # likewise, a class: its disk, its memory or its places for connections are full
+NO_ROOM_TO_CONNECT = os.strerror(errno.ENOSPC)  # what is refused before there is a session comes without a code
 GOING_DOWN = ("08", "57")  # likewise: the connection was lost, or an operator or a limit ended it or its statement
 FILES_FENCE = ("files of versions",)
 """The lock of whoever needs that no file of a version is deleted: a backup holds it, a purge shares it with other purges."""
@@ -122,7 +125,7 @@ class Database:
         """What happened, where trying again may help."""
         driver = error.orig if isinstance(error, DBAPIError) else error
         code = read_code(error) or ""
-        if code.startswith(NO_ROOM):
+        if code.startswith(NO_ROOM) or (not code and NO_ROOM_TO_CONNECT in str(driver)):
             return WarehouseUnavailable(
                 f"{self.describe()} has no room left: {str(driver).strip()}. Nothing of this step was kept. Make room (its disk, "
                 "its memory or max_connections, as PostgreSQL says), then run it again."
