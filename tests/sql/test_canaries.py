@@ -176,7 +176,8 @@ def test_requests_that_are_kept_are_not_purged(pipeline, warehouse_urls):
 def test_requests_stay_while_their_canary_runs(recorder, pipeline, warehouse_urls):
     keep(warehouse_urls, date(2017, 1, 30))
     day = date(2018, 1, 1)
-    before = {name.removesuffix("_days"): day for name in Retention.model_fields} | {"files": datetime(2018, 1, 1, tzinfo=UTC)}
+    before = {name.removesuffix("_days"): day for name in Retention.model_fields}
+    before |= {"files": datetime(2018, 1, 1, tzinfo=UTC), "outcomes": day}
     with pipeline.transaction() as session:
         (runs,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
         session.execute(text(END))

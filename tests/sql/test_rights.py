@@ -248,6 +248,7 @@ def test_a_role_becomes_only_those_that_it_is_a_member_of(sessions, role, other)
 @pytest.mark.parametrize("database", ["postgres", "template1", "mlflow"])
 def test_a_role_enters_no_other_database(postgres, sessions, role, database):
     postgres.make("mlflow", owner="mlflow")
+    postgres.server.limit_rights("rights")  # these two databases belong to every test of the server
     closed = Database(postgres.server.url(database, role))
     with pytest.raises(WarehouseUnavailable, match="permission denied for database"), closed.transaction():
         pass

@@ -162,17 +162,17 @@ FROM_TODAY = re.compile(r"age\([^,]*\)|timezone\((\w+,)?time with time zone\)")
 
 
 TELLING = re.compile(
-    r"now|(transaction|statement)_timestamp|current_(setting|database|schemas?)|version|pg_has_role|has_\w+_privilege"
+    r"now|(transaction|statement|clock)_timestamp|timeofday|random|current_(setting|database|schemas?)|version|pg_has_role"
+    r"|has_\w+_privilege"
 )
-"""Functions of PostgreSQL that are stable and do nothing but tell: whether they may be asked is not for `find_foreign` to say."""
+"""Functions of PostgreSQL that do nothing but tell: whether they may be asked is not for `find_foreign` to say."""
 
 
 def _is_harmless(function: Row[Any]) -> bool:
     """Does a superuser's function nothing but compute? Others run the SQL of a text, read values by types, lock, wait."""
-    if function.volatility == "i":
+    if function.volatility == "i" or TELLING.fullmatch(function.name) is not None:
         return True
-    is_known = STABLE.fullmatch(function.name) is not None or TELLING.fullmatch(function.name) is not None
-    return bool(function.volatility == "s" and is_known)
+    return bool(function.volatility == "s" and STABLE.fullmatch(function.name) is not None)
 
 
 def _is_repeatable(name: str, written: str, volatility: str) -> bool:
