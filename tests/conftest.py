@@ -86,6 +86,7 @@ class TestPostgres:
         return self.server.url(database, role)
 
     def make(self, database: str, owner: str = "owner", template: str = "template0") -> None:
+        assert database not in ("postgres", "template1"), "these belong to the server: made here, guests would be let in"
         if database not in self.databases:
             guests = GUESTS if owner == "owner" else ()
             self.server.ensure_database(database, owner, guests=guests, template=template)

@@ -104,7 +104,7 @@ SUITES |= FIGURES
 
 @pytest.fixture(scope="module")
 def database(postgres):
-    database = Database(postgres.url("postgres", "pipeline"))
+    database = Database(postgres.url("counting", "pipeline"))
     yield database
     database.dispose()
 

@@ -65,7 +65,7 @@ def sessions(postgres, migrated_template):
     with open_drawn(postgres, migrated_template):
         pass
     postgres.make("rights", template="drawn")
-    postgres.server.limit_rights("rights")  # other tests give back what it takes from everybody
+    postgres.server.limit_rights("rights")
     postgres.server.run_sql(
         "rights", "set role pipeline; create table history.kept (one int, two int); create table tuning.kept (one int, two int);"
     )
@@ -248,7 +248,6 @@ def test_a_role_becomes_only_those_that_it_is_a_member_of(sessions, role, other)
 @pytest.mark.parametrize("database", ["postgres", "template1", "mlflow"])
 def test_a_role_enters_no_other_database(postgres, sessions, role, database):
     postgres.make("mlflow", owner="mlflow")
-    postgres.server.limit_rights("rights")  # these two databases belong to every test of the server
     closed = Database(postgres.server.url(database, role))
     with pytest.raises(WarehouseUnavailable, match="permission denied for database"), closed.transaction():
         pass
