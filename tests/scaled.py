@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from perennial.local import AirflowClient, Patience, services
 from perennial.local.addresses import Addresses
@@ -24,13 +25,14 @@ from tests.paths import ROOT
 WAREHOUSE, METADATA = "scaled", "airflow_scaled"
 HUB = "hub"
 NAMES = ("one", "two")
+CONTAINERS = yaml.safe_load((ROOT / "docker-compose.scale.yml").read_text(encoding="utf-8"))["services"]
 OF_THE_HUB = (
     "AIRFLOW__API__SECRET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__FERNET_KEY",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
 )
-"""What no worker is told: each task comes with a token of its own, and asks the api-server."""
+"""What no worker is told: each task comes with a token of its own, and asks the api-server. They get what the containers get."""
 QUIET_SECONDS = 20  # of a worker on quiet cores, until its task is given to another
 
 
@@ -89,8 +91,8 @@ class Scaled:
 
     def make_worker(self, name: str) -> Server:
         command = services.airflow_command("celery", "worker", "--celery-hostname", name, "--skip-serve-logs")
-        told = {variable: value for variable, value in self._tell(name).items() if variable not in OF_THE_HUB}
-        environment = {**told, **services.library_environment()}
+        instead = {variable: CONTAINERS["worker"]["environment"][variable] for variable in OF_THE_HUB}
+        environment = {**self._tell(name), **services.library_environment(), **instead}
         return Server(f"worker-{name}", command, self.disk(name), lambda: name in self.ask(), environment=environment)
 
     def ask(self) -> dict[str, Worker]:

@@ -19,6 +19,7 @@ from perennial.homes import make_home
 from perennial.homes.files import SHARED, TEMPLATE
 from perennial.stores.warehouse import render_install
 from tests.paths import ROOT
+from tests.scaled import OF_THE_HUB
 
 TOOLS = Path(sys.executable).parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -244,7 +245,9 @@ def test_no_password_stands_in_the_compose_file(name):
         if re.search("PASSWORD$|SECRET|_KEY$|_URL$|_URI$|_CONN", key)
     }
     literal = [value for value in environment.values() if re.search(r"://[^/:@]+:(?!\$\{)[^/]*@", value)]
-    bare = [value for key, value in environment.items() if re.search("PASSWORD$|SECRET|_KEY$", key) and "${" not in value]
+    bare = [
+        value for key, value in environment.items() if re.search("PASSWORD$|SECRET|_KEY$", key) and value and "${" not in value
+    ]
     assert literal + bare == []
 
 
@@ -257,8 +260,13 @@ def test_the_healthcheck_of_postgres_needs_what_its_first_start_makes_last():
 def test_workers_share_no_cache_and_every_service_of_airflow_hands_its_tasks_to_them():
     assert [{"type": "volume", "target": "/var/lib/perennial/artifacts"}] == SCALE["services"]["worker"]["volumes"]
     told = SCALE["x-celery-environment"]
+    services = {name: service.get("environment", {}) for name, service in SCALE["services"].items()}
     airflow = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
-    assert airflow == {name for name, service in SCALE["services"].items() if service.get("environment") == told}
+    assert airflow == {name for name, environment in services.items() if told.items() <= environment.items()}
+    assert (dict.fromkeys(OF_THE_HUB), services["scheduler"]) == (
+        {variable: None for variable in services["worker"] if variable not in told},
+        told,
+    )
     assert told["AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"] == "perennial.airflow.workers.CONFIGURATION"
 
 
