@@ -135,6 +135,7 @@ def test_without_a_capacity_or_a_threshold_the_first_tenth_is_acted_on():
         ("mae", [0.0, 0.0, 3.0], "67% of the labels are 0"),
         ("mae", [0.0, 0.0, -3.0], "choose training.metric = 'rmse' with label.cap"),
         ("mae", [0.0, 0.0], None),
+        ("pinball:0.5", [0.0, 0.0, 3.0], "67% of the labels are 0"),
         ("gini", [-1.0, 2.0], "must not lie below 0 where training.metric = 'gini' (choose 'mae', or 'rmse' with label.cap)"),
         ("gini", [-1.0, 0.0, 0.0], "(choose 'rmse' with label.cap)"),
         ("rmse", [1.0, float("inf")], "must be finite numbers, found [inf]"),

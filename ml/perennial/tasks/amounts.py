@@ -33,7 +33,7 @@ def find_wrong_amounts(labels: Floats, metric: str) -> str | None:
     if len(wrong):
         return f"labels must be finite numbers, found {wrong[:5].tolist()}"
     low, zeros = (float(labels.min()), float((labels == 0).mean())) if len(labels) else (0.0, 0.0)
-    if metric == "mae" and MOST_ZEROS < zeros < 1:
+    if _asks_for_median(metric) and MOST_ZEROS < zeros < 1:
         others = "" if low < 0 else "'gini', 'tweedie' or 'poisson', or "
         return (
             f"{zeros:.0%} of the labels are 0, so that `always 0` has the lowest mean absolute error: choose training.metric "
@@ -43,6 +43,12 @@ def find_wrong_amounts(labels: Floats, metric: str) -> str | None:
         others = "'rmse' with label.cap" if zeros > MOST_ZEROS else "'mae', or 'rmse' with label.cap"
         return f"labels must not lie below 0 where training.metric = '{metric}' (choose {others}), found {low:g}"
     return None
+
+
+def _asks_for_median(metric: str) -> bool:
+    """The pinball loss at .5 is half of the absolute one."""
+    name, _, share = metric.partition(":")
+    return name == "mae" or (name == "pinball" and float(share) == 0.5)  # noqa: PLR2004 - the median
 
 
 def draft_metric(seen: SeenAmounts | None) -> Iterator[str]:
