@@ -18,6 +18,7 @@ from perennial import metrics
 from perennial.errors import OneClassLabels
 from perennial.records import Interval
 from perennial.tasks import classes
+from perennial.tasks.widening import name_classes
 
 WEEKS, SEED = 17, 1
 Columns = dict[str, tuple[np.ndarray, bool]]
@@ -26,7 +27,7 @@ Columns = dict[str, tuple[np.ndarray, bool]]
 def rank_one_by_one(values: np.ndarray, labels: pd.Series, *, is_category: bool) -> Interval:
     """Each class against the others as a binary label of its own, and the best of them."""
     rare = classes.find_rare(labels)
-    compared = [name for name in classes.name_classes(labels) if name not in rare] or classes.name_classes(labels)
+    compared = [name for name in name_classes(labels) if name not in rare] or name_classes(labels)
     found = []
     for name in compared:
         try:

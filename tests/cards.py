@@ -309,6 +309,7 @@ def of_classes(evidence: CardEvidence) -> CardEvidence:
         figures=figures,
         bins=task.cut_bins(scores, labels),
         segments=(SegmentFigure("household_size", "2", 800, None, 0.6, interval(1.21), 0.58),),
+        classes=task.cut_classes(scores, labels),
         training_mean=task.average_labels(labels),
         mean_label=0.58,
     )

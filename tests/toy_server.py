@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -147,8 +147,18 @@ class ToyInstallation:
 
 
 @contextmanager
-def serving(options: ServeOptions, *, until_ready: bool = True, application: Application | None = None) -> Iterator[httpx.Client]:
-    """uvicorn in a thread of this process, on a free port; the client waits as long as a slow machine needs."""
+def serving(
+    options: ServeOptions,
+    *,
+    until_ready: bool = True,
+    application: Application | None = None,
+    while_ending: Callable[[], None] = lambda: None,
+) -> Iterator[httpx.Client]:
+    """uvicorn in a thread of this process, on a free port; the client waits as long as a slow machine needs.
+
+    Args:
+        while_ending: called when the server was told to end and lets nobody new in.
+    """
     config = make_config(options)
     config.log_config = None
     if application is not None:
@@ -166,6 +176,8 @@ def serving(options: ServeOptions, *, until_ready: bool = True, application: App
             yield client
     finally:
         server.should_exit = True
+        wait_for(lambda: listening.fileno() < 0 or not thread.is_alive())
+        while_ending()
         thread.join(PATIENCE_SECONDS)
         listening.close()
 

@@ -1,9 +1,15 @@
 """A canary on requests: a share of the named entities gets its scores, what came of it is written, and no request fails."""
 
+import json
+import signal
+import socket
+from contextlib import contextmanager
 from dataclasses import replace
 
+import httpx
 import pytest
 
+from perennial.local.ports import find_free_port
 from perennial.predictor import Contract, Feature, Linear, Predictor
 from perennial.records.canaries import find_place
 from perennial.serve.published import find_shares
@@ -12,7 +18,8 @@ from perennial.stores.registry.loading import CACHE
 from perennial.stores.sessions import Database
 from tests.integration.publish_toy import FEATURES, make_predictor, make_toy
 from tests.integration.test_serve import PREDICT, list_rows, read_snapshot
-from tests.toy_server import MODEL_FILE, ToyInstallation, serving, wait_for
+from tests.integration.test_serve_processes import alone, find_workers, is_ready, start
+from tests.toy_server import MODEL_FILE, PATIENCE_SECONDS, ToyInstallation, serving, wait_for
 
 SALT, SHARE, TESTED = "5f0c", 0.3, 2
 SUMS = """
@@ -180,3 +187,147 @@ def test_what_is_no_entity_is_refused(installation, options):
     assert [422] * 7 == [answer.status_code for answer in answers]
     assert "one entry for each of the 1 rows" in answers[0].json()["detail"]
     assert ["entity 0: expected a text, a whole number or null"] == answers[4].json()["problems"]
+
+
+def test_numbers_without_a_score_are_refused_and_end_no_canary(installation, options):
+    contract = make_predictor().contract
+    steep = contract.linear.model_copy(update={"scales": (0.1, 0.1, 0.5, 1, 1, 1)})
+    predictor = Predictor(contract.model_copy(update={"linear": steep}), None)
+    installation.add_version(6, predictor, read_snapshot(installation.toy))
+    installation.promote(6)
+    row = {**list_rows(installation.toy)[0], "recency_days": 1e308, "spend_28d": 1e308}
+    asked = [list_rows(installation.toy)[0], row]
+    with serving(options) as client:
+        await_canary(client)
+        answers = [
+            client.post(PREDICT, json={"rows": asked, **more})
+            for more in ({}, {"reasons": 2}, {"entities": [next(entity for entity in range(99) if not is_in(entity))] * 2})
+        ]
+    assert [422] * 3 == [answer.status_code for answer in answers]
+    assert [["row 1: its numbers are too large for a score"]] * 3 == [answer.json()["problems"] for answer in answers]
+    assert [] == installation.toy.query(SUMS)
+
+
+@pytest.mark.parametrize("view", ["canaries", "champions"])
+def test_a_view_that_cannot_be_read_is_said_and_read_again_once_it_can(installation, options, view):
+    row, entity = list_rows(installation.toy)[0], next(filter(is_in, range(99)))
+    with serving(options) as client:
+        await_canary(client)
+        tell(installation, f"alter view analytics.{view} rename to kept")
+        tell(installation, f"create view analytics.{view} as select * from analytics.kept where 1 / (version - version) = 0")
+        wait_for(lambda: "DataError while the ledger was asked" in stand(client).get("detail", ""))
+        assert 3 == ask(client, [row], [entity])["predictions"][0]["version"]
+        tell(installation, f"drop view analytics.{view}")
+        tell(installation, f"alter view analytics.kept rename to {view}")
+        tell(installation, f"alter view analytics.{view} rename column algorithm to method")
+        wait_for(lambda: "or a column of one: `perennial sync`" in stand(client).get("detail", ""))
+        tell(installation, f"alter view analytics.{view} rename column method to algorithm")
+        await_canary(client)
+
+
+def tell(installation, statement):
+    with installation.toy.pipeline.transaction() as session:
+        session.exec_driver_sql(statement)
+
+
+def test_a_warehouse_that_is_away_at_the_start_and_later_ends_nothing(installation, options, warehouse_urls):
+    row, entity = list_rows(installation.toy)[0], next(filter(is_in, range(99)))
+    with away(warehouse_urls), serving(options, until_ready=False) as client:
+        wait_for(lambda: "does not answer" in client.get("/ready").json()["ledger"].get("detail", ""))
+        found = [client.get("/ready"), client.post(PREDICT, json={"rows": [row]}), client.get("/v1/models/toy/scores/1")]
+    assert [503] * 3 == [answer.status_code for answer in found]
+    with serving(options) as client:
+        await_canary(client)
+        with away(warehouse_urls):
+            wait_for(lambda: "does not answer" in stand(client).get("detail", ""))
+            assert 3 == ask(client, [row], [entity])["predictions"][0]["version"]
+            assert 503 == client.get("/v1/models/toy/scores/1").status_code
+        await_canary(client)
+        assert 5 == ask(client, [row], [entity])["predictions"][0]["version"]
+
+
+@contextmanager
+def away(urls):
+    """Nobody who serves gets in, and who was in is put out."""
+    roles = "public, analyst, recorder"
+    with Database(urls.superuser).transaction() as session:
+        name = session.exec_driver_sql("select current_database()").scalar_one()
+        session.exec_driver_sql(f'revoke connect on database "{name}" from {roles}')
+        session.exec_driver_sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and usename in ('analyst', 'recorder')"
+        )
+    try:
+        yield
+    finally:
+        with Database(urls.superuser).transaction() as session:
+            session.exec_driver_sql(f'grant connect on database "{name}" to {roles}')
+
+
+def test_what_came_of_requests_in_flight_is_written_when_the_server_ends(installation, options):
+    rows, entities, answers = list_rows(installation.toy)[:20], list(range(20)), []
+    body = json.dumps({"rows": rows, "entities": entities}).encode()
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    def finish():
+        connection.sendall(body)
+        answers.append(connection.recv(65_536))
+
+    rarely = replace(options, poll_seconds=600.0, body_seconds=600.0)
+    with serving(rarely, while_ending=finish) as client:
+        await_canary(client)
+        ask(client, rows, entities)
+        connection = socket.create_connection((client.base_url.host, client.base_url.port), timeout=PATIENCE_SECONDS)
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")  # it is read
+        assert [] == installation.toy.query(SUMS)
+    connection.close()
+    assert answers[0].startswith(b"HTTP/1.1 200 ")
+    drawn = sum(map(is_in, entities))
+    assert {"canary": (2, 2 * drawn), "champion": (2, 40 - 2 * drawn)} == {
+        row[0]: tuple(row[4:6]) for row in installation.toy.query(SUMS)
+    }
+
+
+def test_workers_draw_the_same_entities_count_each_request_once_and_all_hear_of_the_end(installation, warehouse_urls):
+    rows, entities = list_rows(installation.toy)[:50], list(range(50))
+    port = find_free_port()
+    options = ("--port", str(port), "--workers", "2", "--no-tokens", "--poll-seconds", "1", "--rate", "0")
+    server = start(installation, *options, PERENNIAL_RECORDER_URL=warehouse_urls.recorder)
+
+    def send(method, path, **more):
+        """On a connection of its own."""
+        return httpx.request(method, f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS, **more).json()
+
+    def say():
+        return send("GET", "/ready")["models"]["toy"].get("canary", {})
+
+    def list_versions():
+        return [each["version"] for each in send("POST", PREDICT, json={"rows": rows, "entities": entities})["predictions"]]
+
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
+            wait_for(lambda: is_ready(client))
+        workers = find_workers(server)
+        found, ended = [], []
+        for worker in workers:
+            with alone(worker, workers):
+                wait_for(lambda: say().get("version") == 5)
+                found.append(list_versions())
+        installation.end_canary()
+        for worker in workers:
+            with alone(worker, workers):
+                wait_for(lambda: not say())
+                ended.append(list_versions())
+        server.send_signal(signal.SIGTERM)
+        said = server.communicate(timeout=PATIENCE_SECONDS)[1]
+    finally:
+        server.terminate()
+        server.communicate()
+    drawn = [is_in(entity) for entity in entities]
+    assert [[5 if inside else 3 for inside in drawn]] * 2 == found
+    assert [[3] * 50] * 2 == ended
+    assert {"canary": (2, 2 * sum(drawn)), "champion": (2, 100 - 2 * sum(drawn))} == {
+        row[0]: tuple(row[4:6]) for row in installation.toy.query(SUMS)
+    }
+    assert (0, False) == (server.returncode, "Traceback" in said)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -36,9 +37,27 @@ def name_environment(installation):
     }
 
 
-def start(installation, *options):
+def start(installation, *options, **environment):
     command = [sys.executable, "-m", "perennial", "serve", *options]
-    return subprocess.Popen(command, env=name_environment(installation), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    environment = name_environment(installation) | environment
+    return subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def alone(worker, workers):
+    """Whoever connects meanwhile meets this worker: the others stand still."""
+    others = [pid for pid in workers if pid != worker]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+
+
+def find_workers(server):
+    return [child for child in find_children(server.pid) if "spawn_main" in read_command(child)]
 
 
 def test_workers_share_a_port_and_their_figures_and_end_when_they_are_told(plain):
@@ -75,7 +94,7 @@ def test_workers_end_when_the_process_that_began_them_was_killed(plain):
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
             wait_for(lambda: is_ready(client))
-        workers = [child for child in find_children(server.pid) if "spawn_main" in read_command(child)]
+        workers = find_workers(server)
         server.kill()
         server.wait()
         wait_for(lambda: not any(is_running(pid) for pid in workers))

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from perennial.config.retention import Retention
+from perennial.errors import WarehouseUnavailable
 from perennial.records.canaries import RequestBatch, find_place
 from perennial.stores.ledger.purges import find_purgeable
 from perennial.stores.recording import BatchRefused, open_recording, record_requests
@@ -80,13 +81,16 @@ def test_batches_stand_in_the_table_of_their_month(recorder, pipeline):
     [
         ({"missing": 201}, "check constraint"),
         ({"rows": -1}, "check constraint"),
+        ({"errors": 21}, "figures_add_up"),
+        ({"score_sum": float("nan")}, "figures_add_up"),
+        ({"score_squares": 1e300}, "figures_add_up"),
+        ({"seconds": float("inf")}, "figures_add_up"),
         ({"requests": 0}, "check constraint"),
         ({"share": 0.7}, "check constraint"),
         ({"share": None}, "the share of the canary is missing"),
         ({"arm": "nobody"}, "check constraint"),
         ({"canary_id": 2}, "model toy has no canary 2"),
         ({"model": "lapse"}, "model lapse has no canary 1"),
-        ({"at": datetime(2017, 1, 31, tzinfo=UTC)}, "lies more than a day from now"),
     ],
 )
 def test_the_recorder_writes_nothing_that_cannot_be(recorder, pipeline, values, said):
@@ -94,6 +98,15 @@ def test_the_recorder_writes_nothing_that_cannot_be(recorder, pipeline, values, 
         record_requests(recorder, [batch(), batch(**values)])
     with pipeline.transaction() as session:
         assert 0 == session.execute(text("select count(*) from ledger.requests")).scalar_one()
+
+
+def test_what_a_person_can_mend_is_no_reason_to_forget_what_was_counted(recorder, warehouse_urls):
+    with pytest.raises(WarehouseUnavailable, match=r"lies more than a day from now: set the clock"):
+        record_requests(recorder, [batch(at=datetime(2017, 1, 31, tzinfo=UTC))])
+    standby = Database(warehouse_urls.recorder, parameters={"default_transaction_read_only": "on"})
+    with pytest.raises(WarehouseUnavailable, match=r"read-only transaction: PERENNIAL_RECORDER_URL names a server that only"):
+        record_requests(standby, [batch()])
+    standby.dispose()
 
 
 @pytest.mark.parametrize(

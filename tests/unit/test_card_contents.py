@@ -279,6 +279,21 @@ def test_a_card_of_classes_says_what_its_probabilities_came_to(classes_card, sai
     assert said in classes_card
 
 
+def test_a_card_of_classes_says_of_each_whether_its_probability_means_what_it_says(classes_card):
+    told = classes_card.split("Unseen rows, by class")[1].split("\n\n")[1].splitlines()
+    assert told[0] == "| Class | Rows | Mean probability | Share that came | Mean lies | Calibration error |"
+    assert [row.split(" | ")[0] for row in told[2:]] == ["| fuel", "| deli", "| meat"]
+    assert "| outside |" in told[-1], "meat is said of many, and never came"
+
+
+def test_of_very_many_classes_a_card_shows_the_commonest():
+    each = of_classes(CHAMPION).measured.classes[0]
+    many = tuple(replace(each, name=f"class {number}") for number in range(200))
+    said = section_of(replace(CHAMPION, measured=replace(CHAMPION.measured, classes=many)), "Calibration")
+    assert "Unseen rows, the 20 commonest of 200 classes" in said
+    assert ("class 19 " in said, "class 20 " in said) == (True, False)
+
+
 @pytest.mark.parametrize("said", ["Mean label", "% positive", "Gini", "threshold of"])
 def test_a_card_of_classes_does_not_speak_of_positives_or_amounts(classes_card, said):
     assert said not in classes_card[: classes_card.index("## Verdict")]

@@ -10,7 +10,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from perennial.card import describe_version, render_html, render_markdown, write_model_card
+from perennial.card.pictures import find_span
 from perennial.card.rendering import escape_markdown
+from perennial.metrics import ReliabilityBin
+from perennial.records import Interval
 from perennial.records.cards import LoggedTraining
 from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, RECIPE, REFRESHED, serve
 
@@ -116,3 +119,17 @@ def test_the_list_of_versions_shows_the_status_and_the_way_to_the_card():
     described = describe_version(write_model_card(serve(CHAMPION, 1)), "https://airflow.example.com/perennial/cards/lapse/7")
     assert described.startswith("**champion, provisional.** This fit of recipe 3 serves since 2017-11-01. The recipe is champion")
     assert described.endswith("[Model card](https://airflow.example.com/perennial/cards/lapse/7)")
+
+
+@pytest.mark.parametrize(
+    ("points", "span"),
+    [
+        (((0.1, 0.2), (0.5, 0.4)), (0, 0.54)),
+        (((-50, -40), (10, 20)), (-54, 21.6)),
+        (((-9, -5),), (-9.72, 0)),
+        (((0, 0),), (0, 1)),
+    ],
+)
+def test_a_picture_of_reliability_shows_every_point_also_below_0_and_where_all_is_0(points, span):
+    bins = [ReliabilityBin(9, said, Interval(came, came, came, 0.0)) for said, came in points]
+    assert find_span(bins) == pytest.approx(span)

@@ -96,6 +96,15 @@ def test_what_is_acted_on_must_not_come_to_less():
     assert guard.sentence.startswith("What the 40 that are acted on in a day come to goes from ")
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_order_of_those_acted_on_is_shown_wherever_no_label_lies_below_0(metric):
+    contest = draw_amounts(declare(metric, capacity=40, cap=500.0), challenger=0.5, champion=0.6)
+    assert 0 < next(shown.challenger for shown in compare(contest).metrics if shown.metric == "ndcg") < 1
+    if metric not in ("gini", "poisson", "tweedie"):
+        lowered = compare(replace(contest, labels=contest.labels - 30))
+        assert "ndcg" not in {shown.metric for shown in lowered.metrics}
+
+
 def test_a_quantile_is_guarded_by_its_share_and_not_by_sums():
     names = [guard.name for guard in compare(draw_amounts(declare("pinball:0.9"), challenger=0.5, champion=0.6)).guards]
     assert names[:2] == ["coverage", "gini"]
@@ -124,7 +133,11 @@ def test_without_a_capacity_or_a_threshold_the_first_tenth_is_acted_on():
     ("metric", "labels", "found"),
     [
         ("mae", [0.0, 0.0, 3.0], "67% of the labels are 0"),
-        ("gini", [-1.0, 2.0], "must not lie below 0"),
+        ("mae", [0.0, 0.0, -3.0], "choose training.metric = 'rmse' with label.cap"),
+        ("mae", [0.0, 0.0], None),
+        ("pinball:0.5", [0.0, 0.0, 3.0], "67% of the labels are 0"),
+        ("gini", [-1.0, 2.0], "must not lie below 0 where training.metric = 'gini' (choose 'mae', or 'rmse' with label.cap)"),
+        ("gini", [-1.0, 0.0, 0.0], "(choose 'rmse' with label.cap)"),
         ("rmse", [1.0, float("inf")], "must be finite numbers, found [inf]"),
         ("rmse", [-1.0, 2.0], None),
         ("mae", [0.0, 2.0], None),
@@ -166,6 +179,12 @@ def test_metric_and_cap_of_amounts_are_part_of_what_a_version_is_made_by():
     assert not {"metric", "cap"} & set(declare(None, task="binary").rulings), "versions of before stay what they are"
 
 
+def test_labels_that_are_all_the_same_are_told_and_so_is_a_cap_below_them():
+    task = task_of(declare("gini", cap=16.0))
+    assert task.say_unlearnable(pd.Series([3.0, 3.0])) == "all 2 training labels are 3"
+    assert "all 2 training labels come to label.cap = 16 or more" in task.say_unlearnable(pd.Series([16.0, 16.0]))
+
+
 def test_a_cap_that_cuts_off_many_is_named():
     task = task_of(declare("gini", cap=16.0))
     assert "100% of the labels come to label.cap = 16 or more" in task.advise_on_labels(pd.Series([16.0] * 50))
@@ -189,6 +208,7 @@ def test_scores_that_add_up_to_something_else_are_warned_of_when_nobody_serves_y
     verdict = compare(replace(contest, challenger=swollen))
     assert verdict.outcome == Outcome.PROMOTE, "somebody must serve"
     assert "1.50 times what came" in verdict.warnings[0]
+    assert contest.task.remark_on(swollen.scores.iloc[:0], contest.labels.iloc[:0]) == (), "nobody was held out"
 
 
 def test_scores_below_every_label_are_told_and_none_where_labels_lie_there_too():

@@ -557,10 +557,13 @@ def test_a_numeric_column_is_summed_up(summed, seen_amounts):
     assert "coalesce(summed.amount, 0)::double precision as label" in query
 
 
-@pytest.mark.parametrize(("least", "zeros", "metric"), [(0, 0.4, "gini"), (0, 0.02, "mae"), (-5, 0.4, "mae")])
+@pytest.mark.parametrize(("least", "zeros", "metric"), [(0, 0.4, "gini"), (0, 0.02, "mae"), (-5, 0.4, "mae"), (-5, 0.6, "rmse")])
 def test_the_metric_follows_from_how_many_come_to_nothing(summed, seen_amounts, least, zeros, metric):
     changed = replace(seen_amounts, amounts=replace(seen_amounts.amounts, least=least, zeros=zeros))
-    assert load(summed, changed).model.metric == metric
+    drafted = load(summed, changed).model
+    assert drafted.metric == metric
+    labels = pd.Series([0.0] * round(zeros * 100) + [float(least)] + [9.0] * round(99 - zeros * 100))
+    assert task_of(drafted).find_wrong_labels(labels) is None, "a draft learns from what was seen"
 
 
 def test_scores_of_amounts_are_watched_as_amounts(summed, seen_amounts):

@@ -149,6 +149,7 @@ def test_amounts_are_told_by_their_zeros_and_by_what_lies_far_out():
     assert found.advice == "a few amounts decide alone: write label.cap = 10, beyond which amounts count as this much"
     assert saying.describe_labels(model, labels.clip(upper=700)).advice == ""
     assert "nothing can be learned" in saying.describe_labels(model, labels * 0).advice
+    assert "a training on such days is refused: labels must not lie below 0" in saying.describe_labels(model, labels - 5).advice
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from perennial.metrics import (
     paired_class_calibration_difference,
     paired_class_loss_difference,
     paired_macro_auc_difference,
+    reliability_bins,
+    reliability_by_class,
 )
 from tests.amounts import leave_out_entities
 
@@ -94,3 +96,16 @@ def test_differences_are_those_of_the_figures(world):
     assert loss.estimate == pytest.approx(class_log_loss(good, labels) - class_log_loss(poor, labels))
     assert auc.estimate == pytest.approx(macro_auc(good, labels).auc.estimate - macro_auc(poor, labels).auc.estimate)
     assert loss.high < 0 < auc.low
+
+
+def test_each_class_is_looked_at_as_a_yes_or_no_of_its_own(world):
+    _, poor, labels = world
+    found = reliability_by_class(poor, labels)
+    assert [each.rows for each in found] == sorted((labels.value_counts()).tolist(), reverse=True)
+    for each in found:
+        said, came = poor[each.name], (labels == list(poor.columns).index(each.name)).astype(int)
+        assert each.error == pytest.approx(calibration_error(said, came))
+        assert each.mean_score == pytest.approx(said.mean())
+        (whole,) = reliability_bins(said * 0 + said.mean(), came)
+        assert each.share == whole.share
+    assert np.mean([each.error for each in found]) == pytest.approx(class_calibration_error(poor, labels))

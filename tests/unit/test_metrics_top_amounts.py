@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import ndcg_score
 
-from perennial.errors import MetricNotFinite
+from perennial.errors import MetricNotFinite, OneClassLabels
 from perennial.metrics import (
     amount_bins,
     bias_size,
@@ -150,7 +150,7 @@ def test_an_as_of_on_which_nobody_spent_has_no_ndcg():
     later = [each.set_axis(each.index.set_levels([pd.Timestamp("2017-09-11")], level=0)) for each in (predictions, labels * 0)]
     both = [pd.concat(pair) for pair in zip((predictions, labels), later, strict=True)]
     assert ndcg_at(*both, k=3) == pytest.approx(1 / np.log2(3))
-    with pytest.raises(MetricNotFinite, match="0 above it"):
+    with pytest.raises(OneClassLabels, match="0 above it"):
         ndcg_at(*later, k=3)
-    with pytest.raises(MetricNotFinite, match="1 labels lie below 0"):
+    with pytest.raises(OneClassLabels, match="1 labels lie below 0"):
         ndcg_at(predictions, labels.replace(4, -4), k=3)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -214,7 +215,8 @@ def connected(client):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("perennial.serve.running.ImpatientProtocol.head_seconds", 0.2)
+    for waited in ("head_seconds", "answer_seconds"):
+        monkeypatch.setattr(f"perennial.serve.running.ImpatientProtocol.{waited}", 0.2)
     with serving(PLAIN, until_ready=False, application=make_server(body_seconds=0.2)) as client:
         yield client
 
@@ -248,14 +250,51 @@ def test_slow_callers_do_not_keep_others_waiting(impatient):
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("asked", "dripped"),
+    [
+        (b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n{", b" "),
+        (b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n"),
+    ],
+)
+def test_who_was_answered_does_not_keep_the_connection_by_what_is_no_request(impatient, asked, dripped):
+    with connected(impatient) as connection:
+        connection.sendall(asked)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 ")
+        wait_for(lambda: is_closed_to(connection, dripped))
+
+
+def test_who_takes_no_answers_does_not_keep_the_connection(impatient):
+    with connected(impatient) as connection:
+        wait_for(lambda: is_closed_to(connection, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 100))
+
+
 def test_a_request_that_was_begun_is_answered_before_the_server_ends():
-    with serving(PLAIN, until_ready=False, application=make_server()) as client, connected(client) as connection:
-        body = b'{"rows": [{"spend": 1, "channel": null}]}'
-        head = b"POST /v1/models/toy/predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
-        connection.sendall(head)
-        wait_for(lambda: client.get("/health").status_code == 200)
+    body = b'{"rows": [{"spend": 1, "channel": null}]}'
+    head = b"POST /v1/models/toy/predict HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    answers = []
+
+    def finish():
+        time.sleep(0.3)  # uvicorn looks away for .1 s before it waits for anybody
         connection.sendall(body)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        answers.append(connection.recv(65_536))
+
+    patient = make_server(body_seconds=600.0)
+    with serving(PLAIN, until_ready=False, application=patient, while_ending=finish) as client:
+        connection = socket.create_connection((client.base_url.host, client.base_url.port), timeout=60)
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")  # it is read
+    connection.close()
+    assert answers[0].startswith(b"HTTP/1.1 200 ")
+
+
+def is_closed_to(connection, data):
+    try:
+        connection.sendall(data)
+    except ConnectionError:
+        return True
+    return False
 
 
 def read_until_closed(connection):

@@ -9,7 +9,10 @@ from sklearn.metrics import log_loss
 
 from perennial.admit import measure_as_of
 from perennial.compare import compare
+from perennial.compare.clusters import sum_by_cluster
+from perennial.compare.harm import assess_harm
 from perennial.compare.looks import TestPlan
+from perennial.compare.measures import compare_metrics
 from perennial.errors import OneClassLabels
 from perennial.records import Outcome
 from perennial.tasks import task_of
@@ -177,6 +180,26 @@ def test_what_says_classes_better_is_promoted_and_the_other_way_round_is_not(met
     assert {guard.name for guard in better.guards} >= {"calibration", "accuracy"}
     worse = compare(contest(metric, ours=2.0, theirs=0.1))
     assert worse.outcome == Outcome.REJECT, worse.reasons
+
+
+def test_what_those_acted_on_are_worth_is_shown_and_guarded():
+    """A right class is worth 9, and a wrong one costs 1, by the champion."""
+    found = contest(capacity=100, ours=2.0, theirs=0.1)
+    label = found.model.label.model_copy(update={"value": "margin"})
+    worth = 10.0 * find_right(found.champion.scores, found.labels) - 1
+    told = sum_by_cluster(replace(found, model=found.model.model_copy(update={"label": label}), beside={"value": worth}))
+    shown = {figure.metric: figure for figure in compare_metrics(told)}["value"]
+    assert shown.champion == pytest.approx(1000 * TASK.figures.accuracy.value(*find_first(found)) - 100)
+    assert shown.gain.high < 0
+    (guard,) = [each for each in assess_harm(told).guards if each.name == "value"]
+    assert guard.sentence.startswith("What the 100 that are acted on in a day come to goes from")
+    assert "value" not in {measure.name for measure in told.task.out_of_fold}
+
+
+def find_first(found):
+    """The champion's hundred of each day, and what came."""
+    ranks = found.champion.scores.max(axis=1).groupby(level="as_of").rank(ascending=False, method="first")
+    return found.champion.scores[ranks <= 100], found.labels[ranks <= 100]
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "macro_auc"])

@@ -10,7 +10,7 @@ from math import isfinite
 import pandas as pd
 
 from perennial.config import Model
-from perennial.metrics import NOTHING_BESIDE, ReliabilityBin, enter_beside
+from perennial.metrics import NOTHING_BESIDE, ClassReliability, ReliabilityBin, enter_beside
 from perennial.predictor import IDENTITIES, Predictor
 from perennial.records import Interval, TrainingSet
 from perennial.tasks import Scores, Task, task_of
@@ -59,6 +59,7 @@ class Measured:
         confidence, recall: of the intervals and of the precision, as declared when it was measured.
         figures: the headline first.
         training_positives, positives: labels that are 1; None of amounts, of which training_mean and mean_label speak.
+        classes: where labels are such.
     """
 
     confidence: float
@@ -76,6 +77,7 @@ class Measured:
     segments: tuple[SegmentFigure, ...]
     training_mean: float | None = None
     mean_label: float | None = None
+    classes: tuple[ClassReliability, ...] = ()
 
     def figure(self, metric: str) -> Interval | None:
         return next((figure.value for figure in self.figures if figure.metric == metric), None)
@@ -124,6 +126,7 @@ def measure_version(
         segments=_measure_segments(task, scores, holdout),
         training_mean=task.average_labels(training_labels),
         mean_label=came,
+        classes=task.cut_classes(told, labels),
     )
 
 

@@ -83,14 +83,21 @@ def _list_sides(evidence: CardEvidence) -> tuple[Side, ...]:
 def _draw_reliability(came: str, sides: tuple[Side, ...]) -> bytes:
     """Kept for the next card of the version: drawing takes a tenth of a second, and the points change with an outcome only."""
     figure, axes = _open(SIZE_INCHES, "mean score", came)
-    end = ROOM * max(max(each.share.high, each.mean_score) for bins, _, _ in sides for each in bins)
-    axes.plot([0, end], [0, end], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    start, end = find_span([each for bins, _, _ in sides for each in bins])
+    axes.plot([start, end], [start, end], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for bins, colour, label in sides:
         _draw_bins(axes, bins, colour, label)
-    axes.set_xlim(0, end)
-    axes.set_ylim(0, end)
+    axes.set_xlim(start, end)
+    axes.set_ylim(start, end)
     axes.legend(frameon=False, loc="upper left", fontsize=9, labelcolor=INK)
     return _save(figure)
+
+
+def find_span(bins: Sequence[ReliabilityBin]) -> tuple[float, float]:
+    """From where to where both axes go: all points with their intervals, and 0; amounts may lie below it, or all be 0."""
+    start = ROOM * min(0.0, *(end for each in bins for end in (each.share.low, each.mean_score)))
+    end = ROOM * max(0.0, *(end for each in bins for end in (each.share.high, each.mean_score)))
+    return (start, end) if start < end else (0.0, 1.0)
 
 
 def _draw_bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: str) -> None:

@@ -19,7 +19,10 @@ from perennial.card.words import (
     write_metric,
 )
 from perennial.config import say_better, write_figure
-from perennial.metrics import ReliabilityBin
+from perennial.metrics import ClassReliability, ReliabilityBin
+from perennial.records import Interval
+
+MOST_CLASSES = 20
 
 
 def write_quality(evidence: CardEvidence, standing: Standing) -> Section:
@@ -81,6 +84,8 @@ def write_calibration(evidence: CardEvidence) -> Section:
     )
     blocks: list[Block] = [Sentences((said,)), Gallery(draw_calibrations(evidence))]
     blocks.append(_list_bins(evidence, evidence.measured.bins, "Unseen rows, in tenths"))
+    if evidence.measured.classes:
+        blocks.append(_list_classes(evidence.measured.classes))
     if evidence.first_served:
         days = count(len(evidence.first_served.as_ofs), "as_of")
         blocks.append(
@@ -98,11 +103,33 @@ def _list_bins(evidence: CardEvidence, bins: tuple[ReliabilityBin, ...], title: 
             Cell(f"{each.rows:,}"),
             Cell(write_mean(each.mean_score, evidence.measured.positives)),
             Cell(write_interval(each.share, metric=evidence.metric)),
-            word("inside" if each.share.low <= each.mean_score <= each.share.high else "outside"),
+            _say_place(each.mean_score, each.share),
         )
         for each in bins
     )
     return Table(("Rows", "Mean score", task.came_named, "Mean score lies"), rows, frozenset({0, 1, 2}), title=title)
+
+
+def _list_classes(classes: tuple[ClassReliability, ...]) -> Table:
+    """The commonest first, and of very many those alone."""
+    rows = tuple(
+        (
+            Cell(each.name),
+            Cell(f"{each.rows:,}"),
+            Cell(f"{each.mean_score:.3f}"),
+            Cell(write_interval(each.share)),
+            _say_place(each.mean_score, each.share),
+            Cell(f"{each.error:.3f}"),
+        )
+        for each in classes[:MOST_CLASSES]
+    )
+    which = "by class" if len(classes) <= MOST_CLASSES else f"the {MOST_CLASSES} commonest of {len(classes)} classes"
+    headings = ("Class", "Rows", "Mean probability", "Share that came", "Mean lies", "Calibration error")
+    return Table(headings, rows, frozenset({1, 2, 3, 5}), title=f"Unseen rows, {which}")
+
+
+def _say_place(mean: float, share: Interval) -> Cell:
+    return word("inside" if share.low <= mean <= share.high else "outside")
 
 
 def write_segments(evidence: CardEvidence) -> Section:

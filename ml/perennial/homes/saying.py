@@ -137,6 +137,8 @@ def describe_labels(model: Model, labels: pd.Series) -> Finding:
     if not task.can_learn(labels):
         asked = f"nothing can be learned from such a day: does sql/{model.name}/labels.sql read the right facts?"
         return Finding(found, advice=" ".join(filter(None, (asked, task.advise_on_labels(labels)))))
+    if wrong := task.find_wrong_labels(labels):
+        return Finding(found, advice=f"a training on such days is refused: {wrong}")
     return Finding(found, advice=task.advise_on_labels(labels))
 
 

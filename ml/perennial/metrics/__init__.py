@@ -57,7 +57,14 @@ from perennial.metrics.daily import DailyGain, paired_auc_by_day
 from perennial.metrics.gini import gini_with_interval, mean_gini, paired_gini_by_day, paired_gini_difference
 from perennial.metrics.losses import brier, log_loss, loss_with_interval, paired_loss_difference
 from perennial.metrics.panel import check_same_rows
-from perennial.metrics.reliability import AmountBin, ReliabilityBin, amount_bins, reliability_bins
+from perennial.metrics.reliability import (
+    AmountBin,
+    ClassReliability,
+    ReliabilityBin,
+    amount_bins,
+    reliability_bins,
+    reliability_by_class,
+)
 from perennial.metrics.rightness import (
     accuracy,
     accuracy_with_interval,
@@ -97,6 +104,7 @@ __all__ = [
     "AloneOfClasses",
     "AmountBin",
     "AmountMetric",
+    "ClassReliability",
     "DailyGain",
     "MacroAuc",
     "Metric",
@@ -171,6 +179,7 @@ __all__ = [
     "read_beside",
     "read_weights",
     "reliability_bins",
+    "reliability_by_class",
     "rmse",
     "rmse_with_interval",
     "spread_of_amounts",

@@ -15,7 +15,9 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from perennial.metrics.panel import AlignedRows, Floats, make_amounts, make_panel
+from perennial.metrics.calibration import prepare_calibration_error
+from perennial.metrics.classes import align_classes, make_classes
+from perennial.metrics.panel import AlignedRows, Floats, Panel, make_amounts, make_panel
 from perennial.metrics.rates import Mask
 from perennial.records import Interval
 
@@ -38,6 +40,39 @@ class AmountBin:
     rows: int
     mean_predicted: float
     realised: Interval
+
+
+@dataclass(frozen=True)
+class ClassReliability:
+    """One class over all rows: its mean probability, the share in which it came, and the calibration error within its tenths.
+
+    Attributes:
+        rows: those in which it came.
+    """
+
+    name: str
+    rows: int
+    mean_score: float
+    share: Interval
+    error: float
+
+
+def reliability_by_class(scores: pd.DataFrame, labels: pd.Series, *, confidence: float = 0.95) -> tuple[ClassReliability, ...]:
+    """Does the probability of each class mean what it says? The commonest first; labels are codes, as in `classes`.
+
+    Raises:
+        MisalignedScores: both do not cover the same rows.
+        MetricNotFinite: a label is no code of a column, or a row of probabilities does not add up to 1.
+    """
+    rows = make_classes(labels, scores.shape[1])
+    values, everywhere = align_classes(rows, scores), np.ones(rows.rows, dtype=np.bool_)
+    found = []
+    for code, name in enumerate(scores.columns):
+        came, said = rows.codes == code, values[:, code]
+        error = prepare_calibration_error(Panel(rows.index, rows.days, rows.entities, came), said)(np.ones((1, rows.rows)))
+        share = _share(came.astype(np.float64), rows, everywhere, confidence)
+        found.append(ClassReliability(str(name), int(came.sum()), _average(said, rows, everywhere), share, float(error[0])))
+    return tuple(sorted(found, key=lambda each: -each.rows))
 
 
 def reliability_bins(scores: pd.Series, labels: pd.Series, *, confidence: float = 0.95) -> tuple[ReliabilityBin, ...]:

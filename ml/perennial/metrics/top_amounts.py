@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from perennial.errors import MetricNotFinite
+from perennial.errors import OneClassLabels
 from perennial.metrics.capacity import accumulate, rank, sum_first
 from perennial.metrics.panel import Amounts, Floats, make_amounts
 from perennial.metrics.selection import AmountMetric, Ranking, Reweighted, divide, evaluate
@@ -38,7 +38,8 @@ def ndcg_at(predictions: pd.Series, labels: pd.Series, *, k: int) -> float:
 
     Raises:
         MisalignedScores: both do not cover the same rows.
-        MetricNotFinite: a label is below 0, NaN or infinite, a prediction is NaN or infinite, or no label lies above 0.
+        MetricNotFinite: a label or a prediction is NaN or infinite.
+        OneClassLabels: a label lies below 0, or none above it, which leaves it undefined.
     """
     rows = make_amounts(labels)
     return evaluate(prepare_ndcg_at(k), rows, rows.align(predictions))
@@ -74,7 +75,7 @@ def prepare_ndcg_at(k: int) -> AmountMetric:
 
 def _check_gains(amounts: Floats) -> None:
     if (amounts < 0).any() or not (amounts > 0).any():
-        raise MetricNotFinite(
+        raise OneClassLabels(
             f"{int((amounts < 0).sum())} labels lie below 0 and {int((amounts > 0).sum())} above it: NDCG wants none and some."
         )
 

@@ -32,7 +32,7 @@ from perennial.serve.published import find_published
 from perennial.serve.readiness import describe_readiness
 from perennial.serve.requests import Question, parse_question, read_body
 from perennial.serve.together import Together
-from perennial.serve.versions import LoadedVersion, Prediction, describe
+from perennial.serve.versions import LoadedVersion, Prediction, describe, refuse_no_scores
 from perennial.stores.serving import open_reading
 
 Found = TypeVar("Found")
@@ -178,6 +178,7 @@ class Application:
     def _score(self, model: str, version: LoadedVersion, question: Question) -> Response:
         try:
             predictions = version.predict(version.encode(question.rows), question.reasons)
+            refuse_no_scores(predictions)
         except RowsRefused as refused:
             raise _say_what_is_read(model, version, refused) from None
         return self._write(model, version, predictions)
@@ -185,10 +186,11 @@ class Application:
     async def _score_together(self, model: str, version: LoadedVersion, question: Question) -> Response:
         """On the loop, and without reasons."""
         try:
-            matrix = version.encode(question.rows)
+            predictions = await self._together.predict(version, version.encode(question.rows))
+            refuse_no_scores(predictions)
         except RowsRefused as refused:
             raise _say_what_is_read(model, version, refused) from None
-        return self._write(model, version, await self._together.predict(version, matrix))
+        return self._write(model, version, predictions)
 
     def _write(self, model: str, version: LoadedVersion, predictions: Sequence[Prediction]) -> Response:
         self._gauges.rows.labels(model).inc(len(predictions))

@@ -11,9 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import isfinite
 from time import perf_counter
-from typing import cast
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from perennial.records.canaries import Arm
 from perennial.serve.canaries import LoadedCanary
 from perennial.serve.counts import ArmKey, Sums
 from perennial.serve.requests import Question
-from perennial.serve.versions import LoadedVersion, Prediction
+from perennial.serve.versions import LoadedVersion, Prediction, is_score, refuse_no_scores
 
 log = logging.getLogger(__name__)
 Places = Sequence[int]
@@ -71,13 +69,15 @@ def answer_arms(
         count: takes what either arm came to.
 
     Raises:
-        RowsRefused: the champion does not read them.
+        RowsRefused: the champion does not read them, or has no score for one.
     """
     asked = range(len(question.rows))
     began = perf_counter()
     matrix = champion.encode([_pick(champion, row) for row in question.rows])
     if canary is None:
-        return _name(champion, champion.predict(matrix, question.reasons))
+        predictions = champion.predict(matrix, question.reasons)
+        refuse_no_scores(predictions)
+        return _name(champion, predictions)
     encoding = perf_counter() - began
     named = [place for place in asked if question.entities[place] is not None]
     drawn = [place for place in named if canary.has(str(question.entities[place]))]
@@ -86,6 +86,7 @@ def answer_arms(
     began = perf_counter()
     ours = ArmScores(rest, champion.predict(matrix[rest], question.reasons) if rest else (), matrix[rest], 0.0)
     ours = replace(ours, seconds=encoding + perf_counter() - began)
+    refuse_no_scores(ours.predictions, rest)
     arms: tuple[tuple[Arm, LoadedVersion, ArmScores, Places], ...] = (
         ("champion", champion, ours, sorted(set(named) - set(drawn))),
         ("canary", canary.loaded, theirs, drawn),
@@ -116,7 +117,7 @@ def _try_canary(model: str, by: LoadedVersion, question: Question, places: Place
     try:
         read, matrix = _encode_some(by, [(place, _pick(by, question.rows[place])) for place in places])
         predictions = by.predict(matrix, question.reasons) if read else []
-        kept = [position for position, told in enumerate(predictions) if isfinite(cast("float", told["score"]))]
+        kept = [position for position, told in enumerate(predictions) if is_score(told)]
     except Exception as error:  # noqa: BLE001 - whatever its library does, the champion answers; the message may hold values
         log.error("%s: version %d gave no score: %s", model, by.version.version, type(error).__name__)  # noqa: TRY400 - see above
         read, matrix, predictions, kept = [], np.empty((0, len(by.encoder.columns))), [], []

@@ -139,16 +139,20 @@ class Canaries:
         """Write down what was counted, ask the ledger once, and load what is wanted."""
         former = self.silence
         self._unwritten = self._write_down()
+        self._unread = self._read()
+        self._tell(former)
+
+    def _read(self) -> str:
+        """Follow the ledger; why nobody could, or empty."""
         try:
             found = read_canaries(self._database, tuple(self.shares))
+            for model in self.shares:
+                self._follow(model, found.get(model))
         except PerennialError as error:
-            self._unread = str(error)
-            self._tell(former)
-            return
-        self._unread = ""
-        self._tell(former)
-        for model in self.shares:
-            self._follow(model, found.get(model))
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - an answer that nobody understands is none; the next may be one
+            return f"{type(error).__name__} while the ledger was asked for canaries."
+        return ""
 
     def _follow(self, model: str, wanted: ServedCanary | None) -> None:
         trial = self._trials[model]

@@ -97,6 +97,9 @@ class Champions:
         except PerennialError as error:
             self._tell_silence(str(error))
             return
+        except Exception as error:  # noqa: BLE001 - an answer that nobody understands is none; the next may be one
+            self._tell_silence(f"{type(error).__name__} while the ledger was asked.")
+            return
         self._tell_silence("")
         for model in self.options.models:
             self._follow(model, found.get(model))
@@ -155,8 +158,8 @@ class Champions:
         try:
             if may_write(self._database):
                 log.warning("%s may do more than read views; role analyst is enough", self._database.describe())
-        except PerennialError:
-            return  # the poll says it
+        except Exception:  # noqa: BLE001 - the poll says it, in this thread, which must go on
+            return
 
 
 def _is_same(loaded: Version, wanted: Version) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 HEAD_BYTES, HEAD_SECONDS = 64 << 10, 10.0
+ANSWER_SECONDS = 30.0  # in which a caller must take enough of an answer that it fits into what the connection holds
 WORKER_SECONDS = 120  # in which a worker must answer its parent: importing on a busy machine takes longer than uvicorn's 5
 LOGGING: dict[str, object] = {
     "version": 1,
@@ -42,42 +43,79 @@ LOGGING: dict[str, object] = {
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Ends a connection whose request has no whole head within a time and a size, which uvicorn waits for without end."""
+    """Ends a connection that uvicorn would wait for without end.
+
+    That is one on which a head does not come whole within a time and a size, or line ends come and no head, or what is left of a
+    request that was answered already, or on which nobody takes the answers.
+    """
 
     head_seconds = HEAD_SECONDS
+    answer_seconds = ANSWER_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent
         super().connection_made(transport)
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._wait_for_head()
+        self._awaited: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
+        self._is_in_body = False
+        self._wait_for_rest()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._head_bytes += len(data)
-        if self._head_timer is not None and self._head_bytes > HEAD_BYTES:
+        if self._is_in_body:
+            return
+        if self._awaited is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_rest()
+        elif self._awaited is not None and self._head_bytes > HEAD_BYTES:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._wait_for_head()
+        self._wait_for_rest()
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
+        self._is_in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_body and self.cycle.response_complete:
+            self._wait_for_rest()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._untaken = self.loop.call_later(self.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_offering()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_offering()
         super().connection_lost(exc)
 
-    def _wait_for_head(self) -> None:
-        if self._head_timer is None:
+    def _wait_for_rest(self) -> None:
+        """Of what was begun, or of what comes next."""
+        if self._awaited is None:
             self._head_bytes = 0
-            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+            self._awaited = self.loop.call_later(self.head_seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._awaited is not None:
+            self._awaited.cancel()
+            self._awaited = None
+
+    def _stop_offering(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
 
 def run(options: ServeOptions) -> None:

@@ -8,16 +8,28 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 import numpy as np
 
 from perennial.errors import RegistryUnavailable
-from perennial.predictor import Matrix, Predictor, QuickScorer, RowEncoder, loading_alone, make_quick, make_row_encoder
+from perennial.predictor import (
+    Matrix,
+    Predictor,
+    QuickScorer,
+    RowEncoder,
+    RowsRefused,
+    loading_alone,
+    make_quick,
+    make_row_encoder,
+)
 from perennial.records import Version
 from perennial.stores.registry import Registry
 from perennial.stores.registry.loading import CACHE, load_kept
 
 Prediction = dict[str, object]
+LARGEST_SCORE = 1e100
+MOST_PROBLEMS = 20
 THREADS = 1  # of the libraries: workers are how a server uses cores
 
 
@@ -40,16 +52,37 @@ class LoadedVersion:
         return self.encoder.encode(rows)
 
     def predict(self, matrix: Matrix, reasons: int) -> list[Prediction]:
-        """For every row what would be published of it, ranks aside: `score`, of classes `class` and `probabilities`, reasons."""
-        scores = self.scorer.score(matrix)
+        """For every row what would be published of it, ranks aside: `score`, of classes `class` and `probabilities`, reasons.
+
+        Numbers may be so large that a score is none: `is_score` says so.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = self.scorer.score(matrix)
         classes = self.predictor.contract.classes
         found = [{"score": score} for score in scores.tolist()] if classes is None else _name_classes(scores, classes)
         if reasons:
-            with self.explaining:
+            with self.explaining, np.errstate(over="ignore", invalid="ignore"):
                 texts = self.predictor.explain_matrix(matrix, reasons)
             for prediction, row in zip(found, texts, strict=True):
                 prediction["reasons"] = list(row)
         return found
+
+
+def is_score(prediction: Prediction) -> bool:
+    """Whether it holds a number, and one whose square is a number too: sums of both are kept."""
+    return abs(cast("float", prediction["score"])) <= LARGEST_SCORE
+
+
+def refuse_no_scores(predictions: Sequence[Prediction], places: Sequence[int] | None = None) -> None:
+    """Args: their places in the request, if they are not all of it.
+
+    Raises:
+        RowsRefused: a version has no score for one of these rows, because of numbers of a size that nobody means.
+    """
+    wrong = [place for place, prediction in enumerate(predictions) if not is_score(prediction)]
+    if wrong:
+        named = wrong if places is None else [places[place] for place in wrong]
+        raise RowsRefused([f"row {place}: its numbers are too large for a score" for place in named[:MOST_PROBLEMS]])
 
 
 def load(version: Version, mlflow_uri: str, artifacts: Path) -> LoadedVersion:

@@ -164,9 +164,10 @@ def _explained(database: Database) -> Iterator[None]:
         yield
     except DBAPIError as error:
         match read_code(error):
-            case "42P01":  # undefined table
+            case "42P01" | "42703":  # undefined table, undefined column
                 raise ConfigError(
-                    f"{database.describe()} lacks a view that serving reads: `perennial sync` makes them, the first refresh too."
+                    f"{database.describe()} lacks a view that serving reads, or a column of one: `perennial sync` makes them, "
+                    "the first refresh too."
                 ) from None
             case "42501":  # insufficient privilege
                 raise ConfigError(

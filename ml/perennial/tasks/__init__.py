@@ -5,7 +5,7 @@ rest of the platform asks the task of a model for it, and never what kind it is.
 class that declares its `terms`: model files, views, drafts and pages know it by these.
 
 Reading order: measure (a figure of both, and its paired difference), fitting, task (the questions); of yes or no chances (the
-figures) and binary, of amounts amounts and regression, of classes classes and multiclass.
+figures) and binary, of amounts amounts and regression, of classes widening, classes and multiclass.
 """
 
 from perennial.tasks.choosing import find_task, list_tasks, task_of

@@ -32,21 +32,34 @@ def find_wrong_amounts(labels: Floats, metric: str) -> str | None:
     wrong = labels[~np.isfinite(labels)]
     if len(wrong):
         return f"labels must be finite numbers, found {wrong[:5].tolist()}"
-    zeros = float((labels == 0).mean()) if len(labels) else 0.0
-    if metric == "mae" and zeros > MOST_ZEROS:
+    low, zeros = (float(labels.min()), float((labels == 0).mean())) if len(labels) else (0.0, 0.0)
+    if _asks_for_median(metric) and MOST_ZEROS < zeros < 1:
+        others = "" if low < 0 else "'gini', 'tweedie' or 'poisson', or "
         return (
             f"{zeros:.0%} of the labels are 0, so that `always 0` has the lowest mean absolute error: choose training.metric "
-            "= 'gini', 'tweedie' or 'poisson', or 'rmse' with label.cap"
+            f"= {others}'rmse' with label.cap"
         )
-    low = float(labels.min()) if len(labels) else 0.0
     if low < 0 and metric in NOT_BELOW_ZERO:
-        return f"labels must not lie below 0 where training.metric = '{metric}', found {low:g}"
+        others = "'rmse' with label.cap" if zeros > MOST_ZEROS else "'mae', or 'rmse' with label.cap"
+        return f"labels must not lie below 0 where training.metric = '{metric}' (choose {others}), found {low:g}"
     return None
 
 
+def _asks_for_median(metric: str) -> bool:
+    """The pinball loss at .5 is half of the absolute one."""
+    name, _, share = metric.partition(":")
+    return name == "mae" or (name == "pinball" and float(share) == 0.5)  # noqa: PLR2004 - the median
+
+
 def draft_metric(seen: SeenAmounts | None) -> Iterator[str]:
-    """The order where many come to nothing, or where nothing is known; else how far off each amount is."""
-    if seen is not None and (seen.least < 0 or seen.zeros <= FEW_ZEROS):
+    """The order where many come to nothing, or where nothing is known; else how far off each amount is.
+
+    Amounts below 0 have no order by Gini, and where most come to nothing no median either.
+    """
+    if seen is not None and seen.least < 0 and seen.zeros > MOST_ZEROS:
+        yield f'# {seen.zeros:.0%} came to 0, and some to less: "mae" would say 0 of everybody, and "gini" wants nothing below 0'
+        yield 'metric = "rmse"'
+    elif seen is not None and (seen.least < 0 or seen.zeros <= FEW_ZEROS):
         yield f'# {seen.zeros:.0%} came to 0: how far off an amount is says most; "gini" looks at the order'
         yield 'metric = "mae"'
     else:
@@ -153,13 +166,7 @@ class Figures:
     @cached_property
     def at_the_top(self) -> tuple[Measure, ...]:
         """Value and NDCG of those that are acted on, where a capacity says how many they are."""
-        order = () if self._may_lie_below_zero else measure_order_at_top(self.model)
-        return (*measure_value(self.model), *order)
-
-    @property
-    def _may_lie_below_zero(self) -> bool:
-        """Only these metrics refuse labels below 0."""
-        return self.model.metric not in NOT_BELOW_ZERO
+        return (*measure_value(self.model), *measure_order_at_top(self.model))
 
     @property
     def quantile(self) -> float | None:

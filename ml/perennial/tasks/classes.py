@@ -1,12 +1,9 @@
-"""The figures of classes: log-loss, macro AUC, how often the likeliest is right, and calibration.
-
-Metrics want codes and equal columns, so that everything is widened first to the classes that any side knows, or that occurred:
-what a version does not know it says with probability 0, and the bound of the log-loss is what that costs it.
-"""
+"""The figures of classes: log-loss, macro AUC, how often the likeliest is right, and calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -14,36 +11,30 @@ import pandas as pd
 
 from perennial import metrics
 from perennial.config import Model
-from perennial.metrics import DailyGain
 from perennial.metrics.classes import FEWEST_ENTITIES, Classes
 from perennial.records import Interval
 from perennial.tasks.measure import Guarded, Headline, Measure, Ranker, Single
 from perennial.tasks.scores import find_likeliest, find_published
+from perennial.tasks.top import guard_value
 from perennial.tasks.watching import say_weighed
+from perennial.tasks.widening import (
+    by_names,
+    by_published,
+    code_classes,
+    days_by_names,
+    name_classes,
+    pair_by_names,
+    prepare,
+    single_by_names,
+)
 
 MOST_NAMED = 5
-
-
-def name_classes(labels: pd.Series) -> list[str]:
-    """The classes that occurred, sorted."""
-    return sorted(labels.dropna().unique().tolist())
-
-
-def code_classes(labels: pd.Series, classes: list[str]) -> pd.Series:
-    """The place of each label among these classes; -1 where it is none of them, or missing."""
-    return pd.Series(pd.Index(classes, dtype="object").get_indexer(pd.Index(labels.astype("object"))), index=labels.index)
 
 
 def code_rows(labels: pd.Series) -> Classes:
     """The rows of these labels as metrics read them."""
     classes = name_classes(labels)
     return metrics.make_classes(code_classes(labels, classes), len(classes))
-
-
-def prepare(labels: pd.Series, *scores: pd.DataFrame) -> tuple[pd.Series, list[pd.DataFrame]]:
-    """Codes, and scores with a column for every class that occurred or that any of them knows."""
-    classes = sorted({*name_classes(labels), *(str(name) for each in scores for name in each.columns)})
-    return code_classes(labels, classes), [each.reindex(columns=classes, fill_value=0.0) for each in scores]
 
 
 def find_unknown(scores: pd.DataFrame, labels: pd.Series) -> Mapping[str, int]:
@@ -149,7 +140,7 @@ class Figures:
         self.seed = model.training.seed
 
     def _measure(self, name: str, value: Callable[..., float], difference: Callable[..., Interval], *, lower: bool) -> Measure:
-        return Measure(name, _take(value), _take_pair(difference), is_lower_better=lower)
+        return Measure(name, by_names(value), pair_by_names(difference), is_lower_better=lower)
 
     @property
     def headline(self) -> Headline:
@@ -161,13 +152,13 @@ class Figures:
         """Of the probability given to what came."""
         return Headline(
             "log_loss",
-            _take(metrics.class_log_loss),
-            _take_pair(partial(metrics.paired_class_loss_difference, confidence=self.confidence)),
+            by_names(metrics.class_log_loss),
+            pair_by_names(partial(metrics.paired_class_loss_difference, confidence=self.confidence)),
             is_lower_better=True,
             title="log-loss",
             verb="predicted",
-            by_day=_take_days(metrics.paired_class_loss_by_day),
-            single=_take_single(metrics.class_log_loss_with_interval),
+            by_day=days_by_names(metrics.paired_class_loss_by_day),
+            single=single_by_names(metrics.class_log_loss_with_interval),
         )
 
     @cached_property
@@ -175,11 +166,11 @@ class Figures:
         """Of each class against the others, averaged."""
         return Headline(
             "macro_auc",
-            _take(lambda scores, codes: metrics.macro_auc(scores, codes).auc.estimate),
-            _take_pair(partial(metrics.paired_macro_auc_difference, confidence=self.confidence)),
+            by_names(lambda scores, codes: metrics.macro_auc(scores, codes).auc.estimate),
+            pair_by_names(partial(metrics.paired_macro_auc_difference, confidence=self.confidence)),
             title="macro AUC",
-            by_day=_take_days(lambda ours, theirs, codes: metrics.paired_macro_auc_by_day(ours, theirs, codes)[0]),
-            single=_take_single(lambda scores, codes, confidence: metrics.macro_auc(scores, codes, confidence=confidence).auc),
+            by_day=days_by_names(lambda ours, theirs, codes: metrics.paired_macro_auc_by_day(ours, theirs, codes)[0]),
+            single=single_by_names(lambda scores, codes, confidence: metrics.macro_auc(scores, codes, confidence=confidence).auc),
         )
 
     @cached_property
@@ -204,8 +195,18 @@ class Figures:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """All that is shown beside the headline, which is one of the first two."""
-        top = () if self.capacity is None else (self.at_the_top,)
-        return (self.log_loss, self.macro_auc, self.accuracy, *top, self.calibration_error)
+        return (self.log_loss, self.macro_auc, self.accuracy, *self.at_capacity, self.calibration_error)
+
+    @cached_property
+    def at_capacity(self) -> tuple[Measure, ...]:
+        """Those of the first `capacity` of a day."""
+        return () if self.capacity is None else (self.at_the_top, *(each.measure for each in self.worth))
+
+    @cached_property
+    def worth(self) -> tuple[Guarded, ...]:
+        """What these are worth, where `label.value` says so: a class itself is worth nothing."""
+        guarded = guard_value(self.model) if self.model.label.value else ()
+        return tuple(replace(each, measure=by_published(each.measure)) for each in guarded)
 
     @property
     def guarded(self) -> tuple[Guarded, ...]:
@@ -221,19 +222,24 @@ class Figures:
         if self.capacity is None:
             return shown
         fact = f"Of the {self.capacity} that are acted on in a day, the share whose likeliest class is right goes"
-        return (*shown, Guarded("accuracy", self.at_the_top, fact, borne.precision))
+        return (*shown, Guarded("accuracy", self.at_the_top, fact, borne.precision), *self.worth)
 
     @property
     def singles(self) -> Mapping[str, Single]:
         """Each of them by itself, with its interval."""
-        top = _take_single(partial(metrics.accuracy_with_interval, capacity=self.capacity))
+        top = single_by_names(partial(metrics.accuracy_with_interval, capacity=self.capacity))
         return {
             "log_loss": self.log_loss.single,
             "macro_auc": self.macro_auc.single,
-            "accuracy": _take_single(metrics.accuracy_with_interval),
+            "accuracy": single_by_names(metrics.accuracy_with_interval),
             **({} if self.capacity is None else {"accuracy_at_capacity": top}),
-            "calibration_error": _take_single(partial(metrics.class_calibration_with_interval, seed=self.seed)),
+            "calibration_error": single_by_names(partial(metrics.class_calibration_with_interval, seed=self.seed)),
         }
+
+    def cut_classes(self, scores: pd.DataFrame, labels: pd.Series) -> tuple[metrics.ClassReliability, ...]:
+        """Does the probability of each mean what it says?"""
+        codes, (widened,) = prepare(labels, scores)
+        return metrics.reliability_by_class(widened, codes, confidence=self.confidence)
 
 
 def find_sure(scores: pd.DataFrame, labels: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -247,35 +253,3 @@ def can_rank(labels: pd.Series) -> bool:
     """Is there an as_of that holds every class of which enough entities speak, and is there such a class?"""
     kept = set(name_classes(labels)) - set(find_rare(labels))
     return bool(kept) and any(kept <= set(day) and len(set(day)) > 1 for _, day in labels.groupby(level="as_of"))
-
-
-def _take(value: Callable[..., float]) -> Callable[[pd.DataFrame, pd.Series], float]:
-    def measure(scores: pd.DataFrame, labels: pd.Series) -> float:
-        codes, (widened,) = prepare(labels, scores)
-        return value(widened, codes)
-
-    return measure
-
-
-def _take_single(single: Callable[..., Interval]) -> Single:
-    def measure(scores: pd.DataFrame, labels: pd.Series, confidence: float) -> Interval:
-        codes, (widened,) = prepare(labels, scores)
-        return single(widened, codes, confidence=confidence)
-
-    return measure
-
-
-def _take_pair(difference: Callable[..., Interval]) -> Callable[..., Interval]:
-    def measure(ours: pd.DataFrame, theirs: pd.DataFrame, labels: pd.Series) -> Interval:
-        codes, both = prepare(labels, ours, theirs)
-        return difference(*both, codes)
-
-    return measure
-
-
-def _take_days(gain: Callable[..., DailyGain]) -> Callable[..., DailyGain]:
-    def measure(ours: pd.DataFrame, theirs: pd.DataFrame, labels: pd.Series) -> DailyGain:
-        codes, both = prepare(labels, ours, theirs)
-        return gain(*both, codes)
-
-    return measure

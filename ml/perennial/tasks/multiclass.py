@@ -15,7 +15,7 @@ import pandas as pd
 from perennial import metrics
 from perennial.config import Model
 from perennial.config.terms import Figure, Terms
-from perennial.metrics import ReliabilityBin
+from perennial.metrics import ClassReliability, ReliabilityBin
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.records.profiles import SeenAmounts
@@ -29,6 +29,7 @@ from perennial.tasks.scores import CLASS_COLUMNS, Scores, read_classes
 from perennial.tasks.task import Floats, Mask, Task, Turn
 from perennial.tasks.top import select_first
 from perennial.tasks.watching import UNKNOWN, compare_odds, try_metric
+from perennial.tasks.widening import code_classes, name_classes
 
 
 class Multiclass(Task):
@@ -94,8 +95,8 @@ class Multiclass(Task):
 
     def code_labels(self, labels: pd.Series) -> tuple[Floats, tuple[str, ...] | None]:
         """Their places among those found."""
-        found = classes.name_classes(labels)
-        return classes.code_classes(labels, found).to_numpy(dtype=np.float64), tuple(found)
+        found = name_classes(labels)
+        return code_classes(labels, found).to_numpy(dtype=np.float64), tuple(found)
 
     def find_wrong_labels(self, labels: pd.Series) -> str | None:
         """Names, none of them empty."""
@@ -104,7 +105,7 @@ class Multiclass(Task):
 
     def can_learn(self, labels: pd.Series) -> bool:
         """More than one class occurs."""
-        return len(classes.name_classes(labels)) > 1
+        return len(name_classes(labels)) > 1
 
     def say_unlearnable(self, labels: pd.Series) -> str:
         """All are of one class."""
@@ -126,7 +127,7 @@ class Multiclass(Task):
     @property
     def out_of_fold(self) -> tuple[Measure, ...]:
         """All but what a capacity says, which belongs to comparisons."""
-        return tuple(measure for measure in self.measures if measure is not self.figures.at_the_top)
+        return tuple(measure for measure in self.measures if measure not in self.figures.at_capacity)
 
     def round_merit(self, merit: float) -> float:
         """To four decimals."""
@@ -246,6 +247,10 @@ class Multiclass(Task):
     def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """Of the likeliest class, with Wilson's intervals."""
         return metrics.reliability_bins(*self.pair_rows(scores, labels), confidence=self.figures.confidence)
+
+    def cut_classes(self, scores: Scores, labels: pd.Series) -> tuple[ClassReliability, ...]:
+        """Of all that either side knows; none where nobody was scored."""
+        return () if scores.empty else self.figures.cut_classes(read_classes(scores), labels)
 
     def say_answer(self, entity: str) -> str:
         """A class with its probability."""

@@ -120,8 +120,10 @@ class Regression(Task):
         return len(labels) > 0 and float(labels.min()) < float(labels.max())
 
     def say_unlearnable(self, labels: pd.Series) -> str:
-        """All are the same."""
-        return f"all {len(labels)} training labels are {float(labels.iloc[0]):g}"
+        """All are the same, or count as the cap."""
+        same, cap = float(labels.iloc[0]), self.model.label.cap
+        found = f"are {same:g}" if same != cap else f"come to label.cap = {cap:g} or more, and count as that much"
+        return f"all {len(labels)} training labels {found}"
 
     def can_judge(self, labels: pd.Series) -> bool:
         """There is an as_of on which not all are the same."""

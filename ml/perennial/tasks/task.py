@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.config import Model
 from perennial.config.terms import Terms
-from perennial.metrics import ReliabilityBin, average
+from perennial.metrics import ClassReliability, ReliabilityBin, average
 from perennial.metrics.panel import AlignedRows
 from perennial.records import Interval
 from perennial.records.profiles import SeenAmounts
@@ -250,6 +250,10 @@ class Task(ABC):
     @abstractmethod
     def cut_bins(self, scores: Scores, labels: pd.Series) -> tuple[ReliabilityBin, ...]:
         """Tenths by score: the mean that was said, and the mean that came."""
+
+    def cut_classes(self, scores: Scores, labels: pd.Series) -> tuple[ClassReliability, ...]:  # noqa: ARG002 - most have none
+        """Of each class what was said, and what came of it."""
+        return ()
 
     @abstractmethod
     def say_answer(self, entity: str) -> str:

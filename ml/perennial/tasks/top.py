@@ -31,7 +31,7 @@ def measure_value(model: Model) -> tuple[Measure, ...]:
 
 
 def measure_order_at_top(model: Model) -> tuple[Measure, ...]:
-    """NDCG of the first of a day, by the labels, none of which lies below 0."""
+    """NDCG of the first of a day, by the labels; undefined where one of them lies below 0."""
     k = model.promotion.capacity
     if k is None:
         return ()

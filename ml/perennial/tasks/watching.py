@@ -84,7 +84,7 @@ def advise_against_cap(labels: pd.Series, cap: float) -> str:
 
 def remark_on_sums(scores: pd.Series, labels: pd.Series) -> tuple[str, ...]:
     """What people should read where sums of unseen rows lie far apart."""
-    came = metrics.average(labels)
+    came = 0.0 if labels.empty else metrics.average(labels)
     if came <= 0 or abs(metrics.average(scores) / came - 1) <= WIDE_BIAS:
         return ()
     ratio = metrics.average(scores) / came

@@ -141,7 +141,7 @@ def _check_labels(model: Model, labels: pd.Series) -> None:
     task = task_of(model)
     wrong = task.find_wrong_labels(labels)
     if wrong:
-        raise ColumnContractBroken(f"{model.name}: {wrong}: correct labels.sql.")
+        raise ColumnContractBroken(f"{model.name}: {wrong}: correct labels.sql, or what models/{model.name}.toml says of labels.")
     if len(labels) and not task.can_learn(labels):
         raise OneClassLabels(f"{model.name}: {task.say_unlearnable(labels)}: there is nothing to learn; check labels.sql.")
 
