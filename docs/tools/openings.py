@@ -45,3 +45,7 @@ METRICS = """\
 What `perennial metrics` shows to Prometheus ([Watch with Prometheus](../how-to/watch.md)). Every metric has the label
 `model`, a file of `models/`. Truth values are 0 and 1, shares are fractions of 1, instants are seconds since 1970 in UTC:
 `time() - x` is an age. What has not happened yet has no series; counts of what waits are 0 then."""
+
+SERVE_METRICS = """\
+What a server shows at its own `/metrics`, all workers together ([Serve one score now](../how-to/serve.md)). Labels: `model`; of
+requests also `route` and `status`, of their durations `route` alone; of arms `arm`, which is champion or canary."""

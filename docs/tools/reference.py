@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from types import NoneType, UnionType
 
+from prometheus_client import Metric
 from typer.core import TyperArgument, TyperCommand
 from typer.main import get_command
 
@@ -26,6 +27,7 @@ from perennial.config import PLATFORM_SQL
 from perennial.config.keys import Key, list_keys, list_tables
 from perennial.config.variables import DEMONSTRATIONS, EMBEDDED_STACK, MAIL, WHERE_THINGS_ARE, Variable
 from perennial.invariants import describe_invariants
+from perennial.serve.gauges import Gauges
 from perennial.tasks import list_tasks
 from perennial.watch import LABELS, METRICS
 from perennial.watch.metrics import OWN, PREFIX
@@ -278,8 +280,16 @@ def render_metrics() -> str:
             write_table(("metric", "meaning"), [(f"`{PREFIX}{name}`", said) for name, said in OWN.items()]),
             "## Labels",
             write_table(("label", "meaning"), [(f"`{name}`", said) for name, said in LABELS.items()]),
+            "## Of `perennial serve`",
+            openings.SERVE_METRICS,
+            write_table(("metric", "type", "meaning"), [*map(_describe_family, Gauges().describe())]),
         ]
     )
+
+
+def _describe_family(family: Metric) -> tuple[str, str, str]:
+    suffix = "_total" if family.type == "counter" else ""
+    return f"`{family.name}{suffix}`", family.type, f"{family.documentation}."
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -1,6 +1,7 @@
 """`perennial plan`: what a change of TOML, SQL or suites means, on a model that has lived; what it says is what then happens."""
 
 import json
+import re
 import shutil
 from datetime import date
 
@@ -161,6 +162,20 @@ def test_a_new_column_leaves_the_champion_as_it_is(case):
     assert f"`perennial backfill {MODEL} --from {found['outdated'][0]} --to {found['outdated'][-1]}`" in to_do
 
 
+def test_what_is_built_anew_has_its_cost_in_rows_and_seconds(case):
+    case.edit("features.sql", MINUTES, f"{MINUTES},\n    max(minutes) as longest")
+    found = plan(case)[1]
+    days = ", ".join(f"'{day}'" for day in found["rebuilt"])
+    ((rows,),) = case.ask(f"select sum(rows) from ledger.snapshots where kind = 'features' and as_of in ({days})")
+    snapshots, labels = (said for said in find(found, "note") if said.startswith("cost: "))
+    seconds = r"\d+\.\d s"
+    assert re.fullmatch(
+        rf"cost: Snapshots: about {rows:,} rows, and as an estimate {seconds} by former days or {seconds} by the 3 built .*",
+        snapshots,
+    )
+    assert re.fullmatch(rf"cost: Labels: about {rows:,} rows, as an estimate {seconds}\.", labels)
+
+
 def test_changed_values_are_measured_with_the_scores_and_the_top_tenth(case):
     case.edit("features.sql", MINUTES, f"1.25 * {MINUTES}")
     code, found = plan(case)
@@ -200,6 +215,23 @@ def test_a_suite_that_fails_on_days_that_passed_breaks(case):
     code, found = plan(case)
     assert REFUSED == code
     assert any("which has passed, would be stopped: " in said for said in find(found, "breaks"))
+
+
+def test_a_suite_that_rejects_other_rows_is_told_apart_from_facts_that_changed(case):
+    case.edit("model.toml", "[label]", "[quality]\nmax_quarantined_share = 0.5\n\n[label]")
+    case.edit("snapshot.json", '"min_value": 1}', '"min_value": 4}')
+    code, found = plan(case)
+    assert (0, True) == (code, all(day["leaving"] for day in found["days"]))
+    (said,) = (line for line in find(found, "changes") if line.startswith("values: "))
+    assert said.endswith("differ, in who is there; the suites reject other rows.")
+    assert sum("rows are rejected, where 0 were." in line for line in find(found, "changes")) == 3
+
+
+def test_a_ruling_that_leaves_no_feature_breaks(case):
+    case.edit("model.toml", "\ntrials = 1", '\ntrials = 1\nexclude = ["days_away", "minutes_42d", "visits_10d", "visits_42d"]')
+    code, found = plan(case)
+    assert REFUSED == code
+    assert any("training.exclude leaves no feature" in said for said in find(found, "breaks"))
 
 
 def test_a_scores_suite_that_fails_on_what_was_published_breaks(case):
@@ -280,6 +312,23 @@ def test_what_is_built_anew_is_what_the_plan_names_and_comes_out_as_it_says(alon
                 from features.{MODEL} new join public.former old using (as_of, entity_id) where as_of = '{day["as_of"]}'""")
             (column,) = day["columns"]
             assert (largest, float(share)) == (pytest.approx(column["largest"]), column["share"])
+
+
+def test_days_that_teach_no_more_are_told_with_what_builds_those_that_do(alone):
+    alone.edit("model.toml", "[schedule]", '[schedule]\nsnapshot_weekday = "thursday"')
+    with pipeline.open_stores(Settings.from_environment()) as stores, pytest.raises(NothingToTrain):
+        pipeline.refit(stores, run_at(stores, WEEK))
+    code, found = plan(alone)
+    (said,) = find(found, "to do")
+    assert (0, "breaks nothing", []) == (code, found["verdict"], found["outdated"])
+    assert "learned from 6 do no more, and of those that do instead 0 are built" in said
+    assert {3} == {date.fromisoformat(day).weekday() for day in found["rebuilt"]}
+    before = read_built(alone)
+    span = re.search(r"`perennial backfill quit --from (\S+) --to (\S+)` builds (\d+) days", said)
+    assert (0, "") == alone.shell.perennial("backfill", MODEL, "--from", span[1], "--to", span[2])[::2]
+    assert found["rebuilt"] == name_built(before, read_built(alone), "features")
+    assert int(span[3]) == len(found["rebuilt"]) > 8
+    assert [] == find(plan(alone)[1], "to do")
 
 
 def test_a_refit_follows_comments_and_rulings_as_the_plan_says(alone):

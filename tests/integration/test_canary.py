@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import make_url
 
 from perennial import pipeline
-from perennial.errors import NothingToDo, PromotionRefused
+from perennial.errors import NothingToDo, NotPromoted, PromotionRefused
 from perennial.invariants import check_installation
 from perennial.invariants.looking import Places
-from perennial.pipeline import canaries, judging, scoring
+from perennial.pipeline import approving, canaries, judging, scoring
 from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
 from perennial.records.canaries import RequestBatch
@@ -236,6 +236,50 @@ def test_a_canary_that_has_shown_a_gain_is_promoted_by_the_gate(begun):
     assert [] == begun.ask("select from analytics.canaries")
     pipeline.score(begun.stores, begun.run(SECOND))
     assert ["ended"] == endings(begun)
+
+
+def ask_a_person(world):
+    """Its canary is ahead, and the model file says that a person decides."""
+    edit_model(world.settings.home, {'approval = "auto"': 'approval = "manual"'})
+    world.tell(AHEAD, as_of=FIRST, arms=json.dumps(ARMS))
+    pipeline.compare(world.stores, world.run(SECOND))
+    return pipeline.promote(world.stores, world.run(SECOND))
+
+
+def answer(world, question, decision):
+    named = {"decision": decision, "actor": "ann", "source": "shell"}
+    return approving.answer(world.stores, world.run(SECOND), question.question_id, **named)
+
+
+def test_where_a_person_decides_a_canary_that_is_better_waits_and_is_promoted_when_it_is_approved(begun):
+    tested = begun.ask_one("select challenger_recipe from ledger.canaries")
+    question = ask_a_person(begun)
+    assert ("open", ('promotion.approval = "manual".',)) == (question.status, question.because)
+    assert "its canary did better" in approving.write_request(begun.stores, question)[1]
+    pipeline.score(begun.stores, begun.run(SECOND))
+    assert 2 == len(begun.ask(VERSIONS, as_of=SECOND))  # it acts on its share meanwhile
+    assert tested != begun.ask_one("select recipe from analytics.champions")
+    answer(begun, question, "approve")
+    promotion = approving.carry_out(begun.stores, begun.run(SECOND), question.question_id)
+    assert promotion.reason.startswith("On what was served its canary did better by 0.2 in the headline")
+    assert (tested, "ann") == (begun.ask_one("select recipe from analytics.champions"), promotion.actor)
+    assert [] == begun.ask("select from analytics.canaries")
+    pipeline.score(begun.stores, begun.run(LATER))
+    assert (["ended"], 1) == (endings(begun), len(begun.ask(VERSIONS, as_of=LATER)))
+
+
+def test_where_a_person_says_no_the_canary_acts_on_nobody_from_the_next_day_on(begun):
+    champion = begun.ask_one("select recipe from analytics.champions")
+    question = ask_a_person(begun)
+    answer(begun, question, "reject")
+    with pytest.raises(NotPromoted, match="rejected by ann"):
+        approving.carry_out(begun.stores, begun.run(SECOND), question.question_id)
+    pipeline.score(begun.stores, begun.run(SECOND))
+    assert (champion, 1) == (begun.ask_one("select recipe from analytics.champions"), len(begun.ask(VERSIONS, as_of=SECOND)))
+    assert ["ended"] == endings(begun)
+    assert "was not approved" in begun.ask_one("select reason from ledger.canary_ends")
+    with pytest.raises(PromotionRefused, match="under test against the champion: none"):
+        canaries.start(begun.stores, begun.run(SECOND))
 
 
 BY_REQUESTS = {

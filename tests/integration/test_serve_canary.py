@@ -264,6 +264,24 @@ def away(urls):
             session.exec_driver_sql(f'grant connect on database "{name}" to {roles}')
 
 
+def test_harm_in_what_a_server_counted_ends_its_canary_at_once(installation, options):
+    installation.add_version(6, make_predictor(9.0), read_snapshot(installation.toy), recipe=TESTED)
+    rows, entities = list_rows(installation.toy)[:600], list(range(600))
+    with serving(options) as client:
+        await_canary(client, 6)
+        before = {one["version"] for one in ask(client, rows, entities)["predictions"]}
+        wait_for(lambda: "its mean score is 0.9" in stand(client).get("detail", ""))
+        after = {one["version"] for one in ask(client, rows, entities)["predictions"]}
+        installation.add_version(7, make_predictor(), read_snapshot(installation.toy), recipe=TESTED)  # its next fit
+        assert {3} == {one["version"] for one in ask(client, rows, entities)["predictions"]}
+        installation.end_canary()
+        installation.add_version(8, make_predictor(), read_snapshot(installation.toy), recipe=TESTED + 1)
+        installation.start_canary(TESTED + 1, "77aa")
+        await_canary(client, 8)
+    assert ({3, 6}, {3}) == (before, after)
+    assert [1, 1] == [row[4] for row in installation.toy.query(SUMS)]
+
+
 def test_what_came_of_requests_in_flight_is_written_when_the_server_ends(installation, options):
     rows, entities, answers = list_rows(installation.toy)[:20], list(range(20)), []
     body = json.dumps({"rows": rows, "entities": entities}).encode()

@@ -89,6 +89,7 @@ def test_the_lowest_loss_out_of_fold_wins(case):
     loss = case.task.loss.name
     assert case.trained.metrics[loss] == min(case.trained.choice.losses.values())
     assert case.trained.choice.loss == case.task.fitting.loss_named
+    assert case.trained.choice.constant > case.trained.metrics[loss]
     assert case.trained.tuning.measure == case.task.headline.title
 
 

@@ -87,6 +87,8 @@ def lived(postgres, migrated_template, tmp_path_factory):
         ("waiting_deliveries", {"destination": "card"}, 1),
         ("stage_attempts_total", {"stage": "score", "status": "ok"}, 2),
         ("stage_attempts_total", {"stage": "score", "status": "failed"}, 1),
+        ("stage_attempts_total", {"stage": "train", "status": "failed"}, 0),  # so that `increase` sees the first
+        ("stage_attempts_total", {"stage": "score", "status": "lost"}, 0),
         ("stage_duration_seconds_sum", {"stage": "score"}, 60),
         ("stage_duration_seconds_count", {"stage": "score"}, 2),
         ("stage_running_attempts", {"stage": "train"}, 1),
@@ -98,6 +100,7 @@ def lived(postgres, migrated_template, tmp_path_factory):
         ("scores_canary_ratio", {}, 0.1),
         ("challengers_without_test", {}, 1),
         ("purged_bytes_total", {"kind": "scores"}, 4096),
+        ("purged_bytes_total", {"kind": "snapshots"}, 0),
         ("events_total", {"kind": "rest"}, 1),
         ("model_file_valid", {}, 1),
     ],
@@ -155,6 +158,32 @@ def test_a_quiet_day_is_not_waited_for(warehouse_urls, home):
         session.exec_driver_sql("update ledger.snapshots set rows = 0")
     due = read(warehouse_urls.watcher, home)["scores_due_timestamp_seconds", MODEL]
     assert due == datetime(2026, 3, 11, 6, 30, tzinfo=BERLIN).timestamp()
+
+
+STOPPED_SINCE = {
+    "the decision says so, too": """
+        insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
+        select model, as_of, 'BLOCK', 'blocked', 's', '{}', 'live', effective_at
+        from ledger.publications where as_of = '2026-03-10'""",
+    "it is tried again": "update ledger.publications set status = 'replaced' where as_of = '2026-03-10'",
+    "it is published": """
+        insert into ledger.publications (
+            model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum, manifest_hash, config_hash, query_hash,
+            code_version, purpose, effective_at, published_at
+        )
+        select model, as_of, version, 2, 'live', 1010, .2, 's', 'm', 'c', 'q', '1', 'live', effective_at, effective_at
+        from ledger.publications where as_of = '2026-03-10'""",
+}
+
+
+def test_a_day_that_was_stopped_is_told_until_it_is_published(warehouse_urls, home):
+    write_life(warehouse_urls.pipeline, NOW)
+    told = {}
+    for what, statement in STOPPED_SINCE.items():
+        with Database(warehouse_urls.pipeline).transaction() as session:
+            session.exec_driver_sql(statement)
+        told[what] = read(warehouse_urls.watcher, home)["scores_blocked", MODEL]
+    assert told == {"the decision says so, too": 1, "it is tried again": 1, "it is published": 0}
 
 
 # The role
@@ -223,7 +252,7 @@ def test_a_role_without_its_rights_is_told_what_to_do(warehouse_urls):
 
 
 def test_every_figure_is_of_a_query_of_the_file():
-    derived = {"account", "clocks", "declared", "derived", "ended", "stages"}
+    derived = {"account", "clocks", "declared", "derived", "ended", "purged", "stages"}
     assert {metric.query for metric in METRICS} - set(queries.load("watch")) == derived
 
 

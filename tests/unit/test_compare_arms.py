@@ -3,17 +3,18 @@
 import sys
 from dataclasses import replace
 from datetime import date
+from math import inf
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from perennial.compare.arms import ServedRows, describe_arm, measure_arms, say_missing
-from perennial.compare.requests import find_harm
 from perennial.metrics import enter_beside
 from perennial.metrics.auc import auc_of_day
 from perennial.metrics.panel import make_panel
 from perennial.records.canaries import ServedArm
+from perennial.records.requests import find_harm
 from perennial.tasks import task_of
 from tests.paths import ROOT
 from tests.training_sets import amount_model, class_model, small_model
@@ -162,14 +163,14 @@ def arm(name, **values):
     ],
 )
 def test_requests_of_a_canary_harm_when_more_than_chance_and_what_is_borne_speaks_against_them(values, said):
-    assert said == find_harm([arm("champion"), arm("canary", **values)], max_shift=0.5)
+    assert said == find_harm([arm("champion"), arm("canary", **values)], max_shift=(0.5, 0.5))
 
 
 def test_few_requests_say_nothing():
-    assert "" == find_harm([arm("champion"), arm("canary", rows=99, errors=99)], max_shift=0.5)
-    assert "" == find_harm([arm("champion")], max_shift=0.5)
+    assert "" == find_harm([arm("champion"), arm("canary", rows=99, errors=99)], max_shift=(0.5, 0.5))
+    assert "" == find_harm([arm("champion")], max_shift=(0.5, 0.5))
 
 
 def test_a_canary_that_gives_no_score_at_all_is_stopped():
     silent = arm("canary", errors=1_000, score_sum=0.0, score_squares=0.0)
-    assert find_harm([arm("champion"), silent], max_shift="off").startswith("100.0% of its rows got no score")
+    assert find_harm([arm("champion"), silent], max_shift=(inf, inf)).startswith("100.0% of its rows got no score")

@@ -115,6 +115,20 @@ def test_a_first_champion_of_amounts_is_introduced_by_the_loss_of_its_task():
     assert expected in found.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("constant", "said"),
+    [
+        (None, "and 1,290.13 (boosting)."),
+        (31.2, "and 1,290.13 (boosting). One score for all costs 31.20."),
+        (0.305, "One score for all costs no more, .3050: nothing was found that holds on other as_ofs."),
+    ],
+)
+def test_what_one_score_for_all_costs_stands_beside_the_losses(constant, said):
+    losses = {"booster": 1290.128, "ridge": 12.5, "single_feature": 0.305}
+    found = introduce("single_feature", RecipeChoice(losses, loss="mean absolute error", constant=constant))
+    assert said in found.reasons[0]
+
+
 def test_where_history_is_too_short_the_sentence_says_until_when():
     found = introduce("single_feature", RecipeChoice({}, enough_on=date(2017, 12, 6)))
     assert found.outcome is PROMOTE

@@ -186,7 +186,7 @@ def test_with_a_token_who_has_it_is_answered_until_it_is_revoked(tmp_path):
     assert (200, 401) == (first, ask(application, "POST", PREDICT, **asked).status_code)
 
 
-def test_a_token_file_that_became_readable_lets_nobody_in(tmp_path):
+def test_a_token_file_that_became_readable_lets_nobody_in(tmp_path, caplog):
     file = TokenFile(tmp_path / "tokens.json")
     token = file.add("mail", VERSION.effective_at)
     application = make_server(tokens=file.path)
@@ -194,7 +194,21 @@ def test_a_token_file_that_became_readable_lets_nobody_in(tmp_path):
     application.champions.poll()
     answered = ask(application, "POST", PREDICT, json={"rows": [ROW]}, headers={"authorization": f"Bearer {token}"})
     assert 503 == answered.status_code
-    assert "chmod 600" in ask(application, "GET", "/ready").json()["tokens"]
+    assert "chmod 600" in caplog.text
+    assert "Nobody can be let in: the log says why." == ask(application, "GET", "/ready").json()["tokens"]
+
+
+def test_addresses_and_folders_are_told_to_who_has_a_token(tmp_path):
+    file = TokenFile(tmp_path / "tokens.json")
+    headers = {"authorization": f"Bearer {file.add('mail', VERSION.effective_at)}"}
+    application = make_server(tokens=file.path)
+    application.champions.poll()
+    application.champions._serving["toy"] = replace(application.champions["toy"], wanted=4, trouble=f"Nothing in {tmp_path}.")
+    hidden, shown = (ask(application, "GET", "/ready", headers=each) for each in ({}, headers))
+    assert (200, 200) == (hidden.status_code, shown.status_code)
+    assert {"version": 3, "recipe": 1, "state": "the former version answers", "wanted": 4} == hidden.json()["models"]["toy"]
+    assert ("silent", True, True) == (hidden.json()["ledger"]["state"], "127.0.0.1:1" in shown.text, str(tmp_path) in shown.text)
+    assert (False, False) == ("127.0.0.1" in hidden.text, str(tmp_path) in hidden.text)
 
 
 def test_who_asks_too_often_is_told_to_wait():

@@ -20,11 +20,13 @@ from perennial.train.alarms import meet_oracles, rank_alone
 from perennial.train.baselines import choose_single_feature, fit_linear, fit_single_feature
 from perennial.train.boosters import REGULARISED_DEFAULTS, full_parameters
 from perennial.train.calibration import choose_calibrator, fit_calibrator
+from perennial.train.candidates import lose_by_constant
 from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.policy import name_basis
 from perennial.train.ridge import solve_log_ridge, solve_ridge
-from perennial.train.rows import gather_rows
+from perennial.train.rows import cut_folds, gather_rows
+from perennial.train.splits import make_folds
 from tests.training_sets import amount_model, make_amounts, make_training_set, mondays, small_model, small_plan
 
 RNG = np.random.default_rng(11)
@@ -38,6 +40,20 @@ FOLDS = np.arange(len(MARGIN)) % 4
 MODEL = amount_model("rmse")
 TRAINING = make_amounts(mondays(6))
 ROWS = gather_rows(MODEL, TRAINING)
+
+
+# One score for all
+
+
+@pytest.mark.parametrize(("metric", "score"), [("mae", "median"), ("rmse", "mean"), ("gini", "mean")])
+def test_one_score_for_all_is_the_median_or_the_mean_of_the_rows_that_train(metric, score):
+    model = amount_model(metric)
+    rows = gather_rows(model, TRAINING)
+    folds = cut_folds(rows, make_folds(mondays(6), 2, model.embargo))
+    parts = [(getattr(fold.training.named, score)(), fold.validation.named) for fold in folds]
+    scores = pd.concat([labels * 0 + said for said, labels in parts])
+    expected = task_of(model).loss.value(scores, pd.concat([labels for _, labels in parts]))
+    assert lose_by_constant(folds) == pytest.approx(expected)
 
 
 # Ridge

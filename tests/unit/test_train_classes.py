@@ -23,7 +23,7 @@ from perennial.train.alarms import meet_oracles, rank_alone
 from perennial.train.baselines import choose_single_feature, fit_linear, fit_single_feature
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe, full_parameters, measure_gains
 from perennial.train.calibration import carry_calibrator, choose_calibrator, fit_calibrator
-from perennial.train.candidates import assess_linear
+from perennial.train.candidates import assess_linear, lose_by_constant
 from perennial.train.current_state import Weighing
 from perennial.train.guards import check_training_set
 from perennial.train.multinomial import solve_multinomial
@@ -99,6 +99,17 @@ def margins_of(booster, matrix):
     if isinstance(booster, xgboost.Booster):
         return booster.predict(as_dmatrix(matrix, ROWS.features), output_margin=True)
     return booster.predict(matrix, raw_score=True)
+
+
+def test_one_answer_for_all_are_the_shares_of_classes_and_nothing_of_one_that_came_later():
+    """The last class by name comes in the newest rows alone, which no fold trains on."""
+    days = TRAINING.labels.index.get_level_values("as_of")
+    labels = TRAINING.labels.mask((TRAINING.labels == "produce") & (days < days.max()), "dairy")
+    (fold,) = cut_folds(gather_rows(MODEL, replace(TRAINING, labels=labels)), make_folds(mondays(8), 1, MODEL.embargo))
+    shares = fold.training.named.value_counts(normalize=True)
+    assert "produce" not in shares
+    expected = -np.log(fold.validation.named.map(shares).fillna(0).clip(lower=1e-4)).mean()
+    assert lose_by_constant([fold]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_objectives_name_the_number_of_classes_of_all_training_rows():

@@ -26,7 +26,7 @@ def say_first(contest: ComparisonInput) -> str:
             too_new = "enough of them, but one outcome is too new or too rare for folds to choose on"
             return f"{fitted}, {too_new}. {until}: there may be enough of it on {choice.enough_on}, at the earliest."
         return f"{fitted}, too few to choose on. {until}: there will be enough as_ofs on {choice.enough_on}."
-    return f"First champion: lowest out-of-fold {choice.loss}, {_list_losses(who.algorithm, choice)}."
+    return f"First champion: lowest out-of-fold {choice.loss}, {_list_losses(who.algorithm, choice)}.{_say_constant(choice)}"
 
 
 def _list_losses(algorithm: str, choice: RecipeChoice) -> str:
@@ -35,6 +35,15 @@ def _list_losses(algorithm: str, choice: RecipeChoice) -> str:
     others = sorted((loss, name) for name, loss in choice.losses.items() if name != chosen)
     against = " and ".join(f"{_show(loss)} ({ALGORITHM_NAMES[name]})" for loss, name in others)
     return f"{_show(choice.losses[chosen])} ({ALGORITHM_NAMES[algorithm]}) against {against}"
+
+
+def _say_constant(choice: RecipeChoice) -> str:
+    """What everybody's features are worth together."""
+    if choice.constant is None:
+        return ""
+    if choice.constant > min(choice.losses.values()):
+        return f" One score for all costs {_show(choice.constant)}."
+    return f" One score for all costs no more, {_show(choice.constant)}: nothing was found that holds on other as_ofs."
 
 
 def _show(loss: float) -> str:

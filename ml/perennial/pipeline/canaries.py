@@ -90,8 +90,11 @@ def _load(stores: Stores, run: Run, share: CanaryShare) -> Predictor:
 def _find_end(session: Session, run: Run, canary: Canary, champion: Version) -> str:
     if champion.recipe != canary.champion_recipe:
         return f"Recipe {champion.recipe} serves now, and it was to be compared with recipe {canary.champion_recipe}."
-    tested = {contest.contest_id for contest in ledger.open_contests(session, run.model)}
-    return "" if canary.contest_id in tested else f"Recipe {canary.challenger_recipe} is no longer under test."
+    tested = {contest.contest_id: contest for contest in ledger.open_contests(session, run.model)}
+    if canary.contest_id not in tested:
+        return f"Recipe {canary.challenger_recipe} is no longer under test."
+    is_refused = ledger.is_refused(session, tested[canary.contest_id])  # the next comparison ends its test, a week later or so
+    return f"A person was asked, and recipe {canary.challenger_recipe} was not approved." if is_refused else ""
 
 
 def end(stores: Stores, run: Run, canary: Canary, kind: EndKind, reason: str) -> bool:
@@ -154,7 +157,12 @@ def _choose_contest(session: Session, run: Run, recipe: int | None) -> Contest:
             f"{run.model}: recipe {running.challenger_recipe} is the canary since {running.started_for}: "
             f"`perennial canary stop {run.model}` ends it."
         )
-    tested = [one for one in ledger.open_contests(session, run.model) if serving and one.champion_recipe == serving.recipe]
+    recipe_now = None if serving is None else serving.recipe
+    tested = [
+        one
+        for one in ledger.open_contests(session, run.model)
+        if one.champion_recipe == recipe_now and not ledger.is_refused(session, one)
+    ]
     chosen = [one for one in tested if recipe in (None, one.challenger_recipe)]
     if len(chosen) == 1:
         return chosen[0]

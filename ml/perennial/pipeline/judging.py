@@ -7,8 +7,7 @@ from datetime import date
 
 from perennial import notices
 from perennial.compare.arms import Judged, ServedRows, judge_arms
-from perennial.compare.requests import find_harm
-from perennial.config import Declaration
+from perennial.config import Declaration, read_band
 from perennial.metrics import add_clusters, enter_beside
 from perennial.pipeline import canaries
 from perennial.pipeline.admitting import admit_matured
@@ -16,6 +15,7 @@ from perennial.pipeline.drawing import find_windows, read_drawn
 from perennial.pipeline.opening import Stores
 from perennial.records import Run
 from perennial.records.canaries import Canary
+from perennial.records.requests import find_harm
 from perennial.stores import ledger, warehouse
 from perennial.stores.sessions import Session
 from perennial.tasks import Scores
@@ -116,7 +116,7 @@ def check_requests(stores: Stores, run: Run) -> str:
         served = () if canary is None else ledger.served_arms(session, canary, since=canary.started_for)
     if canary is None:
         return ""
-    harm = find_harm(served, max_shift=stores.declaration(run.model).model.scoring.publish_max_shift)
+    harm = find_harm(served, max_shift=read_band(stores.declaration(run.model).model.scoring.publish_max_shift))
     if harm:
         canaries.end(stores, run, canary, "harm", f"Requests: {harm}.")
     return harm

@@ -77,6 +77,7 @@ class RecipeChoice:
             `enough_on` is the earliest day on which it may be.
         current_state: what its features from `current_state` sources are worth; None without such a source.
         loss: what the losses are, as people read it.
+        constant: that of one score for all, out of fold, where the task says it.
     """
 
     losses: Mapping[str, float]
@@ -86,6 +87,7 @@ class RecipeChoice:
     is_outcome_new: bool = False
     current_state: CurrentStateWorth | None = None
     loss: str = "log-loss"
+    constant: float | None = None
 
 
 @dataclass(frozen=True)

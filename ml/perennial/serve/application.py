@@ -29,7 +29,7 @@ from perennial.serve.guard import Guard
 from perennial.serve.openapi import write_openapi
 from perennial.serve.options import ServeOptions
 from perennial.serve.published import find_published
-from perennial.serve.readiness import describe_readiness
+from perennial.serve.readiness import describe_readiness, leave_out_details
 from perennial.serve.requests import Question, parse_question, read_body
 from perennial.serve.together import Together
 from perennial.serve.versions import LoadedVersion, Prediction, describe, refuse_no_scores
@@ -92,10 +92,10 @@ class Application:
         """The process answers."""
         return answer({"status": "ok"})
 
-    async def ready(self) -> Response:
-        """Whether requests would be answered, and by whom."""
+    async def ready(self, request: Request) -> Response:
+        """Whether requests would be answered, and by whom; with a token also what stands in the way."""
         is_ready, said = describe_readiness(self.champions, self.canaries)
-        return answer(said, status=200 if is_ready else 503)
+        return answer(said if self._entry.knows(request) else leave_out_details(said), status=200 if is_ready else 503)
 
     async def metrics(self) -> Response:
         """Figures for Prometheus."""

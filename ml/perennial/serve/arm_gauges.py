@@ -24,8 +24,8 @@ class ArmGauges:
         self._missing = count("missing_inputs", "Values among them that were not known")
         self._seconds = count("scoring_seconds", "Seconds in which rows of an arm were scored")
         self._scores = Gauge(
-            f"{prefix}arm_score_sum",
-            "Sum of the scores of an arm, of rows less errors",
+            f"{prefix}arm_scores",
+            "The scores of an arm added up, of rows less errors",
             LABELS,
             registry=registry,
             multiprocess_mode="sum",

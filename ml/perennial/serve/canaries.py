@@ -1,8 +1,9 @@
 """Which canary answers for whom, and the notes of what came of it: a thread asks and tells the ledger every few seconds.
 
 A canary answers only while everything around it holds: the ledger names it, the champion that answers is the one that it is
-compared with, its version has passed its golden rows here, and what it does can be written down. Else the champion answers
-everybody, which /ready says. A server without `[serving] canary` in a model file asks and writes nothing.
+compared with, its version has passed its golden rows here, what it does can be written down, and nothing that this process has
+counted speaks of harm. Else the champion answers everybody, which /ready says. A server without `[serving] canary` in a model
+file asks and writes nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from threading import Event, Thread
 
+from perennial.config import read_band
 from perennial.errors import PerennialError
 from perennial.records import Version
 from perennial.records.canaries import find_place
+from perennial.records.requests import find_harm
 from perennial.serve.champions import MOST_PASSED_OVER, Champions, Loader
-from perennial.serve.counts import ArmKey, Counts, Sums, make_batches
+from perennial.serve.counts import ArmKey, Counts, Sums, Totals, make_batches
 from perennial.serve.options import ServeOptions
 from perennial.serve.published import read_model
 from perennial.serve.versions import LoadedVersion, describe, load
@@ -56,12 +59,14 @@ class Trial:
         answering: who answers; None while something stands in the way.
         trouble: what does, in a sentence.
         failures: how often its version was loaded in vain.
+        is_harmful: it answers nobody here any more; the pipeline ends it for everybody.
     """
 
     wanted: int | None = None
     answering: LoadedCanary | None = None
     trouble: str = ""
     failures: int = 0
+    is_harmful: bool = False
 
 
 NONE = Trial()
@@ -73,6 +78,7 @@ class Canaries:
     def __init__(self, options: ServeOptions, database: Database, champions: Champions, loader: Loader | None = None) -> None:
         self.shares = options.canaries
         self.counts = Counts()
+        self._totals = Totals()
         self.lost_rows = 0
         """Rows whose counts PostgreSQL takes at no time, or that were left when the server ended."""
         self._options = options
@@ -147,12 +153,25 @@ class Canaries:
         try:
             found = read_canaries(self._database, tuple(self.shares))
             for model in self.shares:
+                self._look_for_harm(model)
                 self._follow(model, found.get(model))
         except PerennialError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - an answer that nobody understands is none; the next may be one
             return f"{type(error).__name__} while the ledger was asked for canaries."
         return ""
+
+    def _look_for_harm(self, model: str) -> None:
+        """As the pipeline does every day with the requests of all servers."""
+        trial = self._trials[model]
+        if trial.wanted is None or trial.is_harmful:
+            return
+        shift = read_model(self._options.home, model).scoring.publish_max_shift
+        harm = find_harm(self._totals.list_arms(model, trial.wanted), max_shift=read_band(shift))
+        if harm:
+            said = f"Requests: {harm}. It answers nobody here any more; the next day that is scored or monitored ends it."
+            log.error("%s: canary %d does harm. %s", model, trial.wanted, said)
+            self._trials[model] = Trial(trial.wanted, trouble=said, is_harmful=True)
 
     def _follow(self, model: str, wanted: ServedCanary | None) -> None:
         trial = self._trials[model]
@@ -165,7 +184,8 @@ class Canaries:
         if self._recording is None:
             self._fail(model, replace(trial, wanted=wanted.canary_id), NO_RECORDER)
             return
-        if trial.answering is not None and _is_same(trial.answering.canary, wanted):
+        is_harmful = trial.is_harmful and trial.wanted == wanted.canary_id
+        if is_harmful or (trial.answering is not None and _is_same(trial.answering.canary, wanted)):
             return
         if trial.wanted != wanted.canary_id:
             trial, self._passed_over[model] = Trial(wanted.canary_id), 0
@@ -206,6 +226,7 @@ class Canaries:
             return f"What came of requests cannot be written down. {error}"
         except BatchRefused as refused:
             self._lose(taken, str(refused))
+        self._totals.add(taken)
         return ""
 
     def _lose(self, taken: Mapping[ArmKey, Sums], because: str) -> None:

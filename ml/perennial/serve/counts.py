@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from threading import Lock
 
-from perennial.records.canaries import Arm, RequestBatch
+from perennial.records.canaries import Arm, RequestBatch, ServedArm
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,27 @@ class Counts:
         with self._lock:
             taken, self._sums = self._sums, {}
         return taken
+
+
+class Totals:
+    """What this process counted of each canary since it began, whether or not it is written down; for one thread."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, int, Arm], Sums] = {}
+
+    def add(self, sums: Mapping[ArmKey, Sums]) -> None:
+        """Add what was counted since."""
+        for key, one in sums.items():
+            of = key.model, key.canary_id, key.arm
+            self._sums[of] = self._sums.get(of, Sums()) + one
+
+    def list_arms(self, model: str, canary_id: int) -> tuple[ServedArm, ...]:
+        """Of one canary."""
+        return tuple(
+            ServedArm(arm, **asdict(sums))
+            for (name, number, arm), sums in self._sums.items()
+            if (name, number) == (model, canary_id)
+        )
 
 
 def make_batches(sums: Iterable[tuple[ArmKey, Sums]], at: datetime) -> list[RequestBatch]:

@@ -10,7 +10,7 @@ from perennial.serve.answers import Refusal
 from perennial.serve.champions import Champions
 from perennial.serve.options import ServeOptions
 from perennial.serve.rates import WindowCounts
-from perennial.serve.tokens import hash_token
+from perennial.serve.tokens import Token, hash_token
 
 SCHEME = "bearer "
 ANYBODY = "anybody"
@@ -37,16 +37,24 @@ class Entry:
             said = f"Token '{name}' may send {self._limit.amount} requests in a second to each worker of this server."
             raise Refusal(429, f"{said} Send several rows in one request, or wait.", headers={"retry-after": "1"})
 
+    def knows(self, request: Request) -> bool:
+        """Whether it would be let in, however often."""
+        return self._is_open or self._recognise(request) is not None
+
     def _find_name(self, request: Request) -> str:
+        known = self._recognise(request)
+        if known is not None:
+            return known.name
+        if not self._champions.tokens:
+            raise Refusal(503, "This server lets nobody in now: it has no tokens that it can read; its log says why.")
+        raise Refusal(
+            401, "Send `Authorization: Bearer TOKEN` with a token of this server.", headers={"www-authenticate": "Bearer"}
+        )
+
+    def _recognise(self, request: Request) -> Token | None:
         given = request.headers.get("authorization", "")
         token = given[len(SCHEME) :].strip()
         if given[: len(SCHEME)].lower() == SCHEME and 0 < len(token) <= LONGEST_TOKEN:
             # By its hash: how long a look-up takes says nothing about a token.
-            known = self._champions.tokens.get(hash_token(token))
-            if known is not None:
-                return known.name
-        if not self._champions.tokens:
-            raise Refusal(503, "This server lets nobody in now: it has no tokens that it can read (its log, /ready).")
-        raise Refusal(
-            401, "Send `Authorization: Bearer TOKEN` with a token of this server.", headers={"www-authenticate": "Bearer"}
-        )
+            return self._champions.tokens.get(hash_token(token))
+        return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from perennial.serve.arm_gauges import ArmGauges
@@ -47,6 +48,10 @@ class Gauges:
             multiprocess_mode="livemax",
         )
         self._ledger = Gauge(f"{name}ledger_up", "1 while the ledger answers", registry=of, multiprocess_mode="livemin")
+
+    def describe(self) -> Iterator[Metric]:
+        """Every family; one with labels has no sample before it is counted."""
+        yield from self._registry.collect()
 
     def note(self, champions: Champions, canaries: Canaries) -> None:
         """Take over the state of this process."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from perennial.serve.canaries import Canaries
 from perennial.serve.champions import Champions, Serving
+
+DETAIL = "detail"
 
 
 def describe_readiness(champions: Champions, canaries: Canaries) -> tuple[bool, dict[str, object]]:
@@ -17,11 +21,19 @@ def describe_readiness(champions: Champions, canaries: Canaries) -> tuple[bool, 
     answers = any(serving.champion for serving in states) and not any(
         serving.champion is None and serving.is_behind for serving in states
     )
-    ledger = {"state": "silent", "detail": champions.silence} if champions.silence else {"state": "answers"}
+    ledger = {"state": "silent", DETAIL: champions.silence} if champions.silence else {"state": "answers"}
     said: dict[str, object] = {"ready": answers and not champions.tokens_trouble, "ledger": ledger, "models": models}
     if champions.tokens_trouble:
         said["tokens"] = champions.tokens_trouble
     return bool(said["ready"]), said
+
+
+def leave_out_details(said: Mapping[str, object]) -> dict[str, object]:
+    """For whoever has no token: no sentence that names addresses or folders of this installation."""
+    kept = {
+        name: leave_out_details(value) if isinstance(value, Mapping) else value for name, value in said.items() if name != DETAIL
+    }
+    return {**kept, "tokens": "Nobody can be let in: the log says why."} if "tokens" in kept else kept
 
 
 def _describe(serving: Serving) -> dict[str, object]:
@@ -32,7 +44,7 @@ def _describe(serving: Serving) -> dict[str, object]:
     if serving.is_behind:
         said["wanted"] = serving.wanted
         said["state"] = "the former version answers" if by else "nobody answers"
-        said["detail"] = serving.trouble or "It is loading."
+        said[DETAIL] = serving.trouble or "It is loading."
     return said
 
 
@@ -45,5 +57,5 @@ def _describe_canary(canaries: Canaries, model: str) -> dict[str, object]:
     if by is not None:
         said |= {"version": by.loaded.version.version, "recipe": by.loaded.version.recipe, "share": by.share}
     if because := canaries.explain(model):
-        said["detail"] = because
+        said[DETAIL] = because
     return {"canary": said}

@@ -69,6 +69,7 @@ class Binary(Task):
     mean_named = ("share of positives", "share of positives")
     calibration_named = ("mean score", "share that happened")
     score_range = (0.0, 1.0)
+    tells_constant = False  # its verdicts are what they were; an AUC of .5 says it
     carriers_named = "positives"
     can_be_missed = True
 

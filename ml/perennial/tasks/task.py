@@ -57,6 +57,8 @@ class Task(ABC):
     """What is published beside the score, by the name of its column in scores.<model>."""
     kept_as: ClassVar[tuple[str, str]] = ("score", "double precision")
     """The column that holds all that a fit said of a row, and its type."""
+    tells_constant: ClassVar[bool] = True
+    """Does a first champion say what one score for all would have cost?"""
 
     terms: ClassVar[Terms]
     outcomes: ClassVar[Mapping[str, OutcomeColumn]]

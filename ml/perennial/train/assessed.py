@@ -80,12 +80,14 @@ def assess_recipe(recipe: Recipe, folds: Sequence[FoldRows], *, seed: int, engin
     return assess_booster(try_recipe(recipe, folds, seed=seed, engine=engine), folds, seed, engine)
 
 
-def state_choice(assessed: Assessed, suspicions: tuple[str, ...], remarks: tuple[str, ...]) -> RecipeChoice:
+def state_choice(
+    assessed: Assessed, suspicions: tuple[str, ...], remarks: tuple[str, ...], constant: float | None
+) -> RecipeChoice:
     """What the choice rests on: the loss of everybody, and what a person should look at."""
     fitting = assessed.task.fitting
     named = {"booster": assessed.booster, fitting.linear: assessed.linear, "single_feature": assessed.recency}
     losses = {name: candidate.loss for name, candidate in named.items() if candidate is not None}
-    return RecipeChoice(losses, suspicions, remarks=remarks, loss=fitting.loss_named)
+    return RecipeChoice(losses, suspicions, remarks=remarks, loss=fitting.loss_named, constant=constant)
 
 
 @dataclass(frozen=True, eq=False)

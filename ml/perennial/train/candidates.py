@@ -82,6 +82,21 @@ def _score_folds(fit: Fit, folds: Sequence[FoldRows]) -> Scores:
     return stack_scores([fold.validation.frame(score_fold(fit(fold.training), fold.validation)) for fold in folds])
 
 
+def lose_by_constant(folds: Sequence[FoldRows]) -> float:
+    """What one score for all costs out of fold: the best constant of each fold's training rows, of classes their shares."""
+    labels = pd.concat([fold.validation.named for fold in folds])
+    return folds[0].training.task.loss.value(stack_scores([_score_alike(fold) for fold in folds]), labels)
+
+
+def _score_alike(fold: FoldRows) -> Scores:
+    said = np.atleast_1d(fold.training.task.fitting.constant(fold.training.labels, fold.training.weights))
+    rows, classes = len(fold.validation.labels), fold.validation.classes
+    if classes is None:
+        return fold.validation.frame(np.repeat(said, rows))
+    shares = np.pad(said, (0, len(classes) - len(said)))  # the last by name may be missing among the rows that train
+    return fold.validation.frame(np.tile(shares, (rows, 1)))
+
+
 def _assess(fit: Fit, raw: Scores, folds: Sequence[FoldRows]) -> Candidate:
     labels = pd.concat([fold.validation.named for fold in folds])
     learned = np.concatenate([fold.validation.labels for fold in folds])

@@ -29,7 +29,7 @@ from perennial.train.assessed import (
 )
 from perennial.train.baselines import choose_single_feature, fit_single_feature
 from perennial.train.boosters import measure_gains
-from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate
+from perennial.train.candidates import Candidate, assess_single_feature, draw_learning_curve, fit_candidate, lose_by_constant
 from perennial.train.current_state import Weighing
 from perennial.train.engine import Engine, Threads
 from perennial.train.guards import check_training_set, drop_useless_folds, has_folds, name_dropped_folds
@@ -141,7 +141,8 @@ def train(
 def _state_choice(prepared: Prepared, assessed: Assessed, *, seed: int, engine: Engine) -> RecipeChoice:
     """Why it is this recipe, and what its features from `current_state` sources are worth, if there are any."""
     model, training = prepared.model, prepared.training
-    stated = state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows))
+    constant = lose_by_constant(prepared.folds) if assessed.task.tells_constant else None
+    stated = state_choice(assessed, prepared.suspicions, find_remarks(prepared.rows), constant)
     if training.current_state is None:
         return stated
     weighing = Weighing(model, training.current_state, prepared.rows, training.clusters)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
+from perennial.records.purges import PurgeKind
 from perennial.stores.watching import Reading
 from perennial.watch.declared import Declared, find_due, list_limits
 
 Row = Mapping[str, Any]
 YEAR = timedelta(days=365)  # a draw from the account of errors weighs so long
+ENDINGS = ("ok", "failed", "refused", "lost")
 
 
 def derive(declared: Sequence[Declared], reading: Reading) -> Reading:
@@ -24,7 +26,8 @@ def derive(declared: Sequence[Declared], reading: Reading) -> Reading:
     return found | {
         "derived": tuple(_find_days(declared, reading)),
         "stages": tuple(_fold_stages(attempts)),
-        "ended": tuple(row for row in attempts if row["status"] != "running"),
+        "ended": tuple(_count_endings(attempts)),
+        "purged": tuple(_count_purges(reading["purges"], sorted({row["model"] for row in attempts}))),
         "clocks": tuple({"model": model, "clock": clock} for model, clock in clocks.items()),
         "account": tuple(_draw_balances(reading["draws"], clocks)),
     }
@@ -68,6 +71,22 @@ def _fold_stages(attempts: Sequence[Row]) -> Iterator[Row]:
             "is_failed": None if last is None else last["status"] in ("failed", "lost"),
             "last_seconds": None if last is None else last["newest_seconds"],
         }
+
+
+def _count_endings(attempts: Sequence[Row]) -> Iterator[Row]:
+    """Every ending of each stage that was begun, 0 included: Prometheus sees a first failure only where 0 stood before it."""
+    found = {(row["model"], row["stage"], row["status"]): row["number"] for row in attempts}
+    for model, stage in sorted({(model, stage) for model, stage, _ in found}):
+        for status in ENDINGS:
+            yield {"model": model, "stage": stage, "status": status, "number": found.get((model, stage, status), 0)}
+
+
+def _count_purges(purges: Sequence[Row], models: Sequence[str]) -> Iterator[Row]:
+    """Every kind of each model that has lived, likewise."""
+    found = {(row["model"], row["kind"]): row for row in purges}
+    for model in models:
+        for kind in get_args(PurgeKind):
+            yield {"model": model, "kind": kind, "rows": 0, "bytes": 0} | dict(found.get((model, kind), {}))
 
 
 def _draw_balances(draws: Sequence[Row], clocks: Mapping[str, datetime]) -> Iterator[Row]:

@@ -166,8 +166,8 @@ METRICS = (
     Metric("open_tests", "Challengers under test.", "account", "open", default=0),
     Metric("challengers_without_test", "Challengers that wait for the account.", "account_queue", "waiting", default=0),
     # Keeping, checking and everything else
-    Metric("purged_rows_total", "Rows that went because they were old.", "purges", "rows", ("kind",), "counter"),
-    Metric("purged_bytes_total", "About so much room that they had taken.", "purges", "bytes", ("kind",), "counter"),
+    Metric("purged_rows_total", "Rows that went because they were old.", "purged", "rows", ("kind",), "counter"),
+    Metric("purged_bytes_total", "About so much room that they had taken.", "purged", "bytes", ("kind",), "counter"),
     Metric(
         "events_total", "What happened; nightly: the nightly check found something.", "events", "number", ("kind",), "counter"
     ),

@@ -38,9 +38,26 @@ def has_new_labels(declaration: Declaration, known: Known) -> bool:
 
 
 def list_rebuilt(declaration: Declaration, known: Known) -> Days:
-    """The days that the backfill of the outdated ones builds: those between them teach, too."""
-    outdated = known.standing.outdated
-    return declaration.model.training_as_ofs(outdated[0], outdated[-1]) if outdated else ()
+    """The days that the backfills of the outdated and of the unbuilt ones build: those between them teach, too."""
+    spans = (days for days in (known.standing.outdated, list_unbuilt(declaration, known)) if days)
+    return tuple(sorted({day for days in spans for day in declaration.model.training_as_ofs(days[0], days[-1])}))
+
+
+def list_moved(declaration: Declaration, known: Known) -> Days:
+    """Days that the champion learned from and that teach no more: step or weekday are others."""
+    grid = declaration.model.grid
+    learned = () if known.champion is None else known.champion.training_as_ofs
+    return tuple(day for day in sorted(learned) if grid.newest_teaching(day) != day)
+
+
+def list_unbuilt(declaration: Declaration, known: Known) -> Days:
+    """Of the days that teach instead, back to the oldest that was built, those that nobody has built."""
+    if not list_moved(declaration, known):
+        return ()
+    model, built = declaration.model, {day.as_of for day in known.features}
+    today = known.clock.astimezone(model.zone).date()
+    wanted = model.bootstrap_as_ofs(known.features[0].as_of, model.latest_matured(known.clock), today)
+    return tuple(day for day in wanted if day not in built)
 
 
 def list_labelled(known: Known) -> Days:
@@ -62,8 +79,9 @@ def explain_snapshots(declaration: Declaration, known: Known) -> Iterator[Item]:
             f"{'is' if len(outdated) == 1 else 'are'} left out of every training ({rest}) until "
             f"`{name_rebuild(declaration.model.name, outdated)}` builds {_count_only(built, 'day')} anew.",
         )
-    else:
+    elif not list_moved(declaration, known):
         yield Item("snapshots", "same", f"No snapshot of the {len(current)} that training uses is built anew.")
+    yield from _explain_step(declaration, known)
     labelled = list_labelled(known)
     if labelled:
         why = "their definition is another" if has_new_labels(declaration, known) else "their snapshots are"
@@ -78,6 +96,24 @@ def explain_snapshots(declaration: Declaration, known: Known) -> Iterator[Item]:
         )
 
 
+def _explain_step(declaration: Declaration, known: Known) -> Iterator[Item]:
+    """Which days teach no more, and which that teach instead are not there."""
+    moved, unbuilt = list_moved(declaration, known), list_unbuilt(declaration, known)
+    if not moved or known.champion is None:
+        return
+    model, champion = declaration.model, known.champion
+    said = (
+        f"Other days teach: of the {len(champion.training_as_ofs)} that version {champion.version} learned from "
+        f"{len(moved)} do no more, and of those that do instead {len(known.standing.current)} are built and have matured "
+        f"(training.min_as_ofs = {model.training.min_as_ofs})"
+    )
+    if unbuilt:
+        built = _count_only(len(model.training_as_ofs(unbuilt[0], unbuilt[-1])), "day")
+        yield Item("snapshots", "to do", f"{said}: `{name_rebuild(model.name, unbuilt)}` builds {built}.")
+    else:
+        yield Item("snapshots", "changes", f"{said}.")
+
+
 def explain_training(declaration: Declaration, known: Known, trial: Trial) -> Iterator[Item]:
     """Which recipe goes on, and whether the next training is another than it would have been."""
     model, champion, entry = declaration.model, known.champion, known.entry
@@ -85,6 +121,9 @@ def explain_training(declaration: Declaration, known: Known, trial: Trial) -> It
         yield Item("recipe", "note", "Nobody serves yet.")
         return
     inputs = [column.name for column in trial.columns if column.name not in (*model.asides, *model.training.exclude)]
+    if not inputs:
+        yield Item("training", "breaks", f"The next one fails. models/{model.name}.toml: training.exclude leaves no feature.")
+        return
     followed = follow_rulings(model, entry.recipe, inputs)
     if followed is not None and followed.digest == entry.recipe.digest:
         yield Item("recipe", "same", f"Recipe {entry.number}, which serves, goes on.")

@@ -100,6 +100,7 @@ class _Planning:
     trial: Trial
     items: list[Item] = field(default_factory=list)
     days: list[DayChange] = field(default_factory=list)
+    rejecting: set[date] = field(default_factory=set)  # days of which the suites reject more rows, or fewer
 
     def plan(self) -> Plan:
         declaration, known, trial = self.declaration, self.known, self.trial
@@ -138,6 +139,8 @@ class _Planning:
         if built.validation is not None:
             self.items += [*explain_validation(as_of, day.validation, built.validation)]
             self.items += [*explain_rules(day.validation, built.validation)]
+            if day.validation is not None and day.validation.quarantined != built.validation.quarantined:
+                self.rejecting.add(as_of)
         if not self.trial.contract:
             self._compare(built, day, predictor)
 
@@ -205,8 +208,10 @@ class _Planning:
             columns = sorted({column.name for day in moved for column in day.columns})
             said = f"{len(moved)} of {len(self.days)} days that were compared ({named}) differ"
             said += f", in {', '.join(columns[:12])}" if columns else ", in who is there"
-            outdated = set(self.known.standing.outdated)
-            if is_defined_alike and not outdated & {day.as_of for day in moved}:
+            differing = {day.as_of for day in moved}
+            if is_defined_alike and differing <= self.rejecting and not columns:
+                said += "; the suites reject other rows"
+            elif is_defined_alike and not differing & {*self.known.standing.outdated, *self.rejecting}:
                 said += "; the definition is that which built them, so that facts of their time have changed since"
             self.items.append(Item("values", "changes", f"{said}."))
         if has_new_labels(self.declaration, self.known) and not any(day.labels for day in self.days):

@@ -1,7 +1,7 @@
 """Immediate harm of a canary, from sums over requests: errors, missing inputs, mean score, seconds.
 
-Nothing here waits for labels. A difference counts when it is more than chance gives, `FEW_ERRORS` standard errors (once in three
-million looks, one-sided), and more than is borne.
+A server asks it of its own requests, the pipeline of everybody's. Nothing here waits for labels. A difference counts when it is
+more than chance gives, `FEW_ERRORS` standard errors (once in three million looks, one-sided), and more than is borne.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, sqrt
 
-from perennial.config import Band, read_band
 from perennial.records.canaries import ServedArm
 
+Shifts = tuple[float, float]
 FEWEST_ROWS = 100
 FEW_ERRORS = 5.0
 ERRORS_BORNE = 0.01
@@ -20,12 +20,12 @@ SLOWER_BORNE = 4.0
 """A canary may take so many times the seconds in a request, as `promotion.scoring_time_ratio` bears by default."""
 
 
-def find_harm(served: Sequence[ServedArm], *, max_shift: Band) -> str:
+def find_harm(served: Sequence[ServedArm], *, max_shift: Shifts) -> str:
     """Why a canary must stop at once, in words; empty where nothing speaks against it, or too little was served to say.
 
     Args:
         served: what either arm's batches came to; an arm that served nothing is not there.
-        max_shift: `scoring.publish_max_shift`: how far the mean score may lie from the champion's.
+        max_shift: `scoring.publish_max_shift`: by what share of the champion's mean score the canary's may lie below and above.
     """
     arms = {arm.arm: arm for arm in served}
     if not {"champion", "canary"} <= set(arms) or min(arm.rows for arm in arms.values()) < FEWEST_ROWS:
@@ -58,9 +58,9 @@ def _find_missing(ours: ServedArm, theirs: ServedArm) -> str:
     return f"{now:.0%} of its inputs are missing, {before:.0%} of the champion's" if is_more else ""
 
 
-def _find_shift(ours: ServedArm, theirs: ServedArm, max_shift: Band) -> str:
+def _find_shift(ours: ServedArm, theirs: ServedArm, max_shift: Shifts) -> str:
     (before, error), (now, other) = (_average(arm.score_sum, arm.score_squares, arm.rows - arm.errors) for arm in (ours, theirs))
-    below, above = (inf if share == inf else share * abs(before) for share in read_band(max_shift))
+    below, above = (inf if share == inf else share * abs(before) for share in max_shift)
     chance = FEW_ERRORS * sqrt(error**2 + other**2)
     if -max(below, chance) <= now - before <= max(above, chance):
         return ""
