@@ -78,7 +78,12 @@ def show_canaries(model: ModelName, as_json: AsJson = False) -> None:
 
     with open_stores() as stores:
         standings = canaries.list_standings(stores, model)
-    show_table([_describe(each) for each in standings], as_json=as_json, empty=f"{model} has had no canary.")
+    if not standings:
+        show_table([], as_json=as_json, empty=f"{model} has had no canary.")
+    for place, each in enumerate(standings):
+        if place and not as_json:
+            typer.echo()
+        show(_describe(each), as_json=as_json)  # not in columns: their thirteen fit no terminal
 
 
 def _describe(standing: CanaryStanding) -> dict[str, object]:
@@ -89,6 +94,7 @@ def _describe(standing: CanaryStanding) -> dict[str, object]:
         "recipes": f"{one.challenger_recipe} against {one.champion_recipe}",
         "since": one.started_for,
         "days": len(days),
+        "arms": "canary / champion",
         "rows": " / ".join(str(_count(standing.arms, arm)) for arm in ("canary", "champion")),
         "requests": " / ".join(
             str(sum(each.rows for each in standing.served if each.arm == arm)) for arm in ("canary", "champion")
