@@ -259,21 +259,21 @@ def answer(world, question, decision):
     return approving.answer(world.stores, world.run(SECOND), question.question_id, **named)
 
 
-def test_where_a_person_decides_a_canary_that_is_better_waits_and_is_promoted_when_it_is_approved(begun):
-    tested = begun.ask_one("select challenger_recipe from ledger.canaries")
-    question = ask_a_person(begun)
+def test_where_a_person_decides_a_canary_that_is_better_waits_and_is_promoted_when_it_is_approved(tested):
+    canaries.start(tested.stores, tested.run(FIRST))
+    recipe = tested.ask_one("select challenger_recipe from ledger.canaries")
+    question = ask_a_person(tested)
     assert ("open", ('promotion.approval = "manual".',)) == (question.status, question.because)
-    assert "its canary did better" in approving.write_request(begun.stores, question)[1]
-    pipeline.score(begun.stores, begun.run(SECOND))
-    assert 2 == len(begun.ask(VERSIONS, as_of=SECOND))  # it acts on its share meanwhile
-    assert tested != begun.ask_one("select recipe from analytics.champions")
-    answer(begun, question, "approve")
-    promotion = approving.carry_out(begun.stores, begun.run(SECOND), question.question_id)
+    assert "its canary did better" in approving.write_request(tested.stores, question)[1]
+    assert recipe != tested.ask_one("select recipe from analytics.champions")
+    assert recipe == tested.ask_one("select recipe from analytics.canaries")  # it acts on its share meanwhile
+    answer(tested, question, "approve")
+    promotion = approving.carry_out(tested.stores, tested.run(SECOND), question.question_id)
     assert promotion.reason.startswith("On what was served its canary did better by 0.2 in the headline")
-    assert (tested, "ann") == (begun.ask_one("select recipe from analytics.champions"), promotion.actor)
-    assert [] == begun.ask("select from analytics.canaries")
-    pipeline.score(begun.stores, begun.run(LATER))
-    assert (["ended"], 1) == (endings(begun), len(begun.ask(VERSIONS, as_of=LATER)))
+    assert (recipe, "ann") == (tested.ask_one("select recipe from analytics.champions"), promotion.actor)
+    assert [] == tested.ask("select from analytics.canaries")
+    pipeline.score(tested.stores, tested.run(SECOND))
+    assert (["ended"], 1) == (endings(tested), len(tested.ask(VERSIONS, as_of=SECOND)))
 
 
 def test_where_a_person_says_no_the_canary_acts_on_nobody_from_the_next_day_on(tested):
