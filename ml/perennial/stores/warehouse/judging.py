@@ -78,7 +78,7 @@ def find_foreign(session: Session, tree: str, *, is_read: bool) -> list[str]:
 
 
 def find_acting(session: Session, types: Sequence[int]) -> dict[int, str]:
-    """Which of some types run code for which no superuser answers where a value is cast to them or made, and how they are written."""
+    """Of some types those that run code for which no superuser answers when a value is cast or made, as they are written."""
     rows = session.execute(queries.load("judging")["read_types"], {"types": list(types)}).all()
     return {row.number: row.written for row in rows if row.is_acting}
 

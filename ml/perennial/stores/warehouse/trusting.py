@@ -45,8 +45,8 @@ def _look(session: Session, where: str, table: str) -> bool:
         if column.type not in acting:
             continue
         raise ForbiddenSource(
-            f"{where} {table}, whose column {column.name} is of the type {acting[column.type]}, a cast or check of which runs code "
-            "with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
+            f"{where} {table}, whose column {column.name} is of the type {acting[column.type]}, a cast or check of which runs "
+            "code with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
         )
     return True
 
