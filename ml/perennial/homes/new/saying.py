@@ -46,7 +46,7 @@ def say_found(draft: Draft) -> Iterator[str]:
     if draft.seen.suspicious:
         named = ", ".join(f"{name} ({auc:.2f})" for name, auc in draft.seen.suspicious.items())
         yield (
-            f"LOOK: alone, these rank with an AUC that makes the first training stop: {named}. Is a column of theirs ever "
+            f"LOOK: alone, these rank so well that the first training stops: {named}. Is a column of theirs ever "
             "changed after the fact? Then take it out of features.sql; if it never is, uncomment them in "
             f"models/{plan.wish.name}.toml."
         )
