@@ -30,7 +30,10 @@ class Rows:
         return self.found
 
 
-LOOKED_UP = ("read_table_columns", "read_access", "read_source_kind", "read_source_trees", "read_acting_columns", "lock table")
+LOOKED_UP = (
+    *("read_table_columns", "read_access", "read_source_kind", "read_source_trees", "read_source_columns", "read_types"),
+    "lock table",
+)
 
 
 @dataclass

@@ -89,12 +89,18 @@ WHO = (
     (
         "whoever has a token of `perennial serve`",
         "have rows scored, read the newest published score of any entity",
-        "all else: the server reads views as `analyst`, in transactions that cannot write; rates and sizes have limits",
+        (
+            "all else: the server reads views as `analyst`, in transactions that cannot write; rates, sizes and waiting "
+            "have limits, and a row without a score is not counted"
+        ),
     ),
     (
         "whoever has the password of `recorder`",
         "say that requests to a canary came to what they did not, and so stop it, or leave days out of its judgement",
-        "reading anything; promoting; batches of a canary that there is not, or of another day",
+        (
+            "reading anything; promoting; batches of a canary that there is not, of another day, or with figures that do "
+            "not add up (a look at these would fail, and the day with it)"
+        ),
     ),
     (
         "whoever watches (`watcher`)",

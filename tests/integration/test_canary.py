@@ -1,6 +1,5 @@
 """A canary from its start to its end: a share of the days, its looks, its stop on harm, and the champion back for everybody."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,13 +7,15 @@ import pytest
 from sqlalchemy import make_url
 
 from perennial import pipeline
+from perennial.compare.arms import Judged
 from perennial.errors import NothingToDo, NotPromoted, PromotionRefused
 from perennial.invariants import check_installation
 from perennial.invariants.looking import Places
 from perennial.pipeline import approving, canaries, judging, scoring
 from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
-from perennial.records.canaries import RequestBatch
+from perennial.records import Interval, Look
+from perennial.records.canaries import ArmFigures, FiguresOfArms, RequestBatch
 from perennial.stores import ledger, warehouse
 from perennial.stores.analytics import read_model
 from perennial.stores.recording import open_recording, record_requests
@@ -132,6 +133,7 @@ def test_harm_in_the_outcomes_ends_a_canary_before_the_day_is_scored(begun):
     assert [publication.version] == [row["version"] for row in begun.ask(VERSIONS, as_of=LATER)]
     reason = begun.ask_one("select reason from ledger.canary_ends")
     assert reason.startswith("On what was served it did worse: its loss is 0.")
+    assert ["canary_1_end", "canary_1_start"] == mailed(begun)
     pipeline.score(begun.stores, begun.run(LATER))
     assert 2 == begun.ask_one("select count(*) from ledger.canary_looks")
 
@@ -215,19 +217,24 @@ def test_requests_that_fail_end_a_canary_at_once(begun, recording):
     assert "" == judging.check_requests(begun.stores, begun.run(SECOND))
 
 
-AHEAD = """
-    insert into ledger.canary_looks (
-        canary_id, side, as_ofs, estimate, standard_error, information, spent, boundary, arms, effective_at
-    )
-    select 1, 'gain', array[cast(:as_of as date)], 0.2, 0.01, 0.1, alpha / 10, 4, cast(:arms as jsonb), effective_at
-    from ledger.canaries"""
-FIGURE = {"estimate": 0.5, "low": 0.4, "high": 0.6, "standard_error": 0.05}
-ARM = {"rows": 100, "headline": FIGURE, "rate": FIGURE, "value": None}
-ARMS = {"champion": ARM, "canary": ARM}
+FIGURE = Interval(0.5, 0.4, 0.6, 0.05)
+ARM = ArmFigures(100, FIGURE, FIGURE, None)
+
+
+def show_gain(world):
+    """As if its arm had been better by far on the first day."""
+    canary = canaries.find_running(world.stores, MODEL)
+    look = Look((world.run(FIRST).as_of,), 0.2, 0.01, 0.1, canary.alpha / 10, 4.0)
+    with world.stores.warehouse.transaction() as session:
+        judging._record(world.stores, session, world.run(SECOND), canary, Judged((look,), (), FiguresOfArms(ARM, ARM)))
+
+
+def mailed(world):
+    return [row["event"] for row in world.ask("select event from ledger.outbox where event like 'canary%' order by event")]
 
 
 def test_a_canary_that_has_shown_a_gain_is_promoted_by_the_gate(begun):
-    begun.tell(AHEAD, as_of=FIRST, arms=json.dumps(ARMS))
+    show_gain(begun)
     (tested,) = {row["challenger_recipe"] for row in begun.ask("select challenger_recipe from ledger.canaries")}
     pipeline.compare(begun.stores, begun.run(SECOND))
     promotion = pipeline.promote(begun.stores, begun.run(SECOND))
@@ -236,12 +243,13 @@ def test_a_canary_that_has_shown_a_gain_is_promoted_by_the_gate(begun):
     assert [] == begun.ask("select from analytics.canaries")
     pipeline.score(begun.stores, begun.run(SECOND))
     assert ["ended"] == endings(begun)
+    assert ["canary_1_better", "canary_1_end", "canary_1_start"] == mailed(begun)
 
 
 def ask_a_person(world):
     """Its canary is ahead, and the model file says that a person decides."""
     edit_model(world.settings.home, {'approval = "auto"': 'approval = "manual"'})
-    world.tell(AHEAD, as_of=FIRST, arms=json.dumps(ARMS))
+    show_gain(world)
     pipeline.compare(world.stores, world.run(SECOND))
     return pipeline.promote(world.stores, world.run(SECOND))
 
@@ -251,35 +259,36 @@ def answer(world, question, decision):
     return approving.answer(world.stores, world.run(SECOND), question.question_id, **named)
 
 
-def test_where_a_person_decides_a_canary_that_is_better_waits_and_is_promoted_when_it_is_approved(begun):
-    tested = begun.ask_one("select challenger_recipe from ledger.canaries")
-    question = ask_a_person(begun)
+def test_where_a_person_decides_a_canary_that_is_better_waits_and_is_promoted_when_it_is_approved(tested):
+    canaries.start(tested.stores, tested.run(FIRST))
+    recipe = tested.ask_one("select challenger_recipe from ledger.canaries")
+    question = ask_a_person(tested)
     assert ("open", ('promotion.approval = "manual".',)) == (question.status, question.because)
-    assert "its canary did better" in approving.write_request(begun.stores, question)[1]
-    pipeline.score(begun.stores, begun.run(SECOND))
-    assert 2 == len(begun.ask(VERSIONS, as_of=SECOND))  # it acts on its share meanwhile
-    assert tested != begun.ask_one("select recipe from analytics.champions")
-    answer(begun, question, "approve")
-    promotion = approving.carry_out(begun.stores, begun.run(SECOND), question.question_id)
+    assert "its canary did better" in approving.write_request(tested.stores, question)[1]
+    assert recipe != tested.ask_one("select recipe from analytics.champions")
+    assert recipe == tested.ask_one("select recipe from analytics.canaries")  # it acts on its share meanwhile
+    answer(tested, question, "approve")
+    promotion = approving.carry_out(tested.stores, tested.run(SECOND), question.question_id)
     assert promotion.reason.startswith("On what was served its canary did better by 0.2 in the headline")
-    assert (tested, "ann") == (begun.ask_one("select recipe from analytics.champions"), promotion.actor)
-    assert [] == begun.ask("select from analytics.canaries")
-    pipeline.score(begun.stores, begun.run(LATER))
-    assert (["ended"], 1) == (endings(begun), len(begun.ask(VERSIONS, as_of=LATER)))
+    assert (recipe, "ann") == (tested.ask_one("select recipe from analytics.champions"), promotion.actor)
+    assert [] == tested.ask("select from analytics.canaries")
+    pipeline.score(tested.stores, tested.run(SECOND))
+    assert (["ended"], 1) == (endings(tested), len(tested.ask(VERSIONS, as_of=SECOND)))
 
 
-def test_where_a_person_says_no_the_canary_acts_on_nobody_from_the_next_day_on(begun):
-    champion = begun.ask_one("select recipe from analytics.champions")
-    question = ask_a_person(begun)
-    answer(begun, question, "reject")
+def test_where_a_person_says_no_the_canary_acts_on_nobody_from_the_next_day_on(tested):
+    canaries.start(tested.stores, tested.run(FIRST))
+    champion = tested.ask_one("select recipe from analytics.champions")
+    question = ask_a_person(tested)
+    answer(tested, question, "reject")
     with pytest.raises(NotPromoted, match="rejected by ann"):
-        approving.carry_out(begun.stores, begun.run(SECOND), question.question_id)
-    pipeline.score(begun.stores, begun.run(SECOND))
-    assert (champion, 1) == (begun.ask_one("select recipe from analytics.champions"), len(begun.ask(VERSIONS, as_of=SECOND)))
-    assert ["ended"] == endings(begun)
-    assert "was not approved" in begun.ask_one("select reason from ledger.canary_ends")
+        approving.carry_out(tested.stores, tested.run(SECOND), question.question_id)
+    pipeline.score(tested.stores, tested.run(SECOND))
+    assert (champion, 1) == (tested.ask_one("select recipe from analytics.champions"), len(tested.ask(VERSIONS, as_of=SECOND)))
+    assert ["ended"] == endings(tested)
+    assert "was not approved" in tested.ask_one("select reason from ledger.canary_ends")
     with pytest.raises(PromotionRefused, match="under test against the champion: none"):
-        canaries.start(begun.stores, begun.run(SECOND))
+        canaries.start(tested.stores, tested.run(SECOND))
 
 
 BY_REQUESTS = {

@@ -269,10 +269,11 @@ def test_a_leak_of_one_week_of_amounts_rests_for_its_jump_alone(metric, week):
     assert found.statistics["feature"].feature == "noise"
 
 
-def test_amounts_in_another_unit_rest_for_their_sum():
-    found = look_at_amounts(9, in_cents).statistics["calibration"]
+@pytest.mark.parametrize("factor", [100, 0.01])
+def test_amounts_in_another_unit_rest_for_their_sum(factor):
+    found = look_at_amounts(9, lambda labels: labels * factor).statistics["calibration"]
     assert found.is_beyond
-    assert found.value == pytest.approx(log(100), abs=0.1)
+    assert found.value == pytest.approx(log(factor), abs=0.1)
 
 
 def test_the_reason_names_amounts_in_their_unit():

@@ -9,8 +9,9 @@ import pytest
 from perennial.compare import compare
 from perennial.compare.looks import TestPlan
 from perennial.config import Model
-from perennial.records import Outcome
+from perennial.records import Interval, Outcome
 from perennial.tasks import task_of
+from perennial.tasks.measure import Worse
 from tests.harm_worlds import DAYS, MODEL, cut_segments, enter
 
 METRICS = ("mae", "rmse", "gini", "poisson", "tweedie", "pinball:0.9")
@@ -121,6 +122,11 @@ def test_the_floor_is_a_share_of_the_loss():
     task = task_of(declare("mae", min_gain=0.01))
     assert task.find_floor(50.0) == pytest.approx(0.5)
     assert task_of(declare("gini", min_gain=0.01)).find_floor(0.9) == pytest.approx(0.005)
+
+
+def test_what_came_worse_is_told_as_a_share_by_the_better_end():
+    assert task_of(declare("mae")).find_worse(10.0, Interval(13.0, 12.0, 14.0, 0.5)) == Worse(share=pytest.approx(0.2))
+    assert task_of(declare("gini")).find_worse(0.8, Interval(0.5, 0.4, 0.6, 0.05)) == Worse(share=pytest.approx(0.25))
 
 
 def test_without_a_capacity_or_a_threshold_the_first_tenth_is_acted_on():

@@ -100,6 +100,7 @@ def test_an_unknown_model_is_answered_with_those_that_exist(home):
         (r'^event_at = "ordered_at"$', "", "give event_at and known_at"),
         (r'^times = "static".*$', 'times = "static"\nevent_at = "a"', 'times = "static" excludes event_at'),
         (r"^name = .*$", "name =", "is not valid TOML"),
+        (r"^name = .*$", f"name = {'[' * 5000}", "is not valid TOML: maximum recursion depth"),
         (r"^exclude = .*$", 'exclude = ["b", "recency_days"]', "training.exclude and training.recency both name recency_days"),
         (r"^recency = .*$", '[training.monotone]\na = "up"', "key 'training.monotone.a'.*'increasing' or 'decreasing'"),
     ],

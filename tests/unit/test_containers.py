@@ -15,6 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from perennial.cli.watching import PORT
 from perennial.homes import make_home
 from perennial.homes.files import SHARED, TEMPLATE
 from perennial.stores.warehouse import render_install
@@ -94,6 +95,18 @@ def test_the_workflow_of_a_plan_gives_no_token_to_what_a_request_brings():
     assert [] == [step["name"] for job in jobs.values() for step in job["steps"] if "${{" in step.get("run", "")]
 
 
+def test_what_wants_an_environment_of_its_own_is_a_step_of_its_own_with_a_cache():
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]["steps"]
+    runs = [step.get("run") for step in steps]
+    (cache,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@"))
+    assert cache["path"] == ".exits"
+    assert 'ROOT / ".exits" / ' in (ROOT / "tests" / "exits" / "test_feast.py").read_text(encoding="utf-8")
+    assert [name for name in re.findall(r"'([^']+)'", cache["key"]) if not (ROOT / name).is_file()] == []
+    assert runs.index("make test") < runs.index("make exits")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "--ignore=tests/exits tests\n" in makefile[makefile.index("\ntest:") :]
+
+
 @pytest.mark.parametrize("folder", [ROOT, TEMPLATE], ids=["repository", "home"])
 def test_hadolint_finds_nothing_in_a_dockerfile(folder):
     assert run_tool("hadolint", "--no-color", str(folder / "Dockerfile")) == ""
@@ -156,6 +169,15 @@ def test_the_services_are_those_of_the_design():
     watch = {name for name, service in SERVICES.items() if service.get("profiles") == ["watch"]}
     assert watch == {"exporter", "prometheus"}
     assert set(SERVICES) == {"install", "postgres", "migrate", "mlflow", "mail", *airflow, *watch}
+
+
+def test_prometheus_scrapes_the_exporter_and_has_the_rules():
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = config["scrape_configs"]
+    assert (job["job_name"], job["static_configs"]) == ("perennial", [{"targets": [f"exporter:{PORT}"]}])
+    assert SERVICES["exporter"]["command"] == ["perennial", "metrics", "--host", "0.0.0.0"]
+    assert "./deploy/prometheus:/etc/prometheus:ro" in SERVICES["prometheus"]["volumes"]
+    assert {"deploy/prometheus/prometheus.yml", *(f"deploy/prometheus/{name}" for name in config["rule_files"])} <= set(SHARED)
 
 
 @every_service

@@ -45,12 +45,23 @@ def test_every_column_is_a_field_of_its_own_type(tmp_path):
 def test_a_snapshot_has_the_instant_at_which_it_was_known_and_serves_until_the_next(tmp_path):
     write_repository(tmp_path, LAPSE, COLUMNS)
     (view,), (source,) = read_calls(tmp_path, "FeatureView"), read_calls(tmp_path, "PostgreSQLSource")
-    assert (view["entities"], view["ttl"]) == ("[household_id]", "timedelta(seconds=86399)")
+    assert (view["entities"], view["ttl"]) == ("[entity]", "timedelta(seconds=86399)")
     assert (source["timestamp_field"], source["created_timestamp_column"]) == ("'snapshot_known_at'", "'snapshot_built_at'")
     assert (
         "(features.as_of::timestamp at time zone 'America/New_York') + interval '6 hours' as snapshot_known_at"
         in ast.literal_eval(source["query"])
     )
+
+
+@pytest.mark.parametrize("key", ["lapse", "class", "snapshots", "timedelta"])
+def test_no_name_and_no_sentence_of_a_model_is_read_as_python(key, tmp_path):
+    said = 'He said """no\\", and\nleft.'
+    model = key_of(key=key).model_copy(update={"description": said})
+    write_repository(tmp_path, model, COLUMNS)
+    tree = ast.parse((tmp_path / "features.py").read_text(encoding="utf-8"))
+    assert [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)] == ["entity", "snapshots", "view"]
+    (view,), (entity,) = read_calls(tmp_path, "FeatureView"), read_calls(tmp_path, "Entity")
+    assert (ast.literal_eval(entity["name"]), ast.literal_eval(view["description"])) == (key, said.rstrip("."))
 
 
 def test_no_secret_and_no_address_is_written(tmp_path):

@@ -17,7 +17,7 @@ from perennial.homes.new.drafting import Draft, choose_days
 from perennial.homes.new.features import list_features
 from perennial.homes.new.measuring import Seen, measure
 from perennial.homes.new.model_file import choose_band
-from perennial.homes.new.queries import render_features, render_labels
+from perennial.homes.new.queries import describe_outcome, render_features, render_labels
 from perennial.homes.new.suites import widen
 from perennial.homes.new.wishes import cast_entity, check_table
 from perennial.homes.new.writing import load_drafted, render_files
@@ -564,6 +564,27 @@ def test_the_metric_follows_from_how_many_come_to_nothing(summed, seen_amounts, 
     assert drafted.metric == metric
     labels = pd.Series([0.0] * round(zeros * 100) + [float(least)] + [9.0] * round(99 - zeros * 100))
     assert task_of(drafted).find_wrong_labels(labels) is None, "a draft learns from what was seen"
+
+
+def test_labels_that_are_all_the_same_are_no_matter_of_history(summed, named):
+    for drafted, label, said in ((summed, 0.0, "0"), (named, "no invoices", "no invoices")):
+        day = probe(drafted, date(2026, 1, 5))
+        day.sample["label"] = label
+        seen = measure([day], list_features(drafted), date(2026, 4, 27), task_of(load(drafted, None).model))
+        assert seen.alike == (said,)
+        told = " ".join(say_found(Draft(drafted, seen, {})))
+        assert f"they are all the same ({said}), the {describe_outcome(drafted)}. Give another --predict" in told
+        assert "too short" not in told
+
+
+@pytest.mark.parametrize(("numbers", "is_left_out"), [(None, True), (Range(0, 9, 1, 8), False)])
+def test_amounts_that_are_no_finite_numbers_add_nothing(numbers, is_left_out):
+    known = profile()
+    columns = [replace(one, numbers=numbers) if one.column.name == "amount" else one for one in known.columns]
+    drafted = plan(replace(known, columns=tuple(columns)), predict="amount")
+    assert (" and amount > '-Infinity' and amount < 'Infinity'\n" in render_labels(drafted)) == is_left_out
+    told = " ".join(say_found(Draft(drafted, measure([], list_features(drafted), TODAY, task_of(load(drafted, None).model)), {})))
+    assert ("LOOK: amount holds infinite numbers, or NaN" in told) == is_left_out
 
 
 def test_scores_of_amounts_are_watched_as_amounts(summed, seen_amounts):

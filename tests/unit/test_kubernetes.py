@@ -223,11 +223,30 @@ def test_an_overlay_changes_what_it_says():
     assert replicas == {"base": 2, "overlays/production": None, "overlays/trial": 1}
 
 
-def test_a_command_and_its_variables_exist():
-    commands, variables = set(get_command(load_commands()).commands), {variable.name for variable in VARIABLES}
-    containers = [pod["spec"]["containers"][0] for found in RESOURCES.values() for pod in find_pods(found).values()]
-    assert {container["command"][1] for container in containers} <= commands
-    assert {variable["name"] for container in containers for variable in container["env"]} <= variables
+PODS = {name: pod for found in RESOURCES.values() for name, pod in find_pods(found).items()}
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_command_with_its_options_and_variables_exists(name):
+    (container,) = PODS[name]["spec"]["containers"]
+    program, command, *words = container["command"]
+    known = get_command(load_commands()).commands[command]
+    assert program == "perennial"
+    assert {word for word in words if word.startswith("-")} <= {option for each in known.params for option in each.opts}
+    assert {variable["name"] for variable in container["env"]} <= {variable.name for variable in VARIABLES}
+
+
+@pytest.mark.parametrize("name", [name for name, pod in PODS.items() if "ports" in pod["spec"]["containers"][0]])
+def test_a_pod_listens_where_its_probes_and_prometheus_look(name):
+    (container,) = PODS[name]["spec"]["containers"]
+    (port,) = container["ports"]
+    words = container["command"]
+    assert (
+        words[words.index("--port") + 1]
+        == str(port["containerPort"])
+        == PODS[name]["metadata"]["annotations"]["prometheus.io/port"]
+    )
+    assert words[words.index("--host") + 1] == "0.0.0.0"
 
 
 # Airflow's chart

@@ -1,6 +1,7 @@
 """Who may ask: only hashes are kept, in a file that its owner alone reads."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -31,6 +32,12 @@ def test_tokens_differ_and_a_revoked_one_is_gone(tokens):
     assert tokens.add("shop", AT) != tokens.add("mail", AT)
     tokens.revoke("shop")
     assert ["mail"] == list(tokens.read())
+
+
+def test_tokens_that_are_made_at_the_same_time_are_all_kept(tokens):
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda number: tokens.add(f"shop{number}", AT), range(40)))
+    assert {hash_token(token) for token in made} == {token.sha256 for token in tokens.read().values()}
 
 
 def test_no_file_is_no_token(tokens):

@@ -14,9 +14,10 @@ from perennial.compare.harm import assess_harm
 from perennial.compare.looks import TestPlan
 from perennial.compare.measures import compare_metrics
 from perennial.errors import OneClassLabels
-from perennial.records import Outcome
+from perennial.records import Interval, Outcome
 from perennial.tasks import task_of
 from perennial.tasks.classes import find_rare, find_right
+from perennial.tasks.measure import Worse
 from tests.harm_worlds import DAYS, MODEL, cut_segments, enter
 from tests.training_sets import class_model
 
@@ -157,6 +158,16 @@ def test_where_nobody_was_scored_nothing_is_said_and_nothing_fails():
 
 
 # The gate
+
+
+def test_the_floor_is_a_share_of_the_loss_and_of_a_macro_auc_as_of_an_auc():
+    assert TASK.find_floor(2.0) == pytest.approx(0.02)
+    assert RANKED.find_floor(0.9) == pytest.approx(0.005)
+
+
+def test_what_came_worse_is_told_by_the_better_end():
+    assert TASK.find_worse(1.0, Interval(1.4, 1.2, 1.6, 0.1)) == Worse(share=pytest.approx(0.2))
+    assert RANKED.find_worse(0.8, Interval(0.6, 0.5, 0.7, 0.05)) == Worse(points=pytest.approx(0.1))
 
 
 def contest(metric="log_loss", *, ours=0.1, theirs=2.0, known=NAMES, seed=1, entities=800, **rules):

@@ -58,7 +58,7 @@ def _describe(evidence: CardEvidence, each: Input) -> tuple[Cell, ...]:
 def _describe_ruling(model: Model, each: Input) -> str:
     acknowledged = model.training.acknowledged_auc.get(each.name)
     said = [each.monotone] if each.monotone else []
-    return ", ".join(said + ([f"honest up to AUC {acknowledged:g} alone"] if acknowledged else []))
+    return ", ".join(said + ([f"honest up to {acknowledged:g} alone"] if acknowledged else []))
 
 
 def _flag(drift: FeatureDrift | None) -> str:

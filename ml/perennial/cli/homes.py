@@ -162,6 +162,7 @@ def scores(
     """Show the highest of the newest scores, with reasons, or why there are none; `analytics.<model>_scores_latest` has all."""
     from perennial.pipeline.waiting import explain_silence  # noqa: PLC0415 - as above
     from perennial.stores import analytics  # noqa: PLC0415 - as above
+    from perennial.tasks import task_of  # noqa: PLC0415 - as above
 
     declared = load_declaration(find_home(), model).model
     name, key = declared.name, [column.name for column in declared.entity.columns]
@@ -173,14 +174,16 @@ def scores(
             return
     if rows and not as_json:
         typer.echo(f"{name}, as_of {rows[0]['as_of']}:")
-    show_table(rows if as_json else [_shorten(row, key) for row in rows], as_json=as_json)
+    beside = [column for column, each in task_of(declared).published.items() if each.type == "text"]
+    show_table(rows if as_json else [_shorten(row, key, beside) for row in rows], as_json=as_json)
 
 
-def _shorten(row: Mapping[str, object], key: list[str]) -> dict[str, object]:
+def _shorten(row: Mapping[str, object], key: list[str], beside: list[str]) -> dict[str, object]:
     """One score as it fits on a narrow screen."""
     reasons = [str(row[column]) for column in ("reason_1", "reason_2", "reason_3") if row[column]]
     entity = " / ".join(str(row[column]) for column in key)
-    return {"rank": row["rank"], "entity": entity, "score": f"{row['score']:.3f}", "because": ", ".join(reasons)}
+    said = {column: row[column] for column in beside}
+    return {"rank": row["rank"], "entity": entity, **said, "score": f"{row['score']:.3f}", "because": ", ".join(reasons)}
 
 
 def _find_loader_url() -> str:

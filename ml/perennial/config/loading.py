@@ -44,7 +44,7 @@ def load_model(path: Path) -> Model:
     shown = f"{path.parent.name}/{path.name}"
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:  # the last of brackets in brackets
         raise ConfigError(f"{shown} is not valid TOML: {error}.") from error
     try:
         model = Model.model_validate(document)

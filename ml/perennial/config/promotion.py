@@ -52,7 +52,7 @@ class Promotion(Section):
     min_gain: float = Field(
         default=0.01,
         ge=0,
-        description="The floor: smallest gain, as a share of the AUC, or of 5 times what is left to gain if that is less",
+        description="The floor: smallest gain, as a share of the headline, or of 5 times what is left to gain if that is less",
     )
     confidence: float = Field(
         default=0.95,

@@ -15,12 +15,12 @@ class Look:
 
     Attributes:
         as_ofs: that were assessed on, oldest first; those of the look before stand at the beginning.
-        estimate, standard_error: of the gain in AUC over all of them, clustered by entity.
+        estimate, standard_error: of the gain in the headline over all of them, clustered by entity.
         information: share of what the last look will know, in (0, 1].
         spent: error spent up to and including this look, at most the contest's alpha.
         boundary: so many standard errors must the gain lie above 0.
         surplus: by how much the gains vary between as_ofs beyond what entities explain; not known of looks before 2026-12.
-        shock: standard deviation, in AUC, of what is common to all rows of an as_of; part of the standard error.
+        shock: standard deviation, in its unit, of what is common to all rows of an as_of; part of the standard error.
     """
 
     as_ofs: tuple[date, ...]

@@ -31,7 +31,7 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class SegmentComparison:
-    """AUC within one segment; not assessed when too few positives or too few entities carry them."""
+    """The headline within one segment; not assessed where too few rows, or too few entities, carry the evidence."""
 
     segment: str
     value: str

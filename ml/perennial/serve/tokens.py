@@ -13,7 +13,8 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,11 +79,14 @@ class TokenFile:
         """
         if not NAME.fullmatch(name):
             raise ConfigError("A token's name has 1 to 40 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit.")
-        known = dict(self.read())
-        if name in known:
-            raise ConfigError(f"There is a token '{name}' already: `perennial token revoke {name}` first, or take another name.")
-        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-        self._write({**known, name: Token(name, hash_token(token), created_at.isoformat(timespec="seconds"))})
+        with self._alone():
+            known = self.read()
+            if name in known:
+                raise ConfigError(
+                    f"There is a token '{name}' already: `perennial token revoke {name}` first, or take another name."
+                )
+            token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+            self._write({**known, name: Token(name, hash_token(token), created_at.isoformat(timespec="seconds"))})
         return token
 
     def revoke(self, name: str) -> None:
@@ -91,14 +95,27 @@ class TokenFile:
         Raises:
             ConfigError: there is none of this name.
         """
-        known = dict(self.read())
-        if known.pop(name, None) is None:
-            raise ConfigError(f"There is no token '{name}': `perennial token list` shows them.")
-        self._write(known)
+        with self._alone():
+            known = dict(self.read())
+            if known.pop(name, None) is None:
+                raise ConfigError(f"There is no token '{name}': `perennial token list` shows them.")
+            self._write(known)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Whoever changes the file at the same time waits, so that no change is lost."""
+        import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _write(self, tokens: Mapping[str, Token]) -> None:
         """Whole or not at all, and never readable to others on the way."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w", encoding="utf-8") as file:

@@ -63,7 +63,7 @@ def draft_metric(seen: SeenAmounts | None) -> Iterator[str]:
         yield f'# {seen.zeros:.0%} came to 0: how far off an amount is says most; "gini" looks at the order'
         yield 'metric = "mae"'
     else:
-        share = f"{seen.zeros:.0%} came to 0, so that" if seen is not None else "nothing has matured yet:"
+        share = f"{seen.zeros:.0%} came to 0, so that" if seen is not None else "no amounts to look at yet:"
         yield f'# {share} the order is looked at, and sums are guarded; "mae" looks at how far off each amount is'
         yield 'metric = "gini"'
 

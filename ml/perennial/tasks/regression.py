@@ -179,9 +179,7 @@ class Regression(Task):
     @property
     def doubts(self) -> tuple[str, ...]:
         """Squared errors of amounts without a bound are those of a few rows."""
-        if self.headline.name != "mse" or self.model.label.cap is not None:
-            return ()
-        return (WITHOUT_CAP,)
+        return (WITHOUT_CAP,) if self.headline.name == "mse" and self.model.label.cap is None else ()
 
     def remark_on(self, scores: Scores, labels: pd.Series) -> tuple[str, ...]:
         """Scores below every label; and sums that lie far apart, where scores are means."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from perennial.homes.new.classes import SeenClasses, sum_classes
 from perennial.homes.new.features import Feature
+from perennial.records import write_amount
 from perennial.records.profiles import ProbedDay, SeenAmounts
 from perennial.tasks import Task
 from perennial.tasks.measure import Ranker
@@ -47,6 +48,7 @@ class Seen:
         features: by name.
         honest: features that rank above the limit of the leak alarm and know nothing but times, with their AUC.
         suspicious: those that rank above it and know more.
+        alike: what labels were, where they are known and no day has two different ones.
     """
 
     days: tuple[date, ...]
@@ -57,6 +59,7 @@ class Seen:
     suspicious: Mapping[str, float]
     amounts: SeenAmounts | None = None
     classes: SeenClasses | None = None
+    alike: tuple[str, ...] = ()
 
 
 def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: date, task: Task) -> Seen:
@@ -82,7 +85,14 @@ def measure(probed: Sequence[ProbedDay], features: Sequence[Feature], matured: d
         suspicious={name: auc for name, auc in strong.items() if name not in honest},
         amounts=_sum_amounts(labelled) if task.terms.drafted_from == "sum" else None,
         classes=sum_classes(labelled) if task.terms.drafted_from == "commonest" else None,
+        alike=() if labelled else _name_labels(known),
     )
+
+
+def _name_labels(days: Sequence[ProbedDay]) -> tuple[str, ...]:
+    """The different labels of these days, written as people read them."""
+    found = {label for day in days for label in day.sample["label"].dropna()}
+    return tuple(sorted(label if isinstance(label, str) else write_amount(float(label)) for label in found))
 
 
 def _sum_amounts(labelled: Sequence[ProbedDay]) -> SeenAmounts | None:

@@ -6,7 +6,7 @@ from perennial.homes.new.choosing import Plan
 from perennial.homes.new.classes import SeenClasses, name_nothing, render_classes
 from perennial.homes.new.comments import write_comment
 from perennial.homes.new.features import Feature, count_present_days, list_features
-from perennial.homes.new.wishes import ABSENCE
+from perennial.homes.new.wishes import ABSENCE, WHOLE_NUMBERS
 from perennial.stores.warehouse import relations
 from perennial.tasks import find_task
 
@@ -134,20 +134,31 @@ def render_labels(plan: Plan, seen: SeenClasses | None = None) -> str:
     )
 
 
+def leaves_out_infinite(plan: Plan) -> bool:
+    """Does the column that is summed up hold what is no finite number?"""
+    amount = plan.wish.amount
+    if amount is None or amount.type in WHOLE_NUMBERS:
+        return False
+    found = plan.profile.get(amount.name)
+    return found.numbers is None and found.null_share < 1
+
+
 def _render_amounts(plan: Plan, amount: str) -> str:
     """Who has no row in the horizon comes to 0; a row without an amount adds nothing."""
     head = _comment(
         f"Purpose: the label is the {describe_outcome(plan)}; 0 without a row. Drafted by `perennial new`; it is yours to change."
     ) + _comment(
         f"Grain: one row per {plan.wish.entity} of the cohort. `{plan.source}` holds what was known once the grace was over. "
-        "Sums are exact, so that the same rows give the same bytes; a row without an amount adds nothing."
+        "Sums are exact, so that the same rows give the same bytes; a row without an amount adds nothing"
+        f"{', nor does one that is infinite or NaN' if leaves_out_infinite(plan) else ''}."
     )
+    finite = f" and {amount} > '-Infinity' and {amount} < 'Infinity'" if leaves_out_infinite(plan) else ""
     entity = f"{plan.write(plan.wish.entity)}{plan.entity_cast}"
     return head + LABELS_OF_AMOUNTS.format(
         entity=entity,
         amount=amount,
         source=plan.source,
-        within=_write_horizon(plan),
+        within=_write_horizon(plan) + finite,
         cast=find_task(plan.wish.task).label_cast,
     )
 

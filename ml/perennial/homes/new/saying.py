@@ -9,7 +9,7 @@ from perennial.homes.new.classes import say_classes
 from perennial.homes.new.drafting import Draft
 from perennial.homes.new.features import has_one_fact
 from perennial.homes.new.model_file import assume_known, describe_week, say_range
-from perennial.homes.new.queries import describe_outcome
+from perennial.homes.new.queries import describe_outcome, leaves_out_infinite
 from perennial.homes.saying import name_day
 from perennial.records import write_amount
 
@@ -41,10 +41,12 @@ def say_found(draft: Draft) -> Iterator[str]:
     yield from _say_outcome(draft)
     if plan.left_out:
         yield f"Not used: {', '.join(f'{name} ({reason})' for name, reason in plan.left_out.items())}."
+    if leaves_out_infinite(plan):
+        yield f"LOOK: {plan.wish.predict} holds infinite numbers, or NaN, and labels.sql lets them add nothing. Is that meant?"
     if draft.seen.suspicious:
         named = ", ".join(f"{name} ({auc:.2f})" for name, auc in draft.seen.suspicious.items())
         yield (
-            f"LOOK: alone, these rank with an AUC that makes the first training stop: {named}. Is a column of theirs ever "
+            f"LOOK: alone, these rank so well that the first training stops: {named}. Is a column of theirs ever "
             "changed after the fact? Then take it out of features.sql; if it never is, uncomment them in "
             f"models/{plan.wish.name}.toml."
         )
@@ -99,7 +101,12 @@ def _say_history(draft: Draft) -> Iterator[str]:
         f"Windows of {', '.join(str(days) for days in times.windows)} days; the labels of a day are known {plan.wish.days} + "
         f"{times.grace_days} days later; {times.as_ofs} weeks train and {times.holdout_as_ofs} judge."
     )
-    if not (draft.seen.rates or draft.seen.amounts or draft.seen.classes):
+    if draft.seen.alike and not draft.seen.rates:
+        yield (
+            f"Nothing can be learned: on each of the days whose labels are known they are all the same "
+            f"({', '.join(draft.seen.alike)}), the {describe_outcome(plan)}. Give another --predict, or more --days."
+        )
+    elif not (draft.seen.rates or draft.seen.amounts or draft.seen.classes):
         first = times.first + timedelta(days=times.lookback_days + plan.wish.days + times.grace_days + 7)
         yield (
             f"History is too short for a label: the first can be known about {first}. Load older facts, or choose fewer --days; "

@@ -73,15 +73,35 @@ cross join lateral (
 ) as found
 where found.tree is not null;
 
--- name: read_acting_columns
--- Columns of a source, by its quoted name, whose type runs code of somebody who is no superuser where a value of it is cast or made:
--- the function of a cast, the check of a domain, the canonical form of a range. Columns: the column; its type.
-with recursive inside (attname, number, part) as (
-    select attname, atttypid, atttypid
-    from pg_attribute
-    where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+-- name: read_source_columns
+-- Columns of a source, by its quoted name, with the numbers of their types.
+select attname::text as name, atttypid::int8 as type
+from pg_attribute
+where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+order by attname;
+
+-- name: read_functions
+-- Functions by their numbers: name, how they are written, whether they are immutable, stable or volatile (i, s, v), and whether a
+-- superuser answers for them.
+select
+    pg_proc.oid::int8 as number,
+    proname as name,
+    pg_proc.oid::regprocedure::text as written,
+    provolatile as volatility,
+    rolsuper as is_trusted
+from pg_proc
+join pg_roles on pg_roles.oid = proowner
+where pg_proc.oid = any(cast(:functions as oid[]));
+
+-- name: read_types
+-- Of some types by their numbers: do they hold a time of the calendar or the clock, themselves or as array, range, multirange, domain
+-- or row; does reading a text as one run a check of somebody who is no superuser, as domains have them; does a cast of one, or of
+-- a part of it; does making a value of one run anything of somebody who is no superuser: the function of a cast, the check of a
+-- domain, the canonical form of a range.
+with recursive inside (number, part) as (
+    select type.number, type.number from unnest(cast(:types as oid[])) as type (number)
     union
-    select inside.attname, inside.number, further.part
+    select inside.number, further.part
     from inside
     join pg_type on pg_type.oid = inside.part
     cross join lateral (
@@ -96,12 +116,16 @@ with recursive inside (attname, number, part) as (
     where further.part <> 0
 ),
 
-acting (type) as (
-    select casted.type
+casted (type) as (
+    select side.type
     from pg_cast
     join pg_proc on pg_proc.oid = castfunc
     join pg_roles on pg_roles.oid = proowner and not rolsuper
-    cross join lateral (values (castsource), (casttarget)) as casted (type)
+    cross join lateral (values (castsource), (casttarget)) as side (type)
+),
+
+acting (type) as (
+    select type from casted
     union
     select contypid
     from pg_constraint
@@ -120,58 +144,13 @@ acting (type) as (
     cross join lateral (values (rngtypid), (rngmultitypid)) as made (type)
 )
 
-select distinct attname::text as name, format_type(number, null) as written
-from inside
-join acting on acting.type = part
-order by name;
-
--- name: read_functions
--- Functions by their numbers: name, how they are written, whether they are immutable, stable or volatile (i, s, v), and whether a
--- superuser answers for them.
-select
-    pg_proc.oid::int8 as number,
-    proname as name,
-    pg_proc.oid::regprocedure::text as written,
-    provolatile as volatility,
-    rolsuper as is_trusted
-from pg_proc
-join pg_roles on pg_roles.oid = proowner
-where pg_proc.oid = any(cast(:functions as oid[]));
-
--- name: read_types
--- Of some types by their numbers: do they hold a time of the calendar or the clock, themselves or as array, range, multirange, domain
--- or row; does reading a text as one run a check of somebody who is no superuser, as domains have them; does a cast of one, or of
--- a part of it.
-with recursive inside (number, part) as (
-    select type.number, type.number from unnest(cast(:types as oid[])) as type (number)
-    union
-    select inside.number, further.part
-    from inside
-    join pg_type on pg_type.oid = inside.part
-    cross join lateral (
-        select typelem
-        union all
-        select typbasetype
-        union all
-        select rngsubtype from pg_range where inside.part in (rngtypid, rngmultitypid)
-        union all
-        select atttypid from pg_attribute where typrelid <> 0 and attrelid = typrelid and attnum > 0 and not attisdropped
-    ) as further (part)
-    where further.part <> 0
-)
-
 select
     inside.number::int8 as number,
     format_type(inside.number, null) as written,
     bool_or(typcategory = 'D' and typtype = 'b') as is_instant,
     bool_or(typtype = 'd' and not rolsuper) as is_checked,
-    bool_or(exists (
-        select
-        from pg_cast
-        join pg_proc on pg_proc.oid = castfunc
-        join pg_roles as answering on answering.oid = proowner and not answering.rolsuper
-        where part in (castsource, casttarget)
-    )) as is_cast
+    bool_or(part in (select type from casted)) as is_cast,
+    bool_or(part in (select type from acting)) as is_acting
 from inside
 join pg_type on pg_type.oid = part
 join pg_roles on pg_roles.oid = typowner

@@ -77,6 +77,12 @@ def find_foreign(session: Session, tree: str, *, is_read: bool) -> list[str]:
     return sorted(set(_Known(session, [read]).find_foreign(read, is_read=is_read)))
 
 
+def find_acting(session: Session, types: Sequence[int]) -> dict[int, str]:
+    """Of some types those that run code for which no superuser answers when a value is cast or made, as they are written."""
+    rows = session.execute(queries.load("judging")["read_types"], {"types": list(types)}).all()
+    return {row.number: row.written for row in rows if row.is_acting}
+
+
 def find_doubts(session: Session, sql_texts: Sequence[str]) -> list[Doubt]:
     """What the open temporary view user_query, and the views behind the sources that it reads, may give differently another day.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from perennial.errors import ForbiddenSource
 from perennial.stores import queries
 from perennial.stores.sessions import Session, recall
-from perennial.stores.warehouse.judging import find_foreign
+from perennial.stores.warehouse.judging import find_acting, find_foreign
 
 LOCKABLE = ("r", "p", "v")  # tables and views, as pg_class has them
 HELD = "perennial_held"
@@ -39,10 +39,14 @@ def _look(session: Session, where: str, table: str) -> bool:
                 f"{where} {table}, which reads {row.relation}, {row.what} that runs {', '.join(foreign)} with the rights of this "
                 "program. Take it out, have a superuser own what it calls, or load what it shows into a table."
             )
-    for acting in session.execute(queries.load("judging")["read_acting_columns"], {"table": table}).all():
+    columns = session.execute(queries.load("judging")["read_source_columns"], {"table": table}).all()
+    acting = find_acting(session, [column.type for column in columns])
+    for column in columns:
+        if column.type not in acting:
+            continue
         raise ForbiddenSource(
-            f"{where} {table}, whose column {acting.name} is of the type {acting.written}, a cast or check of which runs code "
-            "with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
+            f"{where} {table}, whose column {column.name} is of the type {acting[column.type]}, a cast or check of which runs "
+            "code with the rights of this program. Take it out, have a superuser own what it calls, or load it as a plain type."
         )
     return True
 

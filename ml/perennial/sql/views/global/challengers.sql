@@ -53,7 +53,7 @@ comment on column analytics.challengers.opened_for is 'The as_of of the first co
 comment on column analytics.challengers.alpha is 'Probability of a false promotion that this test may spend, over all its looks';
 comment on column analytics.challengers.looks is 'How often it was looked at';
 comment on column analytics.challengers.as_ofs is 'As_ofs that the newest look rests on';
-comment on column analytics.challengers.estimate is 'Gain over the champion in what the model is judged by (AUC; of amounts a loss or the Gini) at the newest look';
+comment on column analytics.challengers.estimate is 'Gain over the champion in what the model is judged by (AUC; of amounts a loss or the Gini; of classes the log-loss or the macro AUC) at the newest look';
 comment on column analytics.challengers.standard_error is 'Of that gain, clustered by entity';
 comment on column analytics.challengers.lower_bound is 'Lower bound of the gain that holds over all looks together';
 comment on column analytics.challengers.boundary is 'Standard errors between the gain and its lower bound';
