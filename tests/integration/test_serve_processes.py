@@ -50,6 +50,7 @@ def alone(worker, workers):
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
     try:
+        wait_for(lambda: {read_state(pid) for pid in others} == {"T"})
         yield
     finally:
         for pid in others:
@@ -117,11 +118,15 @@ def read_command(pid):
 
 def is_running(pid):
     """A zombie, which waits for nobody but a parent that reaps, has ended."""
+    return read_state(pid) not in {"", "Z"}
+
+
+def read_state(pid):
+    """As `ps` writes it; empty where there is no such process."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+        return ""
 
 
 def is_ready(client):
