@@ -111,6 +111,8 @@ def environment(postgres, settings, tmp_path_factory, events_file, collector):
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(events_file), "append": True}),
         "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "600",  # on a busy machine ten seconds are soon over, and the event is lost
         "AIRFLOW__TRACES__OTEL_ON": "True",
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "OTEL_TRACES_EXPORTER": "otlp_proto_http",
         **collector.variables,
     }
@@ -253,6 +255,12 @@ def test_every_attempt_of_the_ledger_has_a_span(lived, settings, collector):
 
 def test_airflows_own_spans_come_to_the_same_collector(lived, collector):
     assert {f"dag_run.{MODEL}.refresh", "task_run.refresh"} <= {span.name for span in collector.spans}
+
+
+def test_so_do_its_metrics(lived, collector):
+    """Of what a task without a scheduler counts; the rest is for services."""
+    ended = {f"airflow.ti.finish.{MODEL}__refresh.mail.success", f"airflow.ti.finish.{MODEL}__score.mail.success"}
+    assert ended <= collector.metrics
 
 
 def table(name):
