@@ -38,7 +38,7 @@ def test_classes_are_learned_published_realised_and_fitted_anew(open_case):
     code, _, said = case.shell.perennial("replay", MODEL, "--from", MONDAYS[0], "--to", MONDAYS[-1])
     assert code == 0, said
     code, shown, _ = case.shell.perennial("scores", MODEL)
-    assert ("class" in shown, NEVER in shown or FEW in shown or OFTEN in shown) == (True, True)
+    assert {"class", "never", '"few"', "100%"} & set(shown.split()) > {"class"}, shown  # wherever a narrow table breaks a name
     fits = case.ask("select count(*) from ledger.promotions where kind in ('promote', 'refresh') and status = 'applied'")
     assert fits[0][0] >= 3, "a first champion, and a fit in each week that taught"
     look_at_scores(case)

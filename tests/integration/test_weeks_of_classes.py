@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import signal
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from perennial import operate
 from perennial.errors import ChampionTooNew
 from perennial.operate import Week
 from perennial.records import Run
+from tests.integration.stage_process import PRELOADED, Halt, attempt_stage, run_stage
 from tests.world import World, edit_model, end_state, shrink_suite
 
 MODEL = "next_department"
@@ -103,3 +107,22 @@ def test_a_second_replay_changes_nothing(lived):
     scored_anew = {"scores", "publications", "drift_checks", "decisions"}
     assert {name for name in again if again[name] != lived.state[name]} <= scored_anew
     assert lived.replay(MATURED, MATURED) == again
+
+
+def test_a_day_that_is_killed_before_its_commit_is_published_whole_by_the_next_attempt(lived):
+    world = lived.world
+    run = Run(MODEL, MATURED, world.stores.declaration(MODEL).model.known_until(MATURED), "simulation", actor="tester")
+    told = f"select entity_id, class, score, probabilities, rank from scores.{MODEL} where as_of = :day order by entity_id"
+    run_stage("score", world.settings, run)
+    whole = world.ask(told, day=MATURED)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    halt = Halt("set status = 'live', rows", signal=signal.SIGKILL)
+    child = context.Process(target=attempt_stage, args=("score", world.settings, run, halt))
+    child.start()
+    child.join()
+    assert (-signal.SIGKILL, whole) == (child.exitcode, world.ask(told, day=MATURED))
+    with world.stores.warehouse.transaction() as session:
+        session.execute(text(f"update scores.{MODEL} set score = 0 where as_of = :day"), {"day": MATURED})
+    run_stage("score", world.settings, run)
+    assert whole == world.ask(told, day=MATURED)
