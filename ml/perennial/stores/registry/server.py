@@ -115,7 +115,7 @@ class Registry:
     def keep_report(self, mlflow_run_id: str, run: Run, page: bytes) -> None:
         """Keep what is of one day's drift report alone with the run of the version it is about."""
         path = Path(name_report(run.as_of))
-        with self._asking(f"keep the report of {run}"), tempfile.TemporaryDirectory() as folder:
+        with self._asking(f"keep the report of {run}"), tempfile.TemporaryDirectory(prefix="perennial-report-") as folder:
             (Path(folder) / path.name).write_bytes(page)
             self._client.log_artifact(mlflow_run_id, str(Path(folder) / path.name), str(path.parent))
 
