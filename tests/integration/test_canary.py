@@ -11,6 +11,7 @@ from perennial.compare.arms import Judged
 from perennial.errors import NothingToDo, NotPromoted, PromotionRefused
 from perennial.invariants import check_installation
 from perennial.invariants.looking import Places
+from perennial.local.ports import find_free_port
 from perennial.pipeline import approving, canaries, judging, scoring
 from perennial.pipeline.contests import list_draws
 from perennial.pipeline.lineage import find_lineage
@@ -19,6 +20,7 @@ from perennial.records.canaries import ArmFigures, FiguresOfArms, RequestBatch
 from perennial.stores import ledger, warehouse
 from perennial.stores.analytics import read_model
 from perennial.stores.recording import open_recording, record_requests
+from perennial.stores.registry import Registry, discard_files, find_kept
 from tests.world import MODEL, challenge, edit_model
 
 TESTED, FIRST, SECOND, LATER = "2017-06-19", "2017-06-26", "2017-07-03", "2017-07-24"
@@ -159,6 +161,21 @@ def test_a_canary_whose_inputs_have_gone_is_stopped_before_it_scores(begun):
     assert ["harm"] == endings(begun)
     assert "100% of its inputs are missing" in begun.ask_one("select reason from ledger.canary_ends")
     assert [publication.version] == [row["version"] for row in begun.ask(VERSIONS, as_of=SECOND)]
+
+
+def test_without_mlflow_a_canary_that_is_not_kept_here_sits_the_day_out(begun):
+    (sides,) = begun.ask(VERSIONS_OF_DAY, as_of=FIRST)
+    with begun.stores.warehouse.transaction() as session:
+        versions = [ledger.get_version(session, MODEL, number) for number in sides.values()]
+    champion, canary = (find_kept(version, begun.settings.artifacts / "versions") for version in versions)
+    assert champion.is_dir()
+    discard_files(canary)
+    deaf = replace(begun.stores, registry=Registry(f"http://127.0.0.1:{find_free_port()}"))
+    assert sides["version"] == pipeline.score(deaf, begun.run(SECOND)).version
+    assert [sides["version"]] == [row["version"] for row in begun.ask(VERSIONS, as_of=SECOND)]
+    assert [] == endings(begun)
+    pipeline.score(begun.stores, begun.run(SECOND))
+    assert set(sides.values()) == {row["version"] for row in begun.ask(VERSIONS, as_of=SECOND)}
 
 
 def test_a_new_champion_ends_the_canary(begun):

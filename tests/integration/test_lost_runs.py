@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import tempfile
 
 import pytest
 
@@ -65,13 +66,17 @@ def test_what_a_lost_attempt_was_about_to_publish_is_given_up(world, stopped):
     assert 0 == world.ask_one("select count(*) from ledger.publications where status = 'building'")
 
 
-def test_folders_of_processes_that_are_gone_go_and_one_that_is_held_stays(world):
+def test_folders_of_processes_that_are_gone_go_and_one_that_is_held_stays(world, tmp_path, monkeypatch):
     """As of a refit that is killed once its fit was kept: whoever runs it again has no need of a folder."""
     parent = world.settings.artifacts / "trainings"
     with borrow_folder(parent, "held-") as held:
         (parent / "left-1").mkdir()
         (parent / "left-1.lock").touch()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        (tmp_path / "perennial-card-1" / "pictures").mkdir(parents=True)
+        os.utime(tmp_path / "perennial-card-1", (0, 0))
         mark(world)
+        assert not (tmp_path / "perennial-card-1").exists()
         assert [held.name, f"{held.name}.lock"] == sorted(path.name for path in parent.iterdir())
 
 

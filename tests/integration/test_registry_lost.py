@@ -146,7 +146,7 @@ def test_files_that_are_damaged_in_mlflow_as_well_are_said_so(world, kept, serve
     for file in (model, original):
         flip(file)
     try:
-        with pytest.raises(ArtifactCorrupt, match=f"{model.name} has SHA-256"):
+        with pytest.raises(ArtifactCorrupt, match=f"{model.name} has SHA-256.* `perennial rollback {MODEL}`"):
             pipeline.score(world.stores, world.run(NEXT_DAY))
     finally:
         original.write_bytes(before)

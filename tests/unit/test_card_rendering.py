@@ -15,6 +15,7 @@ from perennial.card.rendering import escape_markdown
 from perennial.metrics import ReliabilityBin
 from perennial.records import Interval
 from perennial.records.cards import LoggedTraining
+from tests.browsing import HOSTILE, browse, needs_chromium
 from tests.cards import CHALLENGER, CHAMPION, DECLARATION, MEASURED, RECIPE, REFRESHED, serve
 
 EVIDENCE = {
@@ -86,19 +87,36 @@ def test_every_picture_stands_inside_the_page_and_beside_the_markdown():
     assert {f"]({file})" for file in card.pictures} == set(re.findall(r"\]\(\w+\.png\)", render_markdown(card)))
 
 
-@pytest.mark.attack("words of the data act in a page or a mail")
-@pytest.mark.parametrize("place", ["description", "reason", "segment", "recipe"])
-def test_words_from_people_and_data_cannot_become_markup(place):
-    model = DECLARATION.model.model_copy(update={"description": EVIL})
-    verdict = replace(CHAMPION.verdicts[0], verdict=replace(CHAMPION.verdicts[0].verdict, reasons=(EVIL,)))
-    segment = replace(MEASURED.segments[0], value=EVIL)
-    changed = {
+def say_everywhere(words):
+    """What of the evidence is changed where people or data say something, by the place."""
+    model = DECLARATION.model.model_copy(update={"description": words})
+    verdict = replace(CHAMPION.verdicts[0], verdict=replace(CHAMPION.verdicts[0].verdict, reasons=(words,)))
+    segment = replace(MEASURED.segments[0], value=words)
+    return {
         "description": {"declaration": DECLARATION.model_copy(update={"model": model})},
         "reason": {"verdicts": (verdict,)},
         "segment": {"measured": replace(MEASURED, segments=(segment,))},
-        "recipe": {"recipe": replace(RECIPE, because=EVIL)},
-    }[place]
-    card = write_model_card(replace(CHAMPION, **changed))
+        "recipe": {"recipe": replace(RECIPE, because=words)},
+    }
+
+
+@needs_chromium
+@pytest.mark.attack("words of the data act in a page or a mail")
+def test_words_from_people_and_data_do_not_act_in_a_browser(tmp_path):
+    changed = {name: value for place in say_everywhere(HOSTILE).values() for name, value in place.items()}
+    page = render_html(write_model_card(replace(CHAMPION, **changed)))
+    open_page = page.replace('http-equiv="Content-Security-Policy"', "")  # its own rules would stop what stood there as markup
+    assert page != open_page
+    shown, asked = browse(open_page, tmp_path)
+    assert "<title>acted</title>" not in shown
+    assert [] == [path for path in asked if path != "/favicon.ico"]
+    assert '&lt;svg onload="' in shown
+
+
+@pytest.mark.attack("words of the data act in a page or a mail")
+@pytest.mark.parametrize("place", ["description", "reason", "segment", "recipe"])
+def test_words_from_people_and_data_cannot_become_markup(place):
+    card = write_model_card(replace(CHAMPION, **say_everywhere(EVIL)[place]))
     for page in (render_html(card), MarkdownIt("commonmark").enable("table").render(render_markdown(card))):
         assert "<script" not in page
         assert "evil.example.com]" not in page

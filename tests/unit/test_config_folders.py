@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from datetime import UTC, datetime
 
 import pytest
 
-from perennial.config.folders import borrow_folder, close_to_others, make_private, sweep_folders
+from perennial.config.folders import borrow_folder, close_to_others, find_forgotten, make_private, sweep_folders
 from perennial.stores.registry.keeping import discard_least_used, note_use
 
 CHILD = """
@@ -20,6 +22,7 @@ with borrow_folder(Path(sys.argv[1]), "killed-") as folder:
     (folder / "model.ubj").write_bytes(b"0" * 1000)
     os.kill(os.getpid(), signal.SIGKILL)
 """
+INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def mode(path):
@@ -37,6 +40,14 @@ def test_every_folder_on_the_way_is_private_and_one_that_was_there_keeps_its_rig
     (tmp_path / "there").mkdir(mode=0o755)
     made = make_private(tmp_path / "there" / "var" / "artifacts")
     assert [0o755, 0o700, 0o700] == [mode(made.parents[1]), mode(made.parent), mode(made)]
+
+
+def test_a_folder_of_a_moment_is_forgotten_after_a_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for age, name in ((90_000, "perennial-card-old"), (80_000, "perennial-card-young"), (90_000, "card-of-others")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (INSTANT.timestamp() - age,) * 2)
+    assert (tmp_path / "perennial-card-old",) == find_forgotten(INSTANT)
 
 
 def test_what_lies_directly_in_a_folder_is_closed_too(tmp_path):

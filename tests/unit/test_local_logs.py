@@ -1,13 +1,16 @@
 """Logs stay small: what a server holds open is cut off where it lies, and old task logs go."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 import pytest
+from aiosmtpd.smtp import Envelope
 
 from perennial.config import Settings
 from perennial.local.logs import KEPT_LOGS, OLDEST_SECONDS, find_log_folders, find_secrets, rotate, sweep_task_logs, tend_logs
+from perennial.local.mail_sink import Sink
 from perennial.local.processes import spawn
 
 BOUND = 1000
@@ -71,9 +74,10 @@ def test_task_logs_that_are_too_old_go_with_their_folders(tmp_path):
 
 
 def test_a_stack_tends_the_logs_of_all_its_servers(tmp_path):
-    for name in ("log/mail.log", "mlflow/mlflow.log", "postgres/postgres.log"):
+    for name in ("log/mail.log", "mlflow/mlflow.log", "postgres/postgres.log", "supervisor.log"):
         write(tmp_path / name, 11 * 2**20)
-    write(tmp_path / "log/mail.log.4", 1, OLDEST_SECONDS + 1)
+    for name in ("log/mail.log.4", "supervisor.log.4"):
+        write(tmp_path / name, 1, OLDEST_SECONDS + 1)
     tend_logs(tmp_path, CLOCK)
     logs = {path.relative_to(tmp_path).as_posix(): path.stat().st_size > 0 for path in tmp_path.rglob("*.log*")}
     assert {
@@ -83,7 +87,19 @@ def test_a_stack_tends_the_logs_of_all_its_servers(tmp_path):
         "mlflow/mlflow.log.1": True,
         "postgres/postgres.log": False,
         "postgres/postgres.log.1": True,
+        "supervisor.log": False,
+        "supervisor.log.1": True,
     } == logs
+
+
+def test_mails_that_the_stack_keeps_as_files_go_after_a_month_and_numbers_go_on(tmp_path):
+    write(tmp_path / "mail/000008-0a.eml", 1, OLDEST_SECONDS + 1)
+    write(tmp_path / "mail/000009-0b.eml", 1, OLDEST_SECONDS - 1)
+    tend_logs(tmp_path, CLOCK)
+    letter = Envelope()
+    letter.content = b"Subject: another\r\n"
+    assert "250 OK" == asyncio.run(Sink(tmp_path / "mail").handle_DATA(None, None, letter))
+    assert ["000009", "000010"] == sorted(path.name.partition("-")[0] for path in (tmp_path / "mail").iterdir())
 
 
 @pytest.fixture

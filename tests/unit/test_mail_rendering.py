@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from perennial.records import Notice
 from perennial.stores.mail import render
 from perennial.stores.mail.picture import _draw_bars
+from tests.browsing import HOSTILE, browse, needs_chromium
 
 NOTICE = Notice(
     model="lapse",
@@ -145,6 +146,21 @@ def test_nothing_is_loaded_from_elsewhere():
 def test_words_from_data_cannot_become_markup():
     page = body(render_notice(replace(NOTICE, summary="<img src=x>")), "html")
     assert "<img src=x>" not in page
+
+
+@needs_chromium
+@pytest.mark.attack("words of the data act in a page or a mail")
+def test_words_from_data_do_not_act_in_a_browser(tmp_path):
+    said = dict.fromkeys(("headline", "summary"), HOSTILE) | {
+        "moved": ((HOSTILE,) * 4,),
+        "system_did": (HOSTILE,),
+        "you_must": (HOSTILE,),
+        "links": ((HOSTILE, "https://perennial.example.com/"),),
+    }
+    shown, asked = browse(body(render_notice(replace(NOTICE, **said)), "html"), tmp_path)
+    assert "<title>acted</title>" not in shown
+    assert [] == [path for path in asked if path != "/favicon.ico"]
+    assert '&lt;svg onload="' in shown
 
 
 def test_styles_stand_on_the_elements_and_dark_and_narrow_readers_have_rules():

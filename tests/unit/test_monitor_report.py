@@ -10,6 +10,8 @@ import pytest
 from perennial.config import load_model
 from perennial.monitor import SCORE, render_report
 from perennial.records.pages import escape_data, join_page, list_parts, split_page
+from tests.browsing import HOSTILE as ACTING
+from tests.browsing import browse, needs_chromium
 
 MODEL = load_model(Path(__file__).parents[2] / "models" / "lapse.toml")
 
@@ -25,7 +27,7 @@ def page():
             {
                 "recency_days": rng.integers(1, 50, 12_000),
                 "spend_7d": rng.normal(size=12_000) + shift,
-                "favourite": pd.Categorical(rng.choice(["milk", "bread", HOSTILE], 12_000)),
+                "favourite": pd.Categorical(rng.choice(["milk", "bread", HOSTILE, ACTING], 12_000)),
                 "always_null": np.nan,
             }
         )
@@ -70,6 +72,16 @@ def test_a_page_that_was_kept_before_is_escaped_when_it_is_shown(page):
     before = page.replace(HOSTILE.replace("<", "\\u003c"), HOSTILE)
     assert HOSTILE in before
     assert page == escape_data(before) == escape_data(page)
+
+
+@needs_chromium
+@pytest.mark.attack("words of the data act in a page or a mail")
+def test_what_the_data_say_does_not_act_in_a_browser(page, tmp_path):
+    shown, asked = browse(page, tmp_path)
+    assert 'class="main-svg"' in shown
+    assert "<title>acted</title>" not in shown
+    assert asked == []
+    assert "<title>acted</title>" in browse(page.replace("\\u003c", "<"), tmp_path)[0]
 
 
 def test_of_a_page_little_is_of_one_day_and_the_rest_is_kept_once(page):

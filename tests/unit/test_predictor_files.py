@@ -1,6 +1,8 @@
 """Model files that are not what the training wrote do not score."""
 
 import json
+import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,6 +125,60 @@ def test_one_flipped_bit_is_noticed(booster_files):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(ArtifactCorrupt, match=f"{path.name} has SHA-256"):
+        load_predictor(folder, manifest)
+
+
+def put_pipe(file):
+    os.mkfifo(file)
+
+
+def put_socket(file):
+    with socket.socket(socket.AF_UNIX) as bound:
+        descriptor = os.open(file.parent, os.O_RDONLY)
+        bound.bind(f"/proc/self/fd/{descriptor}/{file.name}")  # a path of any length
+        os.close(descriptor)
+
+
+def put_link(file):
+    file.symlink_to("/etc/passwd")
+
+
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
+@pytest.mark.parametrize("put", [put_pipe, put_socket, put_link, Path.mkdir])
+def test_what_is_no_regular_file_is_not_opened(booster_files, put):
+    folder, manifest = booster_files
+    path = next(folder.glob("model.*"))
+    path.unlink()
+    put(path)
+    with pytest.raises(ArtifactCorrupt, match=f"not a regular file: {path.name}"):
+        load_predictor(folder, manifest)
+
+
+def test_another_name_of_the_same_file_is_as_good(booster_files):
+    folder, manifest = booster_files
+    path = next(folder.glob("model.*"))
+    path.rename(folder.parent / "elsewhere")
+    path.hardlink_to(folder.parent / "elsewhere")
+    assert load_predictor(folder, manifest).contract.model_file == path.name
+
+
+@pytest.fixture
+def stranger():
+    """An account that may read nothing of this one's; the superuser's own may read all."""
+    is_superuser = os.geteuid() == 0
+    if is_superuser:
+        os.seteuid(65534)
+    yield
+    if is_superuser:
+        os.seteuid(0)
+
+
+@pytest.mark.attack("a model file is cut off, changed, replaced or hangs the library")
+def test_files_that_may_not_be_read_are_as_damaged_ones(booster_files, request):
+    folder, manifest = booster_files
+    folder.chmod(0)
+    request.getfixturevalue("stranger")
+    with pytest.raises(ArtifactCorrupt, match=r"cannot be read: .*Permission denied"):
         load_predictor(folder, manifest)
 
 

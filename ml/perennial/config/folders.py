@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 LOCK = ".lock"
+TEMPORARY = tuple(f"perennial-{made}-*" for made in ("airflow", "card", "check", "new", "report"))
+"""Folders of a moment among the system's temporary files; a process that was killed leaves its own."""
+OF_LONG_AGO = timedelta(days=1)
 
 
 def make_private(folder: Path) -> Path:
@@ -71,6 +76,21 @@ def find_abandoned(parent: Path) -> tuple[Path, ...]:
             os.close(held[1])
             found.append(lock.with_name(lock.name.removesuffix(LOCK)))
     return tuple(found)
+
+
+def find_forgotten(instant: datetime) -> tuple[Path, ...]:
+    """Our folders among the system's temporary files that nobody has touched for a day."""
+    found = (path for name in TEMPORARY for path in Path(tempfile.gettempdir()).glob(name))
+    return tuple(sorted(path for path in found if is_forgotten(path, instant)))
+
+
+def is_forgotten(path: Path, instant: datetime) -> bool:
+    """This account's, and not touched for a day; what is gone meanwhile is not."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid == os.getuid() and instant.timestamp() - found.st_mtime > OF_LONG_AGO.total_seconds()
 
 
 def _try_hold(lock: Path) -> tuple[Path, int] | None:

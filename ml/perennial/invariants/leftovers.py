@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from perennial.config.folders import find_abandoned
+from perennial.config.folders import find_abandoned, find_forgotten, is_forgotten
 from perennial.invariants.looking import Answer, Finding, Look
 from perennial.stores.registry import MOST_KEPT
 from perennial.stores.registry.loading import CACHE
-
-TEMPORARY = ("perennial-airflow-*", "perennial-check-*", "perennial-new-*")
-OF_LONG_AGO = timedelta(days=1)
 
 
 def check_leftovers(look: Look) -> Answer:
@@ -27,17 +22,13 @@ def check_leftovers(look: Look) -> Answer:
     ]
     artifacts = look.stores.settings.artifacts
     findings += [_name(folder, "nobody holds it any more") for folder in find_abandoned(artifacts)]
-    findings += [_name(folder, "it was discarded") for folder in artifacts.rglob(".discarded-*") if _is_old(folder, look.clock)]
-    temporary = Path(tempfile.gettempdir())
     findings += [
-        _name(folder, "it is of a process that ended")
-        for name in TEMPORARY
-        for folder in temporary.glob(name)
-        if _is_old(folder, look.clock)
+        _name(folder, "it was discarded") for folder in artifacts.rglob(".discarded-*") if is_forgotten(folder, look.clock)
     ]
+    findings += [_name(folder, "it is of a process that ended") for folder in find_forgotten(look.clock)]
     findings += _check_cache(look, artifacts / CACHE)
     (tables,) = look.ask("count_tables")
-    return Answer(f"{tables.number} tables, {artifacts} and {temporary}", tuple(findings))
+    return Answer(f"{tables.number} tables, {artifacts} and {tempfile.gettempdir()}", tuple(findings))
 
 
 def _check_cache(look: Look, cache: Path) -> list[Finding]:
@@ -50,15 +41,6 @@ def _check_cache(look: Look, cache: Path) -> list[Finding]:
         elif len(kept) > MOST_KEPT:
             found.append(_name(folder, f"it keeps {len(kept)} versions, {MOST_KEPT} at most are needed"))
     return found
-
-
-def _is_old(path: Path, clock: datetime) -> bool:
-    """Ours, and not touched for a day; what is gone meanwhile is not."""
-    try:
-        found = path.lstat()
-        return found.st_uid == os.getuid() and clock.timestamp() - found.st_mtime > OF_LONG_AGO.total_seconds()
-    except FileNotFoundError:
-        return False
 
 
 def _name(path: Path, why: str) -> Finding:

@@ -1,5 +1,7 @@
 """Logs of the embedded stack: where they lie, and how they stay small. Task logs of Airflow are swept, logs of servers rotated.
 
+So are the messages that its mail server keeps as files.
+
 A server holds its log open for as long as it lives, and appends: so what it wrote is copied aside and the file cut off, by the
 standard library's handler, which keeps the former ones under its usual names, `<log>.1` the newest. A line that is written
 between copy and cut is lost.
@@ -33,9 +35,9 @@ def list_server_logs(var: Path) -> tuple[Path, ...]:
 
 def tend_logs(var: Path, clock_seconds: float) -> None:
     """Rotate what has grown, and let go what is older than 30 days; of Airflow's tasks at most 1 GiB is kept, the newest."""
-    for log in list_server_logs(var):
+    for log in (*list_server_logs(var), *var.glob("supervisor.log")):
         rotate(log)
-    for former in (*var.glob("*/*.log.*"),):
+    for former in (*var.glob("*/*.log.*"), *var.glob("*.log.*"), *var.glob("mail/*.eml")):
         if former.stat().st_mtime < clock_seconds - OLDEST_SECONDS:
             former.unlink(missing_ok=True)
     sweep_task_logs(var / "airflow" / "logs", clock_seconds)

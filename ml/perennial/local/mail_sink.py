@@ -25,7 +25,7 @@ class Sink:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802 - aiosmtpd's name
         """Keep the message before saying yes to it."""
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-        number = sum(1 for _ in self._folder.glob("*.eml")) + 1
+        number = 1 + max((int(path.name.partition("-")[0]) for path in self._folder.glob("*-*.eml")), default=0)
         draft = self._folder / f"{number:06}-{hashlib.sha256(content).hexdigest()[:12]}.part"
         draft.write_bytes(content)
         draft.rename(draft.with_suffix(".eml"))

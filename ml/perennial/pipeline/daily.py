@@ -184,7 +184,7 @@ def _admit(stores: Stores, declaration: Declaration, run: Run) -> None:
     try:
         with stores.warehouse.transaction() as session:
             admit_matured(stores, session, declaration, run)
-    except PermanentError as failure:
+    except (PermanentError, RegistryUnavailable) as failure:
         log.warning("monitor %s: nobody has looked at what has matured. %s", run, failure)
 
 

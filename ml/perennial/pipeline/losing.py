@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from datetime import datetime
 
-from perennial.config.folders import find_abandoned, sweep_folders
+from perennial.config.folders import find_abandoned, find_forgotten, sweep_folders
 from perennial.pipeline.opening import Stores
 from perennial.stores import ledger, warehouse
 
@@ -17,7 +18,7 @@ def mark_lost(stores: Stores, clock: datetime, model: str | None = None) -> tupl
 
     A process that lives after all, because its connection was cut, says how it ended; what it would publish fails at its fence.
     Folders below the artifacts of this machine go with the processes that borrowed them: a rerun that finds its work done borrows
-    none, and so sweeps none.
+    none, and so sweeps none. So do folders of a moment among the system's temporary files, after a day.
     """
     before = clock - warehouse.LONGEST_ATTEMPT
     with stores.warehouse.transaction() as session:
@@ -26,6 +27,8 @@ def mark_lost(stores: Stores, clock: datetime, model: str | None = None) -> tupl
             warehouse.drop_shards(session, name, before)
     for parent in {folder.parent for folder in find_abandoned(stores.settings.artifacts)}:
         sweep_folders(parent)
+    for folder in find_forgotten(clock):
+        shutil.rmtree(folder, ignore_errors=True)
     for run in lost:
         log.warning("%s, as_of %s: attempt %d at %s is lost: its process is gone", run.model, run.as_of, run.run_id, run.stage)
     return lost

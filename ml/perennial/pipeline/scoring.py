@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 from perennial import notices
 from perennial.config import Declaration, Settings, read_code_version
-from perennial.errors import NothingToDo, PerennialError, PermanentError, PublicationBlocked
+from perennial.errors import NothingToDo, PerennialError, PermanentError, PublicationBlocked, RegistryUnavailable
 from perennial.pipeline import canaries, judging
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.champion import load_version, settle_or_trust
@@ -44,12 +44,19 @@ def score(stores: Stores, run: Run) -> Publication:
 
 
 def _prepare_canary(stores: Stores, run: Run, champion: Version) -> warehouse.CanaryJob | None:
-    """The canary of the day, once its arms were compared on what has matured: harm ends it before it scores again."""
+    """The canary of the day, once its arms were compared on what has matured: harm ends it before it scores again.
+
+    Without MLflow, where this machine does not keep what it would take, the champion scores everybody of this day.
+    """
     try:
         judging.judge(stores, run)
-    except PermanentError as failure:
+    except (PermanentError, RegistryUnavailable) as failure:
         log.warning("score %s: the arms of the canary were not compared. %s", run, failure)
-    return canaries.prepare(stores, run, champion)
+    try:
+        return canaries.prepare(stores, run, champion)
+    except RegistryUnavailable as silence:
+        log.warning("score %s: the canary sits this day out, for its files are not kept here. %s", run, silence)
+        return None
 
 
 def stop_canary(stores: Stores, run: Run, *, because: str) -> Publication | None:

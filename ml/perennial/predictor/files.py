@@ -96,6 +96,13 @@ def _expected_files(contract: Contract) -> list[str]:
 
 def _read_files(folder: Path, manifest: Mapping[str, str]) -> dict[str, bytes]:
     """Each file once: what was hashed is what is opened later."""
+    try:
+        return _read_matching(folder, manifest)
+    except OSError as error:  # it may not be read, its disk is broken, or somebody takes it away at this moment
+        raise ArtifactCorrupt(f"{folder.name}: it cannot be read: {error}. Fetch the version again, or roll back.") from error
+
+
+def _read_matching(folder: Path, manifest: Mapping[str, str]) -> dict[str, bytes]:
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     missing, foreign = sorted(set(manifest) - found), sorted(found - set(manifest))
     if missing or foreign or not {CONTRACT, GOLDEN} <= set(manifest):

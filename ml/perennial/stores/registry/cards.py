@@ -26,7 +26,7 @@ def upload_card(client: MlflowClient, version: Version, files: Mapping[str, byte
     name, number = version.model, str(version.version)
     known, digest = client.get_model_version(name, number), _digest(files)
     if known.tags.get(DIGEST) != digest:
-        with tempfile.TemporaryDirectory(prefix="card-") as folder:
+        with tempfile.TemporaryDirectory(prefix="perennial-card-") as folder:
             for file, content in files.items():
                 (Path(folder) / file).write_bytes(content)
             client.log_artifacts(version.mlflow_run_id, folder, CARD)

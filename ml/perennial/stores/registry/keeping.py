@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
+import secrets
 import shutil
-from contextlib import suppress
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from perennial.config.folders import borrow_folder
+from perennial.errors import RegistryUnavailable
 from perennial.records import Version
 
 MOST_KEPT = 24
 """Versions of a model: the champion, its former fits, those under test, and what an assessment of past weeks walks over."""
+DISCARDED = ".discarded-"
 
 
 def find_kept(version: Version, cache: Path) -> Path:
@@ -18,28 +25,45 @@ def find_kept(version: Version, cache: Path) -> Path:
     return cache / version.model / f"{version.version}-{version.mlflow_run_id}"
 
 
-def keep_files(fetched: Path, folder: Path) -> None:
-    """Move whole files to their place, on disk before they bear the name; what stood there is discarded.
+def fetch_into(folder: Path, download: Callable[[str], Path]) -> None:
+    """Keep what `download` puts below the folder that it is given; of other versions those that were wanted last.
 
-    If somebody else puts theirs there at the same time, theirs are as good.
+    Raises:
+        RegistryUnavailable: this machine cannot keep them, for want of room or rights.
     """
-    for file in (*(path for path in fetched.rglob("*") if path.is_file()), fetched):
-        _flush(file)
-    discard_files(folder)
     try:
+        with borrow_folder(folder.parent, ".fetching-") as staging:
+            keep_files(download(str(staging)), folder)
+        discard_least_used(folder.parent)
+    except OSError as error:
+        raise RegistryUnavailable(
+            f"What MLflow hands out cannot be kept in {folder}: {error}. Make room there, or correct who may write there "
+            "(PERENNIAL_ARTIFACTS names another place), and run the same command again."
+        ) from error
+
+
+def keep_files(fetched: Path, folder: Path) -> None:
+    """Move whole files to their place, on disk before they bear the name, for this account alone; what stood there is discarded.
+
+    The same files stay where they are: somebody else has put them there meanwhile, and may be reading them.
+    """
+    for path in (*fetched.rglob("*"), fetched):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        _flush(path)
+    with _alone(folder.parent):
+        if _is_same(fetched, folder):
+            return
+        discard_files(folder)
         fetched.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
     _flush(folder.parent)
 
 
 def discard_files(folder: Path) -> None:
     """Take kept files away, whatever they are now; a process that reads them at this moment misses them and fetches anew."""
-    aside = folder.with_name(f".discarded-{folder.name}-{os.getpid()}")
+    aside = folder.with_name(f"{DISCARDED}{folder.name}-{secrets.token_hex(4)}")
     with suppress(FileNotFoundError):
         folder.rename(aside)
-        shutil.rmtree(aside) if aside.is_dir() and not aside.is_symlink() else aside.unlink()
+        _delete(aside)
 
 
 def note_use(folder: Path) -> None:
@@ -50,9 +74,47 @@ def note_use(folder: Path) -> None:
 
 def discard_least_used(folder: Path, most: int = MOST_KEPT) -> None:
     """Of one model, keep the files of the versions that were wanted last; others are fetched anew when they are wanted."""
+    for each in folder.glob(f"{DISCARDED}*"):  # of processes that were killed in between
+        _delete(each)
     kept = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.lstat().st_mtime)
     for each in kept[: max(0, len(kept) - most)]:
         discard_files(each)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Do two folders hold the same regular files?"""
+    try:
+        names = sorted(path.name for path in one.iterdir())
+        if names != sorted(path.name for path in other.iterdir()):
+            return False
+        regular = all(stat.S_ISREG((other / name).lstat().st_mode) for name in names)
+        return regular and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else changes what a folder holds; where its disk knows no locks, whoever comes last is right."""
+    import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _delete(path: Path) -> None:
+    """Whatever it is, as far as this account may; a nightly check names what is left."""
+    with suppress(OSError):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            path.chmod(0o700)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _flush(path: Path) -> None:

@@ -31,4 +31,11 @@ def load_kept(version: Version, cache: Path, fetch: Callable[[], Path], *, threa
             return load_predictor(kept, version.manifest, threads=threads)
         except ArtifactCorrupt as damage:
             log.warning("%s, version %d: what this machine keeps is fetched anew. %s", version.model, version.version, damage)
-    return load_predictor(fetch(), version.manifest, threads=threads)
+    fetched = fetch()
+    try:
+        return load_predictor(fetched, version.manifest, threads=threads)
+    except ArtifactCorrupt as damage:
+        raise ArtifactCorrupt(
+            f"{damage} MLflow has handed them out just now: restore there the files of version {version.version} from a backup, "
+            f"or put the former champion back with `perennial rollback {version.model}`."
+        ) from damage

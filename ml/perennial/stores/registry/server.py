@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perennial.config import Declaration
-from perennial.config.folders import borrow_folder
 from perennial.config.logins import hide_login, read_login
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.records import Run, Trained, Verdict, Version, dump_json
@@ -20,7 +19,7 @@ from perennial.stores.registry.artifacts import name_report, read_artifact
 from perennial.stores.registry.cards import fetch_training, upload_card
 from perennial.stores.registry.environment import lend_login, prepare_mlflow
 from perennial.stores.registry.experiments import ensure_experiment, refuse_deleted
-from perennial.stores.registry.keeping import discard_least_used, find_kept, keep_files
+from perennial.stores.registry.keeping import fetch_into, find_kept
 from perennial.stores.registry.numbers import (
     FOLDER,
     GONE,
@@ -116,7 +115,7 @@ class Registry:
     def keep_report(self, mlflow_run_id: str, run: Run, page: bytes) -> None:
         """Keep what is of one day's drift report alone with the run of the version it is about."""
         path = Path(name_report(run.as_of))
-        with self._asking(f"keep the report of {run}"), tempfile.TemporaryDirectory() as folder:
+        with self._asking(f"keep the report of {run}"), tempfile.TemporaryDirectory(prefix="perennial-report-") as folder:
             (Path(folder) / path.name).write_bytes(page)
             self._client.log_artifact(mlflow_run_id, str(Path(folder) / path.name), str(path.parent))
 
@@ -203,11 +202,8 @@ class Registry:
         """
         model, number = version.model, version.version
         found = self._find_version(model, number, {number: version.mlflow_run_id})
-        assert found.source is not None
-        folder = find_kept(version, into)
-        with borrow_folder(folder.parent, ".fetching-") as staging:
-            keep_files(self._download(found.source, str(staging), f"version {number} of {model}"), folder)
-        discard_least_used(folder.parent)
+        source, folder = str(found.source), find_kept(version, into)
+        fetch_into(folder, lambda staging: self._download(source, staging, f"version {number} of {model}"))
         return folder
 
     def _find_version(self, model: str, version: int, known: Runs) -> ModelVersion:
