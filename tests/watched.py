@@ -23,7 +23,7 @@ values
     (%(model)s, 8, 2, 'lightgbm', 'n', '{}', 'e', array[%(learned)s::date], '{}', %(fitted)s, '{}', 'c', 'q', '1', .82, %(then)s);
 insert into ledger.promotions (model, version, kind, reason, actor, purpose, effective_at)
 values (%(model)s, 7, 'promote', 'secret reason', 'a', 'live', %(then)s);
-update ledger.promotions set status = 'applied', applied_at = %(then)s;
+update ledger.promotions set status = 'applied', applied_at = %(then)s where model = %(model)s;
 insert into ledger.publications (
     model, as_of, version, attempt, status, rows, mean_score, snapshot_checksum, manifest_hash, config_hash, query_hash,
     code_version, purpose, message, effective_at, published_at
@@ -34,11 +34,11 @@ values
     (%(model)s, %(stopped)s, 7, 1, 'blocked', null, null, 's', 'm', 'c', 'q', '1', 'live', 'secret message', %(now)s, null);
 insert into ledger.outcomes (model, as_of, version, publication_id, rows, positives, mean_score, base_rate, effective_at)
 select model, as_of, version, publication_id, rows, 150, mean_score, .17, %(now)s from ledger.publications
-where as_of = %(learned)s;
+where model = %(model)s and as_of = %(learned)s;
 insert into ledger.outcome_metrics (publication_id, metric, position, value, low, high, standard_error)
-select publication_id, 'auc', 1, .70, .66, .74, .02 from ledger.outcomes
+select publication_id, 'auc', 1, .70, .66, .74, .02 from ledger.outcomes where model = %(model)s
 union all
-select publication_id, 'log_loss', 2, .4, null, null, null from ledger.outcomes;
+select publication_id, 'log_loss', 2, .4, null, null, null from ledger.outcomes where model = %(model)s;
 insert into ledger.drift_checks (model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, effective_at)
 values (%(model)s, %(scored)s, 7, 1000, .4, -.05, true, '{}', %(now)s);
 insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
@@ -61,11 +61,12 @@ insert into ledger.canaries (
     reason, actor, purpose, effective_at
 )
 select model, contest_id, 3, 1, 'salt', .001, .05, 8, 2, 0, %(scored)s, 'secret reason', 'a', 'live', %(now)s
-from ledger.contests where challenger_recipe = 3;
+from ledger.contests where model = %(model)s and challenger_recipe = 3;
 update ledger.publications set canary_id = canaries.canary_id, canary_share = .1, canary_version = 8
-from ledger.canaries where as_of = %(scored)s;
+from ledger.canaries where publications.model = %(model)s and canaries.model = publications.model and as_of = %(scored)s;
 insert into ledger.approvals (model, as_of, version, evaluation_id, because, deadline, actor, purpose, effective_at)
-select model, as_of, 8, evaluation_id, '{secret}', %(now)s, 'a', 'live', %(now)s from ledger.evaluations;
+select model, as_of, 8, evaluation_id, '{secret}', %(now)s, 'a', 'live', %(now)s from ledger.evaluations
+where model = %(model)s;
 insert into ledger.snapshots (model, as_of, kind, rows, checksum, query_hash, config_hash, status, purpose, effective_at)
 values (%(model)s, %(stopped)s, 'features', 1010, 'c', 'q', 'c', 'valid', 'live', %(now)s);
 insert into ledger.validations (model, as_of, passed, rows, quarantined, results, effective_at)
@@ -79,10 +80,10 @@ values
 insert into ledger.events (model, as_of, kind, version, effective_at, recorded_at)
 values (%(model)s, %(scored)s, 'fitted', 7, %(now)s, %(now)s), (%(model)s, %(scored)s, 'rest_20260105', null, %(now)s, %(now)s);
 insert into ledger.deliveries (event_id, destination, model, version) select event_id, 'card', model, 7 from ledger.events
-where kind = 'fitted';
+where model = %(model)s and kind = 'fitted';
 insert into ledger.outbox (model, as_of, event, event_id, recipient, notice, message_id, attempts, effective_at, recorded_at)
-select model, as_of, kind, event_id, 'secret@example.com', '{}', 'i', 3, %(now)s, %(then)s from ledger.events
-where kind like 'rest%%';
+select model, as_of, kind, event_id, 'secret@example.com', '{}', model, 3, %(now)s, %(then)s from ledger.events
+where model = %(model)s and kind like 'rest%%';
 insert into ledger.purges (model, kind, as_of, rows, bytes, retention_days, actor, effective_at)
 values
     (%(model)s, 'scores', %(learned)s, 500, 4096, 400, 'a', %(now)s),
@@ -90,7 +91,7 @@ values
 """
 
 
-def write_life(pipeline_url: str, now: datetime) -> dict[str, date | datetime]:
+def write_life(pipeline_url: str, now: datetime, model: str = MODEL) -> dict[str, date | datetime]:
     """Write it into a migrated warehouse; the instants and days that stand in it, by name."""
     today = now.date()
     moments = {
@@ -106,7 +107,7 @@ def write_life(pipeline_url: str, now: datetime) -> dict[str, date | datetime]:
     with database.transaction() as session:
         for statement in LIFE.split(";\n"):
             if statement.strip():
-                session.exec_driver_sql(statement, {"model": MODEL, **moments})
+                session.exec_driver_sql(statement, {"model": model, **moments})
     database.dispose()
     return moments
 

@@ -160,6 +160,19 @@ def test_a_quiet_day_is_not_waited_for(warehouse_urls, home):
     assert due == datetime(2026, 3, 11, 6, 30, tzinfo=BERLIN).timestamp()
 
 
+def test_what_two_models_have_lived_is_told_apart(warehouse_urls, home):
+    later = timedelta(days=3)
+    write_life(warehouse_urls.pipeline, NOW)
+    alone = read(warehouse_urls.watcher, home)
+    write_life(warehouse_urls.pipeline, NOW - later, "young")
+    both = read(warehouse_urls.watcher, home)
+    of = {model: {key[:1] + key[2:]: both[key] for key in both if key[1] == model} for model in (MODEL, "young")}
+    assert of[MODEL] == {key[:1] + key[2:]: value for key, value in alone.items() if key[1] == MODEL}
+    is_instant = {key: key[0].endswith("_timestamp_seconds") for key in of[MODEL]}
+    moved = {key: value - is_instant[key] * later.total_seconds() for key, value in of[MODEL].items()}
+    assert of["young"] == pytest.approx(moved)
+
+
 STOPPED_SINCE = {
     "the decision says so, too": """
         insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
