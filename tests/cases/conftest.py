@@ -8,6 +8,13 @@ from perennial import cli
 from perennial.stores.sessions import Database
 from tests.cases.harness import Case, find_file, make_home
 from tests.shell import Shell
+from tests.world import short_pages
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages():
+    with short_pages():
+        yield
 
 
 @pytest.fixture

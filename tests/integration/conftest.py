@@ -27,10 +27,18 @@ from tests.world import (
     copy_home,
     forget_trainings,
     prepare_households,
+    short_pages,
 )
 
 BACKFILLED, LIVED, SUMMER = "template_backfilled", "template_lived", "template_summer"
 _COUNTER = count(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages() -> Iterator[None]:
+    """Short ones; a test that looks at a whole page says so."""
+    with short_pages():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +80,7 @@ def backfilled(postgres, migrated_template, open_world) -> str:
 def first_day(postgres, backfilled, open_world) -> str:
     """The database of a world whose first champion has scored 2017-06-12; two notices wait."""
     postgres.make(LIVED, template=backfilled)
-    with open_world(LIVED) as world:
+    with open_world(LIVED) as world, short_pages():
         world.live(FIRST_DAY)
     return LIVED
 

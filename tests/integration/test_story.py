@@ -24,6 +24,8 @@ from perennial.errors import (
     ValidationFailed,
 )
 from perennial.local.ports import find_free_port
+from perennial.monitor import PAGE_COLUMNS
+from perennial.pipeline import reporting
 from perennial.records import Choice
 from perennial.stores.registry import Registry
 from tests.world import FIRST_DAY, MODEL, challenge, edit_model, end_state, lower_level
@@ -151,7 +153,8 @@ def test_a_checked_day_links_to_its_report_where_people_open_airflow(world):
     assert address == world.ask_one("select evidence ->> 'report' from ledger.drift_checks where as_of = :d", d=FIRST_DAY)
 
 
-def test_a_page_shows_the_score_and_what_moved_most_and_everything_on_request(world):
+def test_a_page_shows_the_score_and_what_moved_most_and_everything_on_request(world, monkeypatch):
+    monkeypatch.setattr(reporting, "PAGE_COLUMNS", PAGE_COLUMNS)
     features = sorted(pipeline.monitor(world.stores, world.run(FIRST_DAY)).features, key=lambda feature: -feature.psi)
     run_id = world.ask_one("select mlflow_run_id from ledger.versions")
     pipeline.report(world.stores, world.run(FIRST_DAY))

@@ -141,11 +141,9 @@ def _draw_course(title: str, promised: Interval, days: Sequence[ServedDay], vers
 
 
 def _open(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - half a second, for cards only
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, for cards only
 
     figure = Figure(size, PIXELS_PER_INCH, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_xlabel(x, color=SOFT, fontsize=9.5)
     axes.set_ylabel(y, color=SOFT, fontsize=9.5)
@@ -158,6 +156,9 @@ def _open(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - likewise
+
     target = BytesIO()
-    figure.savefig(target, format="png", metadata={"Software": None})
+    # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
+    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return target.getvalue()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from perennial.metrics import average
@@ -50,7 +51,8 @@ def _open(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, format="png")
+    # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
+    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
     return path
 
 

@@ -43,8 +43,8 @@ def draw_chart(notice: Notice) -> bytes:
     _draw_bars(figure.add_subplot(), notice)
     figure.suptitle(fill(notice.chart_title, TITLE_CHARACTERS), x=0.02, ha="left", fontsize=9.5, fontweight="bold", color=INK)
     target = BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(target, format="png", metadata={"Software": None})
+    # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
+    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return target.getvalue()
 
 
