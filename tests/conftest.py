@@ -31,6 +31,8 @@ TRIALS = 2  # of every training in the stack
 OWN_AIRFLOW = "tests/e2e/test_workers.py"  # it needs nothing of the stack
 GUESTS = ("loader", "pipeline", "analyst", "watcher", "recorder")
 MEMORY = Path("/dev/shm")
+LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""What a container may take, where it has a limit: memory that the machine has is not always ours."""
 MOST_OF_DATABASES = 2 * 2**30
 """Bytes: more than the databases of one worker were seen to take together."""
 SWEEP = 'read _; until rm -rf "$0"; do sleep 1; done'
@@ -89,6 +91,8 @@ def has_memory(workers: int) -> bool:
     try:
         known = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
         available = 1024 * int(known["MemAvailable"].removesuffix("kB"))
+        if LIMIT.exists() and (limit := LIMIT.read_text(encoding="utf-8").strip()).isdigit():
+            available = min(available, int(limit))
         return min(3 * shutil.disk_usage(MEMORY).free, available) > 3 * workers * MOST_OF_DATABASES
     except (OSError, KeyError):
         return False
