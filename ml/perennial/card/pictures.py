@@ -160,5 +160,5 @@ def _save(figure: Figure) -> bytes:
 
     target = BytesIO()
     # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
-    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call] # it has no types
     return target.getvalue()

@@ -52,7 +52,7 @@ def _open(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 def _save(figure: Figure, path: Path) -> Path:
     # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
-    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call] # it has no types
     return path
 
 

@@ -44,7 +44,7 @@ def draw_chart(notice: Notice) -> bytes:
     figure.suptitle(fill(notice.chart_title, TITLE_CHARACTERS), x=0.02, ha="left", fontsize=9.5, fontweight="bold", color=INK)
     target = BytesIO()
     # `Figure.savefig` draws twice, first for the layout alone, and comes to the same bytes.
-    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})  # type: ignore[no-untyped-call] # it has no types
     return target.getvalue()
 
 
