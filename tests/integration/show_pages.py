@@ -11,4 +11,6 @@ from perennial.airflow.pages import make_app
 app = make_app()
 app.dependency_overrides[get_user] = lambda: None
 answers = [TestClient(app).get(path) for path in sys.argv[1:]]
-sys.stdout.write("\n" + json.dumps([{"status": answer.status_code, "page": answer.text} for answer in answers]))
+POLICY = "content-security-policy"
+shown = [{"status": answer.status_code, "page": answer.text, "policy": answer.headers.get(POLICY, "")} for answer in answers]
+sys.stdout.write("\n" + json.dumps(shown))

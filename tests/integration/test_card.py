@@ -24,8 +24,9 @@ from perennial.stores import ledger
 from perennial.stores.analytics import read_model
 from perennial.stores.registry import Registry, read_card
 from perennial.stores.registry.cards import DIGEST
+from tests.browsing import HOSTILE, browse, needs_chromium
 from tests.paths import ROOT
-from tests.world import FIRST_DAY, MODEL, challenge
+from tests.world import FIRST_DAY, MODEL, challenge, edit_model
 
 SHOWS = Path(__file__).parent / "show_pages.py"
 
@@ -185,6 +186,51 @@ def test_the_pages_in_airflow_lead_to_the_card_and_show_it(world, tmp_path):
     assert (200, True) == (model["status"], f'href="../cards/{MODEL}/{card.version}"' in model["page"])
     assert (200, True) == (shown["status"], card.headline in unescape(shown["page"]))
     assert (404, True) == (unknown["status"], "does not know version 999" in unknown["page"])
+
+
+SAID_BY_PEOPLE = (
+    "update ledger.runs set dag_run_id = 'run', message = :words where as_of = :day",
+    """insert into ledger.decisions (model, as_of, choice, rule, sentence, evidence, purpose, effective_at)
+    values (:model, :day, 'SKIP', 'none', :words, '{}', 'simulation', '2017-06-01')""",
+    """update ledger.outbox set recipient = :words, sent_at = null, last_error = :words,
+    notice = jsonb_set(notice, '{headline}', to_jsonb(cast(:words as text)))""",
+)
+CHECKED = """
+    insert into ledger.drift_checks
+        (model, as_of, version, rows, drifted_share, prediction_shift, is_drifted, evidence, effective_at)
+    select model, :day, version, rows, 0, 0, false, '{}', effective_at from ledger.drift_checks limit 1"""
+KEPT_BEFORE = """<html><head><title>calm</title></head><body><script>
+  var metric_1 = {"a": "%s"};
+</script><script>try { localStorage.length } catch { document.title = "alone" }</script></body></html>"""
+"""As a release of before kept pages: whole, and with the words of the data as they are."""
+
+
+@needs_chromium
+@pytest.mark.attack("words of the data act in a page or a mail")
+def test_pages_in_airflow_act_by_nobodys_words_and_those_that_others_drew_as_nobody(world, tmp_path):
+    card = write_card(world.stores, world.run(FIRST_DAY))
+    edit_model(world.settings.home, {"description = ": f"description = {json.dumps(HOSTILE)} #"})
+    values = {"model": MODEL, "day": FIRST_DAY, "words": HOSTILE}
+    for statement in SAID_BY_PEOPLE:
+        world.tell(statement, **{name: value for name, value in values.items() if f":{name}" in statement})
+    run_id = world.ask_one("select mlflow_run_id from ledger.versions")
+    hostile = KEPT_BEFORE % HOSTILE.replace('"', '\\"')
+    before = FIRST_DAY - timedelta(weeks=1)
+    world.tell(CHECKED, day=before)
+    world.stores.registry._client.log_text(run_id, hostile, f"reports/{before}.html")
+    paths = ["/", f"/dags/{MODEL}", f"/runs/{MODEL}.score/run", f"/cards/{MODEL}/{card.version}", f"/reports/{MODEL}/{before}"]
+    *ours, shown_card, report = open_pages(world, tmp_path, paths)
+    assert {200} == {page["status"] for page in (*ours, shown_card, report)}
+    seen = browse("".join(page["page"] for page in ours), tmp_path / "ours")
+    assert ("<title>acted</title>" in seen[0], {*seen[1]} - {"/favicon.ico"}) == (False, set())
+    assert all("&lt;svg onload=" in page["page"] for page in ours)
+    assert "<title>alone</title>" in browse(report["page"], tmp_path / "report", policy(report))[0]
+    assert "<title>acted</title>" in browse(hostile, tmp_path / "before")[0]
+    assert "acted" not in browse(hostile, tmp_path / "card", policy(shown_card))[0].partition("</title>")[0]
+
+
+def policy(page):
+    return {"Content-Security-Policy": page["policy"]}
 
 
 def open_pages(world, folder, paths):

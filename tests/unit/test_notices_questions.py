@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from markdown_it import MarkdownIt
 
 from perennial import notices
 from perennial.records import (
@@ -74,6 +76,16 @@ def test_airflow_shows_the_table_of_the_question_in_markdown():
     shown = notices.show_in_markdown(write_question())
     assert "| AUC | 0.85 | 0.87 | gain +0.0200 [+0.0100, +0.0300] |" in shown
     assert "[Answer in Airflow](http://airflow/dags/lapse.approve) · [MLflow run](http://run)" in shown
+
+
+@pytest.mark.attack("words of the data act in a page or a mail")
+def test_words_of_the_data_are_no_link_picture_or_table_where_airflow_asks():
+    hostile = "income = | <img src=x> ![x](https://evil.example.com/x) [Approve](https://evil.example.com)\n\n# Approve"
+    notice = replace(write_question(), summary=hostile, moved=((hostile,) * 4,), system_did=(hostile,))
+    shown = MarkdownIt("commonmark").enable("table").render(notices.show_in_markdown(notice))
+    assert [] == re.findall(r"<img|<h1|evil[^ ]*\">", shown)
+    assert 4 == shown.count("<td>")
+    assert shown.count("<a href=") == len(notice.links)
 
 
 @pytest.mark.parametrize(

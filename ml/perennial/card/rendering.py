@@ -11,11 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from perennial.card.document import ModelCard
 from perennial.card.words import TONES
+from perennial.records.markdown import escape_markdown
 
 SHORTEST_SENTENCE = 280
 """Characters of the headline that the list of versions shows at most."""
-
-MARKUP = re.compile(r"([\\`*|<>]|(?<!\w)_|_(?!\w)|\](?=[(\[])|^\[(?=[^\]]*\]:)|^[#+=-](?=\s)|^\d+(?=[.)]\s)|&(?=#?\w+;))")
 
 
 def render_markdown(card: ModelCard) -> str:
@@ -33,11 +32,6 @@ def describe_version(card: ModelCard, address: str) -> str:
     """A few lines of Markdown for a list of versions, with the way to the whole card."""
     tiles = " · ".join(f"{escape_markdown(tile.label)} {escape_markdown(tile.figure)}" for tile in card.tiles)
     return f"**{card.role}, {card.status}.** {escape_markdown(_shorten(card.headline))}\n\n{tiles}\n\n[Model card]({address})"
-
-
-def escape_markdown(text: object) -> str:
-    """Text that reads as itself in Markdown, on one line: nothing in it becomes a link, a tag, a table or emphasis."""
-    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def _shorten(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 from perennial.config import name_figure, write_difference
 from perennial.notices.figures import show_number
 from perennial.records import ApprovalQuestion, Notice, Outcome, Promotion, Run, Verdict, Version
+from perennial.records.markdown import escape_markdown
 
 
 def write_verdict(
@@ -102,12 +103,12 @@ def write_question(
 
 
 def show_in_markdown(notice: Notice) -> str:
-    """A notice as Airflow shows it beside the buttons: the table of evidence, then what to do."""
-    rows = (f"| {name} | {before} | {after} | {remark} |" for name, before, after, remark in notice.moved)
+    """A notice as Airflow shows it beside the buttons: the table of evidence, then what to do, which alone holds markup."""
+    rows = (f"| {' | '.join(map(escape_markdown, row))} |" for row in notice.moved)
     table = ("| | champion | challenger | |", "|---|---|---|---|", *rows) if notice.moved else ()
-    facts = "\n".join(f"- {sentence}" for sentence in (*notice.system_did, *notice.you_must))
+    facts = "\n".join(f"- {sentence}" for sentence in (*map(escape_markdown, notice.system_did), *notice.you_must))
     addresses = " · ".join(f"[{text}]({address})" for text, address in notice.links)
-    return "\n\n".join(part for part in (notice.summary, "\n".join(table), facts, addresses) if part)
+    return "\n\n".join(part for part in (escape_markdown(notice.summary), "\n".join(table), facts, addresses) if part)
 
 
 def say_what_became(question: ApprovalQuestion) -> str:

@@ -15,6 +15,7 @@ from perennial.config.logins import hide_login, read_login
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.records import Run, Trained, Verdict, Version, dump_json
 from perennial.records.cards import LoggedTraining
+from perennial.records.markdown import escape_markdown
 from perennial.stores.registry.artifacts import name_report, read_artifact
 from perennial.stores.registry.cards import fetch_training, upload_card
 from perennial.stores.registry.environment import lend_login, prepare_mlflow
@@ -105,7 +106,7 @@ class Registry:
 
     def log_verdict(self, version: int, mlflow_run_id: str, verdict: Verdict) -> None:
         """Let people who look at the run or the version in MLflow see how it was assessed."""
-        sentence = f"{verdict.outcome}: {' '.join(verdict.reasons)}"
+        sentence = escape_markdown(f"{verdict.outcome}: {' '.join(verdict.reasons)}")
         self.tag_run(mlflow_run_id, {"verdict": verdict.outcome.value, "mlflow.note.content": sentence})
         with self._asking(f"describe version {version} of {verdict.model}"):
             self._client.log_text(mlflow_run_id, dump_json(verdict), "verdict.json")
