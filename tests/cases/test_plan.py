@@ -365,7 +365,9 @@ def test_another_label_under_a_test_breaks(alone):
         because = {"origin": "person", "chosen_on": None, "because": "A test wants it."}
         challenger = ledger.enter_recipe(session, run, Recipe("logistic", {"C": 0.5}), **because).number
         ledger.open_contest(session, run, (challenger, champion), ledger.Terms(alpha=0.01, last_look=4, overlap=2))
-    assert 0 == plan(alone)[0]
+    alone.edit("model.toml", "max_feature_auc", 'monotone = { days_away = "increasing" }\nmax_feature_auc')
+    code, found = plan(alone)
+    assert (0, True) == (code, any(said.endswith(" 1 test against it begins again.") for said in find(found, "changes")))
     alone.edit(*NEW_LABELS)
     code, found = plan(alone)
     assert REFUSED == code

@@ -1,19 +1,24 @@
 """Two sides of a day compared value by value, the days that are compared, and a plan as Markdown."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from perennial.config import load_declaration
+from perennial.config.grid import WEEKDAYS
 from perennial.homes.planning import ColumnChange, Item, Plan, write_markdown
 from perennial.homes.planning.comparing import compare_columns, compare_scores, compare_values
+from perennial.homes.planning.explaining import list_moved, list_unbuilt
 from perennial.homes.planning.standing import Known, choose_days
 from perennial.homes.planning.writing import CUT, MOST_CHARACTERS
 from perennial.pipeline.labelling import Standing
 from perennial.stores.ledger.built import BuiltDay
+from tests.paths import ROOT
 
 MONDAY = date(2025, 3, 3)
+NOTHING = Standing((), (), ())
 
 
 def series(values, **options):
@@ -55,23 +60,46 @@ def test_who_enters_and_leaves_the_top_tenth_is_counted_on_all_rows_of_each_side
     assert (2, 1, 1, 0.0) == (change.top, change.entering, change.leaving, change.share)
 
 
-@pytest.mark.parametrize(
-    ("count", "expected"), [(0, []), (1, [7]), (2, [0, 7]), (3, [0, 3, 7]), (8, [*range(8)]), (99, [*range(8)])]
-)
-def test_the_newest_day_is_always_compared_and_others_lie_evenly_before_it(count, expected):
-    days = [MONDAY + timedelta(days=7 * week) for week in range(8)]
-    features = tuple(BuiltDay(day, "features", 9, "q", "c", "valid") for day in days)
-    known = Known(
-        clock=None,
-        features=features,
+def make_known(days, standing, config_hash="c"):
+    """A model before its first champion."""
+    return Known(
+        clock=datetime(2025, 5, 10, tzinfo=UTC),
+        features=tuple(BuiltDay(day, "features", 9, "q", config_hash, "valid") for day in days),
         labels=(),
-        standing=Standing(tuple(days[:6]), (days[6],), ()),
+        standing=standing,
         champion=None,
         entry=None,
         contests=(),
         searched=None,
         day_seconds=None,
     )
+
+
+@pytest.mark.parametrize(
+    ("weekday", "standing", "is_changed", "moved", "unbuilt"),
+    [
+        pytest.param(3, NOTHING, True, [0, 1, 2, 3, 4, 5], 10, id="another weekday"),
+        pytest.param(3, NOTHING, False, [], 0, id="no Thursday has matured yet"),
+        pytest.param(3, Standing((MONDAY,), (), ()), True, [], 0, id="some teach"),
+        pytest.param(0, NOTHING, True, [], 0, id="another key"),
+    ],
+)
+def test_before_a_champion_days_that_have_matured_and_teach_no_more_are_found(weekday, standing, is_changed, *, moved, unbuilt):
+    declaration = load_declaration(ROOT, "lapse")
+    schedule = declaration.model.schedule.model_copy(update={"snapshot_weekday": WEEKDAYS[weekday]})
+    declaration = declaration.model_copy(update={"model": declaration.model.model_copy(update={"schedule": schedule})})
+    days = [MONDAY + timedelta(days=7 * week) for week in range(8)]  # the last two have not matured
+    known = make_known(days, standing, "c" if is_changed else declaration.model.config_hash)
+    assert moved == [days.index(day) for day in list_moved(declaration, known)]
+    assert unbuilt == len(list_unbuilt(declaration, known))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, []), (1, [7]), (2, [0, 7]), (3, [0, 3, 7]), (8, [*range(8)]), (99, [*range(8)])]
+)
+def test_the_newest_day_is_always_compared_and_others_lie_evenly_before_it(count, expected):
+    days = [MONDAY + timedelta(days=7 * week) for week in range(8)]
+    known = make_known(days, Standing(tuple(days[:6]), (days[6],), ()))
     assert expected == [days.index(day) for day in choose_days(known, count)]
 
 

@@ -44,10 +44,19 @@ def list_rebuilt(declaration: Declaration, known: Known) -> Days:
 
 
 def list_moved(declaration: Declaration, known: Known) -> Days:
-    """Days that the champion learned from and that teach no more: step or weekday are others."""
+    """Days that taught and teach no more: step or weekday are others."""
     grid = declaration.model.grid
-    learned = () if known.champion is None else known.champion.training_as_ofs
-    return tuple(day for day in sorted(learned) if grid.newest_teaching(day) != day)
+    return tuple(day for day in _list_taught(declaration, known) if grid.newest_teaching(day) != day)
+
+
+def _list_taught(declaration: Declaration, known: Known) -> Days:
+    """What the champion learned from; before the first what has matured, where the file is another and none of it teaches."""
+    if known.champion is not None:
+        return tuple(sorted(known.champion.training_as_ofs))
+    model, standing = declaration.model, known.standing
+    if standing.current or standing.outdated or known.features[-1].config_hash == model.config_hash:
+        return ()
+    return tuple(day.as_of for day in known.valid if model.matured_at(day.as_of) <= known.clock)
 
 
 def list_unbuilt(declaration: Declaration, known: Known) -> Days:
@@ -99,13 +108,13 @@ def explain_snapshots(declaration: Declaration, known: Known) -> Iterator[Item]:
 def _explain_step(declaration: Declaration, known: Known) -> Iterator[Item]:
     """Which days teach no more, and which that teach instead are not there."""
     moved, unbuilt = list_moved(declaration, known), list_unbuilt(declaration, known)
-    if not moved or known.champion is None:
+    if not moved:
         return
-    model, champion = declaration.model, known.champion
+    model, taught = declaration.model, len(_list_taught(declaration, known))
+    who = "were built and have matured" if known.champion is None else f"version {known.champion.version} learned from"
     said = (
-        f"Other days teach: of the {len(champion.training_as_ofs)} that version {champion.version} learned from "
-        f"{len(moved)} do no more, and of those that do instead {len(known.standing.current)} are built and have matured "
-        f"(training.min_as_ofs = {model.training.min_as_ofs})"
+        f"Other days teach: of the {taught} that {who} {len(moved)} do no more, and of those that do instead "
+        f"{len(known.standing.current)} are built and have matured (training.min_as_ofs = {model.training.min_as_ofs})"
     )
     if unbuilt:
         built = _count_only(len(model.training_as_ofs(unbuilt[0], unbuilt[-1])), "day")
@@ -129,7 +138,8 @@ def explain_training(declaration: Declaration, known: Known, trial: Trial) -> It
         yield Item("recipe", "same", f"Recipe {entry.number}, which serves, goes on.")
     else:
         how = "is chosen anew, for its feature is gone or ruled out" if followed is None else _name_moved(entry.recipe, followed)
-        tests = f" {_count_only(len(known.contests), 'test')} against it begin again." if known.contests else ""
+        begin = "begins" if len(known.contests) == 1 else "begin"
+        tests = f" {_count_only(len(known.contests), 'test')} against it {begin} again." if known.contests else ""
         said = (
             f"Recipe {entry.number}, which serves, ends with the next refit: {how}; the fits of another number follow it.{tests}"
         )
