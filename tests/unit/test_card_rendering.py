@@ -10,13 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from perennial.card import describe_version, render_html, render_markdown, write_model_card
-<<<<<<< HEAD
 from perennial.card.pictures import find_span
-from perennial.card.rendering import escape_markdown
 from perennial.metrics import ReliabilityBin
 from perennial.records import Interval
-=======
->>>>>>> review14
 from perennial.records.cards import LoggedTraining
 from perennial.records.markdown import escape_markdown
 from tests.browsing import HOSTILE, browse, needs_chromium
