@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import kubernetes_validate
 import pytest
 import yaml
+from typer.main import get_command
 
-from perennial.cli.watching import PORT
+from perennial.cli import load_commands
 from perennial.homes import make_home
 from perennial.homes.files import SHARED, TEMPLATE
 from perennial.stores.warehouse import render_install
@@ -174,7 +175,8 @@ def test_the_services_are_those_of_the_design():
 def test_prometheus_scrapes_the_exporter_and_has_the_rules():
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     (job,) = config["scrape_configs"]
-    assert (job["job_name"], job["static_configs"]) == ("perennial", [{"targets": [f"exporter:{PORT}"]}])
+    options = {option.name: option.default for option in get_command(load_commands()).commands["metrics"].params}
+    assert (job["job_name"], job["static_configs"]) == ("perennial", [{"targets": [f"exporter:{options['port']}"]}])
     assert SERVICES["exporter"]["command"] == ["perennial", "metrics", "--host", "0.0.0.0"]
     assert "./deploy/prometheus:/etc/prometheus:ro" in SERVICES["prometheus"]["volumes"]
     assert {"deploy/prometheus/prometheus.yml", *(f"deploy/prometheus/{name}" for name in config["rule_files"])} <= set(SHARED)
