@@ -12,6 +12,7 @@ from perennial.local.ports import find_free_port
 from perennial.pipeline.champion import load_version, open_promotion
 from perennial.records import Move, Recipe
 from perennial.stores import ledger
+from perennial.stores.analytics import read_run
 from perennial.stores.registry import Registry, find_kept
 from tests.integration.test_story import NEXT_DAY, make_snapshot
 from tests.world import MODEL, challenge, edit_model
@@ -85,14 +86,19 @@ def test_what_keeps_no_training_is_found_before_it(world, stage):
     assert before == world.ask(VERSIONS)
 
 
-def test_a_day_is_scored_by_the_ledgers_champion_while_mlflow_is_down_and_its_owner_is_told(world, kept):
+def test_a_day_is_scored_by_the_ledgers_champion_while_mlflow_is_down_and_its_owner_is_told(world, kept, caplog):
     assert kept.is_dir()
     make_snapshot(world, NEXT_DAY)
     run = replace(world.run(NEXT_DAY), dag_run_id="run-1")
-    assert 1 == pipeline.score(silence_mlflow(world), run).version
+    deaf = silence_mlflow(world)
+    assert 1 == pipeline.score(deaf, run).version
     assert 1 == world.ask_one(LIVE, day=NEXT_DAY)
     (told,) = world.ask("select event, notice ->> 'headline' as headline from ledger.outbox where as_of = :day", day=NEXT_DAY)
     assert ("silence", "MLflow does not answer; version 1 scores from the files that are kept here") == (*told.values(),)
+    (shown,) = read_run(world.stores.warehouse, MODEL, "run-1").notices
+    assert ("the champion is the one of the ledger" in caplog.text, told["headline"]) == (True, shown["headline"])
+    assert NEXT_DAY == pipeline.monitor(deaf, run).as_of
+    assert NEXT_DAY == pipeline.decide(deaf, run).as_of
 
 
 def test_while_mlflow_is_down_nobody_scores_when_a_movement_has_not_ended(world):

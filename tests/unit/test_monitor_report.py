@@ -28,6 +28,7 @@ def page():
                 "recency_days": rng.integers(1, 50, 12_000),
                 "spend_7d": rng.normal(size=12_000) + shift,
                 "favourite": pd.Categorical(rng.choice(["milk", "bread", HOSTILE, ACTING], 12_000)),
+                "postcode": [f"{shift} {row}" if row > 2000 else "02134" for row in range(12_000)],
                 "always_null": np.nan,
             }
         )
@@ -41,6 +42,12 @@ def page():
 def test_the_page_shows_every_column_that_has_values(page):
     assert all(column in page for column in (SCORE, "recency_days", "spend_7d", "favourite"))
     assert "always_null" not in page
+
+
+def test_an_id_in_thousands_of_values_is_drawn_by_its_commonest(page):
+    assert "(others)" in page
+    assert '"02134"' in page
+    assert page.count('"0 ') + page.count('"1 ') < 500
 
 
 def test_what_is_not_asked_for_is_not_drawn(page):

@@ -12,6 +12,8 @@ from perennial.records.pages import escape_data
 
 MOST_ROWS = 10_000  # of each side: 100k x 30 take Evidently 25 s, and the pictures look the same
 PAGE_COLUMNS = 8  # a picture costs .2 s and 30 kB
+MOST_VALUES = 50  # of a category, and one for all others: an id in thousands of values takes minutes and megabytes
+OTHERS = "(others)"
 SCORE = "score of the champion"  # no column of a table: names have no spaces
 
 # Everything the page needs stands in it; a browser is told to fetch nothing else, whatever its libraries might try.
@@ -46,7 +48,7 @@ def render_report(
         for name, limit in limits.items()
         if all(side[name].notna().any() for side in sides)
     }
-    page = _run_evidently(sides[0][list(drawn)], sides[1][list(drawn)], drawn)
+    page = _run_evidently(*_pool_rare(sides[0][list(drawn)], sides[1][list(drawn)]), drawn)
     return escape_data(page).replace("<head>", f"<head>\n{POLICY}", 1)
 
 
@@ -55,6 +57,20 @@ def _sample(rows: pd.DataFrame, scores: pd.Series, *, seed: int) -> pd.DataFrame
     some = rows.sample(n=min(len(rows), MOST_ROWS), random_state=seed).reset_index(drop=True)
     scored = scores.sample(n=min(len(scores), MOST_ROWS), random_state=seed).reset_index(drop=True)
     return pd.concat([some, scored.rename(SCORE)], axis="columns")
+
+
+def _pool_rare(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Columns of texts with the values that most rows of both sides hold; of more, one value stands for the rest."""
+    for name in [str(name) for name in reference if not pd.api.types.is_numeric_dtype(reference[name])]:
+        before, after = (side[name].astype("object") for side in (reference, current))
+        counts = pd.concat([before, after]).value_counts()
+        if len(counts) > MOST_VALUES:
+            kept = [*counts.index[:MOST_VALUES]]
+            reference, current = (
+                side.assign(**{name: texts.where(texts.isin(kept) | texts.isna(), OTHERS)})
+                for side, texts in ((reference, before), (current, after))
+            )
+    return reference, current
 
 
 def _run_evidently(reference: pd.DataFrame, current: pd.DataFrame, limits: Mapping[str, float]) -> str:
