@@ -7,7 +7,7 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from perennial.config.folders import find_abandoned
+from perennial.config.folders import LOCK, find_abandoned
 from perennial.invariants.looking import Answer, Finding, Look
 from perennial.stores.registry import MOST_KEPT
 from perennial.stores.registry.loading import CACHE
@@ -21,12 +21,15 @@ def check_leftovers(look: Look) -> Answer:
     findings = [
         Finding(
             f"{row.name} holds scores that nobody will publish" if row.is_shard else f"{row.name} is no table of ours",
-            "perennial reconcile of its model drops it" if row.is_shard else f"drop table {row.name}, if you did not make it",
+            f"perennial reconcile {row.model}" if row.is_shard else f"drop table {row.name}, if you did not make it",
+            row.model,
         )
         for row in look.ask("left_shards")
     ]
     artifacts = look.stores.settings.artifacts
-    findings += [_name(folder, "nobody holds it any more") for folder in find_abandoned(artifacts)]
+    findings += [
+        _name(folder, "nobody holds it any more", f"rm -rf {folder} {folder}{LOCK}") for folder in find_abandoned(artifacts)
+    ]
     findings += [_name(folder, "it was discarded") for folder in artifacts.rglob(".discarded-*") if _is_old(folder, look.clock)]
     temporary = Path(tempfile.gettempdir())
     findings += [
@@ -61,5 +64,5 @@ def _is_old(path: Path, clock: datetime) -> bool:
         return False
 
 
-def _name(path: Path, why: str) -> Finding:
-    return Finding(f"{path}: {why}", f"rm -r {path}")
+def _name(path: Path, why: str, remedy: str = "") -> Finding:
+    return Finding(f"{path}: {why}", remedy or f"rm -r {path}")
