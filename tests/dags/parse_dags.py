@@ -19,6 +19,7 @@ def describe(dag):
     return {
         "tasks": [task.task_id for task in dag.topological_sort()],
         "downstream": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
+        "rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
         "retries": sorted({task.retries for task in dag.tasks}),
         "limits": all(task.execution_timeout for task in dag.tasks),
         "longest_run_seconds": sum(

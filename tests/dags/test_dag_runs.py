@@ -177,7 +177,7 @@ def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
 
 
 def test_the_nightly_dag_finds_all_well_after_these(lived):
-    tasks = {"mark_lost": "success", "purge": "success", "check": "success", "mail": "success"}
+    tasks = {"mark_lost": "success", "purge": "success", "check": "success", "mail": "success", "all_well": "success"}
     assert {"state": "success", "tasks": tasks} == lived["perennial.nightly="]
 
 

@@ -122,7 +122,7 @@ def test_a_dag_keeps_the_rules_of_the_house(lapse, verb):
 
 def test_the_nightly_dag_keeps_the_same_rules(parsed):
     dag = parsed["dags"][NIGHTLY]
-    assert ["mark_lost", "purge", "check", "mail"] == dag["tasks"]
+    assert {"mark_lost", "purge", "check", "mail", "all_well"} == set(dag["tasks"])
     assert {
         "retries": [2],
         "limits": True,
@@ -134,6 +134,12 @@ def test_the_nightly_dag_keeps_the_same_rules(parsed):
     } == {key: dag[key] for key in ("retries", "limits", "teardowns", "tags", "max_active_runs", "catchup", "outlets")}
     assert "#### At 3 a.m." in dag["doc"]
     assert dag["longest_run_seconds"] <= dag["run_limit_seconds"]
+
+
+def test_what_a_purge_waits_for_does_not_keep_the_check_from_looking_and_leaves_the_run_red(parsed):
+    dag = parsed["dags"][NIGHTLY]
+    assert (["all_well", "check"], ["all_well", "mail"]) == (dag["downstream"]["purge"], dag["downstream"]["check"])
+    assert ("all_done", "all_success") == (dag["rules"]["check"], dag["rules"]["all_well"])
 
 
 @pytest.mark.parametrize("verb", VERBS)

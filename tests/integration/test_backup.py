@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 from perennial import invariants, operate, pipeline
 from perennial.backup import Places, make_backup, read_manifest, restore_backup
 from perennial.backup.manifest import MLFLOW, NAME, PARTS, WAREHOUSE
-from perennial.backup.places import find_places
+from perennial.backup.places import VARIABLES, find_places
 from perennial.backup.restoring import DRAFT, NOTE
 from perennial.config import PLATFORM_SQL
 from perennial.errors import ConfigError, MigrationConflict, StackError, WarehouseBusy, WouldOverwrite
@@ -172,6 +172,41 @@ def test_a_target_in_which_somebody_works_is_refused(kept):
     assert kept.world.ask(SCORES) == kept.scores
 
 
+@pytest.fixture
+def other(make_target, postgres):
+    """A target that is empty again for each test."""
+    yield make_target("other")
+    for name in ("w_other", "m_other"):
+        postgres.drop(name)
+
+
+@pytest.mark.parametrize(
+    ("database", "statement", "said"),
+    [
+        ("mlflow_url", "create table dag as select 1 as one", "dag in the database m_other"),
+        ("mlflow_url", "create table experiments as select 1 as one from generate_series(1, 2)", "experiments in the database"),
+        ("warehouse_url", "create schema source; create view source.mine as select 1 as one", "source.mine"),
+        ("warehouse_url", "create schema ledger; create table ledger.runs as select 1 as one", "ledger.runs"),
+    ],
+)
+def test_a_target_that_holds_anything_else_is_refused_and_stays(kept, other, database, statement, said):
+    url = getattr(other, database)
+    other.ask(url, statement)
+    with pytest.raises(WouldOverwrite, match=rf"not empty: it holds {said}"):
+        restore_backup(other, kept.folder)
+    assert "1" == other.ask(url, f"select count(*) from pg_class where oid = to_regclass('{said.partition(' ')[0]}')")
+
+
+def test_files_in_the_target_are_refused_and_stay(kept, make_target):
+    places = make_target("untouched")
+    places.files.mkdir(parents=True)
+    (places.files / "mine").write_text("", encoding="utf-8")
+    with pytest.raises(WouldOverwrite, match="not empty: it holds files in"):
+        restore_backup(places, kept.folder)
+    assert (places.files / "mine").exists()
+    shutil.rmtree(places.files)
+
+
 def test_a_folder_that_is_there_is_not_written_into(kept):
     with pytest.raises(WouldOverwrite, match="is there already"):
         make_backup(kept.places, kept.folder, NOW)
@@ -230,6 +265,9 @@ def test_a_killed_restore_is_run_again(kept, make_target):
 
 def test_a_restore_that_was_killed_while_it_began_is_run_again(kept, make_target):
     places = make_target("begun")
+    places = replace(places, warehouse_url=f"{places.warehouse_url}?sslmode=prefer")  # as servers of one's own may want
+    for table in ("alembic_version", "experiments", "workspaces"):  # MLflow was started once
+        places.ask(places.mlflow_url, f"create table {table} as select 1 as one")
     places.files.mkdir(parents=True)
     (places.files / DRAFT).write_text("", encoding="utf-8")
     assert restore_backup(places, kept.folder) == read_manifest(kept.folder)
@@ -269,6 +307,13 @@ def test_a_ledger_of_a_former_layout_is_migrated(former, make_target, postgres, 
     assert places.ask(places.warehouse_url, newest) == max(path.stem for path in (PLATFORM_SQL / "schema").glob("*.sql"))
     owners = "select distinct tableowner from pg_tables where schemaname = 'ledger'"
     assert places.ask(places.warehouse_url, owners) == "owner"
+
+
+def test_files_in_an_object_store_are_refused_and_no_password_is_shown():
+    values = ("postgresql+psycopg2://postgres@127.0.0.1/warehouse",) * 2
+    environment = dict(zip(VARIABLES, (*values, "s3://me:secret@bucket/mlflow"), strict=True))
+    with pytest.raises(ConfigError, match=r"is s3://bucket/mlflow: artifacts in an object store are not covered"):
+        find_places(None, environment)
 
 
 def test_half_of_the_variables_is_refused():

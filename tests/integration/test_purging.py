@@ -377,6 +377,24 @@ def test_a_day_that_is_built_again_is_as_it_was(year):
     assert ["snapshots"] == [item.kind for item in overdue]
 
 
+def test_a_clock_that_goes_ahead_takes_nothing_that_is_young_by_the_clock_of_postgresql(year, caplog):
+    young = (datetime.now(UTC) - timedelta(days=50)).date()
+    year.tell(
+        "insert into ledger.runs (model, stage, as_of, purpose, actor, effective_at) "
+        "values ('lapse', 'refresh', '2029-12-31', 'simulation', 'tester', '2029-12-31')"
+    )
+    year.tell(
+        "insert into ledger.quarantine (model, as_of, entity_id, rule, row_content, effective_at) "
+        f"values ('lapse', '{young}', 'x', 'odd', '{{}}', '{young}')"
+    )
+    foretold = purging.purge(year.stores, MODEL, LATER, dry_run=True)
+    purged = purging.purge(year.stores, MODEL, LATER)
+    assert (name_things(foretold.gone), foretold.kept) == (name_things(purged.gone), purged.kept)
+    assert {"quarantine", "findings", "mail"} <= {item.kind for item in purged.gone}
+    assert [young] == [row["as_of"] for row in year.ask("select as_of from ledger.quarantine where as_of > '2018-01-01'")]
+    assert "is ahead of PostgreSQL's" in caplog.text
+
+
 def test_forever_keeps_everything(year):
     edit_model(
         year.settings.home, {f"{key.partition('_')[0]}_days": f'{key.partition("_")[0]}_days = "forever" #' for key in RETENTION}

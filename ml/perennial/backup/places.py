@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from perennial.config.logins import hide_login
 from perennial.errors import ConfigError, ExtraMissing, StackError
 from perennial.local.binaries import find_binaries
 from perennial.local.processes import inherit_environment
@@ -74,11 +75,17 @@ def find_places(embedded: tuple[str, str, Path] | None, environment: Mapping[str
         embedded: of a stack that runs here, the warehouse and MLflow's database as superuser, and the folder of MLflow's files.
 
     Raises:
-        ConfigError: neither is there, only some of the variables are set, or PostgreSQL's programs are not.
+        ConfigError: neither is there, only some of the variables are set, MLflow's files are in an object store, or PostgreSQL's
+            programs are not here.
     """
     missing = [name for name in VARIABLES if not environment.get(name)]
     if not missing:
         warehouse_url, mlflow_url, files = (environment[name] for name in VARIABLES)
+        if "://" in files:
+            raise ConfigError(
+                f"PERENNIAL_MLFLOW_FILES is {hide_login(files)}: artifacts in an object store are not covered, for what is "
+                "backed up is a folder. Use the copies that the store keeps, or name the folder at which it is mounted here."
+            )
         return Places(warehouse_url, mlflow_url, Path(files), _find_programs(Path(files)))
     if len(missing) < len(VARIABLES) or environment.get("PERENNIAL_WAREHOUSE_URL"):
         raise ConfigError(

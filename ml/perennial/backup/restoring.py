@@ -10,6 +10,7 @@ import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from perennial.backup.manifest import FILES, MLFLOW, WAREHOUSE, Manifest, read_manifest
 from perennial.backup.places import Places
@@ -23,14 +24,19 @@ from perennial.stores.warehouse.counting import count_rows
 NOTE, DRAFT = ".restoring", ".restoring.draft"
 # Python 3.11.4 and later refuse members that lead out of the folder; what is unpacked has the hash of what we packed.
 SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-AS_OWNER = "?options=-c%20role%3Downer"  # what a superuser makes under its own name would be closed to pipeline
+AS_OWNER = "options=-c%20role%3Downer"  # what a superuser makes under its own name would be closed to pipeline
 OURS = ("analytics", "scores", "labels", "features", "history", "tuning", "ledger", "source")
 RESTORE = ("--single-transaction", "--exit-on-error")
 COUNTED = ("ledger.runs", "ledger.snapshots", "ledger.versions", "ledger.publications")
 OTHERS = """
     select format('%I.%I', nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where relkind in ('r', 'p')
+    where relkind in ('r', 'p', 'f', 'v', 'm')
     and nspname in ('features', 'labels', 'scores', 'source', 'history', 'tuning') order by 1 limit 1"""
+PUBLIC = """
+    select format('%I', relname) from pg_class
+    where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and not relispartition order by 1"""
+AT_FIRST = {"alembic_version": 1, "experiments": 1, "workspaces": 1}
+"""Rows that a server of MLflow writes into an empty database when it starts."""
 
 
 def restore_backup(places: Places, folder: Path) -> Manifest:
@@ -63,7 +69,7 @@ def restore_backup(places: Places, folder: Path) -> Manifest:
     places.ask(places.warehouse_url, "; ".join(f"drop schema if exists {schema} cascade" for schema in OURS))
     places.run("pg_restore", places.warehouse_url, *RESTORE, str((folder / WAREHOUSE).absolute()))
     _compare(places, manifest)
-    migrate(places.warehouse_url + AS_OWNER)
+    migrate(f"{places.warehouse_url}{'&' if '?' in places.warehouse_url else '?'}{AS_OWNER}")
     note.unlink()
     return manifest
 
@@ -83,8 +89,8 @@ def _require_empty(places: Places) -> None:
     """
     files = [path for path in places.files.iterdir() if path.name != DRAFT] if places.files.is_dir() else []
     found = [f"files in {places.files}"] if files else []
-    for table in ("registered_models", "runs"):
-        found += [f"MLflow's {table}"] if _has_rows(places, places.mlflow_url, f"public.{table}") else []
+    name = urlsplit(places.mlflow_url).path.lstrip("/")
+    found += [f"{table} in the database {name}" for table in _list_filled(places)]
     found += [table for table in COUNTED if _has_rows(places, places.warehouse_url, table)]
     found += [table for table in [places.ask(places.warehouse_url, OTHERS)] if table]
     if found:
@@ -92,6 +98,18 @@ def _require_empty(places: Places) -> None:
             f"The installation is not empty: it holds {', '.join(found)}. Restore into a new one: for the embedded stack, "
             "another PERENNIAL_VAR and `perennial up --only postgres`; for your own servers, new databases and an empty folder."
         )
+
+
+def _list_filled(places: Places) -> list[str]:
+    """Tables of MLflow's database, or of whichever the variable names, with rows that somebody has written: all are dropped."""
+    names = places.ask(places.mlflow_url, PUBLIC).splitlines()
+    asked = (
+        f"select '{number}' where exists (select from public.{name} offset {AT_FIRST.get(name, 0)})"  # noqa: S608 - quoted
+        for number, name in enumerate(names)
+    )
+    return (
+        [names[int(number)] for number in places.ask(places.mlflow_url, " union all ".join(asked)).splitlines()] if names else []
+    )
 
 
 def _has_rows(places: Places, url: str, table: str) -> bool:

@@ -20,22 +20,22 @@ def check_champions(look: Look) -> Answer:
     ]
     champions = {row.model: row.version for row in look.ask("champions")}
     try:
-        for model, version in champions.items():
-            findings.extend(_check_alias(look, model, version))
+        for model in sorted({*champions, *(row.model for row in look.ask("list_versions"))}):
+            findings.extend(_check_alias(look, model, champions.get(model)))
     except RegistryUnavailable as silence:
         return Answer(f"{len(champions)} champions", tuple(findings), f"the alias: {silence}")
     return Answer(f"{len(champions)} champions and their alias", tuple(findings))
 
 
-def _check_alias(look: Look, model: str, version: int) -> list[Finding]:
+def _check_alias(look: Look, model: str, version: int | None) -> list[Finding]:
     named = look.stores.registry.read_alias(model)
     if named == version:
         return []
     with look.stores.warehouse.transaction() as now:  # it may have moved since this check began
         if named == ledger.champion(now, model) or ledger.open_promotions(now, model):
             return []
-    said = "nobody" if named is None else f"version {named}"
-    return [Finding(f"{model}: the ledger's champion is version {version}, the alias names {said}", _reconcile(model), model)]
+    known, said = ("nobody" if each is None else f"version {each}" for each in (version, named))
+    return [Finding(f"{model}: the ledger's champion is {known}, the alias names {said}", _reconcile(model), model)]
 
 
 def check_holders(look: Look) -> Answer:

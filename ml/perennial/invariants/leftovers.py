@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from perennial.config.folders import find_abandoned, find_forgotten, is_forgotten
+from perennial.config.folders import LOCK, find_abandoned, find_forgotten, is_forgotten
 from perennial.invariants.looking import Answer, Finding, Look
 from perennial.stores.registry import MOST_KEPT
 from perennial.stores.registry.loading import CACHE
@@ -16,12 +16,15 @@ def check_leftovers(look: Look) -> Answer:
     findings = [
         Finding(
             f"{row.name} holds scores that nobody will publish" if row.is_shard else f"{row.name} is no table of ours",
-            "perennial reconcile of its model drops it" if row.is_shard else f"drop table {row.name}, if you did not make it",
+            f"perennial reconcile {row.model}" if row.is_shard else f"drop table {row.name}, if you did not make it",
+            row.model,
         )
         for row in look.ask("left_shards")
     ]
     artifacts = look.stores.settings.artifacts
-    findings += [_name(folder, "nobody holds it any more") for folder in find_abandoned(artifacts)]
+    findings += [
+        _name(folder, "nobody holds it any more", f"rm -rf {folder} {folder}{LOCK}") for folder in find_abandoned(artifacts)
+    ]
     findings += [
         _name(folder, "it was discarded") for folder in artifacts.rglob(".discarded-*") if is_forgotten(folder, look.clock)
     ]
@@ -43,5 +46,5 @@ def _check_cache(look: Look, cache: Path) -> list[Finding]:
     return found
 
 
-def _name(path: Path, why: str) -> Finding:
-    return Finding(f"{path}: {why}", f"rm -r {path}")
+def _name(path: Path, why: str, remedy: str = "") -> Finding:
+    return Finding(f"{path}: {why}", remedy or f"rm -r {path}")

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from perennial.config import Declaration
 from perennial.pipeline import Stores
+from perennial.records import Run
+from perennial.score import is_stale
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 
@@ -79,6 +81,12 @@ class Look:
         """The same of the rows of each model, which come sorted by model and newest first."""
         by_model = groupby(rows, key=lambda row: row.model)
         return [row for _, own in by_model for row in self.choose(list(own), newest=newest, older=older)]
+
+    def again(self, stage: str, model: str, as_of: date) -> str:
+        """The command that does a stage of a day again: of a day too old to be scored live, on the clock of that day."""
+        command, declared = f"perennial {stage} {model} --as-of {as_of}", self.declarations.get(model)
+        is_old = declared is not None and is_stale(declared.model, Run(model, as_of, self.clock, "live"))
+        return f"{command} --simulate" if is_old else command
 
     def only_declared(self, rows: Iterable[Any]) -> list[Any]:
         """The rows of models whose files this home has."""

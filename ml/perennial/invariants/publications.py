@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,11 @@ OTHER_FILES = 2  # versions beside each champion whose files are fetched in one 
 
 
 def check_publications(look: Look) -> Answer:
-    """Each (model, as_of) has at most one live publication, its rows are those that were published, arm by arm."""
+    """Each (model, as_of) that was published has one live publication, its rows are those that were published, arm by arm."""
     live = look.ask("list_live")
     findings = [
-        Finding(
-            f"{name_day(row.model, row.as_of)}: {row.live} live publications",
-            f"perennial score {row.model} --as-of {row.as_of}",
-            row.model,
-        )
-        for row in look.ask("list_days")
-        if row.live > 1
+        Finding(f"{name_day(model, as_of)}: {fault}", look.again("score", model, as_of), model)
+        for model, as_of, fault in _list_days_astray(look, {(row.model, row.as_of) for row in live})
     ]
     chosen = look.choose_of_each_model(look.only_declared(live))
     for row in chosen:
@@ -41,11 +38,26 @@ def check_publications(look: Look) -> Answer:
     return Answer(counted, tuple(findings), f"models without a file in this home: {', '.join(undeclared)}" if undeclared else "")
 
 
+def _list_days_astray(look: Look, live: set[tuple[str, date]]) -> Iterator[tuple[str, date, str]]:
+    """Days with two live publications, with none though one had been out, or with scores that none wrote."""
+    days = {(row.model, row.as_of): row for row in look.ask("list_days")}
+    for day, row in days.items():
+        if row.live > 1:
+            yield *day, f"{row.live} live publications"
+        elif row.was_live and not row.live:
+            yield *day, "it was published, and no publication is live"
+    for model in look.declarations:
+        for as_of in warehouse.list_scored_days(look.session, model):
+            day = model, as_of
+            if day not in live and not (day in days and days[day].was_live):
+                yield *day, f"scores stand in scores.{model} that no publication wrote"
+
+
 def _check_rows(look: Look, row: Any) -> list[Finding]:
     model = look.declarations[row.model].model
     rows, checksum = warehouse.measure_scores(look.session, model, row.as_of, row.publication_id)
     others = warehouse.count_scores(look.session, row.model, row.as_of) - rows
-    day, remedy = name_day(row.model, row.as_of), f"perennial score {row.model} --as-of {row.as_of}"
+    day, remedy = name_day(row.model, row.as_of), look.again("score", row.model, row.as_of)
     faults = []
     if rows != row.rows - row.erased:
         faults.append(f"{day}: {row.rows - row.erased} scores were published, {rows} stand in scores.{row.model}")
@@ -76,7 +88,7 @@ def check_lineage(look: Look) -> Answer:
     live = look.ask("list_live")
     versions = {(row.model, row.version): row for row in look.ask("list_versions")}
     snapshots = {(row.model, row.as_of): row for row in look.ask("list_snapshots") if row.kind == "features"}
-    findings = [found for row in live for found in _check_leads(row, versions.get((row.model, row.version)))]
+    findings = [found for row in live for found in _check_leads(look, row, versions.get((row.model, row.version)))]
     chosen = look.choose_of_each_model(look.only_declared(live))
     for row in chosen:
         findings.extend(_check_snapshot(look, row, snapshots.get((row.model, row.as_of))))
@@ -91,8 +103,8 @@ def check_lineage(look: Look) -> Answer:
     return Answer(counted, (*findings, *found), left_out)
 
 
-def _check_leads(row: Any, version: Any) -> list[Finding]:
-    day, remedy = name_day(row.model, row.as_of), f"perennial score {row.model} --as-of {row.as_of}"
+def _check_leads(look: Look, row: Any, version: Any) -> list[Finding]:
+    day, remedy = name_day(row.model, row.as_of), look.again("score", row.model, row.as_of)
     if version is None:
         return [Finding(f"{day}: published by version {row.version}, which the ledger does not know", remedy, row.model)]
     missing = [name for name in LEADS if not getattr(row, name)]
@@ -104,7 +116,8 @@ def _check_leads(row: Any, version: Any) -> list[Finding]:
 
 def _check_snapshot(look: Look, row: Any, snapshot: Any) -> list[Finding]:
     """The rows that were scored stand there still; one that was built anew since is for `reconcile` to have scored."""
-    day, remedy = name_day(row.model, row.as_of), f"perennial refresh {row.model} --as-of {row.as_of}, then validate and score it"
+    day = name_day(row.model, row.as_of)
+    remedy = ", then ".join(look.again(stage, row.model, row.as_of) for stage in ("refresh", "validate", "score"))
     if snapshot is None:
         return [Finding(f"{day}: scores were published, and the ledger knows no snapshot", remedy, row.model)]
     if snapshot.status == "purged":  # old, and kept no longer
@@ -112,12 +125,19 @@ def _check_snapshot(look: Look, row: Any, snapshot: Any) -> list[Finding]:
     faults = []
     if snapshot.recorded_at <= row.published_at and row.snapshot_checksum != snapshot.checksum and not snapshot.is_erased:
         faults.append(f"{day}: the scores were made of another snapshot than the ledger knows")
-    stored = [column.name for column in warehouse.read_columns(look.session, row.model)]
-    table = f'features."{row.model}"'
-    found = {warehouse.measure_rows(look.session, table, row.as_of, columns) for columns in (snapshot.columns, stored)}
-    if (snapshot.rows, snapshot.checksum) not in found:
+    if not holds_what_was_built(look, snapshot):
         faults.append(f"{day}: features.{row.model} holds other rows than were built")
     return [Finding(fault, remedy, row.model) for fault in faults]
+
+
+def holds_what_was_built(look: Look, snapshot: Any) -> bool:
+    """Do the rows that stand in features.<model> or labels.<model> have the checksum that the ledger's row says?"""
+    covered = [snapshot.columns]
+    if snapshot.kind == "features":  # a day without its rejected rows is measured with every column
+        covered.append([column.name for column in warehouse.read_columns(look.session, snapshot.model)])
+    table = f'{snapshot.kind}."{snapshot.model}"'
+    found = {warehouse.measure_rows(look.session, table, snapshot.as_of, columns) for columns in covered}
+    return (snapshot.rows, snapshot.checksum) in found
 
 
 def _check_files(look: Look, versions: tuple[Any, ...]) -> tuple[list[Finding], str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from perennial.errors import PermanentError, RegistryUnavailable
 from perennial.invariants.looking import Answer, Finding, Look, ask, name_day
+from perennial.invariants.publications import holds_what_was_built
 from perennial.pipeline.champion import load_version
 from perennial.records import Version
 from perennial.records.canaries import find_place
@@ -33,7 +34,8 @@ def check_leaks(look: Look) -> Answer:
         and row.query_hash == look.declarations[row.model].definition_hash("features")
     ]
     chosen = look.choose_of_each_model(built, newest=NEWEST, older=OLDER)
-    findings = []
+    live = {(row.model, row.as_of) for row in look.ask("list_live")}  # whose rows `lineage` looks at
+    findings = [found for row in chosen if (row.model, row.as_of) not in live for found in _check_stored(look, row)]
     for row in chosen:
         remedy = (
             f"perennial check {row.model} --tables real names the source that was rewritten; then perennial refresh {row.model}"
@@ -96,19 +98,27 @@ def _label_again(look: Look, row: Any) -> list[Finding]:
         except PermanentError as error:
             checksum = str(error)
     if checksum == row.checksum or not _is_unmoved(look, row):
-        return []
+        return _check_stored(look, row)
     said = f"{name_day(row.model, row.as_of)}: labels built again are others than those that taught"
     return [Finding(said, f"perennial check {row.model} --tables real names the source that was rewritten", row.model)]
+
+
+def _check_stored(look: Look, row: Any) -> list[Finding]:
+    if holds_what_was_built(look, row):
+        return []
+    said = f"{name_day(row.model, row.as_of)}: {row.kind}.{row.model} holds other rows than were built"
+    remedy = ", then ".join(look.again(stage, row.model, row.as_of) for stage in ("refresh", "validate"))
+    return [Finding(said, f"{remedy}; the next training builds its labels anew", row.model)]
 
 
 def _score_again(look: Look, row: Any) -> list[Finding]:
     """By the version that published, from the snapshot as it stands."""
     declaration = look.declarations[row.model]
-    day, remedy = name_day(row.model, row.as_of), f"perennial score {row.model} --as-of {row.as_of}"
-    with look.stores.warehouse.transaction() as session:
-        version = ledger.get_version(session, row.model, row.version)
-        other = None if row.canary_id is None else ledger.get_version(session, row.model, row.canary_version)
+    day, remedy = name_day(row.model, row.as_of), look.again("score", row.model, row.as_of)
     try:
+        with look.stores.warehouse.transaction() as session:
+            version = ledger.get_version(session, row.model, row.version)
+            other = None if row.canary_id is None else ledger.get_version(session, row.model, row.canary_version)
         features = warehouse.read_snapshot(look.session, declaration, row.as_of)
         scores = _score(look, version, features)
         if other is not None:

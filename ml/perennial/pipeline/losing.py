@@ -6,6 +6,7 @@ import logging
 import shutil
 from datetime import datetime
 
+from perennial.config import model_names
 from perennial.config.folders import find_abandoned, find_forgotten, sweep_folders
 from perennial.pipeline.opening import Stores
 from perennial.stores import ledger, warehouse
@@ -23,7 +24,8 @@ def mark_lost(stores: Stores, clock: datetime, model: str | None = None) -> tupl
     before = clock - warehouse.LONGEST_ATTEMPT
     with stores.warehouse.transaction() as session:
         lost = ledger.mark_lost_runs(session, model)
-        for name in {*ledger.end_lost_attempts(session, model, before), *(run.model for run in lost)}:
+        known = {model} if model else {*model_names(stores.settings.home)}  # shards of attempts that others ended, too
+        for name in sorted({*ledger.end_lost_attempts(session, model, before), *(run.model for run in lost), *known}):
             warehouse.drop_shards(session, name, before)
     for parent in {folder.parent for folder in find_abandoned(stores.settings.artifacts)}:
         sweep_folders(parent)

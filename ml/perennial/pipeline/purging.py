@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 TABLES: Mapping[PurgeKind, tuple[str, ...]] = {"snapshots": ("features", "labels"), "scores": ("scores",)}
 WITH_RUNS: tuple[PurgeKind, ...] = ("files", "reports")
 """What stands with a run of MLflow, and not in the warehouse."""
+OUT_OF_STEP = timedelta(hours=1)
+"""Clocks of two machines that differ by more are worth a word."""
 KEYS: Mapping[PurgeKind, str] = {
     "snapshots": "snapshots_days",
     "scores": "scores_days",
@@ -47,8 +49,8 @@ KEYS: Mapping[PurgeKind, str] = {
 def purge(stores: Stores, name: str, clock: datetime, *, actor: str = "perennial", dry_run: bool = False) -> Purged:
     """Take away what a model keeps no longer; a dry run says what would go, and deletes nothing.
 
-    Ages count from the newest clock that the model has lived, and never from after `clock`: of one that stands still, and of
-    one that is replayed in the past, nothing grows old.
+    Ages count from the newest clock that the model has lived, and never from after `clock` or PostgreSQL's clock: of one that
+    stands still, and of one that is replayed in the past, nothing grows old; nor by a clock that goes ahead.
 
     Raises:
         RegistryUnavailable: MLflow does not answer; what went before stands, the rest goes with the next attempt.
@@ -57,8 +59,13 @@ def purge(stores: Stores, name: str, clock: datetime, *, actor: str = "perennial
     """
     purging = _Purging(stores, stores.declaration(name), clock, actor)
     with stores.warehouse.transaction() as session:
-        until = purging.find_until(session)
+        until, wall = purging.find_until(session), purges.read_wall(session)
         found = purging.find(session) if until else ()
+    if clock - wall > OUT_OF_STEP:
+        log.warning(
+            "%s: the clock here, %s, is ahead of PostgreSQL's, %s, from which ages count. Set the wrong one right.",
+            *(name, clock, wall),
+        )
     kept = tuple(item for item in found if item.why is not None)
     going = sorted((item for item in found if item.why is None), key=lambda item: item.kind in WITH_RUNS)  # a backup stops these
     gone = tuple(purging.measure(going) if dry_run else purging.take_away(going))
@@ -100,7 +107,7 @@ class _Purging:
     def find_until(self, session: Session) -> datetime | None:
         """The instant from which ages count."""
         lived = purges.lived_until(session, self.model)
-        return min(lived, self.clock) if lived else None
+        return min(lived, self.clock, purges.read_wall(session)) if lived else None
 
     def find(self, session: Session) -> tuple[PurgeItem, ...]:
         """Everything that is older than the model keeps it, with why it stays if it does."""

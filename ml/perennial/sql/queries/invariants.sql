@@ -26,8 +26,8 @@ where status = 'live' and not exists (
 order by model, as_of desc;
 
 -- name: list_days
--- Every day that was ever to be published, with its live publications.
-select model, as_of, count(*) filter (where status = 'live') as live
+-- Every day that was ever to be published, with its live publications, and whether scores of it were ever out.
+select model, as_of, count(*) filter (where status = 'live') as live, bool_or(published_at is not null) as was_live
 from ledger.publications
 group by model, as_of
 order by model, as_of;
@@ -103,7 +103,9 @@ select
 
 -- name: left_shards
 -- Tables of scores that wait for a publication which will never come, and tables in our schemas that nothing of ours is called like.
-select format('%s.%I', relnamespace::regnamespace, relname) as name, starts_with(relname, 'shard$') as is_shard
+select
+    format('%s.%I', relnamespace::regnamespace, relname) as name, model,
+    starts_with(relname, 'shard$') and publication_id is not null as is_shard
 from pg_class
 left join ledger.publications
     on starts_with(relname, 'shard$') and publication_id::text = split_part(split_part(relname, '$', 2), '_', 1)

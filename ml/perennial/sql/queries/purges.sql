@@ -4,6 +4,10 @@
 -- The newest clock of the runs of a model, backfills aside; null before the first.
 select ledger.lived_until(:model);
 
+-- name: wall
+-- PostgreSQL's clock, beyond which the owner's functions count no ages.
+select clock_timestamp();
+
 -- name: find_items
 -- One row per thing that is older than the model keeps it: a day of a kind, or the files or one report of a version; `why` says
 -- what it stays for, and is null of what goes. Columns: those of `perennial.records.purges.PurgeItem`; bytes where rows tell them.

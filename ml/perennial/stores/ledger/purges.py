@@ -26,6 +26,12 @@ def lived_until(session: Session, model: str) -> datetime | None:
     return lived
 
 
+def read_wall(session: Session) -> datetime:
+    """PostgreSQL's clock, beyond which the owner's functions count no ages."""
+    wall: datetime = execute(session, "purges.wall").scalar_one()
+    return wall
+
+
 def find_purgeable(
     session: Session, model: str, before: Mapping[str, date | datetime], *, needed: Sequence[date], ways_back: Sequence[int]
 ) -> tuple[PurgeItem, ...]:

@@ -12,6 +12,7 @@ from perennial.stores.warehouse.publishing.attempts import (
 )
 from perennial.stores.warehouse.publishing.measuring import (
     count_scores,
+    list_scored_days,
     measure_arms,
     measure_missing,
     measure_scores,
@@ -30,6 +31,7 @@ __all__ = [
     "count_scores",
     "drop_shards",
     "find_attempt",
+    "list_scored_days",
     "measure_arms",
     "measure_missing",
     "measure_scores",

@@ -101,6 +101,20 @@ def count_scores(session: Session, model: str, as_of: date) -> int:
     return int(session.execute(statement, {"as_of": as_of}).scalar_one())
 
 
+def list_scored_days(session: Session, model: str) -> list[date]:
+    """Every as_of of which rows stand in scores.<model>, by one look into the index for each; none where there is no table."""
+    if session.execute(text("select to_regclass(:name) is null"), {"name": f'scores."{model}"'}).scalar_one():
+        return []
+    statement = text(f"""
+        with recursive days (as_of) as (
+            select min(as_of) from scores."{model}"
+            union all
+            select (select min(as_of) from scores."{model}" where as_of > days.as_of) from days where days.as_of is not null
+        )
+        select as_of from days where as_of is not null""")  # noqa: S608 - checked identifier
+    return list(session.execute(statement).scalars())
+
+
 def read_numbers(session: Session, model: Model, as_of: date, publication_id: int) -> Mapping[str, float]:
     """The published score of every entity of a day, by its key as text."""
     statement = text(f"""
