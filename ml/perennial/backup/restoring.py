@@ -89,8 +89,8 @@ def _require_empty(places: Places) -> None:
     """
     files = [path for path in places.files.iterdir() if path.name != DRAFT] if places.files.is_dir() else []
     found = [f"files in {places.files}"] if files else []
-    name = urlsplit(places.mlflow_url).path.lstrip("/")
-    found += [f"{table} in the database {name}" for table in _list_filled(places)]
+    if filled := _list_filled(places):
+        found.append(f"{', '.join(filled)} in the database {urlsplit(places.mlflow_url).path.lstrip('/')}")
     found += [table for table in COUNTED if _has_rows(places, places.warehouse_url, table)]
     found += [table for table in [places.ask(places.warehouse_url, OTHERS)] if table]
     if found:
