@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -76,6 +76,20 @@ def find_abandoned(parent: Path) -> tuple[Path, ...]:
             os.close(held[1])
             found.append(lock.with_name(lock.name.removesuffix(LOCK)))
     return tuple(found)
+
+
+@contextmanager
+def changing_alone(folder: Path) -> Iterator[None]:
+    """Whoever else changes what a folder holds waits; where its disk knows no locks, whoever comes last is right."""
+    import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def find_forgotten(instant: datetime) -> tuple[Path, ...]:

@@ -13,14 +13,14 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from perennial.config.folders import changing_alone, make_private
 from perennial.errors import ConfigError
 
 PREFIX = "prn_"  # by which scanners of repositories can know one
@@ -79,7 +79,7 @@ class TokenFile:
         """
         if not NAME.fullmatch(name):
             raise ConfigError("A token's name has 1 to 40 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit.")
-        with self._alone():
+        with changing_alone(make_private(self.path.parent)):
             known = self.read()
             if name in known:
                 raise ConfigError(
@@ -95,24 +95,11 @@ class TokenFile:
         Raises:
             ConfigError: there is none of this name.
         """
-        with self._alone():
+        with changing_alone(make_private(self.path.parent)):
             known = dict(self.read())
             if known.pop(name, None) is None:
                 raise ConfigError(f"There is no token '{name}': `perennial token list` shows them.")
             self._write(known)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Whoever changes the file at the same time waits, so that no change is lost."""
-        import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
 
     def _write(self, tokens: Mapping[str, Token]) -> None:
         """Whole or not at all, and never readable to others on the way."""

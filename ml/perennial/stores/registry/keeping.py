@@ -7,11 +7,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from perennial.config.folders import borrow_folder
+from perennial.config.folders import borrow_folder, changing_alone
 from perennial.errors import RegistryUnavailable
 from perennial.records import Version
 
@@ -50,7 +50,7 @@ def keep_files(fetched: Path, folder: Path) -> None:
     for path in (*fetched.rglob("*"), fetched):
         path.chmod(0o700 if path.is_dir() else 0o600)
         _flush(path)
-    with _alone(folder.parent):
+    with changing_alone(folder.parent):
         if _is_same(fetched, folder):
             return
         discard_files(folder)
@@ -91,20 +91,6 @@ def _is_same(one: Path, other: Path) -> bool:
         return regular and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names)
     except OSError:
         return False
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else changes what a folder holds; where its disk knows no locks, whoever comes last is right."""
-    import fcntl  # noqa: PLC0415 - Windows has none, and this module must load there
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _delete(path: Path) -> None:
