@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model
-from perennial.predictor import Contract, Feature, Linear, Predictor
+from perennial.predictor import IDENTITIES, ClassLinear, Contract, Feature, Linear, Predictor
 from perennial.records import Run, Tally, Version
 from perennial.score import scoring_rules
 from perennial.stores.sessions import Database, Session, run_script
@@ -91,6 +91,19 @@ def make_predictor(intercept: float = -2.0) -> Predictor:
         scales=(15, 20, 0.5, 1, 1, 1),
     )
     return Predictor(Contract(model="toy", algorithm="logistic", features=FEATURES, linear=linear), None)
+
+
+def make_other(task: str) -> Predictor:
+    """A predictor of amounts, or of classes."""
+    ours = make_predictor().contract
+    assert isinstance(ours.linear, Linear)
+    if task == "regression":
+        kept = {"algorithm": "ridge", "link": "identity", "calibrator": IDENTITIES["identity"]}
+        return Predictor(ours.model_copy(update=kept), None)
+    margins = tuple(tuple(round(each * share, 3) for each in ours.linear.coefficients) for share in (1.0, -0.5, 0.2))
+    linear = ClassLinear(intercepts=(0.1, 0.2, 0.3), coefficients=margins, means=ours.linear.means, scales=ours.linear.scales)
+    kept = {"link": "softmax", "classes": ("bakery", "dairy", "produce"), "calibrator": IDENTITIES["softmax"]}
+    return Predictor(ours.model_copy(update={**kept, "linear": linear}), None)
 
 
 def make_job(

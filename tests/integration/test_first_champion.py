@@ -9,9 +9,12 @@ import pytest
 from perennial import pipeline
 from perennial.card import render_markdown
 from perennial.errors import NoChampionYet
+from perennial.pipeline import comparing
 from perennial.pipeline.beginning import find_first_maturity
 from perennial.pipeline.carding import write_card
-from perennial.stores import ledger
+from perennial.pipeline.contests import ContestPair, Side
+from perennial.pipeline.walking import Walk
+from perennial.stores import ledger, warehouse
 from tests.world import MODEL, World
 
 EARLY, SHORT, NEXT = "2017-04-10", "2017-04-24", "2017-05-01"  # none, two and three as_ofs have matured; four are the fewest
@@ -93,6 +96,22 @@ def test_its_verdict_says_until_when(beginning):
     assert (row["verdict"], row["side"]) == ("PROMOTE", "first")
     (_, first), _ = read_champions(beginning)
     assert row["because"].endswith(f"there will be enough as_ofs on {first.choice.enough_on}.")
+
+
+def test_where_nothing_can_be_compared_on_one_day_is_read_for_its_columns(beginning, monkeypatch):
+    read, read_training_set = [], warehouse.read_training_set
+
+    def note(session, declaration, days):
+        read.append(days)
+        return read_training_set(session, declaration, days)
+
+    monkeypatch.setattr(warehouse, "read_training_set", note)
+    (_, first), *_ = read_champions(beginning)
+    with beginning.stores.warehouse.transaction() as session:
+        pair = ContestPair(Side(ledger.get_recipe(session, MODEL, first.recipe), first), None)
+    walk = Walk(beginning.stores, beginning.stores.declaration(MODEL), beginning.run(SHORT), first.training_as_ofs)
+    found = comparing._prepare_pair(walk, pair)
+    assert ([first.training_as_ofs[-1:]], 0) == (read, len(found.labels))
 
 
 def test_it_scores_the_day_and_the_next_and_is_monitored(beginning):

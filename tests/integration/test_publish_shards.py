@@ -11,7 +11,7 @@ from perennial.errors import PublicationBlocked, Superseded
 from perennial.stores.warehouse import commit_shards, find_attempt, find_subject, publish, publish_shard
 from perennial.stores.warehouse.erasing import delete_rows, find_rows
 from perennial.stores.warehouse.publishing.attempts import open_attempt
-from tests.integration.publish_toy import AS_OF, declare, make_job, make_run, make_toy, work_on_shard
+from tests.integration.publish_toy import AS_OF, declare, make_job, make_other, make_run, make_toy, work_on_shard
 from tests.integration.test_publish import child_stopped_at
 
 COUNT = "select count(*), count(distinct publication_id), max(publication_id) from scores.toy"
@@ -19,6 +19,7 @@ CHECKSUM = """
 select md5(string_agg(concat_ws('|', entity_id, score, rank, decile, reason_1, reason_2, reason_3), ';' order by entity_id)),
     (select mean_score from ledger.publications where status = 'live'), avg(score)
 from (select * from scores.toy order by ctid) as as_written"""
+WRITTEN = "select (to_jsonb(toy) - 'publication_id')::text from scores.toy order by ctid"
 STAGED = "select count(*) from pg_class where relnamespace = 'scores'::regnamespace and starts_with(relname, 'shard$')"
 SHARDS = 3
 
@@ -56,6 +57,28 @@ def test_shards_come_to_the_same_rows_as_one(warehouse_urls, entity, reasons):
     assert whole == toy.query(CHECKSUM)
     assert ([(1000, 1, 2)], 0) == (toy.query(COUNT), count_staged(toy))
     assert [(1,), (3,)] == toy.query("select shards from ledger.publications order by attempt")
+
+
+@pytest.mark.parametrize("reasons", [0, 3])
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_amounts_and_classes_come_to_the_same_rows_as_in_one(warehouse_urls, task, reasons):
+    toy = make_toy(warehouse_urls, task=task)
+    one, job = (replace(make_job(reasons=reasons, shards=n, task=task), predictor=make_other(task)) for n in (1, SHARDS))
+    toy.publish(one)
+    whole = toy.query(WRITTEN)
+    publish(toy.pipeline, make_run(), job, lambda attempt: stage_all(toy, attempt, job))
+    assert whole == toy.query(WRITTEN)
+    ((first, second),) = toy.query("select min(scores_checksum), max(scores_checksum) from ledger.publications")
+    assert first == second
+
+
+def test_a_rerun_in_another_number_of_shards_comes_to_the_same(toy):
+    whole, job = toy.query(CHECKSUM), make_job(shards=5)
+    publish_shard(toy.pipeline, plan(toy, make_job(shards=SHARDS)), make_job(shards=SHARDS), 1)
+    attempt = plan(toy, job)
+    stage_all(toy, attempt, job)
+    commit_shards(toy.pipeline, attempt, job)
+    assert (whole, toy.query(COUNT), count_staged(toy)) == (toy.query(CHECKSUM), [(1000, 1, 3)], 0)
 
 
 def test_more_shards_than_rows_come_to_the_same(warehouse_urls):

@@ -6,6 +6,7 @@ A fit that runs whole on one of them is the local one to the last byte. One that
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,16 +14,19 @@ from dataclasses import replace
 
 import dask
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from perennial import pipeline
 from perennial.config import load_declaration
 from perennial.errors import ConfigError, WorkersUnavailable
 from perennial.local.dask_workers import check_dask
+from perennial.pipeline import engines
 from perennial.pipeline.admitting import admit_matured
 from perennial.pipeline.engines import open_engine
 from perennial.pipeline.fitting import gather_material
+from perennial.pipeline.working import describe_program
 from perennial.predictor import load_predictor
+from perennial.stores.cluster import Cluster
 from perennial.train import refit, train
 from perennial.train.boosters import REGULARISED_DEFAULTS
 from tests.certificates import write_certificate
@@ -204,6 +208,53 @@ def test_workers_that_cannot_fit_are_named_before_anything_is_fitted(local, mate
     assert found["dask lost"].fix.startswith("Correct PERENNIAL_WAREHOUSE_URL there")
     cluster.kill("lost")
     cluster.wait()
+
+
+def test_workers_with_another_program_are_named_before_anything_is_fitted(local, material, cluster, open_on, monkeypatch):
+    monkeypatch.setattr(engines, "describe_program", lambda: {**describe_program(), "xgboost": "0.1"})
+    said = r"it has xgboost \S+ instead of 0\.1: install there what runs here"
+    with open_on(engine="dask") as engine, pytest.raises(ConfigError, match=rf"Worker w1 at \S+: {said}.* Worker w2 at"):
+        fit(material, "xgboost", cluster.folder / "nothing", engine)
+    found = check_dask(replace(local.settings, dask_address=cluster.address))
+    assert [(False, True)] * 2 == [(one.is_well, one.fix.startswith("Install there")) for one in found]
+
+
+def test_no_password_travels(local, material, cluster, open_on, monkeypatch):
+    """Neither in what the scheduler is given, nor in what it, a worker or doctor says of a warehouse that is not reached."""
+    given, submit = [], Cluster._submit
+
+    def keep(self, function, each, *where, **how):
+        given.append(pickle.dumps((function, each)))
+        return submit(self, function, each, *where, **how)
+
+    monkeypatch.setattr(Cluster, "_submit", keep)
+    with open_on(engine="dask") as engine:
+        fit(material, "xgboost", cluster.folder / "fit", engine)
+    cluster.start_worker("deaf", PERENNIAL_WAREHOUSE_URL="postgresql+psycopg2://pipeline:hush-hush@127.0.0.1:9/warehouse")
+    cluster.wait()
+    found = check_dask(replace(local.settings, dask_address=cluster.address))
+    cluster.kill("deaf")
+    cluster.wait()
+    logs = [file.read_bytes() for file in cluster.folder.glob("*.log")]
+    said = (*given, *logs, *(str(one).encode() for one in found))
+    passwords = ["hush-hush", make_url(local.settings.warehouse_url).password]
+    assert (True, True, True) == (all(passwords), len(given) > 1, len(logs) > 2)
+    assert [] == [each for each in said if any(password.encode() in each for password in passwords)]
+
+
+def test_a_scheduler_that_dies_in_a_fit_is_named(local, material, open_on, tmp_path):
+    with (
+        run_cluster(tmp_path, 1, PERENNIAL_WAREHOUSE_URL=local.settings.warehouse_url) as cluster,
+        ThreadPoolExecutor(1) as pool,
+        open_on(cluster.address, engine="dask") as engine,
+        local.database.transaction() as session,
+    ):
+        session.execute(text("lock table features.lapse in access exclusive mode"))
+        lost = pool.submit(fit, material, "xgboost", tmp_path / "lost", engine)
+        wait_for(lambda: local.ask_one(READING) > 0)
+        cluster.scheduler.kill()
+        with pytest.raises(WorkersUnavailable, match=rf"The Dask scheduler at {cluster.address} was lost"):
+            lost.result(WAIT_SECONDS)
 
 
 def test_doctor_names_a_scheduler_that_is_silent_or_was_never_named(local, tmp_path):

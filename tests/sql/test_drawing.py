@@ -87,6 +87,26 @@ def test_weights_of_the_labels_are_multiplied(warehouse):
     assert drawn.beside["weight"].sum() == pytest.approx(2 * drawn.drawn_of)
 
 
+def test_drawn_rows_of_unequal_weight_weigh_as_much_as_all_of_them(warehouse):
+    fill(warehouse.session, weight="case when n % 9 > 0 then exp(3 * sin(n * n)) else 0 end")
+    drawn, every = (read(warehouse.session, declare_many(rows, weight="importance")) for rows in (4000, None))
+    sums = [each.beside["weight"].groupby([each.labels, "as_of"]).sum() for each in (drawn, every)]
+    pd.testing.assert_series_equal(*sums, check_names=False)
+    assert len(drawn.labels) < len(every.labels) / 2
+
+
+def test_what_rows_weigh_does_not_follow_their_order_on_disk(warehouse):
+    fill(warehouse.session, weight="exp(3 * sin(n * n))")
+    before = read(warehouse.session, declare_many(4000, weight="importance")).beside["weight"]
+    run_script(
+        warehouse.session,
+        "create temporary table kept as select * from labels.many; delete from labels.many; "
+        "insert into labels.many select * from kept order by md5(entity_id::text)",
+    )
+    after = read(warehouse.session, declare_many(4000, weight="importance")).beside["weight"]
+    assert before.to_numpy().tobytes() == after.to_numpy().tobytes()
+
+
 @pytest.mark.parametrize("entity", ["bigint", "text"])
 def test_the_same_rows_are_drawn_twice(warehouse, entity):
     fill(warehouse.session, entity=entity)

@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from perennial.config import Declaration, Model
+from perennial.errors import WarehouseBusy
+from perennial.pipeline.fitting import Material, find_rows
+from perennial.records import SplitPlan
 from perennial.stores.sessions import run_script
 from perennial.stores.warehouse import columns, frames, read_snapshot, read_training_sample, read_training_set
 from perennial.stores.warehouse.frames import name_entity_dtype
@@ -134,6 +137,37 @@ def test_days_without_a_labelled_row_make_an_empty_set_of_the_same_types(warehou
     full, none = (read_training_set(warehouse.session, declaration, days) for days in (DAYS, DAYS[2:]))
     assert (len(none.features), list(none.features.columns)) == (0, list(full.features.columns))
     assert none.features.select_dtypes("number").dtypes.equals(full.features.select_dtypes("number").dtypes)
+
+
+MEANWHILE = {
+    "built anew": "update ledger.snapshots set checksum = 'd' where kind = 'features' and as_of = '2020-01-13'",
+    "being built": "update ledger.snapshots set status = 'built' where kind = 'features' and as_of = '2020-01-13'",
+    "purged": "update ledger.snapshots set status = 'purged' where as_of = '2020-01-13'",
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_a_training_set_of_two_moments_is_none(warehouse, monkeypatch, what):
+    """What somebody commits between the first day and the last is seen by the later statements: here it is done in between."""
+    declaration, copy = fill(warehouse.session, declare_wide()), frames._copy
+
+    def copy_beside(session, *given):
+        copy(session, *given)
+        session.exec_driver_sql(MEANWHILE[what])
+
+    monkeypatch.setattr(frames, "_copy", copy_beside)
+    with pytest.raises(WarehouseBusy, match=r"wide: the features of 2020-01-13 were built anew, or purged, while they were read"):
+        read_training_set(warehouse.session, declaration, DAYS)
+
+
+def test_a_part_bears_the_hash_of_what_was_read_and_not_of_what_came_later(warehouse):
+    declaration = fill(warehouse.session, declare_wide())
+    whole = read_training_set(warehouse.session, declaration, DAYS)
+    meant = read_training_set(warehouse.session, declaration, DAYS[:2], rested=DAYS[2:]).data_hash
+    warehouse.session.execute(text(MEANWHILE["built anew"]))
+    material = Material(None, declaration, None, None, whole, DAYS)
+    part = find_rows(material, SplitPlan(DAYS[:2], (), 0, rested=DAYS[2:]))
+    assert (DAYS[:2], meant) == (part.as_ofs, part.data_hash)
 
 
 def test_texts_that_share_a_hash_are_told_apart(warehouse, monkeypatch):

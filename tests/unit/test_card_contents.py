@@ -44,6 +44,13 @@ def champions_card():
     return text_of(CHAMPION)
 
 
+def test_the_sizes_of_samples_stand_on_the_card():
+    sizes = {"rows_of_alarms": 499_871, "rows_of_linear_recipe": 333_012, "rows_that_teach": 5_431, "rows_drawn_from": 9_000}
+    drawn = replace(CHAMPION, version=replace(CHAMPION.version, parameters={**CHAMPION.version.parameters, **sizes}))
+    said = section_of(drawn, "Making")
+    assert [] == [name for name, rows in sizes.items() if f"- **{name}:** {rows}" not in said]
+
+
 def declare(**updates):
     return DECLARATION.model_copy(update={"model": DECLARATION.model.model_copy(update=updates)})
 

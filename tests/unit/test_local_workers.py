@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from perennial.local.ports import find_free_port
-from perennial.local.workers import Worker, assess_workers, check_workers, digest_home
+from perennial.local.workers import Worker, assess_workers, check_workers, describe_here, digest_home
 from tests.paths import ROOT
 
 WORKER = Worker("celery@one", machine="pear", queues=("default", "big"), program="0.1.0+a", home="b")
@@ -29,12 +29,20 @@ def test_a_worker_like_ours_is_well_and_says_where_it_is_and_what_it_takes():
     [
         ("0.0.9+z", "b", "Install there what runs here, 0.1.0+a"),
         ("0.1.0+a", "z", "to what they are here, home b"),
+        ("0.1.0+a", "", "name it in PERENNIAL_HOME"),
         ("", "", "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS=perennial.airflow.workers.CONFIGURATION"),
     ],
 )
 def test_another_program_another_home_and_a_silent_worker_are_faults(program, home, fix):
     finding = assess(Worker("celery@two", "plum", ("default",), program, home))
     assert (finding.is_well, fix in finding.fix) == (False, True)
+
+
+def test_a_worker_without_a_home_says_so_and_what_it_runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("PERENNIAL_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    said = describe_here(["default"])
+    assert ("", True) == (said["home"], bool(said["program"]))
 
 
 def test_a_home_changes_its_digest_with_any_file_that_stages_read_and_with_no_other(tmp_path):

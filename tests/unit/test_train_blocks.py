@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from perennial.metrics import mean_auc
 from perennial.train import inputs as blocks
 from perennial.train import rows as kept
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe, validate_recipe
@@ -77,6 +78,27 @@ def test_xgboost_learns_the_same_of_one_block_as_of_a_matrix(monkeypatch):
     of_matrix = fit(XGBOOST)
     monkeypatch.setattr(Inputs, "is_large", True)
     assert np.array_equal(of_matrix, fit(XGBOOST))
+
+
+def begin_poorly() -> TrainingRows:
+    """The first block has one label, one category, and nothing in the column that says most."""
+    features, labels, begun = SET.features.copy(), SET.labels.copy(), np.arange(len(SET.labels)) < 800
+    features.loc[begun, "strength"] = np.nan
+    features.loc[begun, "colour"] = "red"
+    labels[begun] = 0
+    return gather_rows(MODEL, replace(SET, features=features, labels=labels))
+
+
+@pytest.mark.parametrize("recipe", [XGBOOST, LIGHTGBM], ids=["xgboost", "lightgbm"])
+def test_a_first_block_that_knows_little_takes_nothing_from_the_others(in_blocks, monkeypatch, recipe):
+    rows = begin_poorly()
+    assert rows.inputs.is_large
+    of_blocks = fit(recipe, rows)
+    monkeypatch.undo()
+    of_matrix = fit(recipe, rows)
+    assert np.corrcoef(of_blocks, of_matrix)[0, 1] > 0.99
+    assert mean_auc(rows.series(of_blocks), rows.named) > mean_auc(rows.series(of_matrix), rows.named) - 0.01
+    assert recipe is XGBOOST or np.array_equal(of_blocks, of_matrix)
 
 
 def test_weights_come_along_in_blocks(in_blocks):

@@ -40,6 +40,10 @@ def test_xgboost_alone_is_told_of_the_device():
     assert "device" not in full_parameters(REGULARISED_DEFAULTS["lightgbm"], 1, on_gpu)
 
 
+def test_a_gpu_is_part_of_what_a_version_was_made_by():
+    assert {**ON_CPU.rulings, "device": "cuda"} == ON_GPU.rulings
+
+
 @needs_gpu
 def test_a_fit_on_a_gpu_scores_nearly_as_one_on_the_processor(tmp_path):
     fits = [refit(model, SET, PLAN, XGBOOST, folder=tmp_path / name) for name, model in (("gpu", ON_GPU), ("cpu", ON_CPU))]

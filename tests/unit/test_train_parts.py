@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from perennial.errors import WarehouseBusy
+from perennial.errors import ConfigError, WarehouseBusy
 from perennial.pipeline import working
 from perennial.train import Part, deal_days, describe_folds, describe_rows, join_rows
 from perennial.train.rows import cut_folds, gather_rows
@@ -65,6 +65,12 @@ def test_other_rows_than_those_of_the_stage_are_named_by_their_day(what):
         WarehouseBusy, match=f"lapse: a worker read other rows of {DAYS[0]} than the stage.*PERENNIAL_WAREHOUSE_URL"
     ):
         describe_rows(rows).on(DAYS[:2]).read(MODEL, replace(other, **{what: changed}).rows_of)
+
+
+def test_a_worker_with_another_program_reads_nothing():
+    order = SimpleNamespace(program={**working.describe_program(), "xgboost": "0.1"})
+    with pytest.raises(ConfigError, match=r"A worker has xgboost \S+ instead of 0\.1: install there what the stage runs"):
+        working.read_part(order, None)
 
 
 def test_the_folds_of_a_training_are_one_part_and_equal_parts_have_equal_tokens():

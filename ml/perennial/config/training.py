@@ -158,5 +158,6 @@ class Training(Section):
         drawn = "" if self.max_rows is None else f"{self.max_rows}, drawn by seed {self.seed}"
         engine = f"dask, {self.workers_per_fit} workers a fit" if self.workers_per_fit > 1 else ""
         excluded = ", ".join(sorted(self.exclude))
-        stated = {"monotone": directions, "exclude": excluded, "max_rows": drawn, "engine": engine}
+        device = "" if self.device == "cpu" else self.device  # which grows other trees
+        stated = {"monotone": directions, "exclude": excluded, "max_rows": drawn, "engine": engine, "device": device}
         return {key: text for key, text in stated.items() if text}

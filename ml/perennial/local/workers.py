@@ -33,8 +33,8 @@ class Worker:
 
 
 def describe_here(queues: Iterable[str]) -> dict[str, object]:
-    """What this worker says of itself; every word of it may be read by whoever reaches the broker."""
-    said = Worker("", socket.gethostname(), tuple(queues), read_code_version(), digest_home(find_home()))
+    """What this worker says of itself, also where it has no home; every word may be read by whoever reaches the broker."""
+    said = Worker("", socket.gethostname(), tuple(queues), read_code_version(), _digest_here(os.environ))
     return {name: value for name, value in asdict(said).items() if name != "name"}
 
 
@@ -108,10 +108,13 @@ def _assess(worker: Worker, program: str, home: str) -> Finding:
     if not worker.program:
         fix = "Set AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS=perennial.airflow.workers.CONFIGURATION for it and start it anew."
         return Finding(name, is_well=False, found="answers, but does not say what it runs", fix=fix)
-    found = f"on {worker.machine}, queue {', '.join(worker.queues)}, program {worker.program}, home {worker.home}"
+    home_there = worker.home or "missing"
+    found = f"on {worker.machine}, queue {', '.join(worker.queues)}, program {worker.program}, home {home_there}"
     if worker.program != program:
         fix = f"Install there what runs here, {program}, and start it anew."
         return Finding(name, is_well=False, found=found, fix=fix)
+    if not worker.home:
+        return Finding(name, is_well=False, found=found, fix="Bring a home there, name it in PERENNIAL_HOME, and start it anew.")
     if home and worker.home != home:
         fix = f"Bring models/, sql/ and expectations/ there to what they are here, home {home}, and start it anew."
         return Finding(name, is_well=False, found=found, fix=fix)

@@ -98,7 +98,9 @@ def _find_measured(stores: Stores, version: Version) -> Measured:
 
 def _measure(stores: Stores, declaration: Declaration, version: Version) -> Measured:
     with stores.warehouse.transaction() as session:
-        labels = [warehouse.read_labels(session, declaration.model, day) for day in version.training_as_ofs]
+        # Day by day, and without whose they are: of a large training that would be most of what a card holds.
+        days = version.training_as_ofs
+        labels = [warehouse.read_labels(session, declaration.model, day).reset_index(drop=True) for day in days]
         holdout = warehouse.read_training_set(session, declaration, version.reference_as_ofs)
         entry = ledger.get_recipe(session, version.model, version.recipe)
     run = Run(version.model, version.trained_for, version.effective_at, "simulation")
@@ -106,7 +108,7 @@ def _measure(stores: Stores, declaration: Declaration, version: Version) -> Meas
     predictor = load_version(stores, version)
     scores = score_holdout(walk, entry, version, holdout) if version.holdout_as_ofs else score_set(predictor, holdout)
     rows = holdout.rows_of(tuple({stamp.date() for stamp in scores.index.get_level_values("as_of").unique()}))
-    return cards.measure_version(declaration.model, predictor, pd.concat(labels), rows, scores)
+    return cards.measure_version(declaration.model, predictor, pd.concat(labels, ignore_index=True), rows, scores)
 
 
 def _read_training(stores: Stores, version: Version) -> LoggedTraining:

@@ -113,7 +113,7 @@ def _find_side(session: Session, version: Version) -> Side:
 def _prepare_pair(walk: Walk, pair: ContestPair) -> ComparisonInput:
     run, declaration = walk.run, walk.declaration
     with walk.stores.warehouse.transaction() as session:
-        days = pair.as_ofs or pair.challenger.version.training_as_ofs  # of no rows the columns are known all the same
+        days = pair.as_ofs or pair.challenger.version.training_as_ofs[-1:]  # of no rows the columns are known all the same
         rows = warehouse.read_training_set(session, declaration, days).rows_of(pair.as_ofs)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=declaration.model.monitoring.persistence[1])
         earlier = ledger.earlier_looks(session, run, pair.contest.contest_id if pair.contest else None)

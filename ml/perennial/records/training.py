@@ -35,6 +35,7 @@ class TrainingSet:
         current_state: which features come from `current_state` sources, where that was asked; None: there is no such source.
         beside: `weight` and `value` of each row, where the model names such columns, or rows were drawn; same index.
         drawn_of: of so many rows these were drawn, as `training.max_rows` has it; None: they are all.
+        checksums: `features` and `labels` -> of each day that was read, as the ledger had it then.
     """
 
     features: pd.DataFrame
@@ -45,6 +46,7 @@ class TrainingSet:
     current_state: CurrentStateUse | None = None
     beside: Mapping[str, pd.Series] = field(default_factory=dict)
     drawn_of: int | None = None
+    checksums: Mapping[str, Mapping[date, str]] = field(default_factory=dict)
 
     @property
     def as_ofs(self) -> tuple[date, ...]:

@@ -39,6 +39,7 @@ from perennial.stores.warehouse.publishing import (
     read_numbers,
 )
 from perennial.stores.warehouse.reading import (
+    hash_part,
     hash_training_days,
     is_restated,
     measure_training_set,
@@ -93,6 +94,7 @@ __all__ = [
     "find_undelivered",
     "first_covered_day",
     "forget_scores",
+    "hash_part",
     "hash_training_days",
     "is_restated",
     "keep_scores",

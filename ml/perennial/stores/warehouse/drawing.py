@@ -37,21 +37,18 @@ class Draw:
     Attributes:
         share: the chance of a row to be in, where it may be left out.
         label: the commonest, whose rows may be left out; None: those of any label may.
-        counts: rows by as_of and label, before any was left out; of an even share how many there are.
+        rows: of how many.
+        worth: what all rows weigh, by as_of and label; None where none of them weighs more for being drawn.
         expected: about so many are left.
         seed: the model's.
     """
 
     share: float
     label: str | None
-    counts: pd.Series
+    rows: int
+    worth: pd.Series | None
     expected: int
     seed: int
-
-    @property
-    def rows(self) -> int:
-        """Of how many."""
-        return int(self.counts.sum())
 
     @property
     def condition(self) -> str:
@@ -67,14 +64,14 @@ class Draw:
 
         Rows of an even share weigh alike.
         """
-        if self.label is None:
+        if self.label is None or self.worth is None:
             return dict(beside)
         is_drawn = labels.astype("str") == self.label
-        left = is_drawn.groupby(level="as_of").sum()
-        worth = self.counts.xs(self.label, level="label").reindex(left.index) / left
+        given = beside["weight"] if "weight" in beside else pd.Series(1.0, index=labels.index)
+        left = given.where(is_drawn, 0.0).groupby(level="as_of").sum()
+        worth = (self.worth.xs(self.label, level="label").reindex(left.index) / left).where(left > 0, 1.0)
         days = pd.Series(labels.index.get_level_values("as_of").map(worth.to_dict()), index=labels.index)
-        weights = days.where(is_drawn, 1.0).rename("weight")
-        return {**beside, "weight": weights * beside["weight"] if "weight" in beside else weights}
+        return {**beside, "weight": (days.where(is_drawn, 1.0) * given).rename("weight")}
 
 
 def plan_draw(session: Session, model: Model, as_ofs: Sequence[date], drawn: Drawn) -> Draw | None:
@@ -87,20 +84,20 @@ def plan_draw(session: Session, model: Model, as_ofs: Sequence[date], drawn: Dra
         return draw_evenly(session, model, as_ofs, min(most or EVEN_ROWS, EVEN_ROWS))
     if most is None or drawn == "all" or _count_all(session, model, as_ofs) <= most:
         return None
-    counts = _count_labels(session, model, as_ofs)
-    rows, seed = int(counts.sum()), model.training.seed
-    by_label = counts.groupby(level="label").sum()  # sorted, so that of equals the first is the commonest
+    counted = _count_labels(session, model, as_ofs)
+    rows, seed = int(counted["rows"].sum()), model.training.seed
+    by_label = counted["rows"].groupby(level="label").sum()  # sorted, so that of equals the first is the commonest
     commonest = str(by_label.idxmax())
     rest = rows - int(by_label[commonest])
     if task_of(model).label_dtype == "float64" or rest > most / 2:
-        return Draw(most / rows, None, counts, most, seed)
-    return Draw((most - rest) / int(by_label[commonest]), commonest, counts, most, seed)
+        return Draw(most / rows, None, rows, None, most, seed)
+    return Draw((most - rest) / int(by_label[commonest]), commonest, rows, counted["worth"], most, seed)
 
 
 def draw_evenly(session: Session, model: Model, as_ofs: Sequence[date], most: int) -> Draw | None:
     """About so many rows of these as_ofs, whatever their labels; None: there are no more."""
     known = _count_all(session, model, as_ofs)
-    return None if known <= most else Draw(most / known, None, pd.Series([known]), most, model.training.seed)
+    return None if known <= most else Draw(most / known, None, known, None, most, model.training.seed)
 
 
 def are_even(training: TrainingSet) -> bool:
@@ -114,12 +111,18 @@ def _count_all(session: Session, model: Model, as_ofs: Sequence[date]) -> int:
     return sum(row.rows for row in session.execute(queries.load("warehouse")["find_days"], values))
 
 
-def _count_labels(session: Session, model: Model, as_ofs: Sequence[date]) -> pd.Series:
-    """Rows by as_of and label; of amounts all under one name."""
+def _count_labels(session: Session, model: Model, as_ofs: Sequence[date]) -> pd.DataFrame:
+    """Rows, and what they weigh, by as_of and label; of amounts all under one name.
+
+    What is no weight is for the training to refuse. Sums are exact, for those of float8 follow the order of the rows on disk.
+    """
     label = "''" if task_of(model).label_dtype == "float64" else "label::text"
-    query = f"""select as_of, {label} as label, count(*) as rows from labels."{model.name}"
+    is_weight = "weight > 0 and weight < 'Infinity'"
+    worth = f"coalesce(sum(weight::numeric) filter (where {is_weight}), 0)" if model.label.weight else "count(*)"
+    query = f"""select as_of, {label} as label, count(*) as rows, {worth} as worth from labels."{model.name}"
         where as_of = any(%(as_ofs)s) group by 1, 2"""  # noqa: S608 - checked identifiers
     found = session.exec_driver_sql(query, {"as_ofs": list(as_ofs)}).all()
     days = pd.to_datetime(pd.Series([str(row.as_of) for row in found], dtype="str"), format="%Y-%m-%d")
     index = pd.MultiIndex.from_arrays([days, [row.label for row in found]], names=["as_of", "label"])
-    return pd.Series([row.rows for row in found], index=index, dtype="int64")
+    columns = {"rows": [row.rows for row in found], "worth": [float(row.worth) for row in found]}
+    return pd.DataFrame(columns, index=index)

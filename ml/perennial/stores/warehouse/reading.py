@@ -48,6 +48,7 @@ def read_training_set(
 
     Raises:
         SnapshotMissing: a day has no valid snapshot, or no labels.
+        WarehouseBusy: a day was built anew, or purged, while it was read.
     """
     model = declaration.model
     checksums = _find_training_checksums(session, model.name, as_ofs)
@@ -56,6 +57,7 @@ def read_training_set(
     inputs, index = frame.columns, _index_rows(sorted(set(as_ofs)), frame)
     inputs.index = index
     labels, beside = _label(session, selection, frame, index)
+    _check_unchanged(session, model.name, checksums)
     cluster = model.entity.cluster
     return TrainingSet(
         features=inputs.drop(columns=list(model.asides)),
@@ -63,6 +65,7 @@ def read_training_set(
         segments=inputs[list(model.features.segments)],
         clusters=None if cluster is None else inputs[cluster],
         data_hash=_hash_data(declaration.query_hash, model.rulings, checksums, rested),
+        checksums=checksums,
         beside=beside,
         drawn_of=None if selection.draw is None else selection.draw.rows,
     )
@@ -125,6 +128,12 @@ def measure_training_set(
     checksums = _find_training_checksums(session, model.name, as_ofs)
     rows = min(_count_rows(session, model.name, "labels", as_ofs), model.training.max_rows or sys.maxsize)
     return rows, _hash_data(declaration.query_hash, model.rulings, checksums, rested)
+
+
+def hash_part(declaration: Declaration, training: TrainingSet, as_ofs: Sequence[date], *, rested: Sequence[date] = ()) -> str:
+    """`data_hash` of some days of a training set as it was read, whatever stands in the warehouse by now."""
+    checksums = {kind: {day: known[day] for day in as_ofs} for kind, known in training.checksums.items()}
+    return _hash_data(declaration.query_hash, declaration.model.rulings, checksums, rested)
 
 
 def is_restated(session: Session, version: Version) -> bool:
@@ -193,8 +202,7 @@ def read_rows(session: Session, query: str, values: Mapping[str, object], types:
 
 
 def _find_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[date]) -> dict[date, str]:
-    values = {"model": model, "kind": kind, "as_ofs": list(as_ofs)}
-    found = {row.as_of: row.checksum for row in session.execute(queries.load("warehouse")["find_days"], values)}
+    found = _list_checksums(session, model, kind, as_ofs)
     missing = sorted(set(as_ofs) - set(found))
     if missing:
         what = "snapshot that passed its suites" if kind == "features" else "labels"
@@ -203,6 +211,28 @@ def _find_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[da
             f"--from {missing[0]} --to {missing[-1]}`."
         )
     return found
+
+
+def _list_checksums(session: Session, model: str, kind: str, as_ofs: Sequence[date]) -> dict[date, str]:
+    values = {"model": model, "kind": kind, "as_ofs": list(as_ofs)}
+    return {row.as_of: row.checksum for row in session.execute(queries.load("warehouse")["find_days"], values)}
+
+
+def _check_unchanged(session: Session, model: str, checksums: Mapping[str, Mapping[date, str]]) -> None:
+    """Each day was read by a statement of its own, which sees what others have committed until then: rows of another moment would
+    bear a hash that is not theirs.
+
+    Raises:
+        WarehouseBusy: a day is not what it was.
+    """
+    for kind, known in checksums.items():
+        now = _list_checksums(session, model, kind, list(known))
+        changed = ", ".join(str(day) for day in sorted(known) if now.get(day) != known[day])
+        if changed:
+            raise WarehouseBusy(
+                f"{model}: the {kind} of {changed} were built anew, or purged, while they were read. Nothing was changed; try "
+                "again once that has ended."
+            )
 
 
 def _find_training_checksums(session: Session, model: str, as_ofs: Sequence[date]) -> dict[str, dict[date, str]]:
