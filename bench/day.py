@@ -1,7 +1,8 @@
 """What a day of the demo costs where it is not fitting: refresh, validate, and what `assemble` asks when labels exist.
 
 Each figure stands beside a peer of the same run. Validate: Great Expectations alone on the same suites, and the floor of
-one plain pass (the checksum over the same rows). Assemble: reading the rows for their count and hash, as it once did.
+one plain pass (the checksum over the same rows). Labels: all days together against each by itself. Assemble: reading the rows
+for their count and hash, as it once did.
 Growth: one rule of each kind for 30 columns, per row, from 10,000 to a million rows.
 
     python bench/day.py                 # the demo's history on a PostgreSQL of its own
@@ -30,10 +31,18 @@ from perennial.demo.story import FIRST, HISTORY, MODEL
 from perennial.local.ports import find_free_port
 from perennial.local.postgres import THROWAWAY, Postgres
 from perennial.pipeline import Stores
-from perennial.pipeline.labelling import build_matured_labels
+from perennial.pipeline.labelling import build_matured_labels, find_standing
 from perennial.records import Run
 from perennial.stores.sessions import Session, lend_connection
-from perennial.stores.warehouse import measure_training_set, migrate, open_audit, read_columns, read_training_set
+from perennial.stores.warehouse import (
+    build_labels,
+    build_labels_of_days,
+    measure_training_set,
+    migrate,
+    open_audit,
+    read_columns,
+    read_training_set,
+)
 from perennial.stores.warehouse.days import measure_rows
 from perennial.validate import Suite, load_suite, run_suite
 from perennial.validate.counting import count_rules
@@ -42,7 +51,7 @@ from perennial.validate.suites import Note, Rule
 
 Result = TypeVar("Result")
 SIZES = (10_000, 100_000, 1_000_000)
-COLUMNS = 30
+COLUMNS, ROUNDS = 30, 3
 
 
 def main() -> None:
@@ -126,6 +135,7 @@ def compare_assembly(stores: Stores) -> None:
     declaration = stores.declaration(MODEL)
     run = Run(MODEL, FIRST, declaration.model.known_until(FIRST), "simulation")
     with stores.warehouse.transaction() as session:
+        time_labels(session, declaration, run)
         building, labelled = timed(lambda: build_matured_labels(session, declaration, run))
         again, _ = timed(lambda: build_matured_labels(session, declaration, run))
         asked, (rows, data_hash) = timed(lambda: measure_training_set(session, declaration, labelled.days))
@@ -133,6 +143,27 @@ def compare_assembly(stores: Stores) -> None:
     assert (rows, data_hash) == (len(training.labels), training.data_hash)
     print(f"labels of {len(labelled.days)} days: built {building:.2f} s, there {again:.3f} s")
     print(f"assemble: ledger asked {asked:.4f} s, {rows} rows read {read:.2f} s: {read / asked:.0f}x")
+
+
+def time_labels(session: Session, declaration: Declaration, run: Run) -> None:
+    """All matured days together, and each by itself, as it once was, in turns."""
+    days = find_standing(session, declaration, run.clock).current
+    ways: tuple[Callable[[], object], ...] = (
+        lambda: [build_labels(session, declaration, run, day) for day in days],
+        lambda: build_labels_of_days(session, declaration, run, days),
+    )
+    apart, together = (
+        median(column) for column in zip(*([undo(session, way) for way in ways] for _ in range(ROUNDS)), strict=True)
+    )
+    print(f"labels of {len(days)} days: one by one {apart:.2f} s, together {together:.2f} s: {together / apart:.2f} of the time")
+
+
+def undo(session: Session, act: Callable[[], object]) -> float:
+    """The seconds of something that is undone."""
+    with session.begin_nested() as undone:
+        seconds, _ = timed(act)
+        undone.rollback()
+    return seconds
 
 
 def measure_growth(stores: Stores) -> None:

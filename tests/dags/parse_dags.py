@@ -26,6 +26,7 @@ def describe(dag):
             ((1 + task.retries) * task.execution_timeout + task.retries * task.max_retry_delay).total_seconds()
             for task in dag.tasks
         ),
+        "waits_for": {task.task_id: task.waits_for for task in dag.tasks if getattr(task, "waits_for", "")},
         "teardowns": [task.task_id for task in dag.tasks if task.is_teardown],
         "outlets": sorted(asset.name for task in dag.tasks for asset in task.outlets),
         "owners": sorted({task.owner for task in dag.tasks}),

@@ -71,6 +71,12 @@ def test_tasks_stand_in_data_flow_order(lapse, verb, tasks):
     assert tasks == lapse[verb]["tasks"]
 
 
+def test_the_page_of_a_day_is_drawn_after_the_decision_beside_the_mail_which_waits_for_it(lapse):
+    assert ["ask_for_retraining", "report"] == lapse["monitor"]["downstream"]["monitor"]
+    assert [] == lapse["monitor"]["downstream"]["report"]
+    assert {"mail": "report"} == lapse["monitor"]["waits_for"]
+
+
 @pytest.mark.parametrize(
     ("verb", "assets"),
     [

@@ -88,6 +88,14 @@ def test_a_day_without_its_delivery_is_nothing_new_to_learn(after_outage):
     assert date(2017, 5, 8) == pipeline.decide(after_outage.stores, run).evidence.newest_matured
 
 
+def test_a_training_is_assembled_by_what_the_ledger_knows_of_labels_that_are_there(history):
+    """Their rows are taken away without a word to the ledger, so that only who reads them can tell."""
+    assembled = pipeline.assemble(history.stores, history.run(FIRST_DAY))
+    history.tell("delete from features.lapse")
+    history.tell("delete from labels.lapse")
+    assert assembled == pipeline.assemble(history.stores, history.run(FIRST_DAY))
+
+
 # What cannot be labelled
 def test_a_day_whose_labels_fail_is_left_out_with_its_reason(history):
     edit_labels(history, NULL_LABEL.format(day="2017-05-15"))

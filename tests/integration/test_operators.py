@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
+from perennial.airflow import stage
 from perennial.airflow.connections import write_warehouse_url
 from perennial.airflow.nightly import MarkLostOperator, PurgeOperator
 from perennial.airflow.stage import AssembleOperator, MailOperator, PromoteOperator, StageOperator
@@ -37,10 +38,38 @@ def context(world, monkeypatch):
     }
 
 
-def test_work_that_is_done_does_not_fail_for_the_buttons_of_its_task(context):
+def test_work_that_is_done_does_not_ask_mlflow_for_the_buttons_of_its_task(context, world):
     refresh = StageOperator(task_id="refresh", stages=("refresh", "validate"), model=MODEL)
     assert refresh.live(context, refresh.work)["passed"]
-    assert {} == refresh.links
+    assert refresh.links["mlflow_run"].endswith(f"/#/runs/{world.ask_one('select mlflow_run_id from ledger.versions')}")
+
+
+class Beside:
+    """A clock that sleeping moves on, and a task instance whose run holds a page that is drawn for so many seconds."""
+
+    def __init__(self, seconds: float, ends: str):
+        self.now, self.seconds, self.ends = 0.0, seconds, ends
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def get_task_states(self, **_: object) -> dict[str, dict[str, str]]:
+        return {"manual__1": {"monitor": "success", "report": "running" if self.now < self.seconds else self.ends}}
+
+
+@pytest.mark.parametrize(
+    ("beside", "waits"),
+    [(Beside(0, "success"), 0), (Beside(5, "success"), 5), (Beside(5, "failed"), 5), (Beside(3600, "success"), 60)],
+    ids=["drawn before", "drawn meanwhile", "red", "slow"],
+)
+def test_the_mail_waits_a_minute_at_most_for_the_page_beside_it_which_fails_nothing(context, world, monkeypatch, beside, waits):
+    monkeypatch.setattr(stage, "time", beside)
+    mail = MailOperator(task_id="mail", model=MODEL, waits_for="report")
+    mail.live(context | {"ti": beside, "dag": SimpleNamespace(dag_id=f"{MODEL}.monitor")}, mail.work)
+    assert (waits, 0) == (beside.now, world.ask_one("select count(*) from ledger.outbox where as_of = :day", day=NEXT_DAY))
 
 
 def test_a_connection_that_asks_for_what_the_warehouse_does_not_offer_is_refused(warehouse_urls, monkeypatch):

@@ -7,10 +7,10 @@ import optuna
 import pytest
 
 from perennial import operate, pipeline
-from perennial.errors import ArtifactCorrupt, RegistryUnavailable, VersionMissing, WarehouseUnavailable
+from perennial.errors import ArtifactCorrupt, NotPromoted, RegistryUnavailable, VersionMissing, WarehouseUnavailable
 from perennial.local.ports import find_free_port
 from perennial.pipeline.champion import load_version, open_promotion
-from perennial.records import Move, Recipe
+from perennial.records import Move, Outcome, Recipe
 from perennial.stores import ledger
 from perennial.stores.analytics import read_run
 from perennial.stores.registry import Registry, find_kept
@@ -108,6 +108,41 @@ def test_while_mlflow_is_down_nobody_scores_when_a_movement_has_not_ended(world)
     with pytest.raises(RegistryUnavailable, match="read the alias champion"):
         pipeline.score(silence_mlflow(world), run)
     assert 0 == world.ask_one(LIVE, day=NEXT_DAY)
+
+
+def test_a_verdict_that_lets_nobody_in_is_told_while_mlflow_is_down(contenders):
+    evaluation = contenders.assess(outcome=Outcome.REJECT)
+    with pytest.raises(NotPromoted):
+        pipeline.promote(silence_mlflow(contenders.world), contenders.run_of(evaluation))
+    told = "select notice ->> 'headline' from ledger.outbox where as_of = :day and event = 'verdict'"
+    assert contenders.world.ask_one(told, day=evaluation.verdict.as_of)
+
+
+class Leaving(Registry):
+    """MLflow that answers nobody any more once it has done one request: said who is champion, or moved the alias."""
+
+    def leave_after(self, request: str) -> Registry:
+        def ask_last(*arguments):
+            answer = getattr(Registry, request)(self, *arguments)
+            self._client = Registry(f"http://127.0.0.1:{find_free_port()}")._client
+            return answer
+
+        setattr(self, request, ask_last)
+        return self
+
+
+@pytest.mark.parametrize(
+    ("approval", "last", "event"), [("auto", "set_champion", "verdict"), ("manual", "get_champion", "question")]
+)
+def test_a_champion_or_a_question_is_told_though_mlflow_is_lost_meanwhile(contenders, approval, last, event):
+    world, evaluation = contenders.world, contenders.assess()
+    edit_model(world.settings.home, {'approval = "auto"': f'approval = "{approval}"'})
+    leaving = Leaving(world.settings.mlflow_uri).leave_after(last)
+    pipeline.promote(replace(world.stores, registry=leaving), contenders.run_of(evaluation))
+    told = world.ask("select event from ledger.outbox where as_of = :day", day=evaluation.verdict.as_of)
+    assert [event] == [notice["event"].partition("_")[0] for notice in told]
+    with pytest.raises(RegistryUnavailable):
+        leaving.read_alias(MODEL)
 
 
 def flip(file):

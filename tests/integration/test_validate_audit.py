@@ -12,6 +12,7 @@ from perennial.config.loading import model_names
 from perennial.records import Window
 from perennial.stores.sessions import Database
 from perennial.stores.warehouse import open_audit
+from perennial.stores.warehouse.partitions import create_partitioned, ensure_month
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
@@ -84,6 +85,21 @@ def test_only_the_rows_of_the_day_are_shown_committed_or_not(session, declaratio
     session.exec_driver_sql(f"insert into {schema}.lapse values ('2017-05-08', 1), ('2017-05-01', 2)")
     with open_audit(session, declaration, AS_OF, which, {}) as engine:
         assert read(engine, f"select entity_id from {which}") == [1]
+
+
+def test_no_rule_about_a_day_that_no_statistics_know_is_planned_row_by_row(session, declaration):
+    """As Great Expectations finds repeated values: to the planner, which knows former days alone, the new day is one row."""
+    create_partitioned(session, "features", "lapse", "as_of date, entity_id bigint, email text")
+    ensure_month(session, "features", "lapse", AS_OF)
+    fill = text("insert into features.lapse select :day, n, n % 2000 from generate_series(1, 3000) n")
+    session.execute(fill, {"day": date(2017, 5, 1)})
+    session.execute(text("analyze features.lapse"))
+    session.execute(fill, {"day": AS_OF})
+    repeated = "(select email from snapshot group by email having count(email) > 1)"
+    with open_audit(session, declaration, AS_OF, "snapshot", {}) as engine:
+        plan = read(engine, f"explain select * from snapshot where email in {repeated}")
+        assert len(read(engine, f"select entity_id from snapshot where email in {repeated}")) == 2000
+    assert "Nested Loop" not in "\n".join(plan)
 
 
 def test_nothing_of_it_remains(session, declaration):

@@ -1,5 +1,7 @@
 """What holds for the contributions of every booster, whatever its depth, gaps and categories."""
 
+import tracemalloc
+
 import lightgbm
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perennial.predictor import Feature, as_dmatrix
+from perennial.predictor import Feature, as_dmatrix, shap_tables
+from perennial.predictor import shares as tables_of
 from perennial.predictor.native import contribute_every, contribute_native
-from perennial.predictor.shap_tables import share_paths
+from perennial.predictor.shap_tables import make_tables, share_paths
 from perennial.predictor.shares import TOLERANCE, make_shares, trust_shares
-from perennial.predictor.trees import UnreadTrees
+from perennial.predictor.trees import Decision, Forest, Tree, UnreadTrees
 
 FEATURES = (
     *(Feature(name=f"n{place}") for place in range(5)),
@@ -86,6 +89,49 @@ def test_a_row_says_the_same_alone_and_among_many(algorithm):
     np.testing.assert_array_equal(shares.contribute(rows)[-2:-1], shares.contribute(rows[-2:-1]))
 
 
+@pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
+def test_trees_that_ask_nothing_say_nothing_of_any_feature(algorithm):
+    rows = draw_rows(np.random.default_rng(8))
+    booster = fit(algorithm, rows, np.full(len(rows), 0.7), depth=3, objective=OBJECTIVES[algorithm][1])
+    (shares,) = make_shares(booster)
+    assert not shares.contribute(rows).any()
+    np.testing.assert_allclose(predict_margin(booster, rows), shares.base, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("algorithm", ["xgboost", "lightgbm"])
+def test_codes_beyond_those_of_the_training_go_where_the_library_sends_them(algorithm):
+    rng = np.random.default_rng(9)
+    rows = draw_rows(rng)
+    booster = fit(algorithm, rows, draw_labels(rng, rows), depth=5, objective=OBJECTIVES[algorithm][0])
+    rows[:, 5:] += 20
+    (shares,) = make_shares(booster)
+    found = shares.contribute(rows)
+    np.testing.assert_allclose(found, contribute_native(booster, rows, FEATURES, threads=1), rtol=0, atol=TOLERANCE)
+
+
+def grow_tree(depth: int, features: int) -> Tree:
+    """A whole tree, each level of which asks another feature, or one that was asked before."""
+    inner, nodes = (1 << depth) - 1, (2 << depth) - 1
+    levels = [place.bit_length() - 1 for place in range(1, inner + 1)]
+    decisions = [*(Decision(level % features, 0.1 * level, "left") for level in levels), *[None] * (1 << depth)]
+    left = np.array([2 * node + 1 if node < inner else -1 for node in range(nodes)])
+    covers = np.array([2.0 ** -((node + 1).bit_length()) for node in range(nodes)])
+    return Tree(tuple(decisions), left, np.where(left < 0, -1, left + 1), covers, np.linspace(-1, 1, nodes))
+
+
+def test_what_making_tables_takes_beside_them_does_not_grow_with_the_trees(monkeypatch):
+    monkeypatch.setattr(shap_tables, "WORK_BYTES", 2**20)
+    beside = []
+    for trees in (4, 16):
+        tracemalloc.start()
+        try:
+            tables = make_tables(Forest((grow_tree(7, 7),) * trees, 0.0, np.float32))
+            beside.append(tracemalloc.get_traced_memory()[1] - sum(table.shares.nbytes for table in tables))
+        finally:
+            tracemalloc.stop()
+    assert beside[1] < 1.5 * beside[0]
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.floats(-5, 5))
 @settings(deadline=None, max_examples=40)
 def test_shares_of_a_leaf_add_up_to_what_it_says_of_a_row_less_what_it_says_of_all(path, value):
@@ -113,6 +159,35 @@ def test_what_tables_do_not_cover_is_left_to_the_library_which_the_log_says(algo
     with caplog.at_level("INFO"):
         assert trust_shares(booster, rows, np.zeros((1, *rows.shape)), "toy") is None
     assert "reasons of toy come from the library, not from tables: " in caplog.text
+    assert cause in caplog.text
+
+
+def grow_chain(levels: int, features: int) -> Tree:
+    """Each level has a leaf on its left, and asks another feature, or one that was asked before."""
+    decisions = [each for level in range(levels) for each in (Decision(level % features, float(-level), "left"), None)]
+    left = [each for level in range(levels) for each in (2 * level + 1, -1)]
+    right = [each for level in range(levels) for each in (2 * level + 2, -1)]
+    covers = [each for level in range(levels) for each in (float(levels + 1 - level), 1.0)]
+    ends = [np.append(each, end) for each, end in ((left, -1), (right, -1), (covers, 1.0))]
+    return Tree((*decisions, None), *ends, np.arange(2.0 * levels + 1))
+
+
+@pytest.mark.parametrize(
+    ("tree", "most_bytes", "cause"),
+    [
+        (grow_chain(15, 15), 2**28, "a leaf lies below 15 features, more than 14"),
+        (grow_chain(14, 14), 2**20, "tables would take more than 1 MB"),
+        (grow_chain(3000, 3), 2**28, "more levels than Python steps down"),
+    ],
+    ids=["deep", "large", "endless"],
+)
+def test_trees_of_which_tables_would_be_too_deep_or_too_large_are_left_to_the_library(
+    tree, most_bytes, cause, monkeypatch, caplog
+):
+    monkeypatch.setattr(tables_of, "TABLE_BYTES", most_bytes)
+    monkeypatch.setattr(tables_of, "read_forests", lambda _: (Forest((tree,), 0.0, np.float64),))
+    with caplog.at_level("INFO"):
+        assert trust_shares(None, np.zeros((1, 15)), np.zeros((1, 1, 15)), "toy") is None
     assert cause in caplog.text
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from perennial.errors import ConfigError
-from perennial.stores.sessions import run_script
+from perennial.stores.sessions import Database, run_script
 from perennial.stores.warehouse import sync
 from perennial.stores.warehouse.days import measure_rows
-from perennial.stores.warehouse.partitions import ensure_month
+from perennial.stores.warehouse.partitions import create_partitioned, ensure_month
 from tests.drawn import declare
 
 LAPSE = declare("lapse")
@@ -69,6 +69,22 @@ def test_a_december_ends_with_the_year(lived):
         "FOR VALUES FROM ('2017-12-01') TO ('2018-01-01')",
         "FOR VALUES FROM ('2018-01-01') TO ('2018-02-01')",
     ]
+
+
+def test_a_month_begins_while_somebody_reads_and_neither_waits(warehouse_urls):
+    reader, maker = Database(warehouse_urls.pipeline), Database(warehouse_urls.pipeline, parameters={"lock_timeout": "1ms"})
+    with maker.transaction() as session:
+        create_partitioned(session, "scores", "lapse", "as_of date, entity_id bigint")
+    with reader.transaction() as reading:
+        count = text("select count(*) from scores.lapse")
+        before = reading.execute(count).scalar_one()
+        with maker.transaction() as session:
+            ensure_month(session, "scores", "lapse", date(2017, 5, 29))
+            session.execute(text("insert into scores.lapse values ('2017-05-29', 1)"))
+            assert before == reading.execute(count).scalar_one()
+        assert before + 1 == reading.execute(count).scalar_one()
+    reader.dispose()
+    maker.dispose()
 
 
 def test_rows_from_before_there_were_months_are_moved_into_them_once(lived):

@@ -9,6 +9,7 @@ from perennial.config.loading import model_names
 from perennial.errors import ConfigError
 from perennial.records import Window
 from perennial.validate import load_suite
+from perennial.validate.tallies import View, tally
 from tests.paths import ROOT
 
 NOT_NULL = {
@@ -40,6 +41,14 @@ def test_a_rule_of_a_source_is_named_after_its_window_too(tmp_path):
 def test_rows_stop_the_day_unless_the_rule_sets_them_aside(tmp_path):
     suite = load_suite(declare(tmp_path, "snapshot", NOT_NULL), "snapshot")
     assert suite.rules[0].meta.action == "stop"
+
+
+@pytest.mark.parametrize("which", ["snapshot", "scores"])
+def test_what_the_primary_key_keeps_is_not_counted(tmp_path, which):
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "entity_id"}, "meta": {"note": "The key."}}
+    suite = load_suite(declare(tmp_path, which, unique, changed(kwargs={"column": "entity_id"})), which)
+    view = View(which, {"entity_id": "bigint"}, suite.unique)
+    assert ["0", "0"] == [tally(rule, view).figures[0].sql for rule in suite.rules]
 
 
 def changed(**changes):

@@ -22,6 +22,7 @@ Condition = tuple[tuple[Decision, bool], ...]  # decisions about one feature and
 GROUP_BITS = 8  # a byte; 256 patterns: a column of a table stays in the fastest cache
 LEAF_BITS = 14  # a single leaf below more features: the booster is left to the library
 TABLE_BYTES = 256 * 2**20  # for all tables of a booster
+WORK_BYTES = 16 * 2**20  # of patterns that are reckoned at once; some eight times as much is held meanwhile
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,20 +73,40 @@ class _Step:
 
 
 def make_tables(forest: Forest, most_bytes: int = TABLE_BYTES) -> list[Table]:
-    """The tables of all trees; a tree of a single leaf has none.
+    """The tables of all trees; a tree of a single leaf has none. Beside them it holds a few hundred MB, however many trees.
 
     Raises:
         UnreadTrees: a leaf lies below more than LEAF_BITS features, or the tables would take more than `most_bytes`.
     """
-    groups = [group for tree in forest.trees for group in _merge_groups(_split_tree(tree, 0, ()))]
-    groups = [group for group in groups if group.conditions]
-    deepest = max((len(group.conditions) for group in groups), default=0)
-    if deepest > LEAF_BITS:
-        raise UnreadTrees(f"a leaf lies below {deepest} features, more than {LEAF_BITS}")
-    size = sum(4 * len(group.features) << len(group.conditions) for group in groups)
-    if size > most_bytes:
-        raise UnreadTrees(f"tables would take {size >> 20} MB, more than {most_bytes >> 20}")
-    return _fill_tables(groups)
+    return [table for part in _portion(_list_groups(forest, most_bytes)) for table in _fill_tables(part)]
+
+
+def _list_groups(forest: Forest, most_bytes: int) -> Iterator[Group]:
+    """The groups of all trees that decide anything, tree by tree, while their tables are neither too deep nor too large."""
+    size = 0
+    for tree in forest.trees:
+        for group in _merge_groups(_split_tree(tree, 0, ())):
+            bits, lines = len(group.conditions), len(group.features)
+            if bits > LEAF_BITS:
+                raise UnreadTrees(f"a leaf lies below {bits} features, more than {LEAF_BITS}")
+            size += 4 * lines << bits
+            if size > most_bytes:
+                raise UnreadTrees(f"tables would take more than {most_bytes >> 20} MB")
+            if bits:
+                yield group
+
+
+def _portion(groups: Iterator[Group]) -> Iterator[list[Group]]:
+    """As many at a time as are worked on at once."""
+    part: list[Group] = []
+    size = 0
+    for group in groups:
+        part.append(group)
+        size += sum(8 * len(leaf.paths) << len(leaf.paths) for leaf in group.leaves)
+        if size >= WORK_BYTES:
+            yield part
+            part, size = [], 0
+    yield part
 
 
 def expect_value(forest: Forest) -> float:
@@ -196,13 +217,10 @@ def _share_leaves(leaves: list[Leaf]) -> dict[int, Floats]:
     for leaf in leaves:
         lengths[len(leaf.paths)].append(leaf)
     found: dict[int, Floats] = {}
-    for length, equals in lengths.items():
-        block = max(1, 2**20 >> length)  # some 100 MB at work at a time
-        for begin in range(0, len(equals), block):
-            part = equals[begin : begin + block]
-            shares = np.array([[leaf.shares[feature] for feature in leaf.paths] for leaf in part])
-            values = np.array([leaf.value for leaf in part])
-            found |= {id(leaf): each for leaf, each in zip(part, share_paths(values, shares), strict=True)}
+    for equals in lengths.values():
+        shares = np.array([[leaf.shares[feature] for feature in leaf.paths] for leaf in equals])
+        values = np.array([leaf.value for leaf in equals])
+        found |= {id(leaf): each for leaf, each in zip(equals, share_paths(values, shares), strict=True)}
     return found
 
 

@@ -66,8 +66,11 @@ def make_shares(booster: NativeBooster) -> tuple[Shares, ...]:
     Raises:
         UnreadTrees: they do not cover it.
     """
-    forests = read_forests(booster)
-    return tuple(_make_shares(forest, TABLE_BYTES // len(forests)) for forest in forests)
+    try:
+        forests = read_forests(booster)
+        return tuple(_make_shares(forest, TABLE_BYTES // len(forests)) for forest in forests)
+    except RecursionError as error:
+        raise UnreadTrees("a tree has more levels than Python steps down") from error
 
 
 def _make_shares(forest: Forest, most_bytes: int) -> Shares:

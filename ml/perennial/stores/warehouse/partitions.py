@@ -69,8 +69,8 @@ def partition_former(session: Session, schema: str, model: str) -> bool:
         session.exec_driver_sql(f"comment on table {table} is %s", (comment,))
     for (month,) in session.execute(text(f"select distinct date_trunc('month', as_of)::date from {former} order by 1")).all():  # noqa: S608 - checked
         part = ensure_month(session, schema, model, month)
-        moved = f"insert into {part} select * from {former} where date_trunc('month', as_of) = :month"  # noqa: S608 - checked identifiers
-        session.execute(text(moved), {"month": month})
+        moved = f"insert into {part} select * from {former} where as_of >= :month and as_of < :after"  # noqa: S608 - checked identifiers
+        session.execute(text(moved), {"month": month, "after": _find_next(month)})
     session.exec_driver_sql(f"drop table {former}")
     return True
 
@@ -89,13 +89,17 @@ def _drop_our_views(session: Session, schema: str, model: str) -> None:
 
 def _make_month(session: Session, parent: str, table: str, as_of: date) -> None:
     first = as_of.replace(day=1)
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     run_script(
         session,
         f"""
         create table {table} (like {parent} including comments including constraints including indexes);
-        alter table {parent} attach partition {table} for values from ('{first}') to ('{after}')""",
+        alter table {parent} attach partition {table} for values from ('{first}') to ('{_find_next(first)}')""",
     )
+
+
+def _find_next(first: date) -> date:
+    """The first day of the month after."""
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
 def _exists(session: Session, table: str) -> bool:
