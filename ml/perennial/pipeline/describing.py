@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import singledispatch
 
+from perennial.errors import VersionMissing
 from perennial.notices import say_what_became
 from perennial.pipeline.evidence import find_serving
 from perennial.pipeline.opening import Stores
@@ -196,7 +198,10 @@ def find_links(stores: Stores, run: Run) -> Mapping[str, str]:
     with stores.warehouse.transaction() as session:
         version = ledger.trained_on_day(session, run.model, run.as_of) or find_serving(session, run)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
-    links = {} if version is None else {"mlflow_run": stores.registry.run_url(version.mlflow_run_id)}
+    links: dict[str, str] = {}
+    if version is not None:
+        with suppress(VersionMissing):  # its run was purged
+            links["mlflow_run"] = stores.registry.run_url(version.mlflow_run_id)
     if checks and checks[0].as_of == run.as_of and checks[0].report:
         links["drift_report"] = checks[0].report
     return links
