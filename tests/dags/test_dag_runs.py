@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from perennial import operate, pipeline
 from perennial.config import Settings
 from perennial.demo.data import load_tables
+from perennial.local.cleaning import write_command
 from perennial.records import Run
 from perennial.stores import warehouse
 from perennial.stores.sessions import Database
@@ -179,6 +181,18 @@ def test_a_dag_lives_its_day_by_parameter(lived, verb, tasks):
 def test_the_nightly_dag_finds_all_well_after_these(lived):
     tasks = {"mark_lost": "success", "purge": "success", "check": "success", "mail": "success", "all_well": "success"}
     assert {"state": "success", "tasks": tasks} == lived["perennial.nightly="]
+
+
+def test_airflow_takes_what_is_old_out_of_its_own_database_and_keeps_no_copy_of_it(lived, environment):
+    airflow = Database(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], "test")
+    with airflow.transaction() as session:
+        session.exec_driver_sql("insert into log (dttm, event) values ('2020-01-01', 'old'), (clock_timestamp(), 'new')")
+        runs = session.exec_driver_sql("select count(*) from dag_run").scalar_one()
+    subprocess.run(write_command(datetime.now(UTC).timestamp()), env=environment, capture_output=True, check=True, timeout=600)
+    with airflow.transaction() as session:
+        left = session.exec_driver_sql("select event from log where event in ('old', 'new')").scalars().all()
+        assert (["new"], runs) == (left, session.exec_driver_sql("select count(*) from dag_run").scalar_one())
+        assert [] == session.exec_driver_sql("select relname from pg_class where relname ~ '_airflow_deleted'").scalars().all()
 
 
 def test_a_day_that_cannot_be_scored_leaves_the_run_red(lived):

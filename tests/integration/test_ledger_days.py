@@ -175,8 +175,8 @@ def test_checks_come_newest_first_and_a_rerun_replaces_its_day(session):
 def test_the_page_of_a_check_stays_when_the_day_is_checked_again_with_the_same_version(session):
     check, page = replace(CHECK, report=None), "reports/drawn.html"
     ledger.record_drift_check(session, RUN, check)
-    ledger.record_report(session, replace(check, version=check.version + 1), "reports/of another version.html")
-    ledger.record_report(session, check, page)
+    ledger.record_report(session, replace(check, version=check.version + 1), "reports/of another version.html", [])
+    ledger.record_report(session, check, page, ["a part"])
     ledger.record_drift_check(session, RUN, check)
     assert (replace(check, report=page),) == ledger.last_checks(session, check.model, check.as_of, limit=1)
 

@@ -1,23 +1,33 @@
 """A year of a small model, drawn: what is old and needed by nothing goes, once, whatever kills the purge, and the rest stays."""
 
 import multiprocessing
+import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
+import optuna
 import pytest
+from mlflow.exceptions import MlflowException
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from perennial import invariants, pipeline
+from perennial.backup import restoring
 from perennial.config import Settings
-from perennial.errors import VersionMissing, WarehouseBusy
+from perennial.errors import ConfigError, VersionMissing, WarehouseBusy
 from perennial.pipeline import champion, purging
 from perennial.records import Run
 from perennial.stores import ledger
+from perennial.stores.registry import OldRuns
+from perennial.stores.registry.experiments import ensure_experiment
+from perennial.stores.registry.trainings import TRAINING
 from perennial.stores.sessions import FILES_FENCE, Database, hold_lock
 from perennial.stores.warehouse import build_labels, build_snapshot
+from perennial.train.study import Search, state_limits
 from tests.drawn import declare, open_drawn, rolled_forward
 from tests.integration.stage_process import PRELOADED, Halt
 from tests.world import MODEL, QUICK, World, copy_home, edit_model
@@ -283,7 +293,7 @@ def test_files_of_a_version_stay_as_long_as_anything_leads_back_to_it(year):
         lost, kept = (ledger.get_version(session, MODEL, number) for number in (2, 3))
     with pytest.raises(VersionMissing, match=r"the files of version 2, fitted for 2016-11-07, were purged on 2030-01-01"):
         champion._check_files(year.stores, MODEL, 2)
-    assert year.stores.registry.measure_files(kept.mlflow_run_id) >= 1000
+    assert OldRuns(year.stores.registry, MODEL).measure_files(kept.mlflow_run_id) >= 1000
     tags = year.stores.registry._client.get_run(lost.mlflow_run_id).data.tags
     assert LATER.isoformat() == tags["perennial.purged"]
 
@@ -363,6 +373,269 @@ def test_the_days_that_an_open_contest_has_looked_at_stay(year):
     looked_at = "a contest that is open has looked at it"
     assert [looked_at, looked_at] == [reasons[kind, date(2016, 9, 13)] for kind in ("snapshots", "scores")]
     assert date(2016, 9, 20) in days_of(purged, "snapshots")
+
+
+@pytest.fixture
+def mlflow_database(postgres):
+    """MLflow's own database, as a purge is told it."""
+    return postgres.url("mlflow", "mlflow")
+
+
+@pytest.fixture
+def registered(year, mlflow_database, numbers_of_its_own):
+    """The same year; MLflow's database is known, its model has the five versions, and runs grow old as files do."""
+    edit_model(year.settings.home, {"runs_days = 1100": "runs_days = 60 "})
+    client = year.stores.registry._client
+    client.create_registered_model(MODEL)
+    for row in year.ask("select mlflow_run_id from ledger.versions order by version"):
+        client.log_metric(row["mlflow_run_id"], "auc", 0.7)
+        client.log_param(row["mlflow_run_id"], "rounds", "7")
+        source = f"{client.get_run(row['mlflow_run_id']).info.artifact_uri}/model"
+        client.create_model_version(MODEL, source, row["mlflow_run_id"])
+    return knowing(year, mlflow_database)
+
+
+def knowing(world, mlflow_database):
+    settings = replace(world.settings, mlflow_database_url=mlflow_database)
+    return replace(world, stores=replace(world.stores, settings=settings))
+
+
+def run_of(world, version):
+    return world.ask_one("select mlflow_run_id from ledger.versions where version = :version", version=version)
+
+
+def count_rows_of_run(url, run_id):
+    """Rows of a run in every table of MLflow's database that has runs."""
+    with Database(url, "test").transaction() as session:
+        tables = session.exec_driver_sql(
+            "select table_name from information_schema.columns where column_name = 'run_uuid' and table_schema = 'public'"
+        ).scalars()
+        return {
+            table: count
+            for table in list(tables)
+            if (count := session.exec_driver_sql(f"select count(*) from {table} where run_uuid = '{run_id}'").scalar_one())
+        }
+
+
+def list_numbers(world):
+    return sorted(int(version.version) for version in world.stores.registry._client.search_model_versions(f"name = '{MODEL}'"))
+
+
+def test_the_run_of_a_version_goes_with_its_files_for_good_and_its_number_stays_used(registered, mlflow_database):
+    run_id, kept = run_of(registered, 2), run_of(registered, 1)
+    assert {"runs", "tags", "metrics", "latest_metrics", "params"} <= count_rows_of_run(mlflow_database, run_id).keys()
+    foretold = purging.purge(registered.stores, MODEL, LATER, dry_run=True)
+    assert count_rows_of_run(mlflow_database, run_id)
+    purged = purging.purge(registered.stores, MODEL, LATER)
+    assert set_room_aside(foretold) == set_room_aside(purged)
+    assert [2] == [item.version for item in purged.gone if item.kind == "runs"]
+    assert ({}, {"runs": 1, "metrics": 1, "latest_metrics": 1, "params": 1}) == (
+        count_rows_of_run(mlflow_database, run_id),
+        {name: rows for name, rows in count_rows_of_run(mlflow_database, kept).items() if name != "tags"},
+    )
+    assert ([1, 3, 4, 5], ()) == (list_numbers(registered), purging.list_overdue(registered.stores, MODEL, LATER))
+    reasons = {item.version: item.why for item in purged.kept if item.kind == "runs"}
+    assert "it serves, or a rollback leads to it" == reasons[3]
+    assert () == purging.purge(registered.stores, MODEL, LATER).gone
+    # A restore looks for the others alone, and the next version is a new one.
+    looked_for = registered.ask(restoring.VERSIONS + restoring.KEPT)
+    assert [1, 3, 4, 5] == sorted(row["version"] for row in looked_for)
+    with registered.stores.warehouse.transaction() as session:
+        known = ledger.runs_of_versions(session, MODEL)
+    client = registered.stores.registry._client
+    new = client.create_run(client.get_run(kept).info.experiment_id).info.run_id
+    assert 6 == registered.stores.registry.register(MODEL, new, known)
+
+
+def test_without_its_database_mlflow_hides_the_run_and_mlflow_gc_deletes_it(registered, mlflow_database):
+    run_id = run_of(registered, 2)
+    purging.purge(knowing(registered, "").stores, MODEL, LATER)
+    assert "deleted" == registered.stores.registry._client.get_run(run_id).info.lifecycle_stage
+    assert ([1, 3, 4, 5], ()) == (list_numbers(registered), purging.list_overdue(registered.stores, MODEL, LATER))
+
+
+def test_a_run_to_which_people_lead_in_mlflow_stays(registered):
+    registered.stores.registry._client.set_registered_model_alias(MODEL, "remembered", "2")
+    purged = purging.purge(registered.stores, MODEL, LATER)
+    reasons = {item.version: item.why for item in purged.kept if item.kind == "runs"}
+    assert "an alias or another registered model in MLflow leads to it" == reasons[2]
+    assert ([1, 2, 3, 4, 5], ()) == (list_numbers(registered), purging.list_overdue(registered.stores, MODEL, LATER))
+
+
+def test_another_database_than_that_of_mlflow_is_refused_and_nothing_goes(registered):
+    world = knowing(registered, registered.settings.warehouse_url)
+    with pytest.raises(ConfigError, match=r"PERENNIAL_MLFLOW_DATABASE_URL is postgresql.* holds no runs of MLflow"):
+        purging.purge(world.stores, MODEL, LATER)
+    assert ([1, 2, 3, 4, 5], 0) == (
+        list_numbers(registered),
+        registered.ask_one("select count(*) from ledger.purges where kind = 'runs'"),
+    )
+
+
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
+@pytest.mark.parametrize("words", ["model-versions/delete", "runs/delete", "DELETE FROM runs"])
+def test_killed_while_a_run_goes_and_run_again_it_ends_as_if_it_had_run_once(registered, mlflow_database, processes, words):
+    run_id = run_of(registered, 2)
+    child = processes.Process(target=purge_in_process, args=(registered.settings, Halt(words, "after", signal.SIGKILL)))
+    child.start()
+    child.join()
+    assert (-signal.SIGKILL, 0) == (
+        child.exitcode,
+        registered.ask_one("select count(*) from ledger.purges where kind = 'runs'"),
+    )
+    purging.purge(registered.stores, MODEL, LATER)
+    assert ({}, [1, 3, 4, 5], 1) == (
+        count_rows_of_run(mlflow_database, run_id),
+        list_numbers(registered),
+        registered.ask_one("select count(*) from ledger.purges where kind = 'runs' and version = 2"),
+    )
+
+
+@pytest.fixture
+def strays(registered):
+    """Runs of trainings of which no version came, an old and a young one, and a run that a person made; hidden at the end."""
+    client = registered.stores.registry._client
+    experiment = ensure_experiment(client, MODEL)
+    marked = {
+        "old": {TRAINING: "a", "trained_for": "2016-11-01"},
+        "young": {TRAINING: "b", "trained_for": "2017-08-01"},
+        "a person's": {"trained_for": "2016-11-01"},
+    }
+    runs = {name: client.create_run(experiment, tags=tags).info.run_id for name, tags in marked.items()}
+    for run_id in runs.values():
+        client.log_text(run_id, "x" * 1000, "model/model.json")
+    yield runs
+    for run_id in runs.values():
+        with suppress(MlflowException):
+            client.delete_run(run_id)
+
+
+def test_the_run_of_a_training_that_was_killed_goes_when_it_is_old(registered, mlflow_database, strays):
+    foretold = purging.purge(registered.stores, MODEL, LATER, dry_run=True)
+    purged = purging.purge(registered.stores, MODEL, LATER)
+    (gone,) = [item for item in purged.gone if item.kind == "runs" and item.as_of == date(2016, 11, 1)]
+    assert (None, 1, 1000) == (gone.version, gone.rows, gone.bytes)
+    assert gone in foretold.gone
+    assert [False, True, True] == [bool(count_rows_of_run(mlflow_database, run_id)) for run_id in strays.values()]
+
+
+STUDY = """
+insert into ledger.runs (model, stage, as_of, purpose, actor, status, effective_at)
+values ('lapse', 'train', :day, 'simulation', 'tester', :status, :day)"""
+
+
+def keep_study(world, day, letter, trials=2):
+    """A study as a search of a day keeps it."""
+    storage = optuna.storages.RDBStorage(world.stores.warehouse.url_in_schema("tuning"))
+    study = optuna.create_study(storage=storage, study_name=f"lapse-{12 * letter}", direction="maximize")
+    state_limits(study, Search(("xgboost",), trials, 60, 7, trained_for=day))
+    for value in range(trials):
+        study.add_trial(optuna.create_trial(value=value, params={}, distributions={}, user_attrs={"number": value}))
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def list_studies(world):
+    return [row["study_name"][-1] for row in world.ask("select study_name from tuning.studies order by 1")]
+
+
+def test_studies_go_once_their_training_or_a_later_one_has_ended(year):
+    edit_model(year.settings.home, {"studies_days = 400": "studies_days = 60 "})
+    days = {"a": date(2016, 11, 7), "b": date(2016, 12, 5), "c": date(2017, 6, 5), "d": date(2017, 8, 7)}
+    for letter, day in days.items():
+        keep_study(year, day, letter)
+    year.tell(STUDY, day=days["a"], status="ok")
+    year.tell(STUDY, day=days["c"], status="failed")
+    foretold = purging.purge(year.stores, MODEL, LATER, dry_run=True)
+    purged = purging.purge(year.stores, MODEL, LATER)
+    assert set_room_aside(foretold) == set_room_aside(purged)
+    assert [(days["a"], 2)] == [(item.as_of, item.rows) for item in purged.gone if item.kind == "studies"]
+    assert {days[letter]: "its training was killed, and no later one has ended: it can be resumed" for letter in "bc"} == {
+        item.as_of: item.why for item in purged.kept if item.kind == "studies"
+    }
+    assert ["b", "c", "d"] == list_studies(year)
+    year.tell(STUDY, day=days["d"], status="ok")
+    year.tell(STUDY, day=days["c"], status="running")
+    assert [days["b"]] == days_of(purging.purge(year.stores, MODEL, LATER), "studies")
+    assert ["c", "d"] == list_studies(year)
+    assert 4 == year.ask_one("select count(*) from tuning.trials")
+    assert () == purging.list_overdue(year.stores, MODEL, LATER)
+
+
+def test_the_study_of_a_recipe_under_test_stays(year):
+    edit_model(year.settings.home, {"studies_days = 400": "studies_days = 60 "})
+    keep_study(year, date(2016, 11, 7), "a")
+    year.tell(STUDY, day=date(2016, 11, 7), status="ok")
+    with year.database.transaction() as session:
+        session.exec_driver_sql("set local session_replication_role = replica")
+        session.exec_driver_sql(CONTEST)
+    purged = purging.purge(year.stores, MODEL, LATER)
+    assert ["the recipe that it found is under test"] == [item.why for item in purged.kept if item.kind == "studies"]
+    assert ["a"] == list_studies(year)
+
+
+PART = "insert into ledger.page_parts (digest, content) values (:digest, :content)"
+WANTS = "update ledger.drift_checks set parts = cast(:parts as text []) where as_of = :day"
+
+
+def list_parts(world):
+    return [row["digest"][0] for row in world.ask("select digest from ledger.page_parts order by 1")]
+
+
+def test_parts_that_no_page_wants_any_more_go_with_the_last_one(year):
+    for letter in "abc":
+        year.tell(PART, digest=64 * letter, content=b"library")
+    year.tell(WANTS, day=date(2016, 9, 6), parts=[64 * "a", 64 * "b"])
+    assert () == tuple(item for item in purging.purge(year.stores, MODEL, LATER, dry_run=True).gone if item.kind == "parts")
+    year.tell(WANTS, day=LAST, parts=[64 * "b"])  # before, nobody knew what this page wants
+    foretold = purging.purge(year.stores, MODEL, LATER, dry_run=True)
+    purged = purging.purge(year.stores, MODEL, LATER)
+    assert set_room_aside(foretold) == set_room_aside(purged)
+    assert [(2, 14)] == [(item.rows, item.bytes) for item in purged.gone if item.kind == "parts"]
+    assert (["b"], ()) == (list_parts(year), purging.list_overdue(year.stores, MODEL, LATER))
+
+
+@pytest.fixture
+def task_logs(tmp_path):
+    """Logs of two models and of the installation, written on the first and on the last day of the year."""
+    root = tmp_path / "logs"
+    for dag in ("lapse.score", "lapse2.score", "perennial.nightly"):
+        for day in (FIRST, LAST):
+            log = root / f"dag_id={dag}" / f"run_id={day}" / "task_id=score" / "attempt=1.log"
+            log.parent.mkdir(parents=True)
+            log.write_bytes(b"x" * 100)
+            os.utime(log, 2 * (datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(),))
+    return root
+
+
+def test_logs_of_the_tasks_of_a_model_go_as_its_file_says(year, task_logs):
+    foretold = purging.purge(year.stores, MODEL, LATER, dry_run=True, logs=[task_logs])
+    purged = purging.purge(year.stores, MODEL, LATER, logs=[task_logs])
+    assert set_room_aside(foretold) == set_room_aside(purged)
+    assert [(FIRST, 1, 100)] == [(item.as_of, item.rows, item.bytes) for item in purged.gone if item.kind == "logs"]
+    left = sorted(path.relative_to(task_logs).as_posix() for path in task_logs.rglob("run_id=*"))
+    assert [
+        f"dag_id=lapse.score/run_id={LAST}",
+        *(f"dag_id={dag}/run_id={day}" for dag in ("lapse2.score", "perennial.nightly") for day in (FIRST, LAST)),
+    ] == left
+    assert 1 == year.ask_one("select count(*) from ledger.purges where kind = 'logs'")
+    assert () == purging.list_overdue(year.stores, MODEL, LATER, logs=[task_logs])
+
+
+def test_two_purges_at_once_take_and_record_everything_once(registered, task_logs):
+    edit_model(registered.settings.home, {"studies_days = 400": "studies_days = 60 "})
+    keep_study(registered, date(2016, 11, 7), "a")
+    registered.tell(STUDY, day=date(2016, 11, 7), status="ok")
+    registered.tell(PART, digest=64 * "a", content=b"library")
+    registered.tell(WANTS, day=LAST, parts=[])
+    foretold = purging.purge(registered.stores, MODEL, LATER, dry_run=True, logs=[task_logs])
+    with ThreadPoolExecutor(2) as pool:
+        purges = [pool.submit(purging.purge, registered.stores, MODEL, LATER, logs=[task_logs]) for _ in range(2)]
+        gone = [item for each in purges for item in each.result().gone]
+    recorded = registered.ask("select kind, as_of, version from ledger.purges")
+    assert {"runs", "studies", "parts", "logs", "files", "snapshots"} <= {item.kind for item in gone}
+    assert name_things(foretold.gone) == {tuple(row.values()) for row in recorded}
+    assert len(foretold.gone) == len(recorded) == len(gone)
 
 
 def test_a_day_that_is_built_again_is_as_it_was(year):
@@ -479,7 +752,10 @@ def test_killed_anywhere_and_run_again_it_ends_as_if_it_had_run_once(year, proce
             r"is not older than 7 days \(at least 30\)",
         ),
         ("select ledger.purge_day('other', 'findings', '2016-09-13', 60, 'x', now())", "is not older than 60 days"),
-        ("select ledger.purge_day('lapse', 'versions', '2016-09-13', 60, 'x', now())", "knows quarantine, findings and mail"),
+        (
+            "select ledger.purge_day('lapse', 'versions', '2016-09-13', 60, 'x', now())",
+            "quarantine, findings, mail and requests",
+        ),
     ],
 )
 def test_the_pipeline_takes_facts_away_by_the_function_alone_and_only_old_ones(year, statement, said):

@@ -162,7 +162,7 @@ def live(session, day):
 
 def purge(session, day, days=400):
     values = {"day": day, "days": days, "at": datetime(2018, 6, 1, tzinfo=UTC)}
-    return session.execute(text("select ledger.purge_requests('toy', :day, :days, 'ann', :at)"), values).scalar_one()
+    return session.execute(text("select ledger.purge_day('toy', 'requests', :day, :days, 'ann', :at)"), values).scalar_one()
 
 
 def test_old_requests_go_by_day_and_a_month_with_its_last_one(pipeline, warehouse_urls):
@@ -182,7 +182,7 @@ def test_requests_that_are_kept_are_not_purged(pipeline, warehouse_urls):
     with pipeline.transaction() as session:
         live(session, date(2018, 6, 1))
     for days in (400, 7):
-        with pytest.raises(DBAPIError, match="are not older than"), pipeline.transaction() as session:
+        with pytest.raises(DBAPIError, match="is not older than"), pipeline.transaction() as session:
             purge(session, date(2018, 5, 1), days)
 
 
@@ -190,7 +190,7 @@ def test_requests_stay_while_their_canary_runs(recorder, pipeline, warehouse_url
     keep(warehouse_urls, date(2017, 1, 30))
     day = date(2018, 1, 1)
     before = {name.removesuffix("_days"): day for name in Retention.model_fields}
-    before |= {"files": datetime(2018, 1, 1, tzinfo=UTC), "outcomes": day}
+    before |= {**dict.fromkeys(("files", "runs"), datetime(2018, 1, 1, tzinfo=UTC)), "outcomes": day}
     with pipeline.transaction() as session:
         (runs,) = find_purgeable(session, "toy", before, needed=[], ways_back=[])
         session.execute(text(END))

@@ -9,6 +9,7 @@ import pytest
 from aiosmtpd.smtp import Envelope
 
 from perennial.config import Settings
+from perennial.local.cleaning import Cleaner
 from perennial.local.logs import KEPT_LOGS, OLDEST_SECONDS, find_log_folders, find_secrets, rotate, sweep_task_logs, tend_logs
 from perennial.local.mail_sink import Sink
 from perennial.local.processes import spawn
@@ -67,10 +68,11 @@ def test_task_logs_beyond_the_bound_go_the_oldest_first(tmp_path):
     assert {"run_id=0", "run_id=1"} == {path.name for path in (tmp_path / "dag_id=lapse.score").iterdir()}
 
 
-def test_task_logs_that_are_too_old_go_with_their_folders(tmp_path):
-    write(tmp_path / "dag_id=lapse.score/run_id=1/attempt=1.log", 1, OLDEST_SECONDS + 1)
-    assert 1 == sweep_task_logs(tmp_path, CLOCK)
-    assert [] == list(tmp_path.iterdir())
+def test_old_task_logs_of_the_installation_go_with_their_folders_and_those_of_models_as_their_files_say(tmp_path):
+    for name in ("dag_id=lapse.score", "dag_id=perennial.nightly", "dag_processor"):
+        write(tmp_path / name / "run_id=1/attempt=1.log", 1, OLDEST_SECONDS + 1)
+    assert 2 == sweep_task_logs(tmp_path, CLOCK)
+    assert [tmp_path / "dag_id=lapse.score"] == list(tmp_path.iterdir())
 
 
 def test_a_stack_tends_the_logs_of_all_its_servers(tmp_path):
@@ -100,6 +102,36 @@ def test_mails_that_the_stack_keeps_as_files_go_after_a_month_and_numbers_go_on(
     letter.content = b"Subject: another\r\n"
     assert "250 OK" == asyncio.run(Sink(tmp_path / "mail").handle_DATA(None, None, letter))
     assert ["000009", "000010"] == sorted(path.name.partition("-")[0] for path in (tmp_path / "mail").iterdir())
+
+
+def test_mails_beyond_the_bound_go_the_oldest_first_and_the_newest_always_stays(tmp_path):
+    sink, taken = Sink(tmp_path, most_bytes=BOUND), []
+    for size in (400, 400, 400, 2 * BOUND, 10):
+        letter = Envelope()
+        letter.content = b"x" * size
+        asyncio.run(sink.handle_DATA(None, None, letter))
+        taken.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+    assert [400, 800, 800, 2 * BOUND, 10] == taken
+    assert ["000005"] == [path.name.partition("-")[0] for path in tmp_path.iterdir()]
+
+
+def test_airflows_database_is_cleaned_once_a_week_and_never_twice_at_once(tmp_path):
+    begun = []
+
+    def begin(clock_seconds):
+        begun.append((clock_seconds, subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)))
+        return begun[-1][1]
+
+    (tmp_path / "airflow").mkdir()
+    cleaner, week = Cleaner(tmp_path, begin), 7 * 86400.0
+    for clock_seconds in (CLOCK, CLOCK + week - 1, CLOCK + week, CLOCK + 3 * week):
+        cleaner.tend(clock_seconds)
+    assert [CLOCK + week] == [clock_seconds for clock_seconds, _ in begun]
+    begun[0][1].communicate(b"\n")
+    cleaner.tend(CLOCK + 3 * week)
+    begun[1][1].communicate(b"\n")
+    Cleaner(tmp_path, begin).tend(CLOCK + 3 * week + 1)  # of a stack that was started again
+    assert [CLOCK + week, CLOCK + 3 * week] == [clock_seconds for clock_seconds, _ in begun]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def read_settings() -> Settings:
         mlflow_public_url=os.environ.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
         trials=read_trials(),
         dask_address=os.environ.get("PERENNIAL_DASK_ADDRESS") or None,
+        mlflow_database_url=os.environ.get("PERENNIAL_MLFLOW_DATABASE_URL", ""),
         airflow_url=os.environ.get("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080"),
     )
 

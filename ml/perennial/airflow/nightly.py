@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from perennial import local
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from perennial.pipeline import Stores
 
 log = logging.getLogger(__name__)
+
+
+def find_logs() -> tuple[Path, ...]:
+    """Folders with logs on this machine: those that the environment names, and the one of Airflow's own configuration."""
+    own = Path(conf.get("logging", "base_log_folder")).absolute()
+    return tuple(sorted({*local.find_log_folders(), *([own] if own.is_dir() else [])}))
 
 
 class InstallationOperator(BaseOperator):
@@ -65,7 +73,7 @@ class PurgeOperator(InstallationOperator):
         gone, busy = {}, []
         for name in model_names(stores.settings.home):
             try:
-                gone[name] = len(pipeline.purge(stores, name, read_wall(), actor="airflow").gone)
+                gone[name] = len(pipeline.purge(stores, name, read_wall(), actor="airflow", logs=find_logs()).gone)
             except (ConfigError, UnavailableError) as error:
                 log.warning("%s: %s", name, error)
                 busy += [error] if isinstance(error, UnavailableError) else []
@@ -81,7 +89,7 @@ class CheckOperator(InstallationOperator):
         from perennial import invariants  # noqa: PLC0415 - as above
 
         clock = read_wall()
-        places = invariants.Places(local.find_log_folders(), local.find_secrets(stores.settings))
+        places = invariants.Places(find_logs(), local.find_secrets(stores.settings))
         checked = []
         for each in invariants.check_installation(stores, clock, places):
             log.info("%s", each.write())

@@ -37,6 +37,11 @@ PUBLIC = """
     where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and not relispartition order by 1"""
 AT_FIRST = {"alembic_version": 1, "experiments": 1, "workspaces": 1}
 """Rows that a server of MLflow writes into an empty database when it starts."""
+VERSIONS = "select model, version, mlflow_run_id from ledger.versions"
+KEPT = """ where not exists (
+    select from ledger.purges
+    where purges.model = versions.model and purges.version = versions.version and purges.kind = 'runs'
+)"""
 
 
 def restore_backup(places: Places, folder: Path) -> Manifest:
@@ -130,7 +135,8 @@ def _compare(places: Places, manifest: Manifest) -> None:
             rows = count_rows(session)
             if rows is None:
                 raise StackError("Somebody drops tables of the warehouse that is being restored: stop them, and restore again.")
-            trained = session.exec_driver_sql("select model, version, mlflow_run_id from ledger.versions").all()
+            is_older = session.exec_driver_sql("select to_regclass('ledger.purges') is null").scalar_one()
+            trained = session.exec_driver_sql(VERSIONS + ("" if is_older else KEPT)).all()
     finally:
         database.dispose()
     wrong = [f"{name} has {rows.get(name)} rows, not {count}" for name, count in manifest.rows.items() if rows.get(name) != count]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perennial import local
 from perennial.cli.edge import AsJson, app, find_settings, open_stores, read_clock, show_table
 from perennial.config import model_names
 
@@ -32,9 +33,9 @@ def purge(model: Name = None, *, dry_run: DryRun = False, as_json: AsJson = Fals
     with open_stores() as stores:
         names = (model,) if model else model_names(find_settings().home)
         for name in names:
-            rows += _describe(
-                purging.purge(stores, name, read_clock(), actor=getpass.getuser(), dry_run=dry_run), dry_run=dry_run
-            )
+            logs = local.find_log_folders()
+            purged = purging.purge(stores, name, read_clock(), actor=getpass.getuser(), dry_run=dry_run, logs=logs)
+            rows += _describe(purged, dry_run=dry_run)
     show_table(rows, as_json=as_json, empty="Nothing is older than it is kept.")
 
 

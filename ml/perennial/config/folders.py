@@ -92,6 +92,16 @@ def changing_alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def remove_file(path: Path, root: Path) -> None:
+    """Delete a file, and the folders above it that are empty then, up to a root; what is gone already is passed over."""
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # a folder is not empty
+        for folder in path.parents:
+            if folder == root:
+                break
+            folder.rmdir()
+
+
 def find_forgotten(instant: datetime) -> tuple[Path, ...]:
     """Our folders among the system's temporary files that nobody has touched for a day."""
     found = (path for name in TEMPORARY for path in Path(tempfile.gettempdir()).glob(name))

@@ -9,7 +9,7 @@ from pydantic import Field
 from perennial.config.section import Section
 
 LEAST_DAYS = 30
-"""`ledger.purge_day` refuses less, whatever a model file says."""
+"""`ledger.purge_day` refuses less, and `ledger.purges` too, whatever a model file says."""
 Kept = Annotated[
     Annotated[int, Field(ge=LEAST_DAYS)] | Literal["forever"],
     Field(json_schema_extra={"format": 'whole number, at least 30, or "forever"'}),
@@ -35,4 +35,11 @@ class Retention(Section):
     )
     files_days: Kept = Field(
         default=1100, description="The files in MLflow of a version that nothing leads back to go after so long; its record stays"
+    )
+    runs_days: Kept = Field(
+        default=1100, description="The run in MLflow of such a version goes after so long, once its files have gone"
+    )
+    studies_days: Kept = Field(default=400, description="The trials of a search that has ended go after so long")
+    logs_days: Kept = Field(
+        default=90, description="Logs that Airflow keeps of the model's tasks on the machine that purges go after so long"
     )

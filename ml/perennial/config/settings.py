@@ -26,6 +26,7 @@ class Settings:
         warehouse_url: PostgreSQL as role pipeline, `postgresql+psycopg2://...`.
         owner_url: the same database as role owner; only migrations use it.
         mlflow_uri: the MLflow tracking server, with a login if it wants one: `http://user:password@host`.
+        mlflow_database_url: MLflow's own database, by which a purge deletes runs for good; without it they are hidden.
         home: the folder that holds models/, sql/ and expectations/; see `find_home`.
         artifacts: a local cache of model files and reports; nothing in it is the only copy of something needed.
         airflow_url: Airflow's api-server.
@@ -45,6 +46,7 @@ class Settings:
     mlflow_public_url: str | None = None
     trials: int | None = None
     dask_address: str | None = None
+    mlflow_database_url: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -61,6 +63,7 @@ class Settings:
             mlflow_public_url=environment.get("PERENNIAL_MLFLOW_PUBLIC_URL") or None,
             trials=read_trials(environment),
             dask_address=environment.get("PERENNIAL_DASK_ADDRESS") or None,
+            mlflow_database_url=environment.get("PERENNIAL_MLFLOW_DATABASE_URL", ""),
         )
 
     @property

@@ -49,8 +49,12 @@ WHERE_THINGS_ARE = (
         "the embedded stack's",
         "The same database as a superuser; only `perennial backup` and `restore` use it",
     ),
-    Variable("PERENNIAL_MLFLOW_DATABASE_URL", "the embedded stack's", "MLflow's database, for the same two"),
-    Variable("PERENNIAL_MLFLOW_FILES", "the embedded stack's", "The folder of MLflow's artifacts, for the same two"),
+    Variable(
+        "PERENNIAL_MLFLOW_DATABASE_URL",
+        "the embedded stack's, else none",
+        "MLflow's database, for the same two; and for `perennial purge`, which without it only hides old runs",
+    ),
+    Variable("PERENNIAL_MLFLOW_FILES", "the embedded stack's", "The folder of MLflow's artifacts, for backup and restore"),
     Variable("PERENNIAL_MLFLOW_URI", "the embedded stack's", "MLflow's tracking server"),
     Variable("PERENNIAL_AIRFLOW_URL", "http://127.0.0.1:8080", "Airflow's api-server, as this machine reaches it"),
     Variable(

@@ -159,6 +159,7 @@ class Addresses:
         return {
             "PERENNIAL_WAREHOUSE_URL": self.database_url("pipeline"),
             "PERENNIAL_MLFLOW_URI": self.mlflow_url.replace("://", f"://{ADMIN}:{self.mlflow_login[1]}@"),
+            "PERENNIAL_MLFLOW_DATABASE_URL": self.database_url("mlflow", "mlflow"),
             "PERENNIAL_SMTP_HOST": smtp.host,
             "PERENNIAL_SMTP_PORT": str(smtp.port),
             "PERENNIAL_SMTP_SENDER": smtp.sender,

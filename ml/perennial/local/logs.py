@@ -17,6 +17,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from perennial.config import Settings
+from perennial.config.folders import remove_file
 from perennial.config.logins import read_login
 from perennial.errors import ConfigError
 from perennial.local.addresses import find_var
@@ -34,7 +35,10 @@ def list_server_logs(var: Path) -> tuple[Path, ...]:
 
 
 def tend_logs(var: Path, clock_seconds: float) -> None:
-    """Rotate what has grown, and let go what is older than 30 days; of Airflow's tasks at most 1 GiB is kept, the newest."""
+    """Rotate what has grown, and let go what is older than 30 days, but for logs of models, which `perennial purge` takes away.
+
+    Of all logs of Airflow's tasks at most 1 GiB is kept, the newest.
+    """
     for log in (*list_server_logs(var), *var.glob("supervisor.log")):
         rotate(log)
     for former in (*var.glob("*/*.log.*"), *var.glob("*.log.*"), *var.glob("mail/*.eml")):
@@ -64,25 +68,23 @@ def _copy_and_cut(source: str, target: str) -> None:
 
 
 def sweep_task_logs(folder: Path, clock_seconds: float, most_bytes: int = TASK_LOG_BYTES) -> int:
-    """Take away logs of tasks and of the parsing of DAGs that are too old, and the oldest of too many; how many went."""
+    """Take away what is too old and no model's (their files say how long), and the oldest of too many; how many went."""
     found = ((path.stat(), path) for path in folder.rglob("*.log") if path.is_file() and not path.is_symlink())
     newest_first = sorted(((stat.st_mtime, stat.st_size, path) for stat, path in found), reverse=True)
     kept_bytes, swept = 0, 0
     for mtime, size, path in newest_first:
         kept_bytes += size
-        if mtime >= clock_seconds - OLDEST_SECONDS and kept_bytes <= most_bytes:
+        is_old = mtime < clock_seconds - OLDEST_SECONDS and not _is_of_a_model(path.relative_to(folder))
+        if not is_old and kept_bytes <= most_bytes:
             continue
-        path.unlink(missing_ok=True)
+        remove_file(path, folder)
         swept += 1
-        _remove_empty(path.parent, folder)
     return swept
 
 
-def _remove_empty(folder: Path, root: Path) -> None:
-    with suppress(OSError):  # it is not empty
-        while folder != root:
-            folder.rmdir()
-            folder = folder.parent
+def _is_of_a_model(log: Path) -> bool:
+    """The installation's own DAGs, and the parsing of all, are no model's."""
+    return log.parts[0].startswith("dag_id=") and not log.parts[0].startswith("dag_id=perennial.")
 
 
 def find_log_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
@@ -98,7 +100,7 @@ def find_log_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path,
 
 def find_secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> frozenset[str]:
     """Every password that this process knows: of its settings, and of the embedded stack whose folder it may read."""
-    urls = (settings.warehouse_url, settings.owner_url, settings.mlflow_uri)
+    urls = (settings.warehouse_url, settings.owner_url, settings.mlflow_uri, settings.mlflow_database_url)
     logins = [login for url in urls if url and (login := read_login(url))]
     known = {password for _, password in logins} | {settings.smtp.password or ""}
     with suppress(ConfigError, OSError, ValueError):

@@ -17,10 +17,12 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 
 from perennial.errors import PerennialError, StackError
 from perennial.local import services
 from perennial.local.addresses import Addresses, name_variable
+from perennial.local.cleaning import Cleaner, begin_cleaning
 from perennial.local.logs import tend_logs
 from perennial.local.patience import Patience
 from perennial.local.ports import require_free
@@ -42,7 +44,7 @@ from perennial.local.supervised import Program, Supervised
 VARIABLE = "PERENNIAL_STACK"
 WATCH_SECONDS = 1.0
 POLL_SECONDS = 0.5
-TEND_SECONDS = 60.0  # between two looks at the logs
+TEND_SECONDS = 60.0  # between two looks at what grows
 
 
 class Supervisor:
@@ -54,6 +56,7 @@ class Supervisor:
         self._postgres = services.make_postgres(addresses, patience=patience)
         self._supervised: dict[str, Supervised] = {}
         self._tended = -TEND_SECONDS
+        self._cleaner = Cleaner(addresses.var, partial(begin_cleaning, addresses))
         self._record = Record(identify(os.getpid()), addresses, wanted=services.drop_mail(wanted, addresses), patience=patience)
 
     def run(self) -> int:
@@ -104,7 +107,7 @@ class Supervisor:
             StackError: nothing is left.
         """
         self._take_request()
-        self._tend_logs()
+        self._tend()
         before = self._states
         self._start_what_is_free()
         for each in self._supervised.values():
@@ -120,13 +123,16 @@ class Supervisor:
             return 0.0  # something may be free now
         return POLL_SECONDS if self._record.state == "starting" else WATCH_SECONDS
 
-    def _tend_logs(self) -> None:
-        """Keep the logs small; what stands in the way of that is no reason to fall."""
+    def _tend(self) -> None:
+        """Keep logs and Airflow's database small; what stands in the way of that is no reason to fall."""
         if time.monotonic() < self._tended + TEND_SECONDS:
             return
         self._tended = time.monotonic()
         with suppress(OSError):
             tend_logs(self._addresses.var, time.time())
+        with suppress(OSError):
+            if self._states.get("airflow-scheduler") == "healthy":
+                self._cleaner.tend(time.time())
 
     def _take_request(self) -> None:
         wanted = services.drop_mail(take_request(self._addresses.var), self._addresses)

@@ -44,7 +44,7 @@ def refuse_purged(session: Session, version: Version) -> None:
     Raises:
         VersionMissing: says when, and how to go on.
     """
-    when = purges.purged_files(session, version.model, version.version)
+    when = purges.purged_at(session, "files", version.model, version.version)
     if when is not None:
         raise VersionMissing(
             f"{version.model}: the files of version {version.version}, fitted for {version.trained_for}, were purged on "

@@ -78,4 +78,4 @@ def _tell_verdict(stores: Stores, delivery: ledger.WaitingDelivery) -> None:
 
 def _is_purged(stores: Stores, delivery: ledger.WaitingDelivery) -> bool:
     with stores.warehouse.transaction() as session:
-        return purges.purged_files(session, delivery.model, delivery.version) is not None
+        return purges.purged_at(session, "files", delivery.model, delivery.version) is not None

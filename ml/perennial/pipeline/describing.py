@@ -26,6 +26,7 @@ from perennial.records import (
     Version,
 )
 from perennial.stores import ledger
+from perennial.stores.ledger import purges
 
 Facts = dict[str, object]
 
@@ -196,7 +197,8 @@ def find_links(stores: Stores, run: Run) -> Mapping[str, str]:
     with stores.warehouse.transaction() as session:
         version = ledger.trained_on_day(session, run.model, run.as_of) or find_serving(session, run)
         checks = ledger.last_checks(session, run.model, run.as_of, limit=1)
-    links = {} if version is None else {"mlflow_run": stores.registry.run_url(version.mlflow_run_id)}
+        is_there = version is not None and purges.purged_at(session, "runs", run.model, version.version) is None
+    links = {"mlflow_run": stores.registry.run_url(version.mlflow_run_id)} if version is not None and is_there else {}
     if checks and checks[0].as_of == run.as_of and checks[0].report:
         links["drift_report"] = checks[0].report
     return links

@@ -48,7 +48,11 @@ def draw_page(stores: Stores, run: Run) -> None:
 
 
 def draw_report(stores: Stores, run: Run, check: DriftCheck, *, all_columns: bool = False) -> DriftCheck:
-    """Keep the page with the MLflow run of the version that was checked, and its address with the check."""
+    """Keep the page with the MLflow run of the version that was checked, and its address with the check.
+
+    Its parts are there before the page is, and once more when the ledger says that it wants them: a purge may have taken
+    them meanwhile.
+    """
     with stores.warehouse.transaction() as session:
         version = ledger.get_version(session, run.model, check.version)
     moved = sorted(check.features, key=lambda feature: feature.psi, reverse=True)
@@ -61,7 +65,9 @@ def draw_report(stores: Stores, run: Run, check: DriftCheck, *, all_columns: boo
     stores.registry.keep_report(version.mlflow_run_id, run, own)
     address = f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}"
     with stores.warehouse.transaction() as session:
-        ledger.record_report(session, check, address)
+        ledger.lock_parts(session)
+        ledger.keep_parts(session, parts)
+        ledger.record_report(session, check, address, parts)
     return replace(check, report=address)
 
 

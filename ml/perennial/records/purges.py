@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-PurgeKind = Literal["snapshots", "scores", "quarantine", "findings", "mail", "reports", "files", "requests"]
+PurgeKind = Literal[
+    "snapshots", "scores", "quarantine", "findings", "mail", "reports", "files", "requests", "runs", "studies", "parts", "logs"
+]
 
 
 @dataclass(frozen=True)
@@ -14,9 +16,9 @@ class PurgeItem:
     """One thing that is older than the model keeps it.
 
     Attributes:
-        as_of: the day; of files the day for which the version was fitted.
-        version: of files and reports.
-        rows: how many it holds; 1 of what are no rows.
+        as_of: the day; of files and runs the day of the training, of parts and logs the day on which they were written.
+        version: of files and reports, and of a run of which a version came.
+        rows: how many it holds: trials of studies, else 1 of what are no rows.
         bytes: about so much room; 0 while nobody has looked, as of files in MLflow before they go.
         why: what it stays for; None of what goes.
     """

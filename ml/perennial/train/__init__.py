@@ -23,6 +23,7 @@ from perennial.train.spread import (
     open_tracker,
     score_shared,
 )
+from perennial.train.study import drop_studies
 from perennial.train.training import find_search, fit_predictor, refit, state_parameters, train
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "deal_days",
     "describe_folds",
     "describe_rows",
+    "drop_studies",
     "find_enough_on",
     "find_port",
     "find_search",

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 
 import optuna
@@ -30,6 +31,7 @@ from perennial.train.boosters import REGULARISED_DEFAULTS, SPACES, Range, read_r
 NUMBER = "number"  # within its search; the storage counts on its own
 SECONDS = "seconds"  # that a trial took in the attempt that finished it
 TRIALS, LIMIT_SECONDS = "trials", "limit_seconds"  # of a study: when it will be over
+TRAINED_FOR = "trained_for"  # of a study: the newest day whose training searched these rows
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 UNPRUNED_TRIALS = 3  # both regularised defaults and the champion's parameters always finish
 RANDOM_TRIALS = 8  # before the sampler models anything; the demo's 12 trials are then not all random
@@ -43,6 +45,7 @@ class Search:
     Attributes:
         timeout_seconds: no further trial begins once the finished ones took so long together.
         warm_start: the champion's parameters.
+        trained_for: the day of the training, by which the study grows old; no trial depends on it.
     """
 
     algorithms: tuple[Library, ...]
@@ -50,6 +53,7 @@ class Search:
     timeout_seconds: float
     seed: int
     warm_start: Mapping[str, object] | None = None
+    trained_for: date | None = None
 
 
 class RunningMedian(BasePruner):
@@ -107,9 +111,11 @@ def read_finished(stored: optuna.Study, search: Search) -> list[FrozenTrial]:
 
 
 def state_limits(stored: optuna.Study, search: Search) -> None:
-    """Write into the study when it will be over, for those who look at it from outside."""
+    """Write into the study when it will be over, and for which day it is, for those who look at it from outside."""
     stored.set_user_attr(TRIALS, search.trials)
     stored.set_user_attr(LIMIT_SECONDS, search.timeout_seconds)
+    if search.trained_for is not None:
+        stored.set_user_attr(TRAINED_FOR, search.trained_for.isoformat())
 
 
 def ask_trial(study: optuna.Study, search: Search, number: int) -> optuna.Trial:
@@ -159,3 +165,20 @@ def keep_trials(storage_url: str | None, name: str) -> Iterator[optuna.Study]:
         storage.remove_session()
         if isinstance(storage, optuna.storages.RDBStorage):
             storage.engine.dispose()
+
+
+def drop_studies(storage_url: str, names: Sequence[str]) -> None:
+    """Delete studies with their trials; those that are gone already are passed over.
+
+    What the database says when it fails comes as it was said, whether Optuna wraps it or not.
+    """
+    storage = optuna.storages.RDBStorage(storage_url, skip_table_creation=True)
+    try:
+        for name in names:
+            with suppress(KeyError):
+                optuna.delete_study(study_name=name, storage=storage)
+    except optuna.exceptions.StorageInternalError as error:
+        raise error.__cause__ or error from None
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()

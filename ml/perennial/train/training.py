@@ -126,7 +126,7 @@ def train(
         basis = name_basis(model, prepared.rows.features, past.query_hash)
         choice = choose_search(model.training, past, basis)
         if choice.recipe is None:
-            search = _describe_search(model, past, trials)
+            search = replace(_describe_search(model, past, trials), trained_for=(newest[1] if newest else plan).trained_for)
             name = name_study(study_name or model.name, search, training.data_hash, prepared.search_inputs)
             searched = search_recipe(prepared.folds, search, storage_url=storage_url, study_name=name, engine=engine)
         else:

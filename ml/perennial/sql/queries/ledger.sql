@@ -287,9 +287,9 @@ on conflict (model, as_of) do update set
 returning (select found from known) is distinct from evidence - 'report' as is_new;
 
 -- name: record_report
--- Where the page of a check stands.
+-- Where the page of a check stands, and which parts it wants.
 update ledger.drift_checks
-set report = cast(:report as text), evidence = jsonb_set(evidence, '{report}', to_jsonb(cast(:report as text)))
+set report = cast(:report as text), parts = cast(:parts as text []), evidence = jsonb_set(evidence, '{report}', to_jsonb(cast(:report as text)))
 where model = :model and as_of = :as_of and version = :version;
 
 -- name: last_checks

@@ -11,7 +11,7 @@ select clock_timestamp();
 -- name: find_items
 -- One row per thing that is older than the model keeps it: a day of a kind, or the files or one report of a version; `why` says
 -- what it stays for, and is null of what goes. Columns: those of `perennial.records.purges.PurgeItem`; bytes where rows tell them.
--- Parameters: <kind>_before, the first day (of files the instant) that stays by its age; outcomes_before, the first day whose
+-- Parameters: <kind>_before, the first day (of files and runs the instant) that stays by its age; outcomes_before, the first day whose
 -- outcome is still waited for; needed, as_ofs of which the next training, comparison or score may read rows; ways_back, versions
 -- that a rollback leads to.
 with tested (recipe) as (
@@ -78,6 +78,30 @@ files as (
     select version, trained_for as as_of, held.why
     from ledger.versions left join held using (version)
     where model = :model and effective_at < :files_before and version not in (select version from purged)
+),
+
+-- The run of a version goes with its files or after them.
+runs as (
+    select
+        version, trained_for as as_of,
+        coalesce(
+            held.why,
+            case
+                when version not in (select version from purged) and version not in (select version from files where why is null)
+                    then 'its files are kept'
+            end
+        ) as why
+    from ledger.versions left join held using (version)
+    where model = :model and effective_at < :runs_before and not exists (
+        select from ledger.purges
+        where purges.model = :model and purges.kind = 'runs' and purges.version = versions.version
+    )
+),
+
+-- What the pages want that stay; of a page from before that was kept nobody knows it, and every part stays with it.
+pages as (
+    select parts from ledger.drift_checks
+    where report is not null and not (model = :model and as_of < :reports_before)
 ),
 
 -- Versions whose files stay, by their age or for a reason: what they learned from and were assessed on stays with them.
@@ -178,6 +202,13 @@ where model = :model and day < :requests_before
 group by day
 union all
 select 'files', as_of, version, 1, 0, why from files
+union all
+select 'runs', as_of, version, 1, 0, why from runs
+union all
+select 'parts', cast(recorded_at as date), null, count(*), sum(octet_length(content)), null
+from ledger.page_parts
+where not exists (select from pages where parts is null or page_parts.digest = any(parts))
+group by cast(recorded_at as date)
 order by kind, as_of, version;
 
 -- name: record
@@ -185,13 +216,22 @@ order by kind, as_of, version;
 insert into ledger.purges (model, kind, as_of, version, rows, bytes, retention_days, actor, effective_at)
 values (:model, :kind, :as_of, :version, :rows, :bytes, :retention_days, :actor, :effective_at);
 
+-- name: is_recorded
+-- Whether something of a kind and day of a model has gone before.
+select exists (select from ledger.purges where model = :model and kind = :kind and as_of = :as_of);
+
 -- name: purge_day
--- Rejected rows, findings or mails of one day go, recorded by the function itself; how many rows.
+-- Rejected rows, findings, mails or requests of one day go, recorded by the function itself; how many rows.
 select ledger.purge_day(:model, :kind, :as_of, :retention_days, :actor, :effective_at);
 
--- name: purge_requests
--- Batches of requests of one day go, recorded by the function itself; how many rows.
-select ledger.purge_requests(:model, :as_of, :retention_days, :actor, :effective_at);
+-- name: drop_parts
+-- Parts that were kept on a day and that no page of any model wants any more; the bytes of each.
+delete from ledger.page_parts
+where cast(recorded_at as date) = :as_of and not exists (
+    select from ledger.drift_checks
+    where report is not null and (parts is null or page_parts.digest = any(parts))
+)
+returning octet_length(content) as bytes;
 
 -- name: mark_snapshots
 -- The rows of a day have gone: its row stays, for versions and publications name its checksum.
@@ -199,12 +239,12 @@ update ledger.snapshots set status = 'purged' where model = :model and as_of = a
 
 -- name: unlink_report
 -- The page of a check has gone; its figures stay.
-update ledger.drift_checks set report = null, evidence = jsonb_set(evidence, '{report}', 'null')
+update ledger.drift_checks set report = null, parts = null, evidence = jsonb_set(evidence, '{report}', 'null')
 where model = :model and as_of = :as_of;
 
--- name: purged_files
--- When the files of a version were taken away; no row while they are there.
-select effective_at from ledger.purges where model = :model and kind = 'files' and version = :version
+-- name: purged_at
+-- When the files, or the run, of a version were taken away; no row while they are there.
+select effective_at from ledger.purges where model = :model and kind = :kind and version = :version
 order by purge_id desc limit 1;
 
 -- name: purged_days

@@ -80,7 +80,7 @@ from perennial.stores.ledger.outbox import (
     tells_of_stop,
     waiting_notices,
 )
-from perennial.stores.ledger.pages import keep_parts
+from perennial.stores.ledger.pages import keep_parts, lock_parts
 from perennial.stores.ledger.promotions import (
     SOMEBODY,
     PromotionBook,
@@ -209,6 +209,7 @@ __all__ = [
     "latest_evaluation_of_recipe",
     "list_canaries",
     "live_publication",
+    "lock_parts",
     "mark_delivered",
     "mark_failed",
     "mark_lost_runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from perennial.records import Decision, DriftCheck, Run, dump_json
@@ -28,9 +29,10 @@ def record_drift_check(session: Session, run: Run, check: DriftCheck) -> bool:
     return bool(recorded.scalar_one())
 
 
-def record_report(session: Session, check: DriftCheck, address: str) -> None:
-    """Say where the page of a check stands, unless the day was checked with another version meanwhile."""
-    execute(session, "record_report", model=check.model, as_of=check.as_of, version=check.version, report=address)
+def record_report(session: Session, check: DriftCheck, address: str, parts: Collection[str]) -> None:
+    """Say where the page of a check stands and which parts it wants, unless another version was checked meanwhile."""
+    values = {"model": check.model, "as_of": check.as_of, "version": check.version}
+    execute(session, "record_report", **values, report=address, parts=sorted(parts))
 
 
 def last_checks(session: Session, model: str, as_of: date, *, limit: int) -> tuple[DriftCheck, ...]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perennial.stores.ledger.statements import execute
-from perennial.stores.sessions import Session
+from perennial.stores.sessions import Session, take_lock
+
+
+def lock_parts(session: Session) -> None:
+    """Wait for whoever keeps parts and says which page wants them, or deletes those that none wants."""
+    take_lock(session, "parts of pages")
 
 
 def keep_parts(session: Session, parts: Mapping[str, bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 
 from perennial.records.purges import PurgeItem
 from perennial.stores.ledger.statements import execute, fetch_all
@@ -38,8 +39,8 @@ def find_purgeable(
     """Everything that is older than the model keeps it, with why it stays if it does.
 
     Args:
-        before: of each key of [retention], without its `_days`, the first day that stays by its age; of files the instant; of
-            `outcomes` the first day whose outcome is still waited for.
+        before: of each key of [retention], without its `_days`, the first day that stays by its age; of files and runs the
+            instant; of `outcomes` the first day whose outcome is still waited for.
         needed: as_ofs of which the next training, comparison or score may read rows.
         ways_back: versions that a rollback leads to, the champion among them.
     """
@@ -52,14 +53,19 @@ def record_purge(session: Session, purge: Purge, item: PurgeItem, retention_days
     execute(session, "purges.record", **vars(item), **vars(purge), retention_days=retention_days)
 
 
+def is_recorded(session: Session, model: str, item: PurgeItem) -> bool:
+    """Whether a thing of this kind and day was kept as gone before."""
+    found = execute(session, "purges.is_recorded", model=model, kind=item.kind, as_of=item.as_of)
+    return bool(found.scalar_one())
+
+
 def purge_day(session: Session, purge: Purge, item: PurgeItem, retention_days: int) -> int:
     """Take rejected rows, findings, mails or requests of one day away, and record it; how many went.
 
-    The owner's functions refuse a day that is not older than so many days before the newest run.
+    The owner's function refuses a day that is not older than so many days before the newest run.
     """
     values = {"kind": item.kind, "as_of": item.as_of, "retention_days": retention_days}
-    name = "purges.purge_requests" if item.kind == "requests" else "purges.purge_day"
-    return int(execute(session, name, **vars(purge), **values).scalar_one())
+    return int(execute(session, "purges.purge_day", **vars(purge), **values).scalar_one())
 
 
 def mark_purged(session: Session, model: str, as_ofs: Sequence[date]) -> None:
@@ -72,9 +78,15 @@ def unlink_report(session: Session, model: str, as_of: date) -> None:
     execute(session, "purges.unlink_report", model=model, as_of=as_of)
 
 
-def purged_files(session: Session, model: str, version: int) -> datetime | None:
-    """When the files of a version were purged; None while they are there."""
-    return execute(session, "purges.purged_files", model=model, version=version).scalar_one_or_none()
+def drop_parts(session: Session, as_of: date) -> tuple[int, int]:
+    """Delete parts of pages that were kept on a day and that no page wants any more: how many, and their bytes."""
+    sizes = [row.bytes for row in execute(session, "purges.drop_parts", as_of=as_of)]
+    return len(sizes), sum(sizes)
+
+
+def purged_at(session: Session, kind: Literal["files", "runs"], model: str, version: int) -> datetime | None:
+    """When the files, or the run, of a version were purged; None while they are there."""
+    return execute(session, "purges.purged_at", kind=kind, model=model, version=version).scalar_one_or_none()
 
 
 def purged_days(session: Session, model: str) -> frozenset[date]:

@@ -8,11 +8,13 @@ from perennial.stores.registry.alias import ChampionAlias
 from perennial.stores.registry.artifacts import name_report, read_card, read_report
 from perennial.stores.registry.environment import prepare_mlflow
 from perennial.stores.registry.keeping import MOST_KEPT, discard_files, find_kept, note_use
+from perennial.stores.registry.purging import OldRuns
 from perennial.stores.registry.server import Registry
 
 __all__ = [
     "MOST_KEPT",
     "ChampionAlias",
+    "OldRuns",
     "Registry",
     "discard_files",
     "find_kept",

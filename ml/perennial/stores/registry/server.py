@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from perennial.config import Declaration
 from perennial.config.logins import hide_login, read_login
@@ -31,8 +30,14 @@ from perennial.stores.registry.numbers import (
     register_run,
     restore_deleted,
 )
-from perennial.stores.registry.purging import delete_files, measure_files, note_purge
-from perennial.stores.registry.trainings import describe_run, identify_training, list_metrics, list_parameters, list_texts
+from perennial.stores.registry.trainings import (
+    TRAINING,
+    describe_run,
+    identify_training,
+    list_metrics,
+    list_parameters,
+    list_texts,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,8 +45,7 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 BASELINES = "baselines"
-TRAINING = "perennial.training"
-"""Tag that says which training a run holds; see `identify_training`."""
+Told = TypeVar("Told")
 
 
 class Registry:
@@ -145,18 +149,6 @@ class Registry:
     def run_url(self, mlflow_run_id: str) -> str:
         """The page of a training; MLflow is not asked, so that whoever tells of work that is done waits for nobody."""
         return f"{self.public_url}/#/runs/{mlflow_run_id}"
-
-    def measure_files(self, mlflow_run_id: str, path: str | None = None) -> int:
-        """Bytes of one file of a run, or of all of its files."""
-        with self._asking(f"list the files of run {mlflow_run_id}"):
-            return measure_files(self._client, self.uri, mlflow_run_id, path=path)
-
-    def purge_files(self, mlflow_run_id: str, path: str | None, when: datetime) -> None:
-        """Delete one file of a run, or all of its files, which a tag of the run then says; its figures stay."""
-        with self._asking(f"delete files of run {mlflow_run_id}"):
-            delete_files(self._client, self.uri, mlflow_run_id, path=path)
-            if path is None:
-                note_purge(self._client, mlflow_run_id, when.isoformat())
 
     # Versions
     def register(self, model: str, mlflow_run_id: str, known: Runs) -> int:
@@ -277,6 +269,11 @@ class Registry:
                 self._client.set_registered_model_alias(model, ALIAS, str(version))
 
     # What every request needs
+    def ask(self, request: str, question: Callable[[MlflowClient], Told]) -> Told:
+        """What the client says to a question that has no method here."""
+        with self._asking(request):
+            return question(self._client)
+
     @contextmanager
     def _asking(self, request: str, missing: str | None = None) -> Iterator[None]:
         """Say in our words what went wrong; `missing` is what a "does not exist" of the server means."""

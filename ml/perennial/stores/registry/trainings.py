@@ -11,6 +11,9 @@ from perennial.records import Run, Trained, dump_json
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Param
 
+TRAINING = "perennial.training"
+"""Tag that says which training a run holds; see `identify_training`."""
+
 
 def identify_training(trained: Trained, run: Run) -> str:
     """What makes two trainings the same: the day, the rows, and every byte of the files, the baselines' included."""

@@ -51,7 +51,7 @@ from perennial.stores.warehouse.reading import (
 )
 from perennial.stores.warehouse.recipe_scores import forget_scores, keep_scores, read_arms, read_day, read_kept, read_published
 from perennial.stores.warehouse.relations import Grant, list_grants, show_table
-from perennial.stores.warehouse.searches import read_search
+from perennial.stores.warehouse.searches import OldStudies, find_old_studies, read_search
 from perennial.stores.warehouse.snapshots import build_snapshot, quarantine_rows, rebuild_checksum, remove_rejects
 from perennial.stores.warehouse.subjects import Subject, find_subject, list_elsewhere
 from perennial.stores.warehouse.sync import sync
@@ -66,6 +66,7 @@ __all__ = [
     "Capture",
     "Found",
     "Grant",
+    "OldStudies",
     "ScoringJob",
     "Subject",
     "are_even",
@@ -87,6 +88,7 @@ __all__ = [
     "feature_bounds",
     "find_attempt",
     "find_current_state",
+    "find_old_studies",
     "find_origins",
     "find_rows",
     "find_sources",
