@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,16 +23,36 @@ PLACES = {
 }
 
 
+LINES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "minutes": (
+        ("model.toml", "[label]\n", '[label]\ntask = "regression"\ncap = 250.0\n'),
+        ("model.toml", "[training]\n", '[training]\nmetric = "gini"\n'),
+        ("scores.json", '"min_value": 0, "max_value": 1', '"min_value": -200, "max_value": 2000'),
+    ),
+    "habits": (("model.toml", "[label]\n", '[label]\ntask = "multiclass"\n'),),
+}
+"""Where a few lines of the plain world are others: the file, what stands once in it, and what stands there instead."""
+
+
 def find_file(world: str, name: str) -> Path:
     """The file of a world, or that of the plain one."""
     own = WORLDS / world / name
     return own if own.is_file() else WORLDS / "plain" / name
 
 
+def read_file(world: str, name: str) -> str:
+    """What a file of a world says."""
+    content = find_file(world, name).read_text(encoding="utf-8")
+    for _, before, after in (each for each in LINES.get(world, ()) if each[0] == name):
+        assert content.count(before) == 1, before
+        content = content.replace(before, after)
+    return content
+
+
 def make_home(folder: Path, world: str) -> Path:
     for name, place in PLACES.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(find_file(world, name), folder / place)
+        (folder / place).write_text(read_file(world, name), encoding="utf-8")
     return folder
 
 

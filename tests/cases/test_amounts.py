@@ -2,31 +2,16 @@
 
 import pytest
 
-from tests.cases.harness import MODEL, PLACES
+from tests.cases.harness import MODEL
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 FIRST, MONDAYS = "2025-06-23", ("2025-06-30", "2025-07-07", "2025-07-14")
 CAP = 250.0
-LABELS = """
-with stayed as (
-    select member, sum(minutes::numeric)::double precision as minutes
-    from visits
-    where entered_at >= :as_of_start and entered_at < :label_end
-    group by member
-)
-
-select cohort.entity_id, coalesce(stayed.minutes, 0) as label
-from cohort
-left join stayed on cohort.entity_id = stayed.member
-"""
 
 
 def declare(open_case, metric, *, mlflow=True):
-    case = open_case("plain", mlflow=mlflow)
-    case.edit("model.toml", "[label]\n", f'[label]\ntask = "regression"\ncap = {CAP}\n')
-    case.edit("model.toml", "[training]\n", f'[training]\nmetric = "{metric}"\n')
-    case.edit("scores.json", '"min_value": 0, "max_value": 1', '"min_value": -200, "max_value": 2000')
-    (case.home / PLACES["labels.sql"]).write_text(LABELS, encoding="utf-8")
+    case = open_case("minutes", mlflow=mlflow)
+    case.edit("model.toml", 'metric = "gini"', f'metric = "{metric}"')
     return case
 
 

@@ -4,30 +4,16 @@ import json
 
 import pytest
 
-from tests.cases.harness import MODEL, PLACES
+from tests.cases.harness import MODEL, PLACES, find_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:module .sre_:DeprecationWarning")
 FIRST, MONDAYS = "2025-06-23", ("2025-06-30", "2025-07-07", "2025-07-14")
 NEVER, FEW, OFTEN = "never", "a \"few\" 'times'", "often, 100%"
-LABELS = f"""
-with came as (
-    select member, count(*) as visits
-    from visits
-    where entered_at >= :as_of_start and entered_at < :label_end
-    group by member
-)
-
-select
-    cohort.entity_id,
-    case when coalesce(visits, 0) = 0 then '{NEVER}' when visits < 3 then $${FEW}$$ else '{OFTEN}' end as label
-from cohort
-left join came on cohort.entity_id = came.member
-"""
+LABELS = find_file("habits", "labels.sql").read_text(encoding="utf-8")
 
 
 def declare(open_case, *, mlflow=True, labels=LABELS):
-    case = open_case("plain", mlflow=mlflow)
-    case.edit("model.toml", "[label]\n", '[label]\ntask = "multiclass"\n')
+    case = open_case("habits", mlflow=mlflow)
     (case.home / PLACES["labels.sql"]).write_text(labels, encoding="utf-8")
     return case
 

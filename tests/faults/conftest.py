@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,12 @@ import pytest
 from perennial.local.binaries import find_binaries
 from perennial.stores.sessions import Database, run_script
 from tests.cases.harness import find_file
-from tests.conftest import TestPostgres
+from tests.conftest import SmtpSink, TestPostgres
 from tests.faults.lived import Course, Life, live
-from tests.faults.place import CAPTURED, MODEL, PEOPLE, Mlflow, make_home, open_place
+from tests.faults.place import PEOPLE, Mlflow, make_home, open_place
 from tests.faults.stages import ADDRESSES, make_context
+from tests.faults.stories import STAY, Story
 
-LIVED = "faults_lived"
 POINTS = os.environ.get("FAULTS", "")
 IS_WHOLE = bool(POINTS)
 """`make faults` asks for every point of every operation ("all"), or for so many of each; `make test` asks for a few."""
@@ -54,32 +56,58 @@ def kept_mlflow(mlflow_content) -> Iterator[Mlflow]:
 
 
 @pytest.fixture
-def course(kept_mlflow, kept_course) -> Course:
+def course(follow) -> Course:
     """A life in which nothing went wrong; `open_before` puts a place back to any step of it."""
-    return kept_course
+    return follow(STAY)
+
+
+@pytest.fixture
+def follow(kept_mlflow, kept_courses) -> Callable[[Story], Course]:
+    """A story that is lived once in a session, when a test first asks for it."""
+    return kept_courses
 
 
 @pytest.fixture(scope="session")
-def kept_course(postgres, migrated_template, mlflow_content, session_smtp_sink, tmp_path_factory) -> Iterator[Course]:
-    folder = tmp_path_factory.mktemp("faults")
-    home = make_home(folder / "home", MODEL, CAPTURED)
-    postgres.make(LIVED, template=migrated_template)
-    write_addresses(home, postgres, mlflow_content)
-    with open_place(postgres, LIVED, mlflow_content.server.url, home, folder / "artifacts", session_smtp_sink.settings) as place:
-        with Database(postgres.url(LIVED, "loader"), "test").transaction() as session:
+def kept_courses(postgres, migrated_template, mlflow_content, session_smtp_sink, tmp_path_factory):
+    with ExitStack() as stack:
+        kept: dict[str, Course] = {}
+
+        def follow(story: Story) -> Course:
+            if story.model not in kept:
+                mlflow, folder = replace(mlflow_content, model=story.model), tmp_path_factory.mktemp("faults")
+                course = keep_course(story, postgres, migrated_template, mlflow, session_smtp_sink, folder)
+                kept[story.model] = stack.enter_context(course)
+            assert story == kept[story.model].story, "a session lives one story of each model"
+            return kept[story.model]
+
+        yield follow
+
+
+@contextmanager
+def keep_course(  # noqa: PLR0917 - what an installation is made of
+    story: Story, postgres: TestPostgres, template: str, mlflow: Mlflow, sink: SmtpSink, folder: Path
+) -> Iterator[Course]:
+    """Live a story, and keep it inside the block."""
+    said = {"approval": story.approval, "world": story.world, "kept_days": story.kept_days}
+    home = make_home(folder / "home", *story.models, **said)
+    lived = f"{story.model}_lived"
+    postgres.make(lived, template=template)
+    write_addresses(home, postgres, lived, mlflow)
+    with open_place(postgres, lived, mlflow.server.url, home, folder / "artifacts", sink.settings) as place:
+        with Database(postgres.url(lived, "loader"), "test").transaction() as session:
             run_script(session, find_file("plain", "tables.sql").read_text(encoding="utf-8") + PEOPLE)
-        life = Life(folder, mlflow_content, session_smtp_sink)
+        life = Life(story, folder, mlflow, sink)
         live(place, life)
         yield Course(life, place, make_context(), home)
-    for name in (LIVED, *life.befores.values()):
+    for name in (lived, *life.befores.values()):
         postgres.drop(name)
-    mlflow_content.forget(list(life.befores.values()))
+    mlflow.forget(list(life.befores.values()))
 
 
-def write_addresses(home: Path, postgres: TestPostgres, mlflow: Mlflow) -> None:
+def write_addresses(home: Path, postgres: TestPostgres, lived: str, mlflow: Mlflow) -> None:
     """What operations need that do not act as role pipeline."""
-    known = {role: postgres.server.url(LIVED, role) for role in ("watcher", "analyst")}
-    known |= {"superuser": postgres.server.url(LIVED, "postgres"), "mlflow": mlflow.database.url, "files": str(mlflow.artifacts)}
+    known = {role: postgres.server.url(lived, role) for role in ("watcher", "analyst")}
+    known |= {"superuser": postgres.server.url(lived, "postgres"), "mlflow": mlflow.database.url, "files": str(mlflow.artifacts)}
     known |= {"programs": str(find_binaries(postgres.server.data.parent).folder)}
     (home / ADDRESSES).write_text(json.dumps(known), encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,23 +15,17 @@ from perennial import invariants, operate
 from perennial.pipeline import Stores
 from perennial.stores.registry.loading import CACHE
 from tests.conftest import SmtpSink
-from tests.faults.place import MODEL, Mlflow, Place, copy_folder, digest, open_place
+from tests.faults.place import Mlflow, Place, copy_folder, digest, open_place
 from tests.faults.points import Point
-from tests.faults.stages import DAYS, FIRST, HISTORY, LAST, OPERATIONS, SECOND, THIRD, Attempt, find_backup, perform, start
-
-BEFORE = {
-    "refresh": ((FIRST, "refresh"), (FIRST, "validate"), (FIRST, "score"), (FIRST, "monitor"), (FIRST, "decide")),
-    "monitor": ((SECOND, "score"),),
-    "score_canary": ((THIRD, "refresh"), (THIRD, "validate")),
-    "purge": ((LAST, "refresh"), (LAST, "validate"), (LAST, "score"), (LAST, "monitor")),
-}
-"""What is lived besides, before an operation, and not looked at."""
+from tests.faults.stages import Attempt, find_backup, perform, start
+from tests.faults.stories import Story
 
 
 @dataclass
 class Life:
     """What stands before each operation, under its name, and what comes of it."""
 
+    story: Story
     folder: Path
     mlflow: Mlflow
     sink: SmtpSink
@@ -40,7 +34,7 @@ class Life:
     letters: dict[str, set[str]] = field(default_factory=dict)
 
     def keep(self, place: Place, operation: str) -> None:
-        self.befores[operation] = f"before_{operation}"
+        self.befores[operation] = f"{self.story.model}_before_{operation}"
         place.postgres.make(self.befores[operation], template=place.name)
         self.mlflow.keep(self.befores[operation])
         copy_folder(place.settings.artifacts, self.folder / "kept" / operation)
@@ -49,19 +43,20 @@ class Life:
         return {str(message["Message-ID"]) for message in self.sink.messages}
 
 
-def live(place: Place, life: Life, operations: Sequence[str] = tuple(OPERATIONS)) -> None:
-    """Live them all once, and keep what stands before and after each."""
-    operate.sync(place.stores, MODEL)
-    list(operate.backfill(place.stores, MODEL, *HISTORY))
-    for name in operations:
-        for day, stage in BEFORE.get(name, ()):
-            perform(stage, place.stores, place.run(day))
+def live(place: Place, life: Life) -> None:
+    """Live a story once, and keep what stands before and after what it looks at."""
+    story = life.story
+    operate.sync(place.stores, story.model)
+    list(operate.backfill(place.stores, story.model, *story.history))
+    for name in story.operations:
+        for day, stage in story.before.get(name, ()):
+            perform(stage, place.stores, place.run(day, story.model))
         if name == "reload":
             shutil.rmtree(place.settings.artifacts / CACHE)
         life.keep(place, name)
         life.sink.clear()
-        perform(name, place.stores, place.run(DAYS[name]))
-        life.afters[name] = place.results()
+        perform(name, place.stores, story.run(place, name))
+        life.afters[name] = place.results(story.model)
         life.letters[name] = life.read_letters()
 
 
@@ -75,6 +70,10 @@ class Course:
     home: Path
     numbers: int = 0
     attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def story(self) -> Story:
+        return self.life.story
 
     @property
     def server_user(self) -> int:
@@ -102,7 +101,7 @@ class Course:
 
     def start(self, operation: str, place: Place, point: Point | None = None) -> Attempt:
         """Begin it in a process of its own."""
-        self.attempts.append(start(self.context, operation, place.settings, place.run(DAYS[operation]), point))
+        self.attempts.append(start(self.context, operation, place.settings, self.story.run(place, operation), point))
         return self.attempts[-1]
 
     def end_all(self) -> None:
@@ -119,13 +118,13 @@ class Course:
 
     def rerun_and_judge(self, operation: str, place: Place, *, everything: bool = False) -> list[str]:
         """After a fault: run it again, and say what is not as if nothing had happened."""
-        perform(operation, place.stores, place.run(DAYS[operation]))
+        perform(operation, place.stores, self.story.run(place, operation))
         return self.judge(operation, place, everything=everything)
 
     def judge(self, operation: str, place: Place, *, everything: bool = False) -> list[str]:
         """What is not as if nothing had happened, once what was lost has been ended."""
-        operate.reconcile(place.stores, place.run(DAYS[operation]), start=False)
-        expected, found = self.life.afters[operation], place.results()
+        operate.reconcile(place.stores, self.story.run(place, operation), start=False)
+        expected, found = self.life.afters[operation], place.results(self.story.model)
         said = [f"{name}: {tell_difference(expected[name], found[name])}" for name in expected if expected[name] != found[name]]
         letters = self.life.letters[operation] ^ self.life.read_letters()
         drafts = [f"left beside the backup: {path.name}" for path in find_backup(place.settings).parent.glob(".*")]

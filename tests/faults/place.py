@@ -19,7 +19,7 @@ from perennial.config import Settings, Smtp
 from perennial.pipeline import Stores
 from perennial.records import Run
 from perennial.stores.sessions import Database, run_script
-from tests.cases.harness import WORLDS
+from tests.cases.harness import read_file
 from tests.conftest import TestMlflow, TestPostgres
 from tests.world import END_STATE
 from tests.world import MODEL as LAPSE
@@ -34,8 +34,12 @@ EDITS = (
     ('name = "quit"', f'name = "{MODEL}"'),
     ("[monitoring]", '[promotion]\napproval = "{approval}"\n\n[scoring]\ncanary = 0.3\n\n[retention]\n{retention}\n[monitoring]'),
 )
-KEPT_DAYS = "".join(f"{kind}_days = 45\n" for kind in ("snapshots", "scores", "quarantine", "mail", "reports", "files"))
+KEPT = ("snapshots", "scores", "quarantine", "mail", "reports", "files")
 ALSO = {
+    "scores": "select to_jsonb(each) - 'publication_id' as told from scores.lapse as each order by as_of, entity_id",
+    "figures": """
+        select as_of, to_jsonb(figures) - 'publication_id' as told
+        from ledger.outcome_metrics as figures join ledger.outcomes using (publication_id) order by as_of, position""",
     "approvals": "select status, answered_by from ledger.approvals order by question_id",
     "canaries": "select started_for, contest_id, salt, alpha, last_look, missing from ledger.canaries order by canary_id",
     "canary_ends": "select kind, reason, as_of from ledger.canary_ends order by canary_id",
@@ -66,19 +70,20 @@ MASKS = (
 )
 
 
-def make_home(folder: Path, *models: str, approval: str = "manual") -> Path:
-    """The plain world of tests/cases under other names; `plan` has a table that is updated in place beside it."""
+def make_home(folder: Path, *models: str, approval: str = "manual", world: str = "plain", kept_days: int = 45) -> Path:
+    """A world of tests/cases under other names; `plan` has a table that is updated in place beside it."""
+    retention = "".join(f"{kind}_days = {kept_days}\n" for kind in KEPT)
     for name in models:
         for part, files in {"sql": ("features.sql", "labels.sql"), "expectations": ("source", "snapshot", "scores")}.items():
             (folder / part / name).mkdir(parents=True)
             for file in files:
                 ending = "" if part == "sql" else ".json"
-                content = (WORLDS / "plain" / f"{file}{ending}").read_text(encoding="utf-8")
+                content = read_file(world, f"{file}{ending}")
                 (folder / part / name / f"{file}{ending}").write_text(content.replace("quit.", f"{name}."), encoding="utf-8")
-        content = (WORLDS / "plain" / "model.toml").read_text(encoding="utf-8")
+        content = read_file(world, "model.toml")
         for before, after in EDITS:
             assert content.count(before) == 1, before
-            content = content.replace(before, after.format(retention=KEPT_DAYS, approval=approval).replace(MODEL, name))
+            content = content.replace(before, after.format(retention=retention, approval=approval).replace(MODEL, name))
         if name == CAPTURED:
             content = content.replace("\n[schedule]", f"{IN_PLACE}\n[schedule]")
         (folder / "models").mkdir(exist_ok=True)
@@ -117,10 +122,10 @@ class Place:
 
     def results(self, model: str = MODEL) -> dict[str, list[dict[str, object]]]:
         """What the stages have left behind, without the numbers and instants of single attempts."""
-        found = {name: self.ask(query.replace(LAPSE, model)) for name, query in END_STATE.items()}
+        found = {name: self.ask(query.replace(LAPSE, model)) for name, query in {**END_STATE, **ALSO}.items()}
         for row in (*found["events"], *found["outbox"]):
             row |= {name: NUMBERED.sub("canary", str(row[name])) for name in ("kind", "event") if name in row}
-        return found | {name: self.ask(query) for name, query in ALSO.items()}
+        return found
 
     def wait_for_the_dead(self) -> None:
         """Until PostgreSQL has noticed that a process is gone, and what it had started has ended."""
@@ -130,10 +135,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Mlflow:
-    """The MLflow of the session, whose content is kept under names and put back; other tests find it as they left it."""
+    """The MLflow of the session, whose content is kept under names and put back; other tests find it as they left it.
+
+    Attributes:
+        model: whose files are kept.
+    """
 
     server: TestMlflow
     database: Database = field(repr=False)
+    model: str = MODEL
 
     @property
     def artifacts(self) -> Path:
@@ -165,7 +175,7 @@ class Mlflow:
         """Of the experiment of the model, which other tests do not have."""
         with self.database.transaction() as session:
             number = session.execute(
-                text("select experiment_id from experiments where name = :name"), {"name": MODEL}
+                text("select experiment_id from experiments where name = :name"), {"name": self.model}
             ).scalar_one_or_none()
         return None if number is None else self.artifacts / str(number)
 

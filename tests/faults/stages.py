@@ -57,8 +57,16 @@ def _carry_out(stores: Stores, run: Run) -> None:
     approving.carry_out(stores, run, approving.find_question(stores, run.model).question_id)
 
 
+STRICT = {
+    **dict.fromkeys(("binary", "multiclass"), Recipe("logistic", {"C": 0.01})),
+    "regression": Recipe("ridge", {"alpha": 100.0}),
+}
+"""By task: what a person proposes."""
+
+
 def _challenge(stores: Stores, run: Run) -> None:
-    pipeline.challenge(stores, run, recipe=Recipe("logistic", {"C": 0.01}), reason="A test wants it.")
+    recipe = STRICT[stores.declaration(run.model).model.label.task]
+    pipeline.challenge(stores, run, recipe=recipe, reason="A test wants it.")
 
 
 def _forget(stores: Stores, run: Run) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from perennial import pipeline
 from perennial.errors import NotAsked, NothingToDo, NothingToTrain, NotPromoted
-from perennial.pipeline import approving
+from perennial.notices import fits
+from perennial.pipeline import approving, refitting
 from perennial.records import Outcome, Recipe
 from perennial.stores import ledger
 from tests.world import MODEL, challenge, edit_model
@@ -96,6 +97,28 @@ def test_a_fit_far_from_the_serving_one_is_held_back_for_one_week_and_people_are
     make_snapshot(world, SECOND_WEEK)
     served = pipeline.refit(world.stores, world.run(SECOND_WEEK))
     assert served.version.version == served.promotion.version == serving(world)["version"]
+
+
+def die(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.attack("a process is killed, or goes on after it was given up")
+def test_the_owner_is_told_of_a_fit_that_lies_far_though_its_process_died_as_soon_as_it_served(world, monkeypatch):
+    monkeypatch.setattr(fits, "LEAST_RANK_CORRELATION", 2.0)  # every fit lies far then
+    tell = refitting._tell
+    monkeypatch.setattr(refitting, "_tell", die)
+    make_snapshot(world, FIRST_WEEK)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.refit(world.stores, world.run(FIRST_WEEK))
+    monkeypatch.setattr(refitting, "_tell", tell)
+    told = "select notice ->> 'summary' as summary from ledger.outbox where event = 'fit_distance'"
+    assert ("refresh", []) == (serving(world)["kind"], world.ask(told))
+    for _ in range(2):
+        with pytest.raises(NothingToTrain, match="learned from every as_of"):
+            pipeline.refit(world.stores, world.run(FIRST_WEEK))
+    (mail,) = world.ask(told)
+    assert "with those of version 1" in mail["summary"]
 
 
 def remind(world, refresh, day):

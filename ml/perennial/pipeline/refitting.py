@@ -94,6 +94,8 @@ def _refresh(material: Material, champion: Version) -> Refreshed:
         entry = _follow_rulings(session, material, ledger.get_recipe(session, run.model, champion.recipe))
         warm = _find_warm(session, material, but=(entry.number, champion.recipe))
     if (champion.recipe, champion.data_hash) == (entry.number, material.training.data_hash):
+        if _is_fit_of_the_day(material, champion):
+            _tell(material, champion, champion, None)  # an attempt that was killed once it served has not
         raise NothingToTrain(
             f"{run}: version {champion.version} has learned from every as_of that may teach, up to {material.plan.training[-1]}."
         )
@@ -185,6 +187,13 @@ def _serve(stores: Stores, run: Run, champion: Version, version: Version) -> Pro
         return protocol.choose_refresh(history, run, version.version, of=champion.recipe, reason=reason)
 
     return protocol.promote(open_promotion(stores, run), choose)
+
+
+def _is_fit_of_the_day(material: Material, champion: Version) -> bool:
+    """Does the champion serve because a refresh of this very day let it?"""
+    with material.stores.warehouse.transaction() as session:
+        newest = ledger.champion_history(session, material.run.model)[-1]
+    return (newest.kind, newest.version, champion.trained_for) == ("refresh", champion.version, material.run.as_of)
 
 
 def _tell(material: Material, champion: Version, version: Version, held: str | None) -> None:
