@@ -196,11 +196,12 @@ def time_call(call: Callable[..., object], *arguments: object) -> float:
 
 def measure_peak(url: str, folder: Path, who: str, as_of: date) -> float:
     """Peak memory in MB of a fresh process that publishes once."""
-    program = [sys.executable, __file__, "--once", url, str(folder), who, as_of.isoformat()]
-    return float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+    program = [sys.executable, __file__, "--once", str(folder), who, as_of.isoformat()]  # any account reads these words
+    return float(subprocess.run(program, input=url, check=True, capture_output=True, text=True).stdout)
 
 
-def run_once(url: str, folder: str, who: str, as_of: str) -> None:
+def run_once(folder: str, who: str, as_of: str) -> None:
+    url = sys.stdin.read()
     predictor = open_files(Path(folder))
     day = date.fromisoformat(as_of)
     publish_ours(url, predictor, day, 0) if who == "ours" else publish_peer(url, predictor, day)

@@ -203,8 +203,8 @@ def main(options: argparse.Namespace) -> None:
         print(f"{rows}; as float64 {cells * 8 / 1e6:.0f} MB, binned {cells / 1e6:.0f} MB", flush=True)
         url, floor = server.url("warehouse", "pipeline"), 0.0
         for who in options.work:
-            program = [sys.executable, __file__, "--once", who, url, str(options.as_ofs)]
-            told = subprocess.run(program, check=True, stdout=subprocess.PIPE, text=True).stdout
+            program = [sys.executable, __file__, "--once", who, str(options.as_ofs)]  # any account reads these words
+            told = subprocess.run(program, input=url, check=True, stdout=subprocess.PIPE, text=True).stdout
             wall, cpu, peak = (float(each) for each in told.split())
             floor = wall if who == "floor" else floor
             ratio = f" ({wall / floor:5.2f} of the floor)" if floor else ""
@@ -213,6 +213,6 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--once"]:
-        run_once(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        run_once(sys.argv[2], sys.stdin.read(), int(sys.argv[3]))
     else:
         main(read_options())

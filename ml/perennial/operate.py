@@ -85,8 +85,7 @@ def bootstrap(stores: Stores, run: Run) -> Iterator[object]:
         HistoryTooShort: no as_of whose labels have matured lies within history.
         RegistryUnavailable, VersionMissing: MLflow could not keep the training.
     """
-    model = stores.declaration(run.model).model
-    today = run.clock.astimezone(model.zone).date()
+    today = run.clock.astimezone(stores.declaration(run.model).model.zone).date()
     pipeline.check_registry(stores, run.model)
     sync(stores, run.model)
     days = list_usable_days(stores, replace(run, as_of=min(run.as_of, today)))
@@ -220,7 +219,7 @@ def _show_headline(outcome: Realised) -> str:
 # Lost days
 @dataclass(frozen=True)
 class LostDay:
-    """A day on which something was lost: `missing` names the stage that never ran, `outcome` what came of starting it."""
+    """A day on which something was lost: `missing` names the stage that never ran (or the alias), `outcome` what came of it."""
 
     model: str
     as_of: date
@@ -240,8 +239,9 @@ class LostDay:
 def reconcile(stores: Stores, run: Run, *, start: bool) -> tuple[LostDay, ...]:
     """End what processes that are gone left, settle the alias, name what was lost up to the run's as_of, and start it."""
     pipeline.mark_lost(stores, run.clock, run.model)
-    pipeline.settle(stores, run)
-    return tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
+    silence = pipeline.settle_or_trust(stores, run)
+    alias = (LostDay(run.model, run.as_of, "alias", silence),) if silence else ()
+    return alias + tuple(_start(stores, run, lost) if start else lost for lost in find_lost(stores, run))
 
 
 def find_lost(stores: Stores, run: Run) -> tuple[LostDay, ...]:

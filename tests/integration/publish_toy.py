@@ -1,6 +1,6 @@
 """A small model with a snapshot in a real warehouse, and a job to publish it; also a program that stops where it is told.
 
-    python publish_toy.py <pipeline url> <entity type> <stop at: check | audit | rank> [attempt shard]
+    TOY_URL=<pipeline url> python publish_toy.py <entity type> <stop at: check | audit | rank> [attempt shard]
 
 It prints `reached` at that point, inside the publishing transaction (with an attempt and a shard: in that of the shard, at
 `rank`), and goes on when its stdin ends.
@@ -8,6 +8,7 @@ It prints `reached` at that point, inside the publishing transaction (with an at
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -189,7 +190,7 @@ def stop_at(job: ScoringJob, point: str) -> ScoringJob:
 
 
 if __name__ == "__main__":
-    url, entity, point, *shard = sys.argv[1:]
+    url, (entity, point, *shard) = os.environ["TOY_URL"], sys.argv[1:]
     if shard:
         attempt, number = (int(text) for text in shard)
         work_on_shard(Database(url, "child"), stop_at(make_job(entity), point), attempt, number)

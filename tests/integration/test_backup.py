@@ -36,10 +36,10 @@ NEXT_DAY = "2017-06-19"
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 SCORES = "select as_of, entity_id, score, rank, decile, reason_1, reason_2, reason_3 from scores.lapse order by 1, 2"
 MAKE = """
-import sys; from datetime import UTC, datetime; from pathlib import Path
+import os, sys; from datetime import UTC, datetime; from pathlib import Path
 from perennial.backup import Places, make_backup, restore_backup
-what, warehouse, mlflow, files, programs, folder = sys.argv[1:]
-places = Places(warehouse, mlflow, Path(files), Path(programs))
+what, files, programs, folder = sys.argv[1:]
+places = Places(os.environ["WAREHOUSE"], os.environ["MLFLOW"], Path(files), Path(programs))
 make_backup(places, Path(folder), datetime.now(UTC)) if what == "backup" else restore_backup(places, Path(folder))
 """
 
@@ -213,9 +213,10 @@ def test_a_folder_that_is_there_is_not_written_into(kept):
         make_backup(kept.places, kept.folder, NOW)
 
 
-def start(what, places, folder, **options):
-    parts = (places.warehouse_url, places.mlflow_url, places.files, places.programs, folder)
-    return subprocess.Popen([sys.executable, "-c", MAKE, what, *map(str, parts)], stderr=subprocess.PIPE, text=True, **options)
+def start(what, places, folder, env=os.environ, **options):
+    command = [sys.executable, "-c", MAKE, what, str(places.files), str(places.programs), str(folder)]
+    env = {**env, "WAREHOUSE": places.warehouse_url, "MLFLOW": places.mlflow_url}
+    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, **options)
 
 
 def test_without_room_nothing_is_left(kept, tmp_path):

@@ -42,8 +42,8 @@ def either_toy(warehouse_urls, request):
 @contextmanager
 def child_stopped_at(point, urls, entity="bigint", shard=()):
     """Another process, standing still inside its publishing transaction; the block may kill it or let it go on."""
-    program = [sys.executable, str(Path(__file__).with_name("publish_toy.py")), urls.pipeline, entity, point, *map(str, shard)]
-    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    program = [sys.executable, str(Path(__file__).with_name("publish_toy.py")), entity, point, *map(str, shard)]
+    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TOY_URL": urls.pipeline}
     child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=root)
     try:
         assert child.stdout.readline() == "reached\n"

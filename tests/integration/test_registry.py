@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,14 +11,17 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 
 from perennial.config import Declaration, load_model
 from perennial.errors import RegistryUnavailable, VersionMissing
 from perennial.local.ports import find_free_port
 from perennial.records import Baseline, Interval, Outcome, Recipe, Run, SplitPlan, Trained, Tuning, Verdict, Version
 from perennial.records.pages import join_page
-from perennial.stores.registry import ChampionAlias, Registry, find_kept, read_report
+from perennial.stores.registry import ChampionAlias, Registry, artifacts, find_kept, prepare_mlflow, read_report
+from perennial.stores.registry.artifacts import read_artifact
 from perennial.stores.registry.numbers import list_versions
+from tests.faults.proxies import stand_before
 from tests.paths import ROOT
 
 DAY = date(2017, 10, 30)
@@ -91,7 +95,9 @@ def kept(registry, run: Run, version: int) -> Version:
 
 
 def assess(model: str, version: int) -> Verdict:
-    return Verdict(model, DAY, Outcome.REJECT, version, 1, (DAY,), 9, 3, (), (), 84, ("Too small a gain.",))
+    return Verdict(
+        model, DAY, Outcome.REJECT, version, 1, (DAY,), 9, 3, (), (), 84, ("Too small a gain in [x](https://evil.example.com).",)
+    )
 
 
 def test_a_training_is_logged_with_all_that_made_it(registry, client, trained, declaration, run):
@@ -187,6 +193,57 @@ def test_a_report_that_was_never_kept_is_missing(registry, run, version):
         read_report(registry.uri, run_id, date(1999, 1, 4))
 
 
+@pytest.fixture
+def reported(registry, run, version):
+    """The run of a version with the report of a day."""
+    run_id = kept(registry, run, version).mlflow_run_id
+    registry.keep_report(run_id, run, b"quiet")
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("faulty", "day", "refusal"),
+    [
+        ("get-artifact", DAY, pytest.raises(RegistryUnavailable, match=r"did not hand out .* it answers 500. Its log says why")),
+        ("get-artifact", "1999-01-04", pytest.raises(VersionMissing, match="has no reports/1999-01-04")),
+        ("", "1999-01-04", pytest.raises(RegistryUnavailable, match=r"did not hand out .* it answers 500")),
+    ],
+    ids=["a file that is there", "a file that is not, as S3 has it", "all is out of order"],
+)
+def test_a_fault_of_the_server_is_no_missing_file(registry, reported, faulty, day, refusal):
+    with stand_before(registry.uri, lambda request: "500" if faulty in request else "pass") as uri, refusal:
+        read_artifact(uri, reported, f"reports/{day}.html.gz")
+
+
+def test_a_server_that_hangs_up_in_the_middle_is_unavailable(registry, reported):
+    with stand_before(registry.uri, lambda _: "die after") as uri, pytest.raises(RegistryUnavailable, match="does not answer"):
+        read_artifact(uri, reported, f"reports/{DAY}.html.gz")
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch, run):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(artifacts, "ANSWER_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(RegistryUnavailable, match="did not read the alias champion"):
+            Registry(uri).get_champion(run.model)
+        with pytest.raises(RegistryUnavailable, match="does not answer: timed out"):
+            read_artifact(uri, "any", "profile.json")
+
+
+def test_a_request_of_the_library_is_not_tried_for_minutes(monkeypatch):
+    for limit in (MLFLOW_HTTP_REQUEST_TIMEOUT, MLFLOW_HTTP_REQUEST_MAX_RETRIES):
+        monkeypatch.delenv(limit.name, raising=False)
+    prepare_mlflow()
+    assert MLFLOW_HTTP_REQUEST_TIMEOUT.get() * (1 + MLFLOW_HTTP_REQUEST_MAX_RETRIES.get()) < 60
+
+
+def test_an_address_of_somebody_else_is_not_taken_for_a_model_without_a_champion(registry, run):
+    with pytest.raises(RegistryUnavailable, match="did not read the alias champion"):
+        Registry(f"{registry.uri}/elsewhere").read_alias(run.model)
+
+
 def test_a_report_of_a_registry_that_does_not_answer_is_said_so():
     with pytest.raises(RegistryUnavailable, match="does not answer"):
         read_report("http://127.0.0.1:9", "any", date(2017, 5, 8))
@@ -226,9 +283,9 @@ def test_a_verdict_can_be_read_in_mlflow(registry, client, run, version, tmp_pat
     registry.log_verdict(version, run_id, assess(run.model, version))
     described = client.get_model_version(run.model, str(version))
     kept = Path(client.download_artifacts(run_id, "verdict.json", str(tmp_path)))
-    assert described.description == "REJECT: Too small a gain."
+    assert described.description == r"REJECT: Too small a gain in [x\](https://evil.example.com)."
     assert described.tags["verdict"] == client.get_run(run_id).data.tags["verdict"] == "REJECT"
-    assert json.loads(kept.read_text())["reasons"] == ["Too small a gain."]
+    assert json.loads(kept.read_text())["reasons"] == ["Too small a gain in [x](https://evil.example.com)."]
 
 
 def test_a_run_has_a_page(registry, client, run, version, mlflow_server):

@@ -101,6 +101,14 @@ def test_a_day_is_scored_by_the_ledgers_champion_while_mlflow_is_down_and_its_ow
     assert NEXT_DAY == pipeline.decide(deaf, run).as_of
 
 
+def test_days_that_were_lost_are_named_while_mlflow_is_down_and_the_alias_with_them(world):
+    make_snapshot(world, NEXT_DAY)
+    alias, *lost = operate.reconcile(silence_mlflow(world), world.run(NEXT_DAY), start=False)
+    assert ("score", NEXT_DAY) in [(each.missing, each.as_of) for each in lost]
+    assert ("alias", True) == (alias.missing, alias.has_failed)
+    assert "did not read the alias champion" in alias.outcome
+
+
 def test_while_mlflow_is_down_nobody_scores_when_a_movement_has_not_ended(world):
     run = world.run(NEXT_DAY)
     open_promotion(world.stores, run).book.intend(Move(1, "manual", "A crash left it open."), 1)

@@ -157,6 +157,7 @@ def test_a_query_that_is_wrong_is_refused_with_what_was_found(see, sql, found):
     ("instant", "used"),
     [
         ("$$now$$::timestamptz", r"\$\$now\$\$"),
+        ("$x$now$x$::timestamptz", r"\$x\$now\$x\$"),
         (r"E'n\x6fw'::timestamptz", r"E'n\\x6fw'"),
         (r"U&'\006eow'::timestamptz", r"U&'\\006eow'"),
         (r"U&'!006eow' uescape '!'::timestamptz", "uescape: write texts and names in plain quotes"),
@@ -175,6 +176,10 @@ def test_a_query_that_is_wrong_is_refused_with_what_was_found(see, sql, found):
         ("cast('now' as text)::time", "a text read as time without time zone"),
         ("""json_value('{"a": "now"}'::jsonb, '$.a' returning timestamptz)""", "a text read as timestamp with time zone"),
         ("""(select k from json_table('["now"]', '$[*]' columns (k timestamptz path '$')) as x)""", "a text read as timestamp"),
+        (
+            "(select k from xmltable('/a' passing cast(null as xml) columns k timestamptz path '.') as x)",
+            "a text read as timestamp",
+        ),
         ("""(select k from jsonb_to_record('{"k": "now"}') as x (k timestamptz))""", r"jsonb_to_record\(jsonb\)"),
         ("pg_postmaster_start_time()", r"pg_postmaster_start_time\(\)"),
         ("pg_backend_pid()", r"pg_backend_pid\(\)"),
@@ -227,11 +232,18 @@ def test_what_gives_the_same_rows_tomorrow_is_left_alone(see, sql):
 
 
 @pytest.mark.attack("a query of a model tells the time, throws dice, or reaches around its sources")
-def test_a_view_behind_a_source_is_judged_as_the_query_is(warehouse, see):
+@pytest.mark.parametrize(
+    ("part", "used"),
+    [
+        ("where ordered_at < cast('no' || 'w' as timestamptz)", "a text read as timestamp with"),
+        ("where ordered_at < current_date", "the time of day"),
+        ("tablesample bernoulli (50)", "tablesample"),
+    ],
+)
+def test_a_view_behind_a_source_is_judged_as_the_query_is(warehouse, see, part, used):
     warehouse.session.execute(text("alter table source.orders rename to kept"))
-    view = "create view source.orders as select * from source.kept where ordered_at < ('no' || 'w')::timestamptz"
-    warehouse.session.execute(text(view))
-    with pytest.raises(ConfigError, match=r"reads source\.orders, a view that uses a text read as timestamp with"):
+    warehouse.session.execute(text(f"create view source.orders as select * from source.kept {part}"))
+    with pytest.raises(ConfigError, match=rf"reads source\.orders, a view that uses {used}"):
         see("select household_id from orders")
 
 

@@ -236,6 +236,16 @@ def test_temporary_tables_are_for_whom_they_are_declared(sessions, role):
     assert stays == attempt(sessions[role], "create temporary table probe ()")
 
 
+@pytest.mark.attack("a role holds stages up, or fills the disk, by what PostgreSQL leaves open")
+def test_guests_have_limits(sessions):
+    places = "select format('%s %s', rolname, rolconnlimit) from pg_roles where rolconnlimit <> -1 order by 1"
+    settings = "select unnest(setconfig) from pg_db_role_setting where setrole = cast('analyst' as regrole)"
+    assert ["analyst 40", "loader 40", "recorder 40", "watcher 4"] == ask(sessions["owner"], places)
+    assert {"statement_timeout=30min", "idle_in_transaction_session_timeout=1min", "temp_file_limit=20GB"} == {
+        *ask(sessions["owner"], settings)
+    }
+
+
 @pytest.mark.attack("a role becomes another one")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("other", [*ROLES, "mlflow", "airflow", "postgres"])

@@ -6,14 +6,18 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
-from perennial.config import Source
+from perennial.config import Entity, Source
 from perennial.errors import ForbiddenSource
 from perennial.stores.sessions import Database
+from perennial.stores.warehouse import list_elsewhere
+from perennial.stores.warehouse.profiling import find_table
 from perennial.stores.warehouse.relations import check_access, list_columns
+from perennial.stores.warehouse.subjects import find_subject
 from perennial.stores.warehouse.trusting import check_trusted
 from tests.drawn import declare
 
-MODEL = declare("lapse").model
+LAPSE = declare("lapse")
+MODEL = LAPSE.model
 COPY = "create table source.copied (seen text)"
 SPY = f"""
     {COPY};
@@ -69,6 +73,12 @@ ATTACKS = {
     "the check of a domain": """
         create domain source.odd as bigint check (source.spy(value) is not null);
         create view source.visits as select id::source.odd as id, seen_at from source.kept""",
+    "the check of a domain in a condition": """
+        create domain source.odd as bigint check (source.spy(value) is not null);
+        create view source.visits as select id, seen_at from source.kept where id::source.odd > 0""",
+    "the check of a domain in an array in a condition": """
+        create domain source.odd as bigint check (source.spy(value) is not null);
+        create view source.visits as select id, seen_at from source.kept where ('{' || id || '}')::source.odd[] is not null""",
     "the check of a domain in an array": """
         create domain source.odd as bigint check (source.spy(value) is not null);
         create view source.visits as select (('{' || id || '}')::source.odd[])[1] as id, seen_at from source.kept""",
@@ -117,6 +127,10 @@ PLANNED = {
         create table source.visits (like source.part) partition by list (word);
         alter table source.visits attach partition source.part for values in ('a');
         create index on source.part ((id + source.spy(1)))""",
+    "a check": "alter table source.visits add check (id >= source.spy(1))",
+    "the key of partitions": """
+        alter table source.visits rename to part;
+        create table source.visits (like source.part) partition by range ((id + source.spy(1)))""",
     "statistics": "create statistics source.told on (id + source.spy(1)), id from source.visits",
 }
 
@@ -205,13 +219,22 @@ def test_tables_and_plain_views_are_read(as_loader, trust, made):
 
 
 @pytest.mark.attack("a source runs code of its loader as the pipeline")
-def test_a_source_stays_what_it_was_found_to_be(as_loader, warehouse_urls):
-    as_loader(f"{TABLE} {SPY}; create view source.visits as select id, seen_at from source.kept")
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("view", ATTACKS["a function"].replace("create", "create or replace")),
+        ("table", "alter table source.visits rename to former"),
+        ("materialized view", "alter materialized view source.visits rename to former"),
+    ],
+    ids=["a view", "a table", "a materialised view"],
+)
+def test_a_source_stays_what_it_was_found_to_be(as_loader, warehouse_urls, kind, change):
+    as_loader(f"{TABLE} {SPY}; create {kind} source.visits as select id, seen_at from source.kept")
     database = Database(warehouse_urls.pipeline)
     with database.transaction() as session:
         check_trusted(session, "[sources.visits] names", '"source"."visits"')
         with pytest.raises(DBAPIError, match="lock timeout"):
-            as_loader(f"set lock_timeout = '50ms'; {ATTACKS['a function'].replace('create', 'create or replace')}")
+            as_loader(f"set lock_timeout = '50ms'; {change}")
     database.dispose()
 
 
@@ -226,3 +249,27 @@ def test_a_source_of_a_model_is_looked_at_wherever_it_is_resolved(as_loader, war
         with pytest.raises(ForbiddenSource, match=r"models/lapse.toml: \[sources.visits\] names"):
             check_access(session, model, "visits", columns, ("id",))
     database.dispose()
+
+
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
+def test_a_table_of_which_a_model_is_drafted_is_looked_at_first(as_loader, warehouse_urls):
+    as_loader(f"{TABLE} {SPY}; {ATTACKS['a function']}")
+    database = Database(warehouse_urls.pipeline)
+    with database.transaction() as session, pytest.raises(ForbiddenSource, match="--table names"):
+        find_table(session, "visits")
+    database.dispose()
+
+
+@pytest.mark.attack("a source runs code of its loader as the pipeline")
+def test_whoever_is_forgotten_is_not_counted_where_that_would_run_code(as_loader, warehouse_urls):
+    as_loader(f"{TABLE} {SPY}; {ATTACKS['a function']}")
+    source = Source(key=("id",), event_at="seen_at", known_at="seen_at")
+    model = MODEL.model_copy(update={"entity": Entity(key="id"), "sources": {"visits": source}})
+    subject = find_subject([LAPSE.model_copy(update={"model": model})], "lapse", "1", only=True)
+    database = Database(warehouse_urls.pipeline)
+    with database.transaction() as session:
+        (left,) = list_elsewhere(session, subject)
+    database.dispose()
+    assert left.rows is None
+    assert left.statement.startswith("""delete from "source"."visits" where "id" = '1'; -- not counted. A model names""")
+    assert [] == as_loader("select * from source.copied").all()

@@ -42,12 +42,13 @@ def test_every_folder_on_the_way_is_private_and_one_that_was_there_keeps_its_rig
     assert [0o755, 0o700, 0o700] == [mode(made.parents[1]), mode(made.parent), mode(made)]
 
 
-def test_a_folder_of_a_moment_is_forgotten_after_a_day(tmp_path, monkeypatch):
+@pytest.mark.parametrize("made", ["airflow", "card", "check", "new", "report"])
+def test_a_folder_of_a_moment_is_forgotten_after_a_day(tmp_path, monkeypatch, made):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for age, name in ((90_000, "perennial-card-old"), (80_000, "perennial-card-young"), (90_000, "card-of-others")):
+    for age, name in ((90_000, f"perennial-{made}-old"), (80_000, f"perennial-{made}-young"), (90_000, f"{made}-of-others")):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (INSTANT.timestamp() - age,) * 2)
-    assert (tmp_path / "perennial-card-old",) == find_forgotten(INSTANT)
+    assert (tmp_path / f"perennial-{made}-old",) == find_forgotten(INSTANT)
 
 
 def test_what_lies_directly_in_a_folder_is_closed_too(tmp_path):

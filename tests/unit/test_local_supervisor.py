@@ -15,6 +15,7 @@ from perennial.errors import ConfigError, StackError
 from perennial.local import Ports, Stack
 from perennial.local.addresses import Addresses
 from perennial.local.following import explain_failures
+from perennial.local.logs import LOG_BYTES
 from perennial.local.patience import Patience
 from perennial.local.processes import Identity, identify
 from perennial.local.record import (
@@ -30,6 +31,7 @@ from perennial.local.record import (
 )
 from perennial.local.services import complete
 from perennial.local.supervised import HOUR_SECONDS, MOST_FALLS, Supervised
+from perennial.local.supervisor import Supervisor
 from tests.paths import ROOT
 
 
@@ -98,6 +100,15 @@ def test_what_the_system_refuses_fails_one_server_and_no_supervisor(falling, mon
     falling.start()
     assert falling.state == "failed"
     assert falling.why == "mlflow was not started: [Errno 11] Resource temporarily unavailable"
+
+
+def test_a_supervisor_keeps_the_logs_small(tmp_path):
+    log = tmp_path / "log" / "mail.log"
+    log.parent.mkdir()
+    with log.open("wb") as file:
+        file.truncate(LOG_BYTES + 1)
+    Supervisor(Addresses(tmp_path, Ports(), ROOT), (), Patience())._step()
+    assert (0, LOG_BYTES + 1) == (log.stat().st_size, log.with_name("mail.log.1").stat().st_size)
 
 
 def test_a_migration_that_was_done_is_not_said_to_be_up(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perennial.errors import RegistryUnavailable
-from perennial.stores.registry.keeping import discard_files, discard_least_used, fetch_into, keep_files
+from perennial.stores.registry.keeping import MOST_KEPT, discard_files, discard_least_used, fetch_into, keep_files
 
 FILES = {"contract.json": b"{}", "golden.json": b"[]", "model.ubj": b"0" * 1000}
 
@@ -63,6 +63,12 @@ def test_bytes_are_on_the_disk_before_they_bear_the_name(tmp_path, monkeypatch):
     keep_files(write(tmp_path / "fetched"), kept)
     assert {False} == {flushed[path.stat().st_ino] for path in (kept, *kept.iterdir())}
     assert flushed[tmp_path.stat().st_ino]
+
+
+def test_no_more_versions_of_a_model_are_kept_than_are_needed(tmp_path):
+    for number in range(MOST_KEPT + 1):
+        fetch_into(tmp_path / f"{number}-abc", download())
+    assert MOST_KEPT == len(list(tmp_path.iterdir()))
 
 
 @pytest.mark.parametrize("stood", [{**FILES, "model.ubj": b"1" * 1000}, {**FILES, "more": b""}, {}])

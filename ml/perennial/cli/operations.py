@@ -226,7 +226,7 @@ def reconcile(
     simulate: Simulate = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name the days that were lost, settle the alias, and start what is missing; exits 1 when a start fails."""
+    """Name the days that were lost, settle the alias, and start what is missing; exits 1 when one of these fails."""
     from perennial import operate  # noqa: PLC0415 - as above
 
     with open_stores(delivers=True) as stores:

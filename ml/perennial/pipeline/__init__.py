@@ -21,7 +21,7 @@ first training does while these are few, and `watching` looks at a search while 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from perennial.pipeline.champion import check_registry, settle
+from perennial.pipeline.champion import check_registry, settle, settle_or_trust
 from perennial.pipeline.comparing import compare
 from perennial.pipeline.daily import capture, monitor, refresh, validate
 from perennial.pipeline.deciding import decide
@@ -89,6 +89,7 @@ __all__ = [
     "score",
     "score_shard",
     "settle",
+    "settle_or_trust",
     "train",
     "unpin",
     "validate",

@@ -13,7 +13,7 @@ class Elsewhere:
     """A table of the user's that a source names; `statement` deletes the entity from it, and names it: never kept.
 
     Attributes:
-        rows: how many there are; None where the table has no column of the key, or may not be read, so that nobody can tell.
+        rows: how many there are; None where nobody can tell: no column of the key, no right to read it, or code that it runs.
     """
 
     table: str

@@ -241,7 +241,7 @@ class Registry:
         try:
             return self._client.get_model_version_by_alias(model, ALIAS)
         except MlflowException as error:
-            if error.error_code == GONE or "not found" in str(error):
+            if error.error_code == GONE or f"alias {ALIAS} not found" in str(error):  # as an address of others may say
                 return None
             raise
 

@@ -12,13 +12,14 @@ from sqlalchemy import text
 
 from perennial.config import ENTITY, Declaration, Entity
 from perennial.config.entity import KeyColumn
-from perennial.errors import ConfigError
+from perennial.errors import ConfigError, ForbiddenSource
 from perennial.records.erasures import Elsewhere
 from perennial.stores import queries
 from perennial.stores.sessions import Session
 from perennial.stores.warehouse.identifiers import quote, quote_for_text
 from perennial.stores.warehouse.relations import list_columns, list_grants, name_history, name_table, show_table
 from perennial.stores.warehouse.tables import name_recipe_scores
+from perennial.stores.warehouse.trusting import check_trusted
 
 SHORTEST_WORD = 4
 """Characters of a text key that is struck out of texts wherever it stands: `gold` may be a word, `7` may be any number."""
@@ -233,6 +234,10 @@ def _look_elsewhere(session: Session, subject: Subject, yours: Yours) -> Elsewhe
     statement = f"delete from {yours.quoted} where {where};"  # noqa: S608 - printed, never run by us
     if not yours.may_read:
         return Elsewhere(yours.shown, None, statement)
+    try:
+        check_trusted(session, "A model names", yours.quoted)
+    except ForbiddenSource as refusal:  # nobody is kept from being forgotten by what a loader has put there
+        return Elsewhere(yours.shown, None, f"{statement} -- not counted. {refusal}")
     table = yours.quoted.replace(":", "\\:")
     count = f"select count(*) from {table} where {_match_text(subject)}"  # noqa: S608 - quoted
     return Elsewhere(yours.shown, session.execute(text(count), subject.values).scalar_one(), statement)
