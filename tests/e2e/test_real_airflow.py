@@ -22,6 +22,7 @@ from perennial.stores import ledger
 from perennial.stores.sessions import Database
 from perennial.train import write_recipe
 from tests.e2e.conftest import COPY
+from tests.weeks import flatten, read_weeks, recall_weeks
 
 MODEL = "lapse"
 FIRST, NEXT = date(2017, 10, 30), date(2017, 11, 6)
@@ -258,3 +259,10 @@ def test_the_ledger_knows_who_answered_in_airflow_and_what_followed(stack, asked
     )
     newest = "select version, kind, actor from ledger.promotions order by promotion_id desc limit 1"
     assert [(3, "promote", user)] == read(owner, newest)
+
+
+# What models of yes or no were before
+def test_the_weeks_leave_what_they_left_before_there_were_other_kinds_of_labels(stack, asked):
+    with pipeline.open_stores(stack.settings()) as stores:
+        page = read_weeks(stores, MODEL)
+    assert dict(flatten(page)) == pytest.approx(dict(flatten(recall_weeks(page))), rel=1e-6, abs=1e-9)

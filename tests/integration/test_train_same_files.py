@@ -6,9 +6,6 @@ down new ones, and says so in the changelog: versions that serve today are then 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from perennial.records import Recipe, RecipeChoice, Trained
 from perennial.train import refit, train, train_short
 from perennial.train.baselines import PLAIN_LOGISTIC
 from perennial.train.boosters import REGULARISED_DEFAULTS
+from tests.signed import hash_said, read_files
 from tests.training_sets import make_training_set, small_model, small_plan
 
 MODEL = small_model(max_feature_auc=0.9, monotone={"other": "decreasing"})
@@ -54,27 +52,8 @@ def sign(trained: Trained) -> dict[str, str]:
     choice = trained.choice or RecipeChoice({})
     words = [trained.alarms, sorted(choice.losses.items()), choice.suspicions, choice.remarks, str(choice.enough_on)]
     tuning = [trained.tuning.sentence, trained.tuning.basis, trained.tuning.recipe.digest] if trained.tuning else []
-    hashes = {name: _hash(_read(folder)) for name, folder in folders.items()}
-    return hashes | {"report": _hash([trained.recipe.digest, numbers, words, tuning])}
-
-
-def _read(folder: Path) -> list[object]:
-    """The names of the files, and what those that are JSON hold, in their order."""
-    files = sorted(folder.iterdir())
-    return [*(file.name for file in files), *(json.loads(file.read_text()) for file in files if file.suffix == ".json")]
-
-
-def _hash(said: object) -> str:
-    return hashlib.sha256(json.dumps(_round(said)).encode()).hexdigest()[:16]
-
-
-def _round(said: object) -> object:
-    """Numbers to six digits: the last bits of sums are the processor's."""
-    if isinstance(said, float):
-        return float(f"{said:.6g}")
-    if isinstance(said, Mapping):
-        return {str(name): _round(value) for name, value in said.items()}
-    return [_round(each) for each in said] if isinstance(said, list | tuple) else said
+    hashes = {name: hash_said(read_files(folder)) for name, folder in folders.items()}
+    return hashes | {"report": hash_said([trained.recipe.digest, numbers, words, tuning])}
 
 
 @pytest.mark.mltest("I1")

@@ -81,3 +81,8 @@ def test_of_no_rows_all_stay():
 )
 def test_the_mean_shifts_from_theirs_to_ours(ours, theirs, scale, shift):
     assert mean_shift(score(*ours), score(*theirs), scale=scale) == pytest.approx(shift)
+
+
+def test_the_shift_of_a_mean_is_the_ratio_less_1_to_the_bit():
+    """As the ledger has said it from the beginning; the difference as a share has other last bits."""
+    assert (0.35 - 0.3) / 0.3 != 0.35 / 0.3 - 1 == mean_shift(score(0.35), score(0.3), scale=0.3)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from perennial.predictor import apply_calibrator
 from perennial.tasks.fitting import PROBABILITIES
-from perennial.train.calibration import choose_calibrator, fit_calibrator
+from perennial.train.calibration import SMALLEST_SLOPE, choose_calibrator, fit_calibrator
 
 RNG = np.random.default_rng(3)
 MARGIN = RNG.normal(-1, 1.2, size=20_000)
@@ -40,3 +42,17 @@ def test_the_order_survives_even_when_labels_contradict_it(kind):
 
 def test_with_a_single_fold_there_is_nothing_to_choose_by():
     assert choose_calibrator(PROBABILITIES, TRUE**3, LABELS, np.zeros(len(TRUE))).kind == "platt"
+
+
+def lose_on_average(coefficients, columns, labels):
+    """The mean log-loss of rows that are all alike, and its slope, as both were summed before rows had weights."""
+    margin = columns @ coefficients
+    loss = np.mean(np.logaddexp(0, margin) - labels * margin)
+    return loss, columns.T @ (expit(margin) - labels) / len(labels)
+
+
+def test_rows_without_weights_are_fitted_to_the_bits_of_before_there_were_any():
+    columns = np.column_stack([np.log(TRUE**3) - np.log1p(-(TRUE**3)), np.ones(len(TRUE))])
+    bounds = [(SMALLEST_SLOPE, None), (None, None)]
+    found = minimize(lose_on_average, [1.0, 0.0], args=(columns, LABELS), jac=True, bounds=bounds, method="L-BFGS-B")
+    assert fit_calibrator("platt", TRUE**3, LABELS).coefficients == tuple(found.x.tolist())

@@ -42,6 +42,8 @@ def mean_shift(ours: pd.Series, theirs: pd.Series, *, scale: float) -> float:
     Args:
         scale: the mean of theirs, or what stands for it where that lies near 0; its sign does not count.
     """
-    change = float(ours.mean()) - float(theirs.mean())
-    size = abs(scale) or abs(float(ours.mean()))
-    return change / size if size > 0 else 0.0
+    before, now = float(theirs.mean()), float(ours.mean())
+    if 0 < before == scale:
+        return now / before - 1  # the bits in which the ledger has said it from the beginning
+    size = abs(scale) or abs(now)
+    return (now - before) / size if size > 0 else 0.0

@@ -128,15 +128,9 @@ def _fit_probabilities(kind: CalibratorKind, raw: Floats, labels: Floats, weight
     columns = np.column_stack([*slopes, np.ones(len(raw))])
     bounds = [(SMALLEST_SLOPE, None)] * len(slopes) + [(None, None)]
     start = np.array([1.0] * len(slopes) + [0.0])
-    found = minimize(
-        _loss_and_slope, start, args=(columns, labels, _share(len(labels), weights)), jac=True, bounds=bounds, method="L-BFGS-B"
-    )
+    shares = None if weights is None else weights / weights.sum()
+    found = minimize(_loss_and_slope, start, args=(columns, labels, shares), jac=True, bounds=bounds, method="L-BFGS-B")
     return Calibrator(kind=kind, coefficients=tuple(found.x.tolist()))
-
-
-def _share(rows: int, weights: Floats | None) -> Floats:
-    """What each row weighs of all."""
-    return np.full(rows, 1 / rows) if weights is None else weights / weights.sum()
 
 
 def _fit_classes(raw: Floats, codes: Floats, weights: Floats | None) -> Calibrator:
@@ -145,7 +139,8 @@ def _fit_classes(raw: Floats, codes: Floats, weights: Floats | None) -> Calibrat
     happened = np.equal(codes[:, None], np.arange(count)).astype(np.float64)
     start = np.append(1.0, np.zeros(count - 1))
     bounds = [(SMALLEST_SLOPE, None)] + [(-FURTHEST_BIAS, FURTHEST_BIAS)] * (count - 1)
-    rows = (logarithms, happened, _share(len(raw), weights)[:, None])
+    shares = np.full(len(raw), 1 / len(raw)) if weights is None else weights / weights.sum()
+    rows = (logarithms, happened, shares[:, None])
     found = minimize(_lose_classes, start, args=rows, jac=True, bounds=bounds, method="L-BFGS-B")
     slope, *biases = found.x.tolist()
     return Calibrator(kind="softmax", coefficients=(slope, 0.0, *biases))
@@ -168,7 +163,9 @@ def carry_calibrator(calibrator: Calibrator, known: tuple[str, ...] | None, now:
     return Calibrator(kind=calibrator.kind, coefficients=(slope, *(bias - moved[0] for bias in moved)))
 
 
-def _loss_and_slope(coefficients: Floats, columns: Floats, labels: Floats, shares: Floats) -> tuple[float, Floats]:
+def _loss_and_slope(coefficients: Floats, columns: Floats, labels: Floats, shares: Floats | None) -> tuple[float, Floats]:
     margin = columns @ coefficients
-    loss = float(shares @ (np.logaddexp(0, margin) - labels * margin))
-    return loss, np.asarray(columns.T @ (shares * (expit(margin) - labels)), dtype=np.float64)
+    losses, errors = np.logaddexp(0, margin) - labels * margin, expit(margin) - labels
+    if shares is None:  # the same sums in another order have other last bits, and so would every version
+        return float(np.mean(losses)), np.asarray(columns.T @ errors / len(labels), dtype=np.float64)
+    return float(shares @ losses), np.asarray(columns.T @ (shares * errors), dtype=np.float64)
