@@ -183,7 +183,7 @@ def test_the_nightly_dag_finds_all_well_after_these(lived):
     assert {"state": "success", "tasks": tasks} == lived["perennial.nightly="]
 
 
-def test_airflow_takes_what_is_old_out_of_its_own_database_and_keeps_no_copy_of_it(lived, environment):
+def test_airflow_takes_what_is_old_out_of_its_own_database_and_keeps_no_copy_of_it(environment):
     airflow = Database(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], "test")
     with airflow.transaction() as session:
         session.exec_driver_sql("insert into log (dttm, event) values ('2020-01-01', 'old'), (clock_timestamp(), 'new')")

@@ -1,5 +1,6 @@
 """Our operators and Airflow's connections at work in this process, with an Airflow context of the test's own."""
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from perennial.airflow import stage
 from perennial.airflow.connections import write_warehouse_url
 from perennial.airflow.nightly import MarkLostOperator, PurgeOperator
 from perennial.airflow.stage import AssembleOperator, MailOperator, PromoteOperator, StageOperator
-from perennial.errors import WarehouseUnavailable
+from perennial.errors import RegistryUnavailable, WarehouseUnavailable
 from perennial.local.ports import find_free_port
 from perennial.stores.sessions import Database
 from tests.world import MODEL
@@ -70,6 +71,17 @@ def test_the_mail_waits_a_minute_at_most_for_the_page_beside_it_which_fails_noth
     mail = MailOperator(task_id="mail", model=MODEL, waits_for="report")
     mail.live(context | {"ti": beside, "dag": SimpleNamespace(dag_id=f"{MODEL}.monitor")}, mail.work)
     assert (waits, 0) == (beside.now, world.ask_one("select count(*) from ledger.outbox where as_of = :day", day=NEXT_DAY))
+
+
+def test_the_purge_of_a_night_takes_old_logs_where_airflow_keeps_them_though_mlflow_is_silent(context, tmp_path, monkeypatch):
+    log = tmp_path / f"dag_id={MODEL}.score" / "run_id=1" / "task_id=score" / "attempt=1.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("long ago", encoding="utf-8")
+    os.utime(log, (1.47e9, 1.47e9))  # 2016
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path))
+    with pytest.raises(RegistryUnavailable):
+        PurgeOperator(task_id="purge").execute(context)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_connection_that_asks_for_what_the_warehouse_does_not_offer_is_refused(warehouse_urls, monkeypatch):

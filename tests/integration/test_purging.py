@@ -339,12 +339,13 @@ def test_a_rollback_to_a_version_whose_files_went_is_refused_and_says_what_else_
     ids=["an open contest", "an open question", "a waiting card"],
 )
 def test_what_waits_for_people_or_for_looks_keeps_its_version_and_its_days(year, statement, why_files, why_day):
+    edit_model(year.settings.home, {"runs_days = 1100": "runs_days = 60 "})
     with year.database.transaction() as session:
         session.exec_driver_sql("set local session_replication_role = replica")  # version 2 is of a recipe of its own
         session.exec_driver_sql(statement)
     purged = purging.purge(year.stores, MODEL, LATER)
     reasons = {(item.kind, item.version or item.as_of): item.why for item in purged.kept}
-    assert (why_files, why_day) == (reasons["files", 2], reasons["snapshots", date(2016, 9, 12)])
+    assert (why_files, why_files, why_day) == (reasons["files", 2], reasons["runs", 2], reasons["snapshots", date(2016, 9, 12)])
     assert FILES == list_files(year, 2)
     assert 0 < year.ask_one("select count(*) from features.lapse where as_of = '2016-09-12'")
 
@@ -473,7 +474,7 @@ def test_another_database_than_that_of_mlflow_is_refused_and_nothing_goes(regist
 
 
 @pytest.mark.attack("a process is killed, or goes on after it was given up")
-@pytest.mark.parametrize("words", ["model-versions/delete", "runs/delete", "DELETE FROM runs"])
+@pytest.mark.parametrize("words", ["model-versions/delete", "DELETE FROM runs"])
 def test_killed_while_a_run_goes_and_run_again_it_ends_as_if_it_had_run_once(registered, mlflow_database, processes, words):
     run_id = run_of(registered, 2)
     child = processes.Process(target=purge_in_process, args=(registered.settings, Halt(words, "after", signal.SIGKILL)))

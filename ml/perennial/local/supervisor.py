@@ -127,12 +127,12 @@ class Supervisor:
         """Keep logs and Airflow's database small; what stands in the way of that is no reason to fall."""
         if time.monotonic() < self._tended + TEND_SECONDS:
             return
-        self._tended = time.monotonic()
+        self._tended, clock_seconds = time.monotonic(), time.time()
         with suppress(OSError):
-            tend_logs(self._addresses.var, time.time())
+            tend_logs(self._addresses.var, clock_seconds)
         with suppress(OSError):
             if self._states.get("airflow-scheduler") == "healthy":
-                self._cleaner.tend(time.time())
+                self._cleaner.tend(clock_seconds)
 
     def _take_request(self) -> None:
         wanted = services.drop_mail(take_request(self._addresses.var), self._addresses)

@@ -138,7 +138,7 @@ class RunsPurger:
     def _take_version(self, item: PurgeItem) -> list[PurgeItem]:
         purging = self.purging
         with _fenced(purging, "promotion", purging.model) as session:
-            if not purging.look_again(session, [item]):
+            if not purging.look_again(session, [item]) or self._is_led_to(item):
                 return []
             _open_runs(purging).delete_run(_find_version(purging, item).mlflow_run_id)
             purges.record_purge(session, purging.record, item, purging.limit("runs"))

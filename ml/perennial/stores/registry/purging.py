@@ -115,7 +115,8 @@ class OldRuns:
         def hide(client: MlflowClient) -> None:
             run = _find_run(client, mlflow_run_id)
             for version in client.search_model_versions(f"run_id = '{mlflow_run_id}'"):
-                client.delete_model_version(version.name, version.version)
+                if version.name == self.model:
+                    client.delete_model_version(version.name, version.version)
             if run is not None and run.info.lifecycle_stage == "active":
                 client.delete_run(mlflow_run_id)
 
