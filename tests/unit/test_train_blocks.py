@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perennial.metrics import mean_auc
+from perennial.train import bins
 from perennial.train import inputs as blocks
 from perennial.train import rows as kept
 from perennial.train.boosters import REGULARISED_DEFAULTS, fit_recipe, validate_recipe
@@ -99,6 +100,18 @@ def test_a_first_block_that_knows_little_takes_nothing_from_the_others(in_blocks
     assert np.corrcoef(of_blocks, of_matrix)[0, 1] > 0.99
     assert mean_auc(rows.series(of_blocks), rows.named) > mean_auc(rows.series(of_matrix), rows.named) - 0.01
     assert recipe is XGBOOST or np.array_equal(of_blocks, of_matrix)
+
+
+@pytest.mark.parametrize("sorted_rows", [10**6, 900])
+def test_an_outline_has_the_values_of_each_column_in_their_shares_and_no_row(monkeypatch, sorted_rows):
+    monkeypatch.setattr(bins, "OUTLINE_LINES", 500)
+    monkeypatch.setattr(bins, "SORTED_ROWS", sorted_rows)
+    outline, matrix = bins.outline_columns(ROWS), ROWS.matrix
+    assert (500, len(ROWS.features)) == outline.shape
+    assert np.isin(outline[~np.isnan(outline)], matrix).all()
+    np.testing.assert_allclose(np.isnan(outline).mean(axis=0), np.isnan(matrix).mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(np.nanmedian(outline, axis=0), np.nanmedian(matrix, axis=0), atol=0.1)
+    assert len(set(map(tuple, outline)) & set(map(tuple, matrix))) == 0
 
 
 def test_weights_come_along_in_blocks(in_blocks):

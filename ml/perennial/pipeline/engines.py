@@ -50,6 +50,7 @@ from perennial.train import (
     open_shared,
     open_tracker,
     score_shared,
+    want_fit,
 )
 
 Floats = NDArray[np.float64]
@@ -153,12 +154,13 @@ class SharedFits(_OnWorkers):
     def validate(self, recipe: Recipe, seed: int, folds: Sequence[FoldRows]) -> Iterator[tuple[Floats, int]]:
         """As `Engine` has it."""
         for fold in folds:
-            booster, rounds = self._share(Wanted(recipe, seed), describe_rows(fold.training), describe_rows(fold.validation))
+            wanted, held = want_fit(recipe, seed, fold.training), describe_rows(fold.validation)
+            booster, rounds = self._share(wanted, describe_rows(fold.training), held)
             yield score_shared(recipe, booster, fold), rounds
 
     def fit(self, recipe: Recipe, rounds: int, seed: int, rows: TrainingRows) -> Predictor:
         """As `Engine` has it."""
-        booster, _ = self._share(Wanted(recipe, seed, rounds), describe_rows(rows), None)
+        booster, _ = self._share(want_fit(recipe, seed, rows, rounds), describe_rows(rows), None)
         return open_shared(recipe, booster, rounds, rows)
 
     def _share(self, wanted: Wanted, part: Part, validation: Part | None) -> tuple[bytes, int]:

@@ -22,6 +22,7 @@ from perennial.train.spread import (
     open_shared,
     open_tracker,
     score_shared,
+    want_fit,
 )
 from perennial.train.study import drop_studies
 from perennial.train.training import find_search, fit_predictor, refit, state_parameters, train
@@ -62,5 +63,6 @@ __all__ = [
     "train",
     "train_short",
     "validate_recipe",
+    "want_fit",
     "write_recipe",
 ]

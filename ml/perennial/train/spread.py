@@ -1,13 +1,14 @@
 """One fit that several processes share: each holds a part of the rows, and the trees come from the sums of all.
 
-It is what `xgboost.dask` and `lightgbm.dask` do underneath, with two differences. Each process has a fixed place, so that the
-same places with the same rows give the same trees. And each holds all rows of the validation, so that all stop early in the same
-round; `lightgbm.dask` knows no early stopping.
+It is what `xgboost.dask` and `lightgbm.dask` do underneath, with three differences. Each process has a fixed place, so that the
+same places with the same rows give the same trees. Each holds all rows of the validation, so that all stop early in the same
+round; `lightgbm.dask` knows no early stopping. And LightGBM is told of all rows what makes its bins.
 """
 
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Thread
@@ -23,7 +24,7 @@ from perennial.errors import WorkersUnavailable
 from perennial.predictor import Predictor, open_native, predict_raw
 from perennial.records import Recipe
 from perennial.train.baselines import begin_contract
-from perennial.train.bins import THREADS_PER_FIT, bin_for_lightgbm, bin_for_xgboost, bin_held_for_lightgbm
+from perennial.train.bins import THREADS_PER_FIT, bin_for_lightgbm, bin_for_xgboost, bin_held_for_lightgbm, outline_columns
 from perennial.train.boosters import MOST_ROUNDS, PATIENCE, full_parameters
 from perennial.train.inputs import Floats, Inputs
 from perennial.train.rows import FoldRows, TrainingRows
@@ -53,17 +54,19 @@ class Place:
         return int(self.machines[self.rank].rpartition(":")[2])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wanted:
     """The fit that is shared.
 
     Attributes:
         rounds: known ones; None: until the loss on the validation rows stops falling.
+        outline: of all rows that are shared; LightGBM wants it, XGBoost merges what its processes know of their rows.
     """
 
     recipe: Recipe
     seed: int
     rounds: int | None = None
+    outline: Floats | None = None
 
     @property
     def most_rounds(self) -> int:
@@ -108,6 +111,11 @@ def join_rows(parts: Sequence[TrainingRows]) -> TrainingRows:
     return TrainingRows(
         first.task, first.features, Inputs(columns, len(index)), labels, index, first.classes, weights, first.mean_weight
     )
+
+
+def want_fit(recipe: Recipe, seed: int, rows: TrainingRows, rounds: int | None = None) -> Wanted:
+    """A fit on these rows, whoever will hold which of them."""
+    return Wanted(recipe, seed, rounds, outline_columns(rows) if recipe.algorithm == "lightgbm" else None)
 
 
 def fit_share(wanted: Wanted, place: Place, rows: TrainingRows, validation: TrainingRows | None) -> tuple[bytes, int]:
@@ -159,15 +167,17 @@ def _fit_lightgbm(wanted: Wanted, place: Place, rows: TrainingRows, validation: 
         "time_out": SILENT_SECONDS // 60,
         "tree_learner": "data",
     }
-    training = bin_for_lightgbm(rows)
+    training = bin_for_lightgbm(rows, outline=wanted.outline)
     held = [] if validation is None else [bin_held_for_lightgbm(validation, bins_of=training)]
-    booster = lightgbm.train(
-        {**full_parameters(wanted.recipe, wanted.seed, rows), **meeting},
-        training,
-        num_boost_round=wanted.most_rounds,
-        valid_sets=held,
-        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)] if held else None,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Overriding the parameters from Reference Dataset")  # those of binning, as is meant
+        booster = lightgbm.train(
+            {**full_parameters(wanted.recipe, wanted.seed, rows), **meeting},
+            training,
+            num_boost_round=wanted.most_rounds,
+            valid_sets=held,
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)] if held else None,
+        )
     booster.free_network()
     best = booster.best_iteration if held else booster.current_iteration()
     return _forget_meeting(booster.model_to_string(num_iteration=best)).encode(), int(best)
