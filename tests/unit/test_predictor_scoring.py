@@ -93,6 +93,13 @@ def test_a_reason_shows_a_long_text_shortened_and_a_rare_one_by_that_name():
     assert (f"- note = {'long ' * 15}long…", 89) == (long, len(long))
 
 
+def test_a_reason_shows_a_number_in_few_characters():
+    linear = Linear(intercept=0, coefficients=(1,), means=(0,), scales=(1,))
+    toy = Predictor(Contract(model="toy", algorithm="logistic", features=(Feature(name="n"),), linear=linear), None)
+    reasons = [reason for (reason,) in toy.explain(pd.DataFrame({"n": [1e300, -2.5e15, 999_999_999_999_999, 41.0, 0.125]}), 1)]
+    assert ["+ n = 1e+300", "- n = -2.5e+15", "+ n = 999999999999999", "+ n = 41", "+ n = 0.125"] == reasons
+
+
 def test_a_category_is_coded_by_the_contract_and_not_by_the_frame():
     features = (Feature(name="c", kind="category", categories=("a", "b", "z")),)
     frame = pd.DataFrame({"c": pd.Categorical(["z", "a"], categories=["z", "a"])})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Reasons = NDArray[np.object_]
 LONGEST_VALUE = 80  # characters of a text in a reason: a street has 40, a comment 2,000
+LARGEST_VALUE = 1e15  # beyond it a number is written by its first digits: 1e300 has 301
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,8 @@ def _show_value(feature: Feature, value: float) -> str:
         return "unknown"
     if feature.kind == "category":
         return _shorten(feature.categories[int(value)]) if value < len(feature.categories) else "a rare value"
+    if abs(value) >= LARGEST_VALUE:
+        return f"{value:.3g}"
     if value == int(value):
         return str(int(value))
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
