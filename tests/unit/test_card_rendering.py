@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from perennial.card import describe_version, render_html, render_markdown, write_model_card
+from perennial.card.document import Tile
 from perennial.card.pictures import find_span
 from perennial.metrics import ReliabilityBin
 from perennial.records import Interval
@@ -122,6 +123,15 @@ def test_words_from_people_and_data_cannot_become_markup(place):
         assert "evil.example.com]" not in page
         assert 'href="https://evil' not in page
         assert " ".join(EVIL.split()) in " ".join(read(page).words)
+
+
+@pytest.mark.attack("words of the data act in a page or a mail")
+@pytest.mark.parametrize("said", [{"headline": EVIL}, {"tiles": (Tile(EVIL, ""),)}, {"tiles": (Tile("", EVIL),)}])
+def test_words_cannot_become_markup_in_the_list_of_versions(said):
+    described = describe_version(replace(write_model_card(CHAMPION), **said), "https://airflow.example.com/card")
+    page = read(MarkdownIt("commonmark").render(described))
+    assert {"p", "strong", "a"} == page.tags
+    assert " ".join(EVIL.split()) in " ".join(page.words)
 
 
 def test_the_same_evidence_gives_the_same_bytes():

@@ -145,7 +145,7 @@ def test_nothing_is_loaded_from_elsewhere():
 @pytest.mark.attack("words of the data act in a page or a mail")
 def test_words_from_data_cannot_become_markup():
     page = body(render_notice(replace(NOTICE, summary="<img src=x>")), "html")
-    assert "<img src=x>" not in page
+    assert "&lt;img src=x&gt;" in page
 
 
 @needs_chromium
