@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, InstanceOf
 
 from perennial.config.label import UNSAID
 from perennial.config.model import Model
@@ -19,7 +19,7 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model: Model
+    model: InstanceOf[Model]  # which was checked when it was made
     features_sql: str
     labels_sql: str
     expectations: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from perennial.config.declaration import Declaration
 from perennial.config.entity import FORMS
 from perennial.config.model import Model
+from perennial.config.terms import list_terms
 from perennial.errors import ConfigError, UnknownModel
 
 SUITES = ("source", "snapshot", "scores")
@@ -43,16 +45,26 @@ def load_model(path: Path) -> Model:
     """Parse one model file."""
     shown = f"{path.parent.name}/{path.name}"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:  # the last of brackets in brackets
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{shown} is not valid TOML: {error}.") from error
-    try:
-        model = Model.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(shown, problem) for problem in error.errors())) from error
+    model = _parse(shown, content, tuple(list_terms()))
     if model.name != path.stem:
         raise ConfigError(f"{shown}: name = '{model.name}', but the file is called {path.stem}.toml: make them equal.")
     return model
+
+
+@lru_cache(maxsize=64)
+def _parse(shown: str, content: str, tasks: tuple[str, ...]) -> Model:  # noqa: ARG001 - what may be said depends on the tasks
+    """The model that a text declares; kept: a stage asks a dozen times, and each time a year is looked at."""
+    try:
+        document = tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the second of brackets in brackets
+        raise ConfigError(f"{shown} is not valid TOML: {error}.") from error
+    try:
+        return Model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(shown, problem) for problem in error.errors())) from error
 
 
 def _explain(shown: str, problem: object) -> str:

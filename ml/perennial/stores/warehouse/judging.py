@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from perennial.stores import queries
 from perennial.stores.sessions import Session
-from perennial.stores.warehouse.trees import Node, Value, read_tree, walk
+from perennial.stores.warehouse.trees import Node, read_tree, walk
 
 CALLED = {
     **dict.fromkeys(("OPEXPR", "DISTINCTEXPR", "NULLIFEXPR", "SCALARARRAYOPEXPR"), "opfuncid"),
@@ -73,8 +73,8 @@ def find_foreign(session: Session, tree: str, *, is_read: bool) -> list[str]:
     Args:
         is_read: it runs for rows that are read, with whatever it calls, and not only where the planner finds it constant.
     """
-    read = read_tree(tree)
-    return sorted(set(_Known(session, [read]).find_foreign(read, is_read=is_read)))
+    nodes = list(walk(read_tree(tree)))
+    return sorted(set(_Known(session, nodes).find_foreign(nodes, is_read=is_read)))
 
 
 def find_acting(session: Session, types: Sequence[int]) -> dict[int, str]:
@@ -90,10 +90,10 @@ def find_doubts(session: Session, sql_texts: Sequence[str]) -> list[Doubt]:
         sql_texts: the quoted texts of the query as they were written; PostgreSQL keeps of `'now'` only the instant that it was.
     """
     rows = session.execute(queries.load("judging")["read_trees"]).all()
-    trees = [(row.relation, read_tree(row.tree)) for row in rows]
-    known = _Known(session, [tree for _, tree in trees])
-    doubts = [doubt for relation, tree in trees for doubt in known.judge(relation, tree)]
-    if any(known.has_instant(tree) for relation, tree in trees if relation is None):
+    read = [(row.relation, list(walk(read_tree(row.tree)))) for row in rows]
+    known = _Known(session, [node for _, nodes in read for node in nodes])
+    doubts = [doubt for relation, nodes in read for doubt in known.judge(relation, nodes)]
+    if any(known.has_instant(nodes) for relation, nodes in read if relation is None):
         doubts += [Doubt(None, _shorten(text)) for text in sql_texts if _says_now(session, text)]
     return sorted(dict.fromkeys(doubts), key=lambda doubt: (doubt.relation is not None, doubt.relation or "", doubt.used))
 
@@ -113,10 +113,9 @@ def _shorten(text: str) -> str:
 
 
 class _Known:
-    """What PostgreSQL's catalogs say of the functions and types that some trees name."""
+    """What PostgreSQL's catalogs say of the functions and types that some nodes name."""
 
-    def __init__(self, session: Session, trees: Sequence[Value]) -> None:
-        nodes = [node for tree in trees for node in walk(tree)]
+    def __init__(self, session: Session, nodes: Sequence[Node]) -> None:
         called = {node.number(CALLED[node.kind]) for node in nodes if node.kind in CALLED}
         typed = {each for node in nodes for each in (*_list_types(node), *_list_named_types(node))}
         bound = {"functions": sorted(called), "types": sorted(typed)}
@@ -127,18 +126,18 @@ class _Known:
         self._checked: Mapping[int, str] = {row.number: row.written for row in rows if row.is_checked}
         self._cast: Mapping[int, str] = {row.number: row.written for row in rows if row.is_cast}
 
-    def has_instant(self, tree: Value) -> bool:
+    def has_instant(self, nodes: Sequence[Node]) -> bool:
         """Is there a constant that holds an instant?"""
-        return any(node.kind == "CONST" and node.number("consttype") in self._instants for node in walk(tree))
+        return any(node.kind == "CONST" and node.number("consttype") in self._instants for node in nodes)
 
-    def judge(self, relation: str | None, tree: Value) -> Iterator[Doubt]:
-        for node in walk(tree):
+    def judge(self, relation: str | None, nodes: Sequence[Node]) -> Iterator[Doubt]:
+        for node in nodes:
             yield from (Doubt(relation, *each) for each in self._judge(node))
-        yield from (Doubt(relation, LIMIT, LIMIT_REMEDY) for query in _find_limited(tree) if not _is_total(query))
+        yield from (Doubt(relation, LIMIT, LIMIT_REMEDY) for query in _find_limited(nodes) if not _is_total(query))
 
-    def find_foreign(self, tree: Value, *, is_read: bool) -> Iterator[str]:
+    def find_foreign(self, nodes: Sequence[Node], *, is_read: bool) -> Iterator[str]:
         """Functions, casts and checks that run with our rights and for which no superuser answers."""
-        for node in walk(tree):
+        for node in nodes:
             function = self._functions.get(node.number(CALLED[node.kind])) if node.kind in CALLED else None
             if function is not None and not (function.is_trusted and (_is_harmless(function) or not is_read)):
                 yield function.written
@@ -209,18 +208,11 @@ def _list_named_types(node: Node) -> list[int]:
     return [node.number(field) for field in TYPE_FIELDS if field in node.fields]
 
 
-def _find_limited(value: Value, *, is_asked_whether: bool = False) -> Iterator[Node]:
+def _find_limited(nodes: Sequence[Node]) -> list[Node]:
     """Queries with a plain limit or an offset; whether one that is only asked whether it gives a row has one is no matter."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _find_limited(each, is_asked_whether=is_asked_whether)
-    elif isinstance(value, Node):
-        is_limited = value.kind == "QUERY" and (value.is_set("limitCount") or value.is_set("limitOffset"))
-        if is_limited and value.number("limitOption") == PLAIN_LIMIT and not is_asked_whether:
-            yield value
-        for name, each in value.fields.items():
-            is_exists = value.kind == "SUBLINK" and name == "subselect" and value.number("subLinkType") == EXISTS
-            yield from _find_limited(each, is_asked_whether=is_exists)
+    limited = [node for node in nodes if node.kind == "QUERY" and (node.is_set("limitCount") or node.is_set("limitOffset"))]
+    asked = [node.fields.get("subselect") for node in nodes if node.kind == "SUBLINK" and node.number("subLinkType") == EXISTS]
+    return [query for query in limited if query.number("limitOption") == PLAIN_LIMIT and not any(query is each for each in asked)]
 
 
 def _is_total(query: Node) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-WORDS = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
+WORDS = re.compile(r"[(){}]|(?:[^\s(){}\\]|\\.)[^\s(){}\\]*(?:\\.[^\s(){}\\]*)*", re.DOTALL)
 NOTHING = "<>"
 
 
@@ -55,13 +55,14 @@ def read_tree(text: str) -> Value:
 
 def walk(value: Value) -> Iterator[Node]:
     """Every node of a tree, those above before those below."""
-    if isinstance(value, Node):
-        yield value
-        for each in value.fields.values():
-            yield from walk(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from walk(each)
+    left = [value]
+    while left:
+        next_one = left.pop()
+        if isinstance(next_one, Node):
+            yield next_one
+            left += [each for each in reversed(list(next_one.fields.values())) if not isinstance(each, str)]
+        elif isinstance(next_one, list):
+            left += [each for each in reversed(next_one) if not isinstance(each, str)]
 
 
 def _read(words: list[str], place: int) -> tuple[Value, int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import lru_cache
 from itertools import dropwhile
 
 from psycopg2 import errors
@@ -50,7 +51,7 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
     except DBAPIError as error:
         raise _explain(file, error) from error
     check_dependencies(session, file)
-    _check_repeatable(session, file, _join_texts(_prepare(file, sql, parameters)))
+    _check_repeatable(session, file, _join_texts(_prepare(file, sql, tuple(parameters))))
     rows = session.execute(queries.load("warehouse")["read_query_columns"])
     with take_in_order(session):
         yield tuple(Column(row.name, row.type) for row in rows)
@@ -59,7 +60,7 @@ def open_query(session: Session, file: str, sql: str, parameters: Mapping[str, o
 
 def define_query(file: str, sql: str, parameters: Mapping[str, object], *, verb: str = CREATE) -> str:
     """What makes the query the temporary view `user_query`, or gives it other parameters, as the driver takes it."""
-    return f"{verb} user_query as {''.join(map(_write, _prepare(file, sql, parameters)))}"
+    return f"{verb} user_query as {''.join(map(_write, _prepare(file, sql, tuple(parameters))))}"
 
 
 def check_dependencies(session: Session, file: str) -> None:
@@ -75,15 +76,16 @@ def check_dependencies(session: Session, file: str) -> None:
         )
 
 
-def _prepare(file: str, sql: str, parameters: Mapping[str, object]) -> list[Token]:
-    """The tokens of the one query of a file, without its comments."""
-    tokens = [Token("code", " ") if token.kind == "comment" else token for token in cut(sql)]
-    tokens = _strip(tokens)
-    if any(token == Token("code", ";") for token in tokens):
+@lru_cache(maxsize=64)
+def _prepare(file: str, sql: str, parameters: tuple[str, ...]) -> tuple[Token, ...]:
+    """The tokens of the one query of a file, without its comments; kept, because each day of a model asks for the same ones."""
+    space, end = Token("code", " "), Token("code", ";")
+    tokens = _strip([space if token.kind == "comment" else token for token in cut(sql)])
+    if end in tokens:
         raise ConfigError(f"{file} holds more than one statement: write one query.")
     for token in tokens:
         _check_token(file, token, parameters)
-    return tokens
+    return tuple(tokens)
 
 
 def _strip(tokens: list[Token]) -> list[Token]:
@@ -99,7 +101,7 @@ def _strip(tokens: list[Token]) -> list[Token]:
     return bare[::-1]
 
 
-def _check_token(file: str, token: Token, parameters: Mapping[str, object]) -> None:
+def _check_token(file: str, token: Token, parameters: Collection[str]) -> None:
     if token.kind == "parameter" and token.written not in parameters:
         raise ConfigError(
             f"{file} binds :{token.written}; there are only {', '.join(f':{name}' for name in parameters)}. A slice of an array "
@@ -111,7 +113,7 @@ def _check_token(file: str, token: Token, parameters: Mapping[str, object]) -> N
         raise ConfigError(f"{file} uses {token.written.lower()}: {NOTHING_ELSE}")
 
 
-def _join_texts(tokens: list[Token]) -> list[str]:
+def _join_texts(tokens: Iterable[Token]) -> list[str]:
     """The quoted texts; those that only white space stands between are one to PostgreSQL, where that holds the end of a line."""
     texts: list[str] = []
     is_open = False
