@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from perennial.errors import ConfigError, WarehouseBusy
-from perennial.pipeline import working
+from perennial.pipeline import engines, working
 from perennial.train import Part, deal_days, describe_folds, describe_rows, join_rows
 from perennial.train.rows import cut_folds, gather_rows
 from perennial.train.splits import make_folds
@@ -65,6 +65,14 @@ def test_other_rows_than_those_of_the_stage_are_named_by_their_day(what):
         WarehouseBusy, match=f"lapse: a worker read other rows of {DAYS[0]} than the stage.*PERENNIAL_WAREHOUSE_URL"
     ):
         describe_rows(rows).on(DAYS[:2]).read(MODEL, replace(other, **{what: changed}).rows_of)
+
+
+def test_a_worker_that_would_hold_one_row_shares_no_fit():
+    rows = gather_rows(MODEL, make_training_set(DAYS[:2], entities=2))
+    first, second = (describe_rows(rows.on(DAYS[:2]).take(part)) for part in (slice(0, 2), slice(2, 3)))
+    engines.check_shares(MODEL, [first, first])
+    with pytest.raises(ConfigError, match=rf"one would hold 1 row, of {DAYS[1]}: lower training.workers_per_fit"):
+        engines.check_shares(MODEL, [first, second])
 
 
 def test_a_worker_with_another_program_reads_nothing():

@@ -61,6 +61,7 @@ ADDRESS = "PERENNIAL_DASK_ADDRESS"
 BYTES_PER_CELL = 24
 PROGRAM_BYTES = 600_000_000
 USABLE_SHARE = 0.8
+FEWEST_ROWS = 2  # of the smallest share of rows that is tried, a half, one is left
 MB = 1e6
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class SharedFits(_OnWorkers):
 
     def _share(self, wanted: Wanted, part: Part, validation: Part | None) -> tuple[bytes, int]:
         shares = [part.on([part.as_ofs[place] for place in dealt]) for dealt in deal_days(part.as_ofs, self._wanted_workers)]
+        check_shares(self._model, shares)
         workers = self._choose(shares, validation)
         orders = [Order(self._declaration, share, part.encoding.token, self._program) for share in shares]
         readings = [ShareFit(order, validation, wanted) for order in orders]
@@ -232,6 +234,21 @@ def _assess(ours: dict[str, str], answer: WorkerState | BaseException) -> tuple[
     if differences := name_differences(ours, answer.program):
         return f"it has {differences}: install there what runs here, and start it anew.", True
     return answer.failure, False
+
+
+def check_shares(model: Model, shares: Sequence[Part]) -> None:
+    """Has each worker rows to draw from? Of one row LightGBM's bagging leaves none, and it ends as if the workers were lost.
+
+    Raises:
+        ConfigError: one has not.
+    """
+    fewest = min(shares, key=lambda share: sum(share.rows.values()))
+    if sum(fewest.rows.values()) < FEWEST_ROWS:
+        raise ConfigError(
+            f"{model.name}: of {len(shares)} workers that share a fit one would hold {sum(fewest.rows.values())} row, of "
+            f"{', '.join(map(str, fewest.as_ofs))}: lower training.workers_per_fit in models/{model.name}.toml, or write "
+            'engine = "local".'
+        )
 
 
 def measure_memory(cells: int) -> float:
