@@ -65,13 +65,20 @@ def recall_weeks(page: dict[str, list[Row]]) -> Any:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def flatten(said: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a page with its place."""
-    if isinstance(said, dict | list) and said:
-        for name, each in said.items() if isinstance(said, dict) else enumerate(said):
-            yield from flatten(each, f"{path}/{name}")
-    else:
-        yield path, said
+def split_page(page: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """What has to be equal, and what may differ by the last bits of sums: everything on a page by its place."""
+    placed = dict(_place(page))
+    numbers = {place: said for place, said in placed.items() if isinstance(said, float)}
+    return {place: said for place, said in placed.items() if place not in numbers}, numbers
+
+
+def _place(said: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(said, dict | list):
+        yield place, said
+        return
+    yield f"{place}/", len(said)
+    for name, each in said.items() if isinstance(said, dict) else enumerate(said):
+        yield from _place(each, f"{place}/{name}")
 
 
 def read_weeks(stores: Stores, name: str) -> dict[str, list[Row]]:
