@@ -7,8 +7,8 @@ the changelog:
     WRITE_WEEKS=1 .venv/bin/python -m perennial.local .venv/bin/pytest -q tests/e2e/test_real_airflow.py -k left_before
 
 Sums differ by their last bits from processor to processor, so that numbers are compared to a millionth; hashed is only what comes
-from the data without a fit, and the order of scores. Left out is what may differ: the order of reasons that are nearly 0, and the
-time that scoring took.
+from the data without a fit, and the order of scores. Left out is what may differ further: the order of reasons that are nearly 0,
+the time that scoring took, and the size of files, in which last bits are digits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from perennial.compare.harm.costs import TIME
+from perennial.compare.harm.costs import SIZE, TIME
 from perennial.config import Model
 from perennial.pipeline import Stores
 from perennial.pipeline.champion import load_version
@@ -116,6 +116,6 @@ def _read_scores(session: Session, name: str, as_of: date) -> Row:
 
 def _tell_verdict(model: Model, evidence: Row) -> Row:
     """With the floor, which a verdict says with four digits."""
-    guards = [guard for guard in evidence["guards"] if guard["name"] != TIME]
+    guards = [guard for guard in evidence["guards"] if guard["name"] not in (SIZE, TIME)]
     champion = next((each["champion"] for each in evidence["metrics"] if each["metric"] == model.headline), None)
     return evidence | {"guards": guards, "floor": champion and task_of(model).find_floor(champion)}
