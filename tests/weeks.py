@@ -7,8 +7,8 @@ the changelog:
     WRITE_WEEKS=1 .venv/bin/python -m perennial.local .venv/bin/pytest -q tests/e2e/test_real_airflow.py -k left_before
 
 Sums differ by their last bits from processor to processor, so that numbers are compared to a millionth; hashed is only what comes
-from the data without a fit, and the order of scores. Left out is what may differ: the order of reasons that are nearly 0, and the
-time that scoring took.
+from the data without a fit, and the order of scores. Left out is what may differ further: the order of reasons that are nearly 0,
+the time that scoring took, and the size of files, in which last bits are digits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from perennial.compare.harm.costs import TIME
+from perennial.compare.harm.costs import SIZE, TIME
 from perennial.config import Model
 from perennial.pipeline import Stores
 from perennial.pipeline.champion import load_version
@@ -65,13 +65,20 @@ def recall_weeks(page: dict[str, list[Row]]) -> Any:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def flatten(said: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a page with its place."""
-    if isinstance(said, dict | list) and said:
-        for name, each in said.items() if isinstance(said, dict) else enumerate(said):
-            yield from flatten(each, f"{path}/{name}")
-    else:
-        yield path, said
+def split_page(page: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """What has to be equal, and what may differ by the last bits of sums: everything on a page by its place."""
+    placed = dict(_place(page))
+    numbers = {place: said for place, said in placed.items() if isinstance(said, float)}
+    return {place: said for place, said in placed.items() if place not in numbers}, numbers
+
+
+def _place(said: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(said, dict | list):
+        yield place, said
+        return
+    yield f"{place}/", len(said)
+    for name, each in said.items() if isinstance(said, dict) else enumerate(said):
+        yield from _place(each, f"{place}/{name}")
 
 
 def read_weeks(stores: Stores, name: str) -> dict[str, list[Row]]:
@@ -109,6 +116,6 @@ def _read_scores(session: Session, name: str, as_of: date) -> Row:
 
 def _tell_verdict(model: Model, evidence: Row) -> Row:
     """With the floor, which a verdict says with four digits."""
-    guards = [guard for guard in evidence["guards"] if guard["name"] != TIME]
+    guards = [guard for guard in evidence["guards"] if guard["name"] not in (SIZE, TIME)]
     champion = next((each["champion"] for each in evidence["metrics"] if each["metric"] == model.headline), None)
     return evidence | {"guards": guards, "floor": champion and task_of(model).find_floor(champion)}
