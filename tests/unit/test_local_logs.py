@@ -78,7 +78,7 @@ def test_old_task_logs_of_the_installation_go_with_their_folders_and_those_of_mo
 def test_a_stack_tends_the_logs_of_all_its_servers(tmp_path):
     for name in ("log/mail.log", "mlflow/mlflow.log", "postgres/postgres.log", "supervisor.log"):
         write(tmp_path / name, 11 * 2**20)
-    for name in ("log/mail.log.4", "supervisor.log.4", "airflow/logs/dag_id=lapse.score/run_id=1/attempt=1.log"):
+    for name in ("log/mail.log.4", "supervisor.log.4", "airflow/logs/dag_id=perennial.nightly/run_id=1/attempt=1.log"):
         write(tmp_path / name, 1, OLDEST_SECONDS + 1)
     tend_logs(tmp_path, CLOCK)
     logs = {path.relative_to(tmp_path).as_posix(): path.stat().st_size > 0 for path in tmp_path.rglob("*.log*")}
