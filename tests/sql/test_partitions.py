@@ -72,7 +72,7 @@ def test_a_december_ends_with_the_year(lived):
 
 
 def test_a_month_begins_while_somebody_reads_and_neither_waits(warehouse_urls):
-    reader, maker = Database(warehouse_urls.pipeline), Database(warehouse_urls.pipeline, parameters={"lock_timeout": "1ms"})
+    reader, maker = Database(warehouse_urls.pipeline), Database(warehouse_urls.pipeline, parameters={"lock_timeout": "2s"})
     with maker.transaction() as session:
         create_partitioned(session, "scores", "lapse", "as_of date, entity_id bigint")
     with reader.transaction() as reading:
