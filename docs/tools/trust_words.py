@@ -20,9 +20,9 @@ superuser is bound by none of this."""
 ATTACKED = """\
 Each line is a kind of attack, or of accident that looks like one. A test tries it in several ways (attempts: the cases that
 pytest collects, of roles those that are allowed among them), on real servers and processes, and fails when what must not succeed
-does. `pytest -m attack` runs them all. Of the doors that an attack from outside once found open, each protection was taken out by
-hand, one at a time, and a test was seen to fail: that of the escaping, of the sandbox, of every kind of expression that runs code
-or tells the time, of each right that is revoked, of each limit, flush, sweep and fallback."""
+does. `pytest -m attack` runs them all. Of the doors that an attack from outside once found open, what keeps them shut was taken
+out by hand, piece by piece, and a test was seen to fail each time: escapes and sandboxes, each kind of expression that runs code
+or tells the time, rights that are revoked, limits, flushes, sweeps, and scores without MLflow."""
 
 SCORE = """\
 The rubric of Breck, Cai, Nielsen, Salib and Sculley, "The ML Test Score: A Rubric for ML Production Readiness and Technical

@@ -14,6 +14,7 @@ from perennial.airflow.nightly import MarkLostOperator, PurgeOperator
 from perennial.airflow.stage import AssembleOperator, MailOperator, PromoteOperator, StageOperator
 from perennial.errors import RegistryUnavailable, WarehouseUnavailable
 from perennial.local.ports import find_free_port
+from perennial.stores import ledger
 from perennial.stores.sessions import Database
 from tests.world import MODEL
 
@@ -102,6 +103,13 @@ def test_without_the_provider_of_openlineage_an_operator_runs_as_ever(context, m
     assert refresh.live(context, refresh.work)["passed"]
     with pytest.raises(ImportError):
         refresh.get_openlineage_facets_on_start()
+
+
+def test_every_night_an_attempt_whose_process_is_gone_is_marked(context, world):
+    with world.stores.warehouse.transaction() as session:
+        ledger.start_run(session, world.run(NEXT_DAY), "score")
+    assert {"lost": [f"{MODEL}, as_of {NEXT_DAY}: score"]} == MarkLostOperator(task_id="mark_lost").execute(context)
+    assert "lost" == world.ask_one("select status from ledger.runs order by run_id desc limit 1")
 
 
 @pytest.mark.attack("an older program works on the ledger of a newer one")
