@@ -72,6 +72,18 @@ def test_an_operation_that_is_killed_anywhere_ends_as_if_nothing_had_happened(fo
     assert (len(seen) == 1) == (operation in READING) or POINTS.isdigit(), "it left nothing, or what it should not have"
 
 
+@pytest.mark.skipif(not IS_WHOLE, reason="make faults kills at every point")
+@pytest.mark.parametrize("story", [MINUTES, HABITS], ids=lambda story: story.model)
+def test_what_amounts_and_classes_live_has_a_search_a_comparison_and_scores_that_came_true(follow, story):
+    lived = follow(story).life.afters["look"]
+    assert [("promote", "applied"), ("refresh", "applied")] == [(row["kind"], row["status"]) for row in lived["promotions"]]
+    assert {"search", "person"} == {row["origin"] for row in lived["recipes"]}
+    assert {story.days["train"], story.days["look"]} == {row["as_of"] for row in lived["evaluations"]}
+    assert {story.days["train"]} == {row["as_of"] for row in lived["figures"]}
+    assert set(story.days.values()) == {row["as_of"] for row in lived["publications"]}
+    assert story.days["train"] in {row["as_of"] for row in lived["admissions"]}
+
+
 @pytest.mark.skipif(IS_WHOLE, reason="make faults kills at every point")
 def test_operations_that_are_killed_at_a_few_points_end_as_if_nothing_had_happened(course):
     dice, wrong = random.Random(SEED), []
