@@ -120,12 +120,12 @@ def grow_tree(depth: int, features: int) -> Tree:
 
 
 def test_what_making_tables_takes_beside_them_does_not_grow_with_the_trees(monkeypatch):
-    monkeypatch.setattr(shap_tables, "WORK_BYTES", 2**20)
+    monkeypatch.setattr(shap_tables, "WORK_BYTES", 2**18)
     beside = []
     for trees in (4, 16):
         tracemalloc.start()
         try:
-            tables = make_tables(Forest((grow_tree(7, 7),) * trees, 0.0, np.float32))
+            tables = make_tables(Forest((grow_tree(6, 6),) * trees, 0.0, np.float32))
             beside.append(tracemalloc.get_traced_memory()[1] - sum(table.shares.nbytes for table in tables))
         finally:
             tracemalloc.stop()
@@ -189,6 +189,16 @@ def test_trees_of_which_tables_would_be_too_deep_or_too_large_are_left_to_the_li
     with caplog.at_level("INFO"):
         assert trust_shares(None, np.zeros((1, 15)), np.zeros((1, 1, 15)), "toy") is None
     assert cause in caplog.text
+
+
+def test_tables_of_classes_share_the_memory_of_one(monkeypatch):
+    forest = Forest((grow_chain(8, 8),), 0.0, np.float64)
+    size = sum(table.shares.nbytes for table in make_tables(forest))
+    monkeypatch.setattr(tables_of, "TABLE_BYTES", 2 * size)
+    monkeypatch.setattr(tables_of, "read_forests", lambda classes: (forest,) * classes)
+    assert 2 == len(make_shares(2))
+    with pytest.raises(UnreadTrees, match="tables would take more than"):
+        make_shares(3)
 
 
 def test_tables_that_differ_from_the_library_are_not_used(caplog):
