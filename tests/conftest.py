@@ -213,9 +213,9 @@ def mlflow_server(mlflow: TestMlflow) -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(server_folder: Path) -> Iterator[Stack]:
+def stack(database_folder: Path) -> Iterator[Stack]:
     """The whole embedded stack, Airflow included; started by the first test that asks, in about 40 s."""
-    stack = Stack(server_folder / "stack", simulated_until=date(2018, 1, 3), ports=Ports.free())
+    stack = Stack(database_folder / "stack", simulated_until=date(2018, 1, 3), ports=Ports.free())
     try:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("PERENNIAL_TRIALS", str(TRIALS))
