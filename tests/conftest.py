@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -37,11 +38,14 @@ MOST_OF_DATABASES = 2 * 2**30
 """Bytes: more than the databases of one worker were seen to take together."""
 SWEEP = 'read _; for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" && break; sleep 1; done'
 """A server that ends with its session may write a last file meanwhile."""
+SELDOM = (10_000, 20, 50)
+"""For the collector, which looked again and again through libraries and tests that stay: 6 to 15 % of a worker's time."""
 _COUNTER = count(1)
 
 
 def pytest_configure():
     """Before any test module is imported: nothing reports to anybody, and no test meets the installation of its user."""
+    gc.set_threshold(*SELDOM)
     os.environ.update(QUIET)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every server and command of a test compiles its libraries anew
     for name in [name for name in os.environ if name.startswith("PERENNIAL_")]:
@@ -213,9 +217,9 @@ def mlflow_server(mlflow: TestMlflow) -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(server_folder: Path) -> Iterator[Stack]:
+def stack(database_folder: Path) -> Iterator[Stack]:
     """The whole embedded stack, Airflow included; started by the first test that asks, in about 40 s."""
-    stack = Stack(server_folder / "stack", simulated_until=date(2018, 1, 3), ports=Ports.free())
+    stack = Stack(database_folder / "stack", simulated_until=date(2018, 1, 3), ports=Ports.free())
     try:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("PERENNIAL_TRIALS", str(TRIALS))

@@ -144,8 +144,7 @@ class Addresses:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url("airflow", "airflow"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
             "AIRFLOW__SCHEDULER__MP_START_METHOD": "fork",  # what SharingExecutor shares; from Python 3.14 on not the default
-            # How long the scheduler sleeps when it found nothing to do. In a simulation run follows run, and somebody waits.
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1" if self.simulated_until else "0.3",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0",  # SharingExecutor waits, until a task ends
             # A task that ended may be noticed only at its next heartbeat; a busy api-server must not end a training.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "120",
