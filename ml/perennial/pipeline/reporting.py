@@ -65,7 +65,7 @@ def draw_report(stores: Stores, run: Run, check: DriftCheck, *, all_columns: boo
     stores.registry.keep_report(version.mlflow_run_id, run, own)
     address = f"{stores.settings.airflow_pages}/perennial/reports/{run.model}/{run.as_of}"
     with stores.warehouse.transaction() as session:
-        ledger.lock_parts(session)
+        ledger.lock_parts(session, shared=True)
         ledger.keep_parts(session, parts)
         ledger.record_report(session, check, address, parts)
     return replace(check, report=address)

@@ -161,10 +161,11 @@ class Database:
         return f"PostgreSQL at {url.host or 'the local socket'}:{url.port or 5432}, database {url.database}, role {url.username}"
 
 
-def take_lock(session: Session, *parts: object) -> None:
-    """Wait for the lock named by `parts`; it is given back when the transaction ends."""
+def take_lock(session: Session, *parts: object, shared: bool = False) -> None:
+    """Wait for the lock named by `parts`, alone or beside others who share it; it is given back when the transaction ends."""
     name = "\x1f".join(str(part) for part in parts)
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+    session.execute(select(take(func.hashtextextended(name, 0))))
 
 
 def hold_lock(holder: Session, *parts: object) -> None:

@@ -8,9 +8,9 @@ from perennial.stores.ledger.statements import execute
 from perennial.stores.sessions import Session, take_lock
 
 
-def lock_parts(session: Session) -> None:
-    """Wait for whoever keeps parts and says which page wants them, or deletes those that none wants."""
-    take_lock(session, "parts of pages")
+def lock_parts(session: Session, *, shared: bool = False) -> None:
+    """Shared by all who keep parts and say which page wants them; alone whoever deletes those that none wants."""
+    take_lock(session, "parts of pages", shared=shared)
 
 
 def keep_parts(session: Session, parts: Mapping[str, bytes]) -> None:
