@@ -1,10 +1,10 @@
 # Everything that is done by hand more than once. `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two workers, each with servers of its own; tests/conftest.py says who gets what. The cores are theirs and their servers': what a
-# library splits between threads there goes mostly into threads that wait, busily, for one that does not run.
+# Three workers, each with servers of its own; tests/conftest.py says who gets what. With two, a quarter of two cores stood idle. The
+# cores are theirs and their servers': what a library splits between threads there goes mostly into threads that wait, busily.
 UNSPLIT := OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive
-PYTEST := $(UNSPLIT) $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := $(UNSPLIT) $(BIN)/python -m perennial.local $(BIN)/pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 # The environment belongs to this folder and this lock; a change of either makes it anew.
 STAMP = { printf '%s\n' "$(CURDIR)"; cat requirements.lock pyproject.toml; }
