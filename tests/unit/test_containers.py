@@ -172,6 +172,13 @@ def test_the_services_are_those_of_the_design():
     assert set(SERVICES) == {"install", "postgres", "migrate", "mlflow", "mail", *airflow, *watch}
 
 
+def test_the_mail_service_runs_the_script_of_the_package_whatever_python_the_image_has():
+    shell, option, command = SERVICES["mail"]["command"]
+    script = re.fullmatch(r"exec python -I /opt/venv/lib/python3\.\*/site-packages/(\S+) 0\.0\.0\.0 8025 (\S+)", command)
+    assert (shell, option, script[2]) == ("sh", "-c", "/var/lib/perennial/mail")
+    assert (ROOT / "ml" / script[1]).is_file()
+
+
 def test_prometheus_scrapes_the_exporter_and_has_the_rules():
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     (job,) = config["scrape_configs"]
